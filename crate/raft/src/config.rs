@@ -1,0 +1,68 @@
+//! What a node is told once, when it starts.
+
+use core::time::Duration;
+
+use crate::types::NodeId;
+
+/// Settings of one node. All nodes of a cluster should use the same timeouts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// This node.
+    pub id: NodeId,
+    /// A follower that hears nothing campaigns after a random time in `[t, 2t)` (§5.2), and refuses
+    /// votes for `t` after hearing from a leader. A leader that a quorum does not answer for `t`
+    /// steps down. Default 300 ms.
+    pub election_timeout: Duration,
+    /// An idle leader sends a heartbeat this often. Default 60 ms; below half of the election timeout.
+    pub heartbeat_interval: Duration,
+    /// Payload bytes in one `AppendEntries`; one larger entry still travels alone. Default 256 KiB.
+    pub max_append_bytes: usize,
+    /// Unacknowledged `AppendEntries` to one follower. Default 8.
+    pub max_inflight_messages: usize,
+    /// Unacknowledged payload bytes to one follower. Default 4 MiB.
+    pub max_inflight_bytes: usize,
+    /// Payload bytes that a leader holds uncommitted before it answers `Dropped`; a proposal on an
+    /// empty tail is always taken. Default 16 MiB.
+    pub max_uncommitted_bytes: usize,
+    /// Reads waiting for a quorum before further ones are refused. Default 65,536.
+    pub max_pending_reads: usize,
+    /// Payload bytes handed out in one `Output::Apply`. Default 1 MiB.
+    pub max_apply_bytes: usize,
+}
+
+impl Config {
+    /// The defaults for node `id`.
+    #[must_use]
+    pub fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            election_timeout: Duration::from_millis(300),
+            heartbeat_interval: Duration::from_millis(60),
+            max_append_bytes: 256 << 10,
+            max_inflight_messages: 8,
+            max_inflight_bytes: 4 << 20,
+            max_uncommitted_bytes: 16 << 20,
+            max_pending_reads: 1 << 16,
+            max_apply_bytes: 1 << 20,
+        }
+    }
+
+    /// Whether the numbers make sense together; the sentence says which one does not.
+    pub fn validate(&self) -> Result<(), &'static str> {
+        if self.id.0 == 0 {
+            Err("node ids start at 1")
+        } else if self.heartbeat_interval.is_zero() {
+            Err("heartbeat_interval must be above zero")
+        } else if self.heartbeat_interval * 2 > self.election_timeout {
+            Err("election_timeout must be at least twice heartbeat_interval")
+        } else if self.max_inflight_messages == 0 || self.max_inflight_bytes == 0 {
+            Err("the inflight window must hold at least one message")
+        } else if self.max_append_bytes == 0 || self.max_uncommitted_bytes == 0 {
+            Err("byte limits must be above zero")
+        } else if self.max_pending_reads == 0 || self.max_apply_bytes == 0 {
+            Err("max_pending_reads and max_apply_bytes must be above zero")
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Inputs and outputs: everything that crosses the border of the core.
+
+use bytes::Bytes;
+
+use crate::entry::{Entry, PersistBatch, SnapshotChunk, SnapshotMeta};
+use crate::message::Message;
+use crate::types::{Index, NodeId, Term};
+
+/// An event for [`crate::Raft::handle`]. Proposals and reads have verbs of their own, because they
+/// answer at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A message arrived.
+    Message(Message),
+    /// The round of writes `seq` is durable.
+    Persisted {
+        /// The batch's number.
+        seq: u64,
+    },
+    /// The round of writes failed: the node halts and says nothing more.
+    PersistFailed,
+    /// The deadline of [`crate::Raft::next_timeout`] may have passed.
+    TimerFired,
+    /// A chunk of a snapshot of the own machine, to be stored.
+    SnapshotChunk(SnapshotChunk),
+    /// All chunks of the own snapshot were given: it may replace the log up to `compact_to`.
+    SnapshotReady {
+        /// Index the snapshot covers; at most the applied index.
+        index: Index,
+        /// How many chunks.
+        chunks: u32,
+        /// Drop the log up to here, at most `index`; what is kept serves slow followers.
+        compact_to: Index,
+    },
+    /// A chunk that [`Output::SendSnapshot`] asked for, to be sent.
+    SnapshotData {
+        /// Which follower.
+        to: NodeId,
+        /// Index of the snapshot.
+        snapshot: Index,
+        /// Chunk number.
+        number: u32,
+        /// Whether it is the last.
+        done: bool,
+        /// Its bytes.
+        data: Bytes,
+    },
+    /// The host lost the connection to a peer: pipelined appends are lost.
+    Unreachable {
+        /// Which one.
+        peer: NodeId,
+    },
+}
+
+/// An effect from [`crate::Raft::poll_output`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write this round, then report it as `Persisted`.
+    Persist(PersistBatch),
+    /// Deliver this message, if possible.
+    Send(Message),
+    /// These entries are committed: apply them in order.
+    Apply(Vec<Entry>),
+    /// Give the chunk `number` of the snapshot at `snapshot` back as [`Input::SnapshotData`].
+    SendSnapshot {
+        /// For which follower.
+        to: NodeId,
+        /// Index of the snapshot.
+        snapshot: Index,
+        /// Chunk number.
+        number: u32,
+    },
+    /// A chunk of a leader's snapshot arrived, in order; number zero starts a new one.
+    ReceiveSnapshot(SnapshotChunk),
+    /// The chunks received make this snapshot: it replaces the machine's state.
+    Restore(SnapshotMeta),
+    /// The read `ctx` may be answered from a machine that has applied `index`.
+    ReadReady {
+        /// The caller's name for the read.
+        ctx: u64,
+        /// The read index.
+        index: Index,
+    },
+    /// The role, term or known leader changed. On leaving leadership every open read is void, and
+    /// every open proposal has an unknown outcome.
+    RoleChanged {
+        /// The role now.
+        role: RoleKind,
+        /// The term now.
+        term: Term,
+        /// The leader, if known.
+        leader: Option<NodeId>,
+    },
+}
+
+/// The name of a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoleKind {
+    /// Follows a leader, or waits for one.
+    Follower,
+    /// Asks whether it could win.
+    PreCandidate,
+    /// Asks for votes.
+    Candidate,
+    /// Leads.
+    Leader,
+}

@@ -1,0 +1,21 @@
+//! A replicated state machine: Raft, a deterministic machine, client sessions that make each write
+//! exactly-once, waiting replies that always end, batched reads, compaction. Still pure.
+//!
+//! [`Node`] is what a host drives; [`Client`] is the other end, as pure as the node, so that the
+//! simulator tests the retry logic that ships. [`storage`] says what durable records look like, and
+//! [`codec`] what frames look like; both decode any bytes without panic.
+
+mod client;
+pub mod codec;
+mod machine;
+mod node;
+mod request;
+mod session;
+pub mod storage;
+mod varint;
+
+pub use client::{Call, CallError, CallId, Client, ClientConfig, ClientInput, ClientOutput};
+pub use machine::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
+pub use node::{Input, Node, NodeConfig, NodeStatus, OpenError, Output};
+pub use quorate_raft as raft;
+pub use request::{ClientId, Reply, Request, RequestBody, RequestError, RequestId, SessionId};

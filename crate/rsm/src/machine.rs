@@ -1,0 +1,75 @@
+//! What a state machine must do to be replicated.
+//!
+//! A machine is deterministic: the same commands in the same order give the same state and replies
+//! on every node. It never reads a clock or draws a random number; [`ApplyContext`] carries both.
+
+use core::fmt;
+
+use bytes::Bytes;
+use quorate_raft::{Index, Term};
+
+/// A deterministic application.
+pub trait StateMachine: Sized {
+    /// A cheap handle on the state as of now, from which chunks are cut later.
+    type Snapshot: MachineSnapshot;
+    /// Builds a machine from chunks.
+    type Restore: MachineRestore<Machine = Self>;
+
+    /// Executes a committed command. A command that makes no sense gets an error *reply*: every
+    /// replica gives the same one, and no state changes.
+    fn apply(&mut self, context: &ApplyContext, command: &Bytes) -> Bytes;
+
+    /// Answers a query from the state as of now, without changing it.
+    fn query(&self, query: &Bytes) -> Bytes;
+
+    /// The state as of now. Must take far less than a millisecond, whatever the size: share, do
+    /// not copy.
+    fn snapshot(&self) -> Self::Snapshot;
+
+    /// Starts to build a machine from the chunks of a snapshot.
+    fn restore() -> Self::Restore;
+}
+
+/// What a machine may know beside its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApplyContext {
+    /// Index of the entry.
+    pub index: Index,
+    /// Term of the entry.
+    pub term: Term,
+    /// Log time in milliseconds: the same on every replica, never falling, and standing still while
+    /// there is no leader. It counts from the cluster's first leader, and is no wall clock.
+    pub time_ms: u64,
+}
+
+/// A machine's state as of one index.
+pub trait MachineSnapshot {
+    /// The chunk `number`, counted from zero, of about `max_bytes`, and whether it is the last. Asked
+    /// in order, though an earlier one may be asked again. A function of state, number and size
+    /// alone. At least one chunk exists, and it may be empty.
+    fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool);
+}
+
+/// A machine being built.
+pub trait MachineRestore {
+    /// What comes out.
+    type Machine;
+
+    /// Takes the next chunk, in order.
+    fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot>;
+
+    /// The machine, once all chunks were given.
+    fn finish(self) -> Result<Self::Machine, BadSnapshot>;
+}
+
+/// The bytes are no snapshot of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadSnapshot(pub &'static str);
+
+impl fmt::Display for BadSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the snapshot cannot be read: {}", self.0)
+    }
+}
+
+impl core::error::Error for BadSnapshot {}
