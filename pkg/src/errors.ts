@@ -1,0 +1,147 @@
+/**
+ * Every error of the package: a class, a stable `code`, a sentence, and whether trying again can help.
+ * `docs/errors.md` says for each code what to do next.
+ */
+
+/** What can have become of a write whose call failed. */
+export type Outcome =
+  /** It has not taken effect and never will. */
+  | "not-applied"
+  /** It may have taken effect, or may still do so. */
+  | "unknown";
+
+/** One row for each code: its class, and whether the same call can succeed later by itself. */
+const CODES = {
+  ENCODING: ["argument", false],
+  INVALID_ARGUMENT: ["argument", false],
+  INVALID_OPTION: ["argument", false],
+  KEY_TOO_LARGE: ["argument", false],
+  NOT_A_NUMBER: ["argument", false],
+  VALUE_TOO_LARGE: ["argument", false],
+  ABORTED: ["call", false],
+  CLOSED: ["call", false],
+  NO_QUORUM: ["call", true],
+  SESSION_EXPIRED: ["call", true],
+  TIMEOUT: ["call", true],
+  TOO_MANY_CALLS: ["call", true],
+  NODE_HALTED: ["node", false],
+  NODE_KILLED: ["node", false],
+  NODE_PANICKED: ["node", false],
+  WORKER_FAILED: ["node", false],
+  STORAGE_BLOCKED: ["storage", true],
+  STORAGE_CORRUPT: ["storage", false],
+  STORAGE_FAILED: ["storage", false],
+  STORAGE_FOREIGN: ["storage", false],
+  STORAGE_LOCKED: ["storage", true],
+  STORAGE_VERSION: ["storage", false],
+  UNSUPPORTED: ["load", false],
+  WASM_LOAD: ["load", false],
+} as const;
+
+/** The stable names of all errors. */
+export type ErrorCode = keyof typeof CODES;
+
+/** What an error may carry beside its sentence. */
+export interface ErrorDetails {
+  /** What went wrong underneath. */
+  readonly cause?: unknown;
+  /** For failed calls: what can have become of the write. */
+  readonly outcome?: Outcome | undefined;
+  /** The node concerned. */
+  readonly node?: number | undefined;
+  /** The damaged place: a record's key, or a file and offset. */
+  readonly place?: string | undefined;
+}
+
+/** Any error of the package. `instanceof` tells it from others, `code` says which one it is. */
+export class QuorateError extends Error {
+  override readonly name: string = "QuorateError";
+  /** Stable: program against this, not against the sentence. */
+  readonly code: ErrorCode;
+  /** Whether the same call can succeed later without a change by the caller. */
+  readonly retryable: boolean;
+  /** For failed calls: what can have become of the write. */
+  readonly outcome: Outcome | undefined;
+  /** The node concerned. */
+  readonly node: number | undefined;
+  /** The damaged place: a record's key, or a file and offset. */
+  readonly place: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.retryable = CODES[code][1];
+    this.outcome = details.outcome;
+    this.node = details.node;
+    this.place = details.place;
+  }
+}
+
+/** The caller gave something unusable; nothing was done. */
+export class ArgumentError extends QuorateError {
+  override readonly name = "ArgumentError";
+}
+
+/** A call ended without an answer: by its deadline, its signal, or the cluster's end. */
+export class CallError extends QuorateError {
+  override readonly name = "CallError";
+}
+
+/** A node is not there: killed, halted, panicked, or its worker failed. */
+export class NodeError extends QuorateError {
+  override readonly name = "NodeError";
+}
+
+/** Storage cannot be opened, read or written. */
+export class StorageError extends QuorateError {
+  override readonly name = "StorageError";
+}
+
+/** The WebAssembly cannot be loaded, or the platform lacks something that is needed. */
+export class LoadError extends QuorateError {
+  override readonly name = "LoadError";
+}
+
+/** The error of a code, in the code's class. */
+export function quorateError(
+  code: ErrorCode,
+  message: string,
+  details?: ErrorDetails,
+): QuorateError {
+  switch (CODES[code][0]) {
+    case "argument":
+      return new ArgumentError(code, message, details);
+    case "call":
+      return new CallError(code, message, details);
+    case "node":
+      return new NodeError(code, message, details);
+    case "storage":
+      return new StorageError(code, message, details);
+    case "load":
+      return new LoadError(code, message, details);
+  }
+}
+
+/** An error as it crosses a port, where structured clone would keep only name and message. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly place?: string;
+}
+
+/** Reduces anything thrown to what can cross a port. Errors without a code of ours get `fallback`. */
+export function toPlain(error: unknown, fallback: ErrorCode): PlainError {
+  const { code, message, place } = (
+    typeof error === "object" && error !== null ? error : {}
+  ) as Partial<Record<keyof PlainError, unknown>>;
+  return {
+    code: typeof code === "string" && Object.hasOwn(CODES, code) ? (code as ErrorCode) : fallback,
+    message: typeof message === "string" && message !== "" ? message : String(error),
+    ...(typeof place === "string" ? { place } : {}),
+  };
+}
+
+/** The error that a plain one describes. */
+export function fromPlain(plain: PlainError, node?: number): QuorateError {
+  return quorateError(plain.code, plain.message, { node, place: plain.place });
+}

@@ -1,0 +1,14 @@
+/** Quorate: a replicated store whose nodes are workers. The public surface, apart from `Cluster` itself. */
+
+export {
+  ArgumentError,
+  CallError,
+  type ErrorCode,
+  LoadError,
+  NodeError,
+  type Outcome,
+  QuorateError,
+  StorageError,
+} from "./errors.js";
+export type { Round, Storage, StorageFactory } from "./storage/storage.js";
+export type * from "./types.js";

@@ -1,0 +1,328 @@
+/// <reference lib="esnext.disposable" />
+/** The public shapes: what a caller gives and gets. No code. */
+
+import type { QuorateError } from "./errors.js";
+import type { StorageFactory } from "./storage/storage.js";
+
+/** A value that survives JSON. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** A key: text (as UTF-8) or bytes, 1 to 1,024 bytes long. Keys are ordered by their bytes. */
+export type Key = string | Uint8Array;
+
+/** How values become bytes. */
+export type Codec = "json" | "utf8" | "bytes";
+
+/** What a codec's values are in JavaScript. */
+export interface CodecValues {
+  json: Json;
+  utf8: string;
+  bytes: Uint8Array;
+}
+
+/** What `Cluster.open` takes. Unknown options are refused. */
+export interface ClusterOptions {
+  /** Names the cluster and its storage: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit. */
+  readonly name: string;
+  /** How many nodes, 1 to 7. Default 3. Must stay the same for one storage. */
+  readonly nodes?: number;
+  /**
+   * Where the nodes keep their state. Default: `"indexeddb"` in a browser, `"directory"` on Node.
+   * `"memory"` survives `kill`, but not `close`. A function makes one storage for each node.
+   */
+  readonly storage?: "indexeddb" | "directory" | "memory" | StorageFactory;
+  /** On Node: the directory for `storage: "directory"`. Default `.quorate/<name>`. */
+  readonly directory?: string;
+  /** How fast a lost leader is noticed. */
+  readonly timeouts?: {
+    /** A follower that hears nothing for one to two times this many milliseconds campaigns. Default 300. */
+    readonly election?: number;
+    /** An idle leader speaks every so many milliseconds; at most half of `election`. Default 60. */
+    readonly heartbeat?: number;
+  };
+  /** How many milliseconds a call may take unless it says otherwise. Default 10,000. */
+  readonly deadline?: number;
+  /** Gives up opening, and closes what was opened so far. */
+  readonly signal?: AbortSignal;
+  /** The WebAssembly, if the default place does not suit. */
+  readonly wasm?: URL | Response | BufferSource | WebAssembly.Module;
+  /** Makes the worker of a node, if the default way does not suit. It must run the `quorate/worker` module. */
+  readonly createWorker?: (node: number) => WorkerHandle;
+}
+
+/** What is needed of a worker: a browser's `Worker` and Node's `worker_threads.Worker` both are one. */
+export interface WorkerHandle {
+  postMessage(message: unknown, transfer?: Transferable[]): void;
+  terminate(): unknown;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call early with `ABORTED`. A write may still take effect. */
+  readonly signal?: AbortSignal;
+  /** How many milliseconds the call may take. Default: the cluster's `deadline`. */
+  readonly timeout?: number;
+}
+
+/** A running cluster. */
+export interface Cluster {
+  /** Its name. */
+  readonly name: string;
+  /** Its nodes, in order of their ids, which count from 1. */
+  readonly nodes: readonly ClusterNode[];
+  /** The key-value store, with JSON values. `kv.as("utf8")` and `kv.as("bytes")` see the same keys otherwise. */
+  readonly kv: Kv<Json>;
+  /** Faults of the network between the nodes. */
+  readonly network: Network;
+  /** One node. */
+  node(id: number): ClusterNode;
+  /** A fresh picture of all nodes; killed and halted ones are in it as such. */
+  status(options?: CallOptions): Promise<ClusterStatus>;
+  /** The leader's id, as soon as there is one. */
+  leader(options?: CallOptions): Promise<number>;
+  addEventListener<K extends keyof ClusterEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof ClusterEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** Ends every open call with `CLOSED`, stops the nodes and frees their storage. Their state stays. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** One node of the cluster: a worker with its own core and its own storage. */
+export interface ClusterNode {
+  /** Its id, from 1. */
+  readonly id: number;
+  /** What it is doing. */
+  readonly state: NodeState;
+  /** Why it halted, while it is `halted`. */
+  readonly reason: QuorateError | undefined;
+  /** A fresh picture; `NODE_KILLED` or `NODE_HALTED` when it does not run. */
+  status(options?: CallOptions): Promise<NodeStatus>;
+  /** Terminates the worker where it stands: no farewell, only durable state is left. */
+  kill(): Promise<void>;
+  /** Starts a killed or halted node from its storage. Resolves when it runs; nothing if it does already. */
+  start(): Promise<void>;
+}
+
+/** What a node is doing. `halted` is a node that stopped by itself. */
+export type NodeState = "starting" | "running" | "killed" | "halted";
+
+/** Rules between nodes. Calls from here reach every node all the time, partitioned or not. */
+export interface Network {
+  /**
+   * Lets nodes talk only within their group. A node in no group is alone; none may be in two. Replaces an
+   * earlier partition.
+   */
+  partition(...groups: (readonly number[])[]): void;
+  /** Cuts these nodes off from all others; the others stay together. Replaces an earlier partition. */
+  isolate(...nodes: number[]): void;
+  /** Loses each frame with a probability from 0 to 1. Without `from` or `to`, on all links. */
+  drop(rule: { from?: number; to?: number; probability: number }): void;
+  /** Delays each frame by `ms`, and a random part of `jitter` more. Frames of one link keep their order. */
+  delay(rule: { from?: number; to?: number; ms: number; jitter?: number }): void;
+  /** Ends partitions, drops and delays. */
+  heal(): void;
+  /** The rules in force, one for each directed link that has any. */
+  readonly rules: readonly LinkRule[];
+}
+
+/** What happens to frames from one node to another. */
+export interface LinkRule {
+  readonly from: number;
+  readonly to: number;
+  /** Nothing passes. */
+  readonly cut: boolean;
+  /** Probability of loss. */
+  readonly drop: number;
+  /** Milliseconds of delay. */
+  readonly delay: number;
+  /** Milliseconds of random delay on top. */
+  readonly jitter: number;
+}
+
+/** A key with its value and history. */
+export interface Entry<V> {
+  readonly value: V;
+  /** The revision of the change that created the key. */
+  readonly createRevision: number;
+  /** The revision of its last change. */
+  readonly modRevision: number;
+  /** How often it changed since it was created; 1 when new. */
+  readonly version: number;
+}
+
+/** An entry of a range, with its key. */
+export interface KeyedEntry<V> extends Entry<V> {
+  readonly key: string;
+  /** The key's bytes, for keys that are no text. */
+  readonly keyBytes: Uint8Array;
+}
+
+/** The store. Every call is linearizable, ends by its deadline, and fails only with a `QuorateError`. */
+export interface Kv<V> {
+  /** Stores a value. */
+  put(key: Key, value: V, options?: CallOptions): Promise<{ modRevision: number; version: number }>;
+  /** The entry, or null. */
+  get<T extends V = V>(key: Key, options?: CallOptions): Promise<Entry<T> | null>;
+  /** Removes the key. */
+  delete(key: Key, options?: CallOptions): Promise<{ deleted: boolean; revision: number }>;
+  /** Adds to the end of a value, or creates it. Not for JSON, whose values have no end: use `as("utf8")`. */
+  append(key: Key, value: V, options?: CallOptions): Promise<{ modRevision: number; version: number }>;
+  /** Stores a value if the key's last change is `expected` (0: the key is absent). */
+  compareAndSwap(
+    key: Key,
+    expected: number,
+    value: V,
+    options?: CallOptions,
+  ): Promise<SwapResult<V>>;
+  /** Adds to a number (an absent key counts as 0) and answers the new one. `NOT_A_NUMBER` if it is none. */
+  increment(key: Key, by?: number, options?: CallOptions): Promise<{ value: number; modRevision: number }>;
+  /** The entries of a range, in key order, all as of one revision. */
+  range<T extends V = V>(range?: RangeOptions & CallOptions): Promise<RangeResult<T>>;
+  /** Removes the keys of a range. An empty range is refused; `{ prefix: "" }` means all keys. */
+  deleteRange(range: RangeSelection, options?: CallOptions): Promise<{ deleted: number; revision: number }>;
+  /** The same store with another codec. */
+  as<C extends Codec>(codec: C): Kv<CodecValues[C]>;
+}
+
+/** Whether a compare-and-swap took place; if not, what stood in the way. */
+export type SwapResult<V> =
+  | { readonly swapped: true; readonly modRevision: number; readonly version: number }
+  | { readonly swapped: false; readonly current: Entry<V> | null };
+
+/** Which keys: those with a prefix, or from `start` up to but without `end`. */
+export interface RangeSelection {
+  readonly prefix?: Key;
+  readonly start?: Key;
+  readonly end?: Key;
+}
+
+/** Which keys, and what of them. */
+export interface RangeOptions extends RangeSelection {
+  /** At most so many entries. Default: all. */
+  readonly limit?: number;
+  /** Leaves the values out. */
+  readonly keysOnly?: boolean;
+  /** Only counts. */
+  readonly countOnly?: boolean;
+}
+
+/** Part of the store as of one revision. */
+export interface RangeResult<V> {
+  readonly entries: readonly KeyedEntry<V>[];
+  /** Whether the limit left some out. */
+  readonly more: boolean;
+  /** How many keys the range has, whatever the limit. */
+  readonly count: number;
+  /** The store's revision. */
+  readonly revision: number;
+}
+
+/** A node's part in the cluster. */
+export type Role = "follower" | "pre-candidate" | "candidate" | "leader";
+
+/** A picture of one node. */
+export interface NodeStatus {
+  readonly id: number;
+  readonly role: Role;
+  readonly term: number;
+  /** For whom it voted in this term. */
+  readonly vote: number | null;
+  /** The leader it knows. */
+  readonly leader: number | null;
+  /** The last entry known to be committed. */
+  readonly commit: number;
+  /** The last entry applied to the store. */
+  readonly applied: number;
+  /** The last entry of the log. */
+  readonly last: number;
+  readonly lastTerm: number;
+  /** The last durable entry. */
+  readonly persisted: number;
+  /** The entry before the first one in the log. */
+  readonly logStart: number;
+  /** The entry up to which the latest snapshot reaches. */
+  readonly snapshot: number;
+  /** Bytes of the log in memory. */
+  readonly logBytes: number;
+  /** Clients with exactly-once records. */
+  readonly sessions: number;
+  /** Requests that wait for their answer. */
+  readonly waiting: number;
+  /** Frames lost by rules, bad bytes or overflow. */
+  readonly droppedFrames: number;
+  /** The others, as a leader sees them. */
+  readonly peers: readonly PeerStatus[];
+}
+
+/** A leader's view of another node. */
+export interface PeerStatus {
+  readonly id: number;
+  /** How far it is known to match, durably. */
+  readonly matched: number;
+  /** The next entry to send. */
+  readonly next: number;
+  readonly mode: "probe" | "replicate" | "snapshot";
+  readonly inflight: number;
+}
+
+/** A node in the cluster's picture. */
+export interface NodeView {
+  readonly id: number;
+  readonly state: NodeState;
+  /** Why it halted. */
+  readonly reason: QuorateError | undefined;
+  /** Its last known status: fresh while it runs, of its last moment when it does not, null before its first. */
+  readonly status: NodeStatus | null;
+}
+
+/** A picture of the cluster. Immutable. */
+export interface ClusterStatus {
+  readonly name: string;
+  readonly nodes: readonly NodeView[];
+  /** The running leader of the highest term, if any. */
+  readonly leader: number | null;
+  readonly term: number;
+  /** The highest commit index. */
+  readonly commit: number;
+  readonly rules: readonly LinkRule[];
+}
+
+/** What events carry, by their name. */
+export interface ClusterEvents {
+  /** The cluster has another leader, or none. */
+  leaderchange: { readonly leader: number | null; readonly term: number };
+  /** A node changed role or term. */
+  rolechange: { readonly node: number; readonly role: Role; readonly term: number; readonly leader: number | null };
+  /** More is committed. Throttled: one event may stand for many entries. */
+  commit: { readonly index: number; readonly term: number };
+  /** Something in the picture changed. Throttled. */
+  status: ClusterStatus;
+  /** A node was killed. */
+  nodedown: { readonly node: number };
+  /** A node runs. */
+  nodeup: { readonly node: number };
+  /** A node stopped by itself. */
+  halted: { readonly node: number; readonly reason: QuorateError };
+  /** The rules of the network changed. */
+  network: { readonly rules: readonly LinkRule[] };
+}
+
+/** An event of a cluster. */
+export type ClusterEvent<K extends keyof ClusterEvents> = CustomEvent<ClusterEvents[K]>;
+
+/** Hears one kind of event. */
+export type ClusterListener<K extends keyof ClusterEvents> = (event: ClusterEvent<K>) => void;
+
+/** The way in. */
+export interface ClusterFactory {
+  /** Starts a cluster, or brings one back from its storage. */
+  open(options: ClusterOptions): Promise<Cluster>;
+}
