@@ -119,7 +119,10 @@ impl Restored {
         Self {
             hard_state: HardState::default(),
             commit: Index(0),
-            snapshot: SnapshotMeta { last: EntryId::ZERO, conf_state },
+            snapshot: SnapshotMeta {
+                last: EntryId::ZERO,
+                conf_state,
+            },
             log_start: EntryId::ZERO,
             entries: Vec::new(),
         }

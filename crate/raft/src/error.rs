@@ -83,7 +83,10 @@ impl fmt::Display for CorruptState {
         match self {
             Self::Config(what) => write!(f, "the configuration is wrong: {what}"),
             Self::Gap { expected, found } => {
-                write!(f, "the stored log has entry {found} where {expected} belongs")
+                write!(
+                    f,
+                    "the stored log has entry {found} where {expected} belongs"
+                )
             }
             Self::Term { index } => write!(f, "the term of stored entry {index} is out of order"),
             Self::Snapshot { index } => {

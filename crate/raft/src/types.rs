@@ -82,7 +82,10 @@ pub struct EntryId {
 
 impl EntryId {
     /// The id "before the log": term 0, index 0.
-    pub const ZERO: Self = Self { term: Term(0), index: Index(0) };
+    pub const ZERO: Self = Self {
+        term: Term(0),
+        index: Index(0),
+    };
 
     /// The entry at `index` made in `term`.
     #[must_use]

@@ -1,0 +1,529 @@
+//! The node: its state, the term rule (§5.1), and the way from an input to the step it asks for.
+//!
+//! The steps themselves are in `election`, `replication`, `read_index` and `snapshot`.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::config::Config;
+use crate::entry::{Entry, HardState, Payload, Restored, SnapshotMeta};
+use crate::error::{CorruptState, InputError, ProposeError};
+use crate::log::Log;
+use crate::message::{AppendOutcome, Body, Message};
+use crate::output::{Input, Output};
+use crate::persistence::{Held, Persistence, RestsOn};
+use crate::quorum::ConfState;
+use crate::random::Random;
+use crate::role::{Follower, Role};
+use crate::snapshot::Receiving;
+use crate::status::{PeerStatus, Status};
+use crate::types::{EntryId, Index, Instant, NodeId, Term};
+
+/// One node of a Raft cluster. See the [crate] for the law of use.
+#[derive(Debug)]
+pub struct Raft {
+    pub(crate) config: Config,
+    /// The latest moment told.
+    pub(crate) now: Instant,
+    random: Random,
+    pub(crate) hard_state: HardState,
+    pub(crate) role: Role,
+    pub(crate) log: Log,
+    pub(crate) conf_state: ConfState,
+    /// Invariant: `applied <= commit <= log.last()`.
+    pub(crate) commit: Index,
+    pub(crate) applied: Index,
+    pub(crate) persistence: Persistence,
+    /// A leader's snapshot, as far as it has come.
+    pub(crate) receiving: Option<Receiving>,
+    pub(crate) outputs: VecDeque<Output>,
+    /// Something changed that may allow a leader to send.
+    pub(crate) flush_due: bool,
+    halted: bool,
+}
+
+impl Raft {
+    /// A node with the state that `restored` holds. `seed` decides its timeouts: give every run of
+    /// every node another one.
+    ///
+    /// # Errors
+    /// The state cannot be that of a Raft node, or the settings make no sense.
+    pub fn new(
+        config: Config,
+        restored: Restored,
+        now: Instant,
+        seed: u64,
+    ) -> Result<Self, CorruptState> {
+        config.validate().map_err(CorruptState::Config)?;
+        check(&restored)?;
+        let Restored {
+            hard_state,
+            commit,
+            snapshot,
+            log_start,
+            entries,
+        } = restored;
+        let mut raft = Self {
+            config,
+            now,
+            random: Random::new(seed),
+            hard_state,
+            role: Role::Follower(Follower {
+                leader: None,
+                deadline: now,
+            }),
+            conf_state: snapshot.conf_state.clone(),
+            commit: commit.max(snapshot.last.index),
+            applied: snapshot.last.index,
+            log: Log::new(log_start, entries, snapshot),
+            persistence: Persistence::new(Index(0)),
+            receiving: None,
+            outputs: VecDeque::new(),
+            flush_due: false,
+            halted: false,
+        };
+        raft.persistence = Persistence::new(raft.log.last().index);
+        let deadline = raft.random_deadline();
+        raft.role = Role::Follower(Follower {
+            leader: None,
+            deadline,
+        });
+        Ok(raft)
+    }
+
+    /// Takes one event. Drain [`Raft::poll_output`] afterwards.
+    ///
+    /// # Errors
+    /// The host broke the law of use, or the node has halted; nothing changed.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), InputError> {
+        if self.halted {
+            return Err(InputError::Halted);
+        }
+        self.now = self.now.max(now);
+        match input {
+            Input::Message(message) => self.handle_message(message),
+            Input::Persisted { seq } => self.handle_persisted(seq)?,
+            Input::PersistFailed => self.halt(),
+            Input::TimerFired => self.handle_timer(),
+            Input::SnapshotChunk(chunk) => self.persistence.push_chunk(chunk),
+            Input::SnapshotReady {
+                index,
+                chunks,
+                compact_to,
+            } => {
+                self.handle_snapshot_ready(index, chunks, compact_to)?;
+            }
+            Input::SnapshotData {
+                to,
+                snapshot,
+                number,
+                done,
+                data,
+            } => {
+                self.send_chunk(to, snapshot, number, done, data);
+            }
+            Input::Unreachable { peer } => self.handle_unreachable(peer),
+        }
+        Ok(())
+    }
+
+    /// Appends a command to the leader's log; it is decided when [`Output::Apply`] gives it back
+    /// under the same id. Another entry at that index means that it was lost.
+    ///
+    /// # Errors
+    /// This node does not lead, or too much is uncommitted. Nothing was appended.
+    pub fn propose(&mut self, now: Instant, data: Bytes) -> Result<EntryId, ProposeError> {
+        let hint = self.leader();
+        self.now = self.now.max(now);
+        let Role::Leader(leader) = &mut self.role else {
+            return Err(ProposeError::NotLeader { hint });
+        };
+        let uncommitted = leader.uncommitted_bytes.saturating_add(data.len());
+        if leader.uncommitted_bytes > 0 && uncommitted > self.config.max_uncommitted_bytes {
+            return Err(ProposeError::Dropped);
+        }
+        leader.uncommitted_bytes = uncommitted;
+        Ok(self.append_own(Payload::Command(data)))
+    }
+
+    /// The next effect; `None` when drained.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if self.halted {
+            return self.outputs.pop_front();
+        }
+        if core::mem::take(&mut self.flush_due) {
+            self.flush();
+        }
+        self.outputs
+            .pop_front()
+            .or_else(|| self.poll_apply())
+            .or_else(|| self.poll_read())
+            .or_else(|| self.poll_persist())
+    }
+
+    /// When [`Input::TimerFired`] is next due. A later or an earlier one does no harm.
+    #[must_use]
+    pub fn next_timeout(&self) -> Instant {
+        match &self.role {
+            _ if self.halted => Instant::NEVER,
+            _ if !self.conf_state.is_voter(self.config.id) => Instant::NEVER,
+            Role::Follower(follower) => follower.deadline,
+            Role::PreCandidate(campaign) | Role::Candidate(campaign) => campaign.deadline,
+            Role::Leader(leader) if leader.progress.is_empty() => Instant::NEVER,
+            Role::Leader(leader) => leader.heartbeat_deadline.min(self.quorum_deadline()),
+        }
+    }
+
+    /// A picture of the node as of now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let peers = match &self.role {
+            Role::Leader(leader) => leader
+                .progress
+                .iter()
+                .map(|(&id, progress)| PeerStatus {
+                    id,
+                    matched: progress.matched,
+                    next: progress.next,
+                    mode: progress.mode_name(),
+                    inflight: progress.inflight(),
+                })
+                .collect(),
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => Vec::new(),
+        };
+        Status {
+            id: self.config.id,
+            term: self.hard_state.term,
+            vote: self.hard_state.vote,
+            role: self.role.kind(),
+            leader: self.leader(),
+            commit: self.commit,
+            applied: self.applied,
+            last: self.log.last(),
+            persisted: self.persistence.persisted(),
+            log_start: self.log.start(),
+            snapshot: self.log.snapshot.last,
+            conf_state: self.conf_state.clone(),
+            peers,
+            halted: self.halted,
+        }
+    }
+
+    /// The leader of the current term, if known.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Leader(_) => Some(self.config.id),
+            Role::Follower(follower) => follower.leader.map(|(id, _)| id),
+            Role::PreCandidate(_) | Role::Candidate(_) => None,
+        }
+    }
+
+    /// Whether this node leads.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// The current term.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.hard_state.term
+    }
+
+    /// Commit index.
+    #[must_use]
+    pub fn commit(&self) -> Index {
+        self.commit
+    }
+
+    /// The last entry handed out to be applied.
+    #[must_use]
+    pub fn applied(&self) -> EntryId {
+        let term = self.log.term_at(self.applied);
+        EntryId::new(
+            term.expect("what is applied is kept or was compacted last"),
+            self.applied,
+        )
+    }
+
+    /// Payload bytes of the log in memory.
+    #[must_use]
+    pub fn log_bytes(&self) -> usize {
+        self.log.bytes()
+    }
+
+    /// The entry before the first one kept.
+    #[must_use]
+    pub fn log_start(&self) -> EntryId {
+        self.log.start()
+    }
+
+    /// The latest durable snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> &SnapshotMeta {
+        &self.log.snapshot
+    }
+
+    /// Entries kept in memory at and above `first`, for checkers and tools.
+    #[must_use]
+    pub fn entries_from(&self, first: Index) -> Vec<Entry> {
+        self.log.slice(
+            first.max(self.log.start().index.next()),
+            Index(u64::MAX),
+            usize::MAX,
+        )
+    }
+
+    /// The term rule of §5.1, and the two exceptions that keep it from being abused: a pre-vote
+    /// moves no term, and a vote asked while a leader is fresh is not heard (thesis §4.2.3).
+    fn handle_message(&mut self, message: Message) {
+        let Message {
+            from,
+            to,
+            term,
+            body,
+        } = message;
+        if to != self.config.id || from == self.config.id {
+            return;
+        }
+        match body {
+            Body::PreVote { last } => return self.handle_pre_vote(from, term, last),
+            Body::PreVoteResponse { granted } => {
+                return self.handle_pre_vote_response(from, term, granted);
+            }
+            Body::RequestVote {
+                transfer: false, ..
+            } if self.is_leader_fresh(from) => return,
+            _ => {}
+        }
+        if term > self.hard_state.term {
+            self.become_follower(term);
+        }
+        if term < self.hard_state.term {
+            return self.handle_stale(from, &body);
+        }
+        match body {
+            Body::RequestVote { last, .. } => self.handle_request_vote(from, last),
+            Body::RequestVoteResponse { granted } => self.handle_vote_response(from, granted),
+            Body::AppendEntries {
+                prev,
+                commit,
+                entries,
+            } => {
+                self.hear_leader(from);
+                self.handle_append(from, prev, commit, entries);
+            }
+            Body::AppendEntriesResponse(outcome) => self.handle_append_response(from, outcome),
+            Body::Heartbeat { commit, round } => {
+                self.hear_leader(from);
+                self.handle_heartbeat(from, commit, round);
+            }
+            Body::HeartbeatResponse { round } => self.handle_heartbeat_response(from, round),
+            Body::InstallSnapshot {
+                meta,
+                number,
+                done,
+                data,
+            } => {
+                self.hear_leader(from);
+                self.handle_install_snapshot(from, meta, number, done, data);
+            }
+            Body::InstallSnapshotResponse { snapshot, outcome } => {
+                self.handle_install_response(from, snapshot, outcome);
+            }
+            Body::TimeoutNow => self.handle_timeout_now(),
+            Body::PreVote { .. } | Body::PreVoteResponse { .. } => {}
+        }
+    }
+
+    /// A message of an earlier term. One who asks learns the term from the answer, or a node that
+    /// was cut off would never be heard and never come back; answers to old questions are void.
+    fn handle_stale(&mut self, from: NodeId, body: &Body) {
+        match body {
+            Body::AppendEntries { .. } | Body::Heartbeat { .. } | Body::InstallSnapshot { .. } => {
+                let body = Body::AppendEntriesResponse(AppendOutcome::STALE);
+                self.send_when(RestsOn::HardState, from, body);
+            }
+            Body::RequestVote { .. } => {
+                let body = Body::RequestVoteResponse { granted: false };
+                self.send_when(RestsOn::HardState, from, body);
+            }
+            Body::PreVote { .. }
+            | Body::PreVoteResponse { .. }
+            | Body::RequestVoteResponse { .. }
+            | Body::AppendEntriesResponse(_)
+            | Body::HeartbeatResponse { .. }
+            | Body::InstallSnapshotResponse { .. }
+            | Body::TimeoutNow => {}
+        }
+    }
+
+    fn handle_timer(&mut self) {
+        if self.now < self.next_timeout() {
+            return;
+        }
+        match &self.role {
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => self.pre_campaign(),
+            Role::Leader(_) if self.now >= self.quorum_deadline() => {
+                self.become_follower(self.hard_state.term);
+            }
+            Role::Leader(_) => self.send_heartbeats(),
+        }
+    }
+
+    fn handle_persisted(&mut self, seq: u64) -> Result<(), InputError> {
+        let done = self.persistence.handle_persisted(seq)?;
+        if let Some(manifest) = done.manifest {
+            self.handle_snapshot_durable(manifest);
+        }
+        for held in done.released {
+            self.release(held);
+        }
+        self.maybe_commit();
+        Ok(())
+    }
+
+    /// A write failed: what was promised can no longer be kept, so nothing more is promised.
+    fn halt(&mut self) {
+        self.become_follower(self.hard_state.term);
+        self.halted = true;
+        self.outputs
+            .retain(|output| matches!(output, Output::RoleChanged { .. }));
+    }
+
+    fn poll_apply(&mut self) -> Option<Output> {
+        if self.applied >= self.commit {
+            return None;
+        }
+        let max_bytes = self.config.max_apply_bytes;
+        let entries = self.log.slice(self.applied.next(), self.commit, max_bytes);
+        let last = entries
+            .last()
+            .expect("what is committed and not applied is kept")
+            .id
+            .index;
+        self.applied = last;
+        Some(Output::Apply(entries))
+    }
+
+    fn poll_persist(&mut self) -> Option<Output> {
+        self.persistence
+            .take_batch(self.hard_state, self.commit, &self.log)
+            .map(Output::Persist)
+    }
+
+    /// Sends a message in the current term at once.
+    pub(crate) fn send(&mut self, to: NodeId, body: Body) {
+        let (from, term) = (self.config.id, self.hard_state.term);
+        self.outputs.push_back(Output::Send(Message {
+            from,
+            to,
+            term,
+            body,
+        }));
+    }
+
+    /// Sends a message in the current term when what it rests on is durable.
+    pub(crate) fn send_when(&mut self, rests: RestsOn, to: NodeId, body: Body) {
+        let (from, term) = (self.config.id, self.hard_state.term);
+        self.hold(
+            Held::Send(Message {
+                from,
+                to,
+                term,
+                body,
+            }),
+            rests,
+        );
+    }
+
+    pub(crate) fn hold(&mut self, effect: Held, rests: RestsOn) {
+        if let Some(ready) = self.persistence.hold(effect, rests, &self.log) {
+            self.release(ready);
+        }
+    }
+
+    fn release(&mut self, held: Held) {
+        match held {
+            Held::Send(message) => self.outputs.push_back(Output::Send(message)),
+            Held::SelfVote(term) => self.handle_self_vote(term),
+        }
+    }
+
+    /// Moves term and vote; the only place that does.
+    pub(crate) fn set_hard_state(&mut self, term: Term, vote: Option<NodeId>) {
+        let new = HardState { term, vote };
+        assert!(term >= self.hard_state.term, "terms never fall");
+        if new != self.hard_state {
+            self.hard_state = new;
+            self.persistence.touch_hard_state();
+        }
+    }
+
+    /// Moves the commit index forward; the only place that does.
+    pub(crate) fn set_commit(&mut self, commit: Index) {
+        assert!(
+            commit <= self.log.last().index,
+            "what is committed is in the log"
+        );
+        self.commit = self.commit.max(commit);
+    }
+
+    pub(crate) fn push_role_changed(&mut self) {
+        let (role, term, leader) = (self.role.kind(), self.hard_state.term, self.leader());
+        self.outputs
+            .push_back(Output::RoleChanged { role, term, leader });
+    }
+
+    /// A random moment in `[t, 2t)` from now (§5.2).
+    pub(crate) fn random_deadline(&mut self) -> Instant {
+        let timeout = self.config.election_timeout;
+        let jitter = self.random.below(crate::types::micros(timeout));
+        Instant(self.now.after(timeout).0.saturating_add(jitter))
+    }
+}
+
+/// What the host read must be a state that this code could have written.
+fn check(restored: &Restored) -> Result<(), CorruptState> {
+    let Restored {
+        hard_state,
+        commit,
+        snapshot,
+        log_start,
+        entries,
+    } = restored;
+    let mut prev = *log_start;
+    for entry in entries {
+        let (expected, found) = (prev.index.next(), entry.id.index);
+        if found != expected {
+            return Err(CorruptState::Gap { expected, found });
+        }
+        if entry.id.term < prev.term {
+            return Err(CorruptState::Term { index: found });
+        }
+        prev = entry.id;
+    }
+    let index = snapshot.last.index;
+    if prev.term > hard_state.term {
+        return Err(CorruptState::Term { index: prev.index });
+    }
+    if index < log_start.index || index > prev.index {
+        return Err(CorruptState::Snapshot { index });
+    }
+    let term = match (index - log_start.index) as usize {
+        0 => log_start.term,
+        offset => entries[offset - 1].id.term,
+    };
+    if term != snapshot.last.term {
+        return Err(CorruptState::Snapshot { index });
+    }
+    if *commit > prev.index {
+        return Err(CorruptState::Commit { index: *commit });
+    }
+    if snapshot.conf_state.voters.is_empty() {
+        return Err(CorruptState::NoVoters);
+    }
+    Ok(())
+}

@@ -1,0 +1,329 @@
+//! Log replication (§5.3) and commitment (§5.4.2).
+
+use crate::entry::{Entry, Payload};
+use crate::message::{AppendOutcome, Body};
+use crate::output::Output;
+use crate::persistence::RestsOn;
+use crate::progress::{Mode, Progress, SnapshotTransfer};
+use crate::raft::Raft;
+use crate::role::Role;
+use crate::types::{EntryId, Index, NodeId};
+
+/// What to send to one peer next.
+enum Next {
+    Nothing,
+    Append(Vec<Entry>),
+    CommitNotice(Index),
+    /// What it needs is compacted away.
+    Snapshot,
+}
+
+impl Raft {
+    /// Appends an entry of the own term to the leader's log.
+    pub(crate) fn append_own(&mut self, payload: Payload) -> EntryId {
+        let id = EntryId::new(self.hard_state.term, self.log.last().index.next());
+        self.log.append(Entry { id, payload });
+        self.flush_due = true;
+        id
+    }
+
+    /// Sends everyone what they can take. Runs once per drain, so what was proposed together
+    /// travels together.
+    pub(crate) fn flush(&mut self) {
+        self.start_read_round();
+        let Role::Leader(leader) = &self.role else {
+            return;
+        };
+        let peers: Vec<NodeId> = leader.progress.keys().copied().collect();
+        for peer in peers {
+            self.flush_peer(peer);
+        }
+    }
+
+    fn flush_peer(&mut self, peer: NodeId) {
+        loop {
+            match self.next_for(peer) {
+                Next::Nothing => return,
+                Next::Append(entries) => self.send_append(peer, entries),
+                Next::CommitNotice(commit) => {
+                    self.send(
+                        peer,
+                        Body::Heartbeat {
+                            commit,
+                            round: None,
+                        },
+                    );
+                    self.with_progress(peer, |progress| progress.notified_commit = commit);
+                    return;
+                }
+                Next::Snapshot => return self.send_snapshot(peer),
+            }
+        }
+    }
+
+    fn next_for(&self, peer: NodeId) -> Next {
+        let Role::Leader(leader) = &self.role else {
+            return Next::Nothing;
+        };
+        let Some(progress) = leader.progress.get(&peer) else {
+            return Next::Nothing;
+        };
+        let window_open = match &progress.mode {
+            Mode::Snapshot(_) => return Next::Snapshot,
+            Mode::Probe { sent: true } => return Next::Nothing,
+            Mode::Probe { sent: false } => true,
+            Mode::Replicate(inflights) => {
+                let Self { config, .. } = self;
+                !inflights.is_full(config.max_inflight_messages, config.max_inflight_bytes)
+            }
+        };
+        if self.log.term_at(progress.next.prev()).is_none() {
+            return Next::Snapshot;
+        }
+        let last = self.log.last().index;
+        if window_open && (progress.next <= last || matches!(progress.mode, Mode::Probe { .. })) {
+            return Next::Append(
+                self.log
+                    .slice(progress.next, last, self.config.max_append_bytes),
+            );
+        }
+        let usable = self.commit.min(progress.matched);
+        if usable > progress.notified_commit {
+            Next::CommitNotice(usable)
+        } else {
+            Next::Nothing
+        }
+    }
+
+    fn send_append(&mut self, peer: NodeId, entries: Vec<Entry>) {
+        let (commit, log) = (self.commit, &self.log);
+        let Role::Leader(leader) = &mut self.role else {
+            return;
+        };
+        let Some(progress) = leader.progress.get_mut(&peer) else {
+            return;
+        };
+        let prev = progress.next.prev();
+        let prev_term = log.term_at(prev).expect("checked before: prev is kept");
+        let last = entries.last().map_or(prev, |entry| entry.id.index);
+        match &mut progress.mode {
+            Mode::Probe { sent } => *sent = true,
+            Mode::Replicate(inflights) if !entries.is_empty() => {
+                inflights.add(last, entries.iter().map(Entry::size_bytes).sum());
+                progress.next = last.next();
+            }
+            Mode::Replicate(_) | Mode::Snapshot(_) => {}
+        }
+        progress.notified_commit = progress.notified_commit.max(commit.min(last));
+        let prev = EntryId::new(prev_term, prev);
+        self.send(
+            peer,
+            Body::AppendEntries {
+                prev,
+                commit,
+                entries,
+            },
+        );
+    }
+
+    fn send_snapshot(&mut self, peer: NodeId) {
+        let (snapshot, now) = (self.log.snapshot.last, self.now);
+        let patience = self.config.election_timeout;
+        let mut due = None;
+        self.with_progress(peer, |progress| {
+            // One that does not answer gets no snapshot: it would fill queues for nothing.
+            if now >= progress.last_heard.after(patience) {
+                return;
+            }
+            if !matches!(progress.mode, Mode::Snapshot(_)) {
+                progress.mode = Mode::Snapshot(SnapshotTransfer::new(snapshot));
+            }
+            if let Mode::Snapshot(transfer) = &mut progress.mode {
+                due = core::mem::take(&mut transfer.due).then_some(Output::SendSnapshot {
+                    to: peer,
+                    snapshot: transfer.snapshot.index,
+                    number: transfer.number,
+                });
+            }
+        });
+        self.outputs.extend(due);
+    }
+
+    /// Tells everyone that this node leads, and what is committed of what they have.
+    pub(crate) fn send_heartbeats(&mut self) {
+        let (commit, now, interval) = (self.commit, self.now, self.config.heartbeat_interval);
+        let Role::Leader(leader) = &mut self.role else {
+            return;
+        };
+        leader.heartbeat_deadline = now.after(interval);
+        let round = Some(leader.reads.round());
+        let beats: Vec<_> = leader
+            .progress
+            .iter_mut()
+            .map(|(&peer, progress)| {
+                progress.notified_commit = commit.min(progress.matched);
+                (
+                    peer,
+                    Body::Heartbeat {
+                        commit: progress.notified_commit,
+                        round,
+                    },
+                )
+            })
+            .collect();
+        for (peer, beat) in beats {
+            self.send(peer, beat);
+        }
+    }
+
+    /// The consistency check of §5.3: takes the entries if the log has `prev`.
+    pub(crate) fn handle_append(
+        &mut self,
+        from: NodeId,
+        mut prev: EntryId,
+        leader_commit: Index,
+        mut entries: Vec<Entry>,
+    ) {
+        // What is committed here is in the leader's log too (leader completeness): skip it.
+        if prev.index < self.commit {
+            let known = self
+                .log
+                .term_at(self.commit)
+                .expect("the commit index is kept");
+            prev = EntryId::new(known, self.commit);
+            entries.retain(|entry| entry.id.index > prev.index);
+        }
+        if !self.log.contains(prev) {
+            let hint = self.log.latest_possible_match(prev);
+            let outcome = AppendOutcome::Rejected {
+                prev: prev.index,
+                hint,
+            };
+            return self.send_when(
+                RestsOn::HardState,
+                from,
+                Body::AppendEntriesResponse(outcome),
+            );
+        }
+        let matched = entries.last().map_or(prev.index, |entry| entry.id.index);
+        for entry in entries {
+            // A shorter or a repeated append says nothing about what follows: only a real
+            // conflict cuts the log.
+            if self.log.contains(entry.id) {
+                continue;
+            }
+            if entry.id.index <= self.log.last().index {
+                assert!(
+                    entry.id.index > self.commit,
+                    "a committed entry is never cut"
+                );
+                self.log.truncate_from(entry.id.index);
+                self.persistence.handle_truncated(entry.id.index);
+            }
+            self.log.append(entry);
+        }
+        self.set_commit(leader_commit.min(matched));
+        let body = Body::AppendEntriesResponse(AppendOutcome::Accepted { matched });
+        self.send_when(RestsOn::Log, from, body);
+    }
+
+    pub(crate) fn handle_heartbeat(&mut self, from: NodeId, commit: Index, round: Option<u64>) {
+        // The leader speaks only of what this log is known to share, but a log may have been lost.
+        self.set_commit(commit.min(self.log.last().index));
+        if let Some(round) = round {
+            self.send_when(RestsOn::HardState, from, Body::HeartbeatResponse { round });
+        }
+    }
+
+    pub(crate) fn handle_append_response(&mut self, from: NodeId, outcome: AppendOutcome) {
+        let (log, now) = (&self.log, self.now);
+        let Role::Leader(leader) = &mut self.role else {
+            return;
+        };
+        let Some(progress) = leader.progress.get_mut(&from) else {
+            return;
+        };
+        progress.last_heard = now;
+        match outcome {
+            AppendOutcome::Accepted { matched } => {
+                assert!(
+                    matched <= log.last().index,
+                    "{from} acknowledged what was never sent"
+                );
+                progress.handle_accepted(matched);
+                self.flush_due = true;
+                self.maybe_commit();
+            }
+            AppendOutcome::Rejected { prev, hint } => {
+                self.flush_due |= progress.handle_rejected(prev, hint, log);
+            }
+        }
+    }
+
+    /// An answered heartbeat is a chance to find out what was lost on the way.
+    pub(crate) fn handle_heartbeat_response(&mut self, from: NodeId, round: u64) {
+        let now = self.now;
+        let mut nudge = false;
+        self.with_progress(from, |progress| {
+            progress.last_heard = now;
+            progress.confirmed_round = progress.confirmed_round.max(round);
+            match &mut progress.mode {
+                Mode::Probe { sent } => *sent = false,
+                // Appends or their answers may be lost: an empty one behind them finds out.
+                Mode::Replicate(_) => nudge = progress.matched < progress.next.prev(),
+                Mode::Snapshot(transfer) => {
+                    transfer.due |= core::mem::replace(&mut transfer.stalled, true);
+                }
+            }
+        });
+        if nudge {
+            self.send_append(from, Vec::new());
+        }
+        self.flush_due = true;
+        self.confirm_reads();
+    }
+
+    /// The connection was lost, and with it whatever was on it.
+    pub(crate) fn handle_unreachable(&mut self, peer: NodeId) {
+        self.with_progress(peer, |progress| {
+            if matches!(progress.mode, Mode::Replicate(_)) {
+                progress.become_probe();
+            }
+        });
+        self.flush_due = true;
+    }
+
+    /// Commits what a quorum has durably, if it ends with an entry of the own term; everything
+    /// before is committed with it (§5.4.2, figure 8).
+    pub(crate) fn maybe_commit(&mut self) {
+        let persisted = self.persistence.persisted();
+        let Role::Leader(leader) = &mut self.role else {
+            return;
+        };
+        let matched = |id| {
+            leader
+                .progress
+                .get(&id)
+                .map_or(persisted, |progress| progress.matched)
+        };
+        let Some(reached) = self.conf_state.reached(matched) else {
+            return;
+        };
+        let term = self.hard_state.term;
+        if reached <= self.commit || self.log.term_at(reached) != Some(term) {
+            return;
+        }
+        let committed = self.log.bytes_of_term(self.commit, reached, term);
+        leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(committed);
+        self.set_commit(reached);
+        self.flush_due = true;
+    }
+
+    pub(crate) fn with_progress(&mut self, peer: NodeId, change: impl FnOnce(&mut Progress)) {
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(progress) = leader.progress.get_mut(&peer)
+        {
+            change(progress);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a node is doing, with the state that only exists while it does it.
+
+use std::collections::BTreeMap;
+
+use crate::output::RoleKind;
+use crate::progress::Progress;
+use crate::read_index::Reads;
+use crate::types::{Index, Instant, NodeId};
+
+#[derive(Debug)]
+pub(crate) enum Role {
+    Follower(Follower),
+    PreCandidate(Campaign),
+    Candidate(Campaign),
+    Leader(Leader),
+}
+
+#[derive(Debug)]
+pub(crate) struct Follower {
+    /// The leader of this term and when it was last heard.
+    pub(crate) leader: Option<(NodeId, Instant)>,
+    /// When to campaign.
+    pub(crate) deadline: Instant,
+}
+
+/// A ballot under way.
+#[derive(Debug)]
+pub(crate) struct Campaign {
+    /// One vote each, so that a repeated answer counts once.
+    pub(crate) votes: BTreeMap<NodeId, bool>,
+    /// When to try again.
+    pub(crate) deadline: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Leader {
+    /// Every member but this node.
+    pub(crate) progress: BTreeMap<NodeId, Progress>,
+    pub(crate) heartbeat_deadline: Instant,
+    /// Payload bytes of own-term entries that are not committed.
+    pub(crate) uncommitted_bytes: usize,
+    /// The entry that opened the term: reads wait for its commit.
+    pub(crate) noop: Index,
+    pub(crate) reads: Reads,
+}
+
+impl Role {
+    pub(crate) fn kind(&self) -> RoleKind {
+        match self {
+            Self::Follower(_) => RoleKind::Follower,
+            Self::PreCandidate(_) => RoleKind::PreCandidate,
+            Self::Candidate(_) => RoleKind::Candidate,
+            Self::Leader(_) => RoleKind::Leader,
+        }
+    }
+}
