@@ -1,0 +1,118 @@
+// Running other programs: where they are found, how their output is kept, how their failure is told.
+
+import { spawn, spawnSync } from "node:child_process";
+import { accessSync, constants, createWriteStream, mkdirSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+export const at = (...parts) => join(root, ...parts);
+export const logs = at("target", "log");
+
+/** The environment of every program we start: our own tools come first on PATH. */
+export function environment(extra = {}) {
+  const path = [at(".tools", "bin"), at("node_modules", ".bin"), process.env.PATH].join(delimiter);
+  return { ...process.env, ...extra, PATH: path };
+}
+
+/** The full path of a program, or undefined. */
+export function which(name) {
+  for (const folder of environment().PATH.split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
+
+/** What a short command prints, trimmed; undefined when it is missing or fails. */
+export function answer(command, args) {
+  const result = spawnSync(command, args, { cwd: root, env: environment(), encoding: "utf8" });
+  return result.status === 0 ? result.stdout.trim() : undefined;
+}
+
+/** A failure that is told to the user as a sentence, without a stack. */
+export class Failure extends Error {}
+
+/** Every child that is alive, so that an interrupted script leaves nothing behind. */
+const children = new Set();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => {
+    for (const child of children) child.kill(signal);
+    process.exit(130);
+  });
+}
+
+/**
+ * Runs a command to its end and returns its exit code and the seconds it took. With `log` its output goes to that file
+ * under target/log (and to `onLine`, line by line); without, to the terminal.
+ */
+export function run(command, args, { env = {}, cwd = root, log, onLine } = {}) {
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    const stdio = log === undefined ? "inherit" : ["ignore", "pipe", "pipe"];
+    const child = spawn(command, args, { cwd, env: environment(env), stdio });
+    children.add(child);
+    let file;
+    if (log !== undefined) {
+      mkdirSync(logs, { recursive: true });
+      file = createWriteStream(join(logs, log));
+      for (const stream of [child.stdout, child.stderr]) {
+        let rest = "";
+        stream.setEncoding("utf8").on("data", (text) => {
+          file.write(text);
+          const lines = (rest + text).split("\n");
+          rest = lines.pop();
+          for (const line of lines) onLine?.(line);
+        });
+      }
+    }
+    child.on("error", (error) => {
+      children.delete(child);
+      reject(new Failure(`cannot run ${command}: ${error.message}`));
+    });
+    child.on("close", (code, signal) => {
+      children.delete(child);
+      const seconds = (performance.now() - started) / 1000;
+      const done = () => resolve({ code: code ?? 1, signal, seconds });
+      if (file === undefined) done();
+      else file.end(done);
+    });
+  });
+}
+
+/** Runs a command that must succeed; its output goes to the terminal. */
+export async function must(command, args, options) {
+  const { code, signal } = await run(command, args, options);
+  if (code !== 0) {
+    if (options?.log !== undefined) console.error(tail(options.log, 40));
+    throw new Failure(`${[command, ...args].join(" ")}: ended with ${signal ?? `code ${code}`}`);
+  }
+}
+
+/** The last lines of a log. */
+export function tail(log, lines) {
+  const text = readFileSync(join(logs, log), "utf8").trimEnd().split("\n");
+  return text.slice(-lines).join("\n");
+}
+
+/** A log's path as the user would type it. */
+export const logPath = (log) => relative(process.cwd(), join(logs, log)) || ".";
+
+/** Runs `main`, and turns a `Failure` into its sentence and exit code 1. */
+export async function script(main) {
+  try {
+    process.exitCode = (await main()) ?? 0;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(`\n${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Whether the file is the program that Node was started with, rather than an imported module. */
+export const isMain = (url) => process.argv[1] === fileURLToPath(url);
