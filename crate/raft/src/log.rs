@@ -113,6 +113,20 @@ impl Log {
         }
     }
 
+    /// The index before the earliest entry of a tail that ends with `index` and has at most
+    /// `entries` entries and `bytes` payload bytes.
+    pub(crate) fn tail_start(&self, index: Index, entries: u64, bytes: usize) -> Index {
+        let (mut at, mut left) = (index, bytes);
+        while index - at < entries
+            && let Some(entry) = self.get(at)
+            && let Some(rest) = left.checked_sub(entry.size_bytes())
+        {
+            left = rest;
+            at = at.prev();
+        }
+        at
+    }
+
     pub(crate) fn append(&mut self, entry: Entry) {
         assert_eq!(
             entry.id.index,
@@ -255,6 +269,16 @@ mod tests {
                 assert_eq!(at(&log, term, index), slow, "{term}/{index}");
             }
         }
+    }
+
+    #[test]
+    fn tail_is_limited_by_entries_and_bytes_and_the_start() {
+        let log = log(id(1, 2), &[1; 6]);
+        let start = |entries, bytes| log.tail_start(Index(7), entries, bytes).0;
+        assert_eq!(
+            [start(0, 99), start(2, 99), start(9, 35), start(9, 999)],
+            [7, 5, 4, 2]
+        );
     }
 
     #[test]

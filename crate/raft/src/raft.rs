@@ -260,6 +260,13 @@ impl Raft {
         self.log.start()
     }
 
+    /// Where a log that ends a snapshot at `index` can begin, so that at most `entries` entries and
+    /// about `bytes` payload bytes are kept before that end.
+    #[must_use]
+    pub fn tail_start(&self, index: Index, entries: u64, bytes: usize) -> Index {
+        self.log.tail_start(index, entries, bytes)
+    }
+
     /// The latest durable snapshot.
     #[must_use]
     pub fn snapshot(&self) -> &SnapshotMeta {

@@ -104,7 +104,9 @@ impl Raft {
             return;
         };
         let prev = progress.next.prev();
-        let prev_term = log.term_at(prev).expect("checked before: prev is kept");
+        let Some(prev_term) = log.term_at(prev) else {
+            return; // Compacted meanwhile: the next flush turns to the snapshot.
+        };
         let last = entries.last().map_or(prev, |entry| entry.id.index);
         match &mut progress.mode {
             Mode::Probe { sent } => *sent = true,

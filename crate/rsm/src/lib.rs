@@ -7,15 +7,20 @@
 
 mod client;
 pub mod codec;
+mod command;
 mod machine;
 mod node;
 mod request;
 mod session;
+mod snapshot;
 pub mod storage;
 mod varint;
 
-pub use client::{Call, CallError, CallId, Client, ClientConfig, ClientInput, ClientOutput};
+pub use client::{
+    Call, CallError, CallId, Client, ClientConfig, ClientInput, ClientOutput, Outcome,
+};
 pub use machine::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
-pub use node::{Input, Node, NodeConfig, NodeStatus, OpenError, Output};
+pub use node::{HaltCause, Input, Node, NodeConfig, NodeStatus, OpenError, Output};
 pub use quorate_raft as raft;
 pub use request::{ClientId, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+pub use session::SessionLimits;

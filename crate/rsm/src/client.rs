@@ -1,0 +1,677 @@
+//! The other end of a [`crate::Node`]: finds the leader, retries, and makes each write take effect
+//! once. As pure as the node.
+//!
+//! A call ends by its deadline, always. Until then it is retried: after a refusal, after the loss
+//! of a node, after a silence. A write keeps its session and sequence number over all attempts, so
+//! that it takes effect once; a call that ends without an answer says whether it may have.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use quorate_raft::{Instant, NodeId, Random};
+
+use crate::request::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+
+/// Settings of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// The nodes to try.
+    pub nodes: Vec<NodeId>,
+    /// Calls open at a time. Default 4,096.
+    pub max_pending: usize,
+    /// Writes under way at a time; more wait here. At most the nodes' session window. Default 512.
+    pub window: u64,
+    /// An attempt that is not answered for this long is repeated elsewhere. Default 1 s.
+    pub attempt_timeout: Duration,
+    /// Shortest pause before another try when no leader is known. Default 10 ms.
+    pub backoff_min: Duration,
+    /// Longest such pause. Default 500 ms.
+    pub backoff_max: Duration,
+}
+
+impl ClientConfig {
+    /// The defaults for a cluster of `nodes`.
+    #[must_use]
+    pub fn new(nodes: Vec<NodeId>) -> Self {
+        Self {
+            nodes,
+            max_pending: 4_096,
+            window: 512,
+            attempt_timeout: Duration::from_secs(1),
+            backoff_min: Duration::from_millis(10),
+            backoff_max: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The client's name for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Execute a command of the machine, once.
+    Write(Bytes),
+    /// Answer a query of the machine, linearizably.
+    Read(Bytes),
+}
+
+/// An event for [`Client::handle`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientInput {
+    /// A node answered.
+    Reply {
+        /// Which one.
+        from: NodeId,
+        /// Its answer.
+        reply: Reply,
+    },
+    /// A node can be reached again. All can at the start.
+    NodeUp {
+        /// Which one.
+        node: NodeId,
+    },
+    /// A node is gone, and with it whatever it was asked.
+    NodeDown {
+        /// Which one.
+        node: NodeId,
+    },
+    /// The caller lost interest.
+    Cancel {
+        /// In this call.
+        call: CallId,
+    },
+    /// The deadline of [`Client::next_timeout`] may have passed.
+    TimerFired,
+    /// End every call, and the session.
+    Close,
+}
+
+/// An effect from [`Client::poll_output`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientOutput {
+    /// Deliver these, if possible. Losing them is safe.
+    Send {
+        /// To this node.
+        to: NodeId,
+        /// In this order.
+        requests: Vec<Request>,
+    },
+    /// A call has ended.
+    Done {
+        /// Which one.
+        call: CallId,
+        /// The machine's reply, or why there is none.
+        result: Result<Bytes, CallError>,
+    },
+}
+
+/// Whether a write that ended without an answer can have taken effect. A read has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did not, and never will.
+    NotApplied,
+    /// It may have, or may yet.
+    Unknown,
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// No answer in time: there may be no quorum.
+    DeadlineExceeded {
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The session ended between attempts, and with it the knowledge of what they did.
+    SessionExpired {
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The command is too large; it did not take effect.
+    TooLarge {
+        /// The limit in bytes.
+        limit: u32,
+    },
+    /// Too many calls are open; this one was not begun.
+    TooManyCalls,
+    /// The caller lost interest.
+    Cancelled {
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The client was closed.
+    Closed {
+        /// What became of it.
+        outcome: Outcome,
+    },
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeadlineExceeded { .. } => write!(f, "no answer before the deadline"),
+            Self::SessionExpired { .. } => write!(f, "the session ended between two attempts"),
+            Self::TooLarge { limit } => write!(f, "the command exceeds {limit} bytes"),
+            Self::TooManyCalls => write!(f, "too many calls are open"),
+            Self::Cancelled { .. } => write!(f, "cancelled"),
+            Self::Closed { .. } => write!(f, "the client is closed"),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}
+
+/// A client of one cluster.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    now: Instant,
+    random: Random,
+    closed: bool,
+    up: BTreeSet<NodeId>,
+    /// Who is believed to lead, or worth a try.
+    target: Option<NodeId>,
+    /// Refusals and silences since the last success.
+    failures: u32,
+    /// Nothing is sent before this.
+    pause_until: Instant,
+    session: Session,
+    calls: BTreeMap<CallId, Open>,
+    /// Calls to be sent, oldest first.
+    queue: BTreeSet<CallId>,
+    /// Deadlines of calls and attempts.
+    timers: BTreeSet<(Instant, CallId)>,
+    /// Every attempt of every open call.
+    requests: BTreeMap<RequestId, CallId>,
+    next_call: u64,
+    next_request: u64,
+    outputs: VecDeque<ClientOutput>,
+}
+
+#[derive(Debug)]
+enum Session {
+    Closed,
+    Opening,
+    Open(Numbers),
+}
+
+/// Sequence numbers of a session.
+#[derive(Debug)]
+struct Numbers {
+    id: SessionId,
+    next: u64,
+    /// Given out and not answered.
+    open: BTreeSet<u64>,
+}
+
+impl Numbers {
+    /// Everything up to here was answered.
+    fn acknowledged(&self) -> u64 {
+        self.open.first().map_or(self.next, |first| *first) - 1
+    }
+}
+
+#[derive(Debug)]
+struct Open {
+    kind: OpenKind,
+    deadline: Instant,
+    /// The attempt under way.
+    attempt: Option<Attempt>,
+    /// All attempts, for late answers.
+    requests: Vec<RequestId>,
+    /// An attempt ended without saying whether it took effect.
+    uncertain: bool,
+}
+
+#[derive(Debug)]
+enum OpenKind {
+    /// The client's own.
+    OpenSession,
+    Write {
+        command: Bytes,
+        number: Option<(SessionId, u64)>,
+    },
+    Read {
+        query: Bytes,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    request: RequestId,
+    to: NodeId,
+    expires: Instant,
+}
+
+/// The client's own call for a session.
+const OPEN_SESSION: CallId = CallId(0);
+
+impl Client {
+    /// A client that has nothing to do yet. `seed` decides whom it tries first and how long it pauses.
+    #[must_use]
+    pub fn new(config: ClientConfig, seed: u64) -> Self {
+        let up = config.nodes.iter().copied().collect();
+        Self {
+            config,
+            now: Instant::default(),
+            random: Random::new(seed),
+            closed: false,
+            up,
+            target: None,
+            failures: 0,
+            pause_until: Instant::default(),
+            session: Session::Closed,
+            calls: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            requests: BTreeMap::new(),
+            next_call: 1,
+            next_request: 1,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Begins a call; [`ClientOutput::Done`] ends it, at the latest at `deadline`.
+    ///
+    /// # Errors
+    /// `TooManyCalls`, or `Closed`: nothing was begun.
+    pub fn call(
+        &mut self,
+        now: Instant,
+        call: Call,
+        deadline: Instant,
+    ) -> Result<CallId, CallError> {
+        self.now = self.now.max(now);
+        if self.closed {
+            return Err(CallError::Closed {
+                outcome: Outcome::NotApplied,
+            });
+        }
+        if self.calls.len() >= self.config.max_pending {
+            return Err(CallError::TooManyCalls);
+        }
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        let kind = match call {
+            Call::Write(command) => OpenKind::Write {
+                command,
+                number: None,
+            },
+            Call::Read(query) => OpenKind::Read { query },
+        };
+        self.begin(id, kind, deadline);
+        Ok(id)
+    }
+
+    /// Takes one event. Drain [`Client::poll_output`] afterwards.
+    pub fn handle(&mut self, now: Instant, input: ClientInput) {
+        self.now = self.now.max(now);
+        match input {
+            ClientInput::Reply { from, reply } => self.handle_reply(from, reply),
+            ClientInput::NodeUp { node } => {
+                if self.config.nodes.contains(&node) && self.up.insert(node) {
+                    self.pause_until = self.now;
+                }
+            }
+            ClientInput::NodeDown { node } => self.handle_node_down(node),
+            ClientInput::Cancel { call } => {
+                self.fail(call, |outcome| CallError::Cancelled { outcome });
+            }
+            ClientInput::TimerFired => self.handle_timer(),
+            ClientInput::Close => self.close(),
+        }
+    }
+
+    /// The next effect; `None` when drained.
+    pub fn poll_output(&mut self) -> Option<ClientOutput> {
+        self.outputs.pop_front().or_else(|| self.poll_send())
+    }
+
+    /// When [`ClientInput::TimerFired`] is next due. A later or an earlier one does no harm.
+    #[must_use]
+    pub fn next_timeout(&self) -> Instant {
+        let timer = self.timers.first().map_or(Instant::NEVER, |(at, _)| *at);
+        // With no node up there is nothing to wake for but the deadlines.
+        if self.queue.is_empty() || self.up.is_empty() || self.pause_until <= self.now {
+            timer
+        } else {
+            timer.min(self.pause_until)
+        }
+    }
+
+    /// Calls that have not ended.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.calls.len() - usize::from(self.calls.contains_key(&OPEN_SESSION))
+    }
+
+    fn begin(&mut self, id: CallId, kind: OpenKind, deadline: Instant) {
+        let open = Open {
+            kind,
+            deadline,
+            attempt: None,
+            requests: Vec::new(),
+            uncertain: false,
+        };
+        self.calls.insert(id, open);
+        self.timers.insert((deadline, id));
+        self.queue.insert(id);
+    }
+
+    fn poll_send(&mut self) -> Option<ClientOutput> {
+        if self.queue.is_empty() || self.now < self.pause_until {
+            return None;
+        }
+        let to = self.choose_target()?;
+        let expires = self.now.after(self.config.attempt_timeout);
+        let queued: Vec<CallId> = self.queue.iter().copied().collect();
+        let mut requests = Vec::new();
+        for call in queued {
+            let Some(body) = self.request_body(call) else {
+                continue; // A write that waits for the session or the window.
+            };
+            let request = RequestId(self.next_request);
+            self.next_request += 1;
+            self.queue.remove(&call);
+            self.requests.insert(request, call);
+            self.timers.insert((expires, call));
+            let open = self.calls.get_mut(&call).expect("what is queued is open");
+            open.attempt = Some(Attempt {
+                request,
+                to,
+                expires,
+            });
+            open.requests.push(request);
+            requests.push(Request { id: request, body });
+        }
+        if matches!(self.session, Session::Closed) && !self.queue.is_empty() {
+            self.session = Session::Opening;
+            self.begin(OPEN_SESSION, OpenKind::OpenSession, Instant::NEVER);
+            if requests.is_empty() {
+                return self.poll_send();
+            }
+        }
+        (!requests.is_empty()).then_some(ClientOutput::Send { to, requests })
+    }
+
+    /// What to ask for `call`, if it can be asked now.
+    fn request_body(&mut self, call: CallId) -> Option<RequestBody> {
+        let open = self.calls.get_mut(&call)?;
+        match &mut open.kind {
+            OpenKind::OpenSession => Some(RequestBody::OpenSession),
+            OpenKind::Read { query } => Some(RequestBody::Read {
+                query: query.clone(),
+            }),
+            OpenKind::Write { command, number } => {
+                let Session::Open(numbers) = &mut self.session else {
+                    return None;
+                };
+                let (session, sequence) = match *number {
+                    Some(number) => number,
+                    None if numbers.next - numbers.acknowledged() > self.config.window => {
+                        return None;
+                    }
+                    None => {
+                        numbers.open.insert(numbers.next);
+                        numbers.next += 1;
+                        (numbers.id, numbers.next - 1)
+                    }
+                };
+                *number = Some((session, sequence));
+                let acknowledged = numbers.acknowledged();
+                let command = command.clone();
+                Some(RequestBody::Write {
+                    session,
+                    sequence,
+                    acknowledged,
+                    command,
+                })
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, from: NodeId, reply: Reply) {
+        let Some(&call) = self.requests.get(&reply.id) else {
+            return; // Of a call that has ended.
+        };
+        let error = match reply.result {
+            Ok(data) => {
+                self.failures = 0;
+                self.target = Some(from);
+                return self.succeed(call, data);
+            }
+            Err(error) => error,
+        };
+        let open = self
+            .calls
+            .get_mut(&call)
+            .expect("a known request is of an open call");
+        if open
+            .attempt
+            .is_none_or(|attempt| attempt.request != reply.id)
+        {
+            return; // A late refusal of an earlier attempt.
+        }
+        match error {
+            RequestError::NotLeader { hint } => self.redirect(call, from, hint),
+            RequestError::LeadershipLost { hint } => {
+                open.uncertain = true;
+                self.redirect(call, from, hint);
+            }
+            RequestError::Overloaded | RequestError::WindowExceeded => {
+                self.requeue(call);
+                self.pause();
+            }
+            RequestError::SessionExpired => self.handle_session_expired(call),
+            RequestError::TooLarge { limit } => {
+                self.finish(call, Err(CallError::TooLarge { limit }));
+            }
+        }
+    }
+
+    fn succeed(&mut self, call: CallId, data: Bytes) {
+        if call != OPEN_SESSION {
+            return self.finish(call, Ok(data));
+        }
+        self.forget(call);
+        self.session = match <[u8; 8]>::try_from(&data[..]) {
+            Ok(id) => Session::Open(Numbers {
+                id: SessionId(u64::from_le_bytes(id)),
+                next: 1,
+                open: BTreeSet::new(),
+            }),
+            Err(_) => Session::Closed,
+        };
+    }
+
+    /// `from` does not lead. The first to say so moves the target; the rest follow.
+    fn redirect(&mut self, call: CallId, from: NodeId, hint: Option<NodeId>) {
+        self.requeue(call);
+        if self.target != Some(from) {
+            return;
+        }
+        let hint = hint.filter(|node| *node != from && self.up.contains(node));
+        self.target = hint.or_else(|| self.next_after(from));
+        self.failures += 1;
+        // A hint is worth following at once; a second one in a row may be a circle.
+        if hint.is_none() || self.failures > 1 {
+            self.pause();
+        }
+    }
+
+    fn handle_session_expired(&mut self, call: CallId) {
+        let Some(Open {
+            kind: OpenKind::Write { number, .. },
+            uncertain,
+            ..
+        }) = self.calls.get_mut(&call)
+        else {
+            return;
+        };
+        let expired = number.take().map(|(session, _)| session);
+        let uncertain = *uncertain;
+        if let Session::Open(numbers) = &self.session
+            && expired == Some(numbers.id)
+        {
+            self.session = Session::Closed;
+        }
+        if uncertain {
+            let outcome = Outcome::Unknown;
+            self.finish(call, Err(CallError::SessionExpired { outcome }));
+        } else {
+            self.requeue(call);
+        }
+    }
+
+    fn handle_node_down(&mut self, node: NodeId) {
+        self.up.remove(&node);
+        if self.target == Some(node) {
+            self.target = None;
+        }
+        let lost: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, open)| open.attempt.is_some_and(|attempt| attempt.to == node))
+            .map(|(call, _)| *call)
+            .collect();
+        for call in lost {
+            self.give_up_attempt(call);
+        }
+    }
+
+    fn handle_timer(&mut self) {
+        while let Some(&(at, call)) = self.timers.first().filter(|(at, _)| *at <= self.now) {
+            self.timers.remove(&(at, call));
+            let Some(open) = self.calls.get(&call) else {
+                continue;
+            };
+            if open.deadline <= self.now {
+                self.fail(call, |outcome| CallError::DeadlineExceeded { outcome });
+            } else if let Some(attempt) = open.attempt.filter(|attempt| attempt.expires <= at) {
+                self.give_up_attempt(call);
+                if self.target == Some(attempt.to) {
+                    self.target = self.next_after(attempt.to);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        let open: Vec<CallId> = self
+            .calls
+            .keys()
+            .copied()
+            .filter(|id| *id != OPEN_SESSION)
+            .collect();
+        for call in open {
+            self.fail(call, |outcome| CallError::Closed { outcome });
+        }
+        self.forget(OPEN_SESSION);
+        if let (Session::Open(numbers), Some(to)) = (&self.session, self.target) {
+            // A courtesy: a session that is not closed expires.
+            let body = RequestBody::CloseSession {
+                session: numbers.id,
+            };
+            let requests = vec![Request {
+                id: RequestId(self.next_request),
+                body,
+            }];
+            self.outputs.push_back(ClientOutput::Send { to, requests });
+        }
+        self.session = Session::Closed;
+    }
+
+    /// An attempt got no answer; what it did is unknown.
+    fn give_up_attempt(&mut self, call: CallId) {
+        if let Some(open) = self.calls.get_mut(&call) {
+            open.uncertain = true;
+        }
+        self.requeue(call);
+    }
+
+    fn requeue(&mut self, call: CallId) {
+        if let Some(open) = self.calls.get_mut(&call) {
+            if let Some(attempt) = open.attempt.take() {
+                self.timers.remove(&(attempt.expires, call));
+            }
+            self.queue.insert(call);
+        }
+    }
+
+    fn fail(&mut self, call: CallId, error: impl FnOnce(Outcome) -> CallError) {
+        if let Some(open) = self.calls.get(&call) {
+            let is_write = matches!(open.kind, OpenKind::Write { .. });
+            let unknown = is_write && (open.uncertain || open.attempt.is_some());
+            let outcome = if unknown {
+                Outcome::Unknown
+            } else {
+                Outcome::NotApplied
+            };
+            self.finish(call, Err(error(outcome)));
+        }
+    }
+
+    fn finish(&mut self, call: CallId, result: Result<Bytes, CallError>) {
+        if self.forget(call) {
+            self.outputs.push_back(ClientOutput::Done { call, result });
+        }
+    }
+
+    /// Removes every trace of a call; whether there was one.
+    fn forget(&mut self, call: CallId) -> bool {
+        let Some(open) = self.calls.remove(&call) else {
+            return false;
+        };
+        self.queue.remove(&call);
+        self.timers.remove(&(open.deadline, call));
+        if let Some(attempt) = open.attempt {
+            self.timers.remove(&(attempt.expires, call));
+        }
+        for request in open.requests {
+            self.requests.remove(&request);
+        }
+        if let (
+            OpenKind::Write {
+                number: Some((id, sequence)),
+                ..
+            },
+            Session::Open(numbers),
+        ) = (open.kind, &mut self.session)
+            && id == numbers.id
+        {
+            numbers.open.remove(&sequence);
+        }
+        true
+    }
+
+    fn choose_target(&mut self) -> Option<NodeId> {
+        if self.target.is_none_or(|node| !self.up.contains(&node)) {
+            let skip = self.random.below(self.up.len() as u64) as usize;
+            self.target = self.up.iter().nth(skip).copied();
+        }
+        self.target
+    }
+
+    /// The next node that is up, around the circle; `node` itself if it is the only one.
+    fn next_after(&self, node: NodeId) -> Option<NodeId> {
+        let later = self.up.range(node..).find(|id| **id != node);
+        later.or_else(|| self.up.first()).copied()
+    }
+
+    /// Waits a while: longer with every failure, and with jitter, so that clients do not march in
+    /// step.
+    fn pause(&mut self) {
+        let min = u64::try_from(self.config.backoff_min.as_micros()).unwrap_or(u64::MAX);
+        let max = u64::try_from(self.config.backoff_max.as_micros()).unwrap_or(u64::MAX);
+        let pause = min
+            .saturating_mul(1 << self.failures.min(16))
+            .clamp(1, max.max(1));
+        let jittered = pause / 2 + self.random.below(pause / 2 + 1);
+        self.pause_until = Instant(self.now.0.saturating_add(jittered));
+    }
+}

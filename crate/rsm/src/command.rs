@@ -1,0 +1,153 @@
+//! What `rsm` writes into an entry: who asks, when, and the machine's command.
+
+use bytes::Bytes;
+
+use crate::request::SessionId;
+use crate::varint::{Reader, Writer};
+
+/// The payload of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// The leader's log time when it took the request.
+    pub(crate) time_ms: u64,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    OpenSession,
+    CloseSession {
+        session: SessionId,
+    },
+    Write {
+        session: SessionId,
+        sequence: u64,
+        acknowledged: u64,
+        command: Bytes,
+    },
+}
+
+const OPEN: u8 = 1;
+const CLOSE: u8 = 2;
+const WRITE: u8 = 3;
+
+impl Command {
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut writer = Writer::new();
+        match &self.kind {
+            Kind::OpenSession => {
+                writer.byte(OPEN);
+                writer.number(self.time_ms);
+            }
+            Kind::CloseSession { session } => {
+                writer.byte(CLOSE);
+                writer.number(self.time_ms);
+                writer.number(session.0);
+            }
+            Kind::Write {
+                session,
+                sequence,
+                acknowledged,
+                command,
+            } => {
+                writer.reserve(command.len() + 24);
+                writer.byte(WRITE);
+                writer.number(self.time_ms);
+                writer.number(session.0);
+                writer.number(*sequence);
+                // Behind the sequence by a few at most: one byte instead of many.
+                writer.number(sequence.saturating_sub(*acknowledged));
+                writer.raw(command);
+            }
+        }
+        Bytes::from(writer.finish())
+    }
+
+    /// `None` if this is nothing that `encode` makes. The machine's command shares the buffer.
+    pub(crate) fn decode(data: &Bytes) -> Option<Self> {
+        let mut reader = Reader::new(data.clone());
+        let tag = reader.byte().ok()?;
+        let time_ms = reader.number().ok()?;
+        let kind = match tag {
+            OPEN => Kind::OpenSession,
+            CLOSE => Kind::CloseSession {
+                session: SessionId(reader.number().ok()?),
+            },
+            WRITE => {
+                let session = SessionId(reader.number().ok()?);
+                let sequence = reader.number().ok()?;
+                let acknowledged = sequence.checked_sub(reader.number().ok()?)?;
+                let command = reader.rest();
+                return Some(Self {
+                    time_ms,
+                    kind: Kind::Write {
+                        session,
+                        sequence,
+                        acknowledged,
+                        command,
+                    },
+                });
+            }
+            _ => return None,
+        };
+        reader.is_empty().then_some(Self { time_ms, kind })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_survive_their_encoding_and_nonsense_is_none() {
+        let write = Kind::Write {
+            session: SessionId(9),
+            sequence: 12,
+            acknowledged: 10,
+            command: Bytes::from_static(b"put"),
+        };
+        let close = Kind::CloseSession {
+            session: SessionId(1 << 40),
+        };
+        for kind in [Kind::OpenSession, close, write] {
+            let command = Command {
+                time_ms: 1_234_567,
+                kind,
+            };
+            assert_eq!(Command::decode(&command.encode()), Some(command));
+        }
+        for nonsense in [
+            &b""[..],
+            b"\x00",
+            b"\x01",
+            b"\x01\x05\x05",
+            b"\x03\x05\x01\x01\x02",
+            b"\xff\xff",
+        ] {
+            assert_eq!(
+                Command::decode(&Bytes::copy_from_slice(nonsense)),
+                None,
+                "{nonsense:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn overhead_of_a_write_is_small() {
+        let kind = Kind::Write {
+            session: SessionId(1_000),
+            sequence: 100_000,
+            acknowledged: 99_990,
+            command: Bytes::from_static(&[0; 16]),
+        };
+        assert!(
+            Command {
+                time_ms: 3_600_000,
+                kind
+            }
+            .encode()
+            .len()
+                <= 16 + 12
+        );
+    }
+}

@@ -1,0 +1,675 @@
+//! One node: Raft, a machine, sessions, waiting replies, snapshots. What every host drives.
+//!
+//! Pure, as Raft is, and under the same law of use: after one or more inputs drain
+//! [`Node::poll_output`], and report every `Persist` back once. A request is always answered: with
+//! the machine's reply, with a redirection, or with a typed error; never left hanging.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use quorate_raft::{
+    Config, Entry, EntryId, InputError, Instant, Message, NodeId, Payload, PersistBatch,
+    ProposeError, Raft, ReadError, Restored, RoleKind, Status, Term,
+};
+
+use crate::command::{Command, Kind};
+use crate::machine::{ApplyContext, StateMachine};
+use crate::request::{ClientId, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+use crate::session::{Admission, SessionLimits, Sessions};
+use crate::snapshot::{Image, Restoring, Snapshots};
+
+/// Settings of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Raft's own.
+    pub raft: Config,
+    /// Take a snapshot after this many entries. Default 10,000.
+    pub snapshot_entries: u64,
+    /// Or after this many bytes of commands. Default 16 MiB.
+    pub snapshot_bytes: u64,
+    /// Keep up to this many entries behind a snapshot, for slow followers. Default 1,000.
+    pub keep_entries: u64,
+    /// But no more than this many bytes of them. Default 4 MiB.
+    pub keep_bytes: usize,
+    /// Size of a snapshot's chunks. Default 256 KiB.
+    pub snapshot_chunk_bytes: usize,
+    /// Requests waiting for an answer before further ones are refused. Default 65,536.
+    pub max_waiting: usize,
+    /// Largest command. Default 2 MiB.
+    pub max_command_bytes: usize,
+    /// Bounds on sessions; the same on all nodes.
+    pub sessions: SessionLimits,
+}
+
+impl NodeConfig {
+    /// The defaults for node `id`.
+    #[must_use]
+    pub fn new(id: NodeId) -> Self {
+        Self {
+            raft: Config::new(id),
+            snapshot_entries: 10_000,
+            snapshot_bytes: 16 << 20,
+            keep_entries: 1_000,
+            keep_bytes: 4 << 20,
+            snapshot_chunk_bytes: 256 << 10,
+            max_waiting: 65_536,
+            max_command_bytes: 2 << 20,
+            sessions: SessionLimits::default(),
+        }
+    }
+}
+
+/// An event for [`Node::handle`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A message of another node.
+    Message(Message),
+    /// A request of a client.
+    Request {
+        /// Over which connection.
+        client: ClientId,
+        /// What it asks.
+        request: Request,
+    },
+    /// A client's connection is gone; its answers are of no use.
+    ClientGone {
+        /// Which one.
+        client: ClientId,
+    },
+    /// The round of writes `seq` is durable.
+    Persisted {
+        /// The batch's number.
+        seq: u64,
+    },
+    /// The round of writes failed: the node halts.
+    PersistFailed,
+    /// The deadline of [`Node::next_timeout`] may have passed.
+    TimerFired,
+    /// The connection to a peer was lost.
+    Unreachable {
+        /// Which one.
+        peer: NodeId,
+    },
+}
+
+/// An effect from [`Node::poll_output`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write this round, then report it as `Persisted`.
+    Persist(PersistBatch),
+    /// Deliver this message, if possible.
+    Send(Message),
+    /// Deliver these answers, if the connection still exists.
+    Reply {
+        /// Over which connection.
+        client: ClientId,
+        /// All answers of this drain.
+        replies: Vec<Reply>,
+    },
+    /// The role, term or known leader changed.
+    RoleChanged {
+        /// The role now.
+        role: RoleKind,
+        /// The term now.
+        term: Term,
+        /// The leader, if known.
+        leader: Option<NodeId>,
+    },
+    /// The machine was replaced by a leader's snapshot.
+    Restored {
+        /// What it covers.
+        snapshot: EntryId,
+    },
+    /// The node has stopped for good, and says nothing more.
+    Halted(HaltCause),
+}
+
+/// Why a node stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HaltCause {
+    /// A write failed: nothing more can be promised.
+    PersistFailed,
+    /// A leader's snapshot could not be read.
+    BadSnapshot(&'static str),
+    /// A committed entry could not be read: a newer version of the software wrote it, or an older
+    /// one's fault did.
+    BadEntry(EntryId),
+}
+
+/// Why a node could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The stored log, or the configuration.
+    Corrupt(quorate_raft::CorruptState),
+    /// The stored snapshot.
+    BadSnapshot(&'static str),
+}
+
+impl core::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Corrupt(corrupt) => corrupt.fmt(f),
+            Self::BadSnapshot(what) => write!(f, "the stored snapshot cannot be read: {what}"),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// A picture of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Raft's part.
+    pub raft: Status,
+    /// Open sessions.
+    pub sessions: usize,
+    /// Requests that wait for an answer.
+    pub waiting: usize,
+    /// Command bytes of the log in memory.
+    pub log_bytes: usize,
+    /// Log time of the last applied command.
+    pub time_ms: u64,
+}
+
+/// A replicated machine on one node.
+pub struct Node<M: StateMachine> {
+    config: NodeConfig,
+    now: Instant,
+    raft: Raft,
+    machine: M,
+    sessions: Sessions,
+    clock: LogClock,
+    /// Proposals of this leadership, in the order of the log.
+    proposals: VecDeque<(EntryId, ClientId, RequestId)>,
+    /// Reads that wait for their index, by the name Raft knows them under.
+    reads: BTreeMap<u64, Read>,
+    next_read: u64,
+    snapshots: Snapshots<M>,
+    restoring: Option<Restoring<M>>,
+    /// Command bytes applied since the last snapshot.
+    bytes_since_snapshot: u64,
+    replies: BTreeMap<ClientId, Vec<Reply>>,
+    outputs: VecDeque<Output>,
+    halted: bool,
+}
+
+#[derive(Debug)]
+struct Read {
+    client: ClientId,
+    id: RequestId,
+    query: Bytes,
+}
+
+impl<M: StateMachine> Node<M> {
+    /// A node with the state that was stored: `chunks` are those of `restored.snapshot`, and
+    /// `machine` is the one to start with where there is no snapshot. `seed` decides its timeouts:
+    /// give every run of every node another one.
+    ///
+    /// # Errors
+    /// The state cannot be that of a node: it must not start (fail-stop).
+    pub fn new(
+        config: NodeConfig,
+        restored: Restored,
+        chunks: &[Bytes],
+        machine: M,
+        now: Instant,
+        seed: u64,
+    ) -> Result<Self, OpenError> {
+        let index = restored.snapshot.last.index;
+        let raft = Raft::new(config.raft.clone(), restored, now, seed);
+        let raft = raft.map_err(OpenError::Corrupt)?;
+        let mut state = (machine, Sessions::default(), 0);
+        if index.0 > 0 {
+            let mut restoring = Restoring::<M>::new(index);
+            for chunk in chunks {
+                restoring
+                    .chunk(chunk)
+                    .map_err(|bad| OpenError::BadSnapshot(bad.0))?;
+            }
+            state = restoring
+                .finish()
+                .map_err(|bad| OpenError::BadSnapshot(bad.0))?;
+        }
+        let (machine, sessions, time_ms) = state;
+        Ok(Self {
+            now,
+            snapshots: Snapshots::new(Image::new(index, &machine, &sessions, time_ms)),
+            raft,
+            machine,
+            sessions,
+            clock: LogClock {
+                applied_ms: time_ms,
+                leading: None,
+            },
+            proposals: VecDeque::new(),
+            reads: BTreeMap::new(),
+            next_read: 0,
+            restoring: None,
+            bytes_since_snapshot: 0,
+            replies: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            halted: false,
+            config,
+        })
+    }
+
+    /// Takes one event. Drain [`Node::poll_output`] afterwards.
+    ///
+    /// # Errors
+    /// The host broke the law of use, or the node has halted; nothing changed.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), InputError> {
+        self.now = self.now.max(now);
+        match input {
+            Input::Message(message) => self.raft.handle(now, quorate_raft::Input::Message(message)),
+            Input::Request { client, request } => {
+                self.handle_request(client, request);
+                Ok(())
+            }
+            Input::ClientGone { client } => {
+                self.replies.remove(&client);
+                self.reads.retain(|_, read| read.client != client);
+                Ok(())
+            }
+            Input::Persisted { seq } => {
+                self.raft
+                    .handle(now, quorate_raft::Input::Persisted { seq })?;
+                self.snapshots
+                    .handle_persisted(self.raft.snapshot().last.index);
+                self.continue_snapshot();
+                Ok(())
+            }
+            Input::PersistFailed => {
+                self.halt(HaltCause::PersistFailed);
+                Ok(())
+            }
+            Input::TimerFired => self.raft.handle(now, quorate_raft::Input::TimerFired),
+            Input::Unreachable { peer } => self
+                .raft
+                .handle(now, quorate_raft::Input::Unreachable { peer }),
+        }
+    }
+
+    /// The next effect; `None` when drained.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            let Some(effect) = self.raft.poll_output() else {
+                let (client, replies) = self.replies.pop_first()?;
+                return Some(Output::Reply { client, replies });
+            };
+            if let Some(output) = self.perform(effect) {
+                return Some(output);
+            }
+        }
+    }
+
+    /// When [`Input::TimerFired`] is next due. A later or an earlier one does no harm.
+    #[must_use]
+    pub fn next_timeout(&self) -> Instant {
+        self.raft.next_timeout()
+    }
+
+    /// A picture of the node as of now.
+    #[must_use]
+    pub fn status(&self) -> NodeStatus {
+        NodeStatus {
+            raft: self.raft.status(),
+            sessions: self.sessions.len(),
+            waiting: self.proposals.len() + self.reads.len(),
+            log_bytes: self.raft.log_bytes(),
+            time_ms: self.clock.applied_ms,
+        }
+    }
+
+    /// The machine as of the last applied entry.
+    #[must_use]
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// Raft, for checkers and tools.
+    #[must_use]
+    pub fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
+    fn handle_request(&mut self, client: ClientId, request: Request) {
+        let Request { id, body } = request;
+        let taken = match body {
+            RequestBody::Read { query } => self.begin_read(client, id, query),
+            RequestBody::OpenSession => self.propose(client, id, Kind::OpenSession),
+            RequestBody::CloseSession { session } => {
+                self.propose(client, id, Kind::CloseSession { session })
+            }
+            RequestBody::Write {
+                session,
+                sequence,
+                acknowledged,
+                command,
+            } => {
+                if let Some(reply) = self.sessions.reply(session, sequence) {
+                    let result = Ok(reply.clone());
+                    return self.reply(client, id, result);
+                }
+                self.propose(
+                    client,
+                    id,
+                    Kind::Write {
+                        session,
+                        sequence,
+                        acknowledged,
+                        command,
+                    },
+                )
+            }
+        };
+        if let Err(error) = taken {
+            self.reply(client, id, Err(error));
+        }
+    }
+
+    fn propose(&mut self, client: ClientId, id: RequestId, kind: Kind) -> Result<(), RequestError> {
+        if !self.raft.is_leader() {
+            return Err(RequestError::NotLeader {
+                hint: self.raft.leader(),
+            });
+        }
+        if let Kind::Write { command, .. } = &kind
+            && command.len() > self.config.max_command_bytes
+        {
+            let limit = u32::try_from(self.config.max_command_bytes).unwrap_or(u32::MAX);
+            return Err(RequestError::TooLarge { limit });
+        }
+        self.check_waiting()?;
+        let data = Command {
+            time_ms: self.clock.read(self.now),
+            kind,
+        }
+        .encode();
+        match self.raft.propose(self.now, data) {
+            Ok(entry) => {
+                self.proposals.push_back((entry, client, id));
+                Ok(())
+            }
+            Err(ProposeError::NotLeader { hint }) => Err(RequestError::NotLeader { hint }),
+            Err(ProposeError::Dropped) => Err(RequestError::Overloaded),
+        }
+    }
+
+    fn begin_read(
+        &mut self,
+        client: ClientId,
+        id: RequestId,
+        query: Bytes,
+    ) -> Result<(), RequestError> {
+        self.check_waiting()?;
+        match self.raft.read_index(self.now, self.next_read) {
+            Ok(()) => {
+                self.reads
+                    .insert(self.next_read, Read { client, id, query });
+                self.next_read += 1;
+                Ok(())
+            }
+            Err(ReadError::NotLeader { hint }) => Err(RequestError::NotLeader { hint }),
+            Err(ReadError::Dropped) => Err(RequestError::Overloaded),
+        }
+    }
+
+    fn check_waiting(&self) -> Result<(), RequestError> {
+        if self.proposals.len() + self.reads.len() < self.config.max_waiting {
+            Ok(())
+        } else {
+            Err(RequestError::Overloaded)
+        }
+    }
+
+    /// Does what Raft asks, or hands it on to the host.
+    fn perform(&mut self, effect: quorate_raft::Output) -> Option<Output> {
+        use quorate_raft::Output as Effect;
+        match effect {
+            Effect::Persist(batch) => return Some(Output::Persist(batch)),
+            Effect::Send(message) => return Some(Output::Send(message)),
+            Effect::Apply(entries) => {
+                for entry in &entries {
+                    self.apply(entry);
+                }
+                self.maybe_snapshot();
+            }
+            Effect::ReadReady { ctx, index } => {
+                assert!(
+                    index <= self.raft.applied().index,
+                    "a read waits for what it must see"
+                );
+                if let Some(Read { client, id, query }) = self.reads.remove(&ctx) {
+                    let reply = self.machine.query(&query);
+                    self.reply(client, id, Ok(reply));
+                }
+            }
+            Effect::RoleChanged { role, term, leader } => {
+                self.handle_role_changed(role, leader);
+                return Some(Output::RoleChanged { role, term, leader });
+            }
+            Effect::SendSnapshot {
+                to,
+                snapshot,
+                number,
+            } => {
+                let size = self.config.snapshot_chunk_bytes;
+                if let Some((data, done)) = self.snapshots.chunk(snapshot, number, size) {
+                    let input = quorate_raft::Input::SnapshotData {
+                        to,
+                        snapshot,
+                        number,
+                        done,
+                        data,
+                    };
+                    self.raft.handle(self.now, input).ok()?;
+                }
+            }
+            Effect::ReceiveSnapshot(chunk) => {
+                if chunk.number == 0 {
+                    self.restoring = Some(Restoring::new(chunk.snapshot));
+                }
+                if let Some(restoring) = &mut self.restoring
+                    && let Err(bad) = restoring.chunk(&chunk.data)
+                {
+                    self.halt(HaltCause::BadSnapshot(bad.0));
+                }
+            }
+            Effect::Restore(meta) => return self.restore(meta.last),
+        }
+        None
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        let result = match &entry.payload {
+            Payload::Noop => None,
+            Payload::Command(data) => {
+                self.bytes_since_snapshot += data.len() as u64;
+                let Some(command) = Command::decode(data) else {
+                    return self.halt(HaltCause::BadEntry(entry.id));
+                };
+                Some(self.execute(entry.id, command))
+            }
+        };
+        // Proposals are in the order of the log, so only the first ones can be decided.
+        while let Some((id, client, request)) = self
+            .proposals
+            .pop_front_if(|(id, ..)| id.index <= entry.id.index)
+        {
+            let lost = Err(RequestError::LeadershipLost {
+                hint: self.raft.leader(),
+            });
+            let decided = result.clone().filter(|_| id == entry.id).unwrap_or(lost);
+            self.reply(client, request, decided);
+        }
+    }
+
+    fn execute(&mut self, id: EntryId, command: Command) -> Result<Bytes, RequestError> {
+        self.clock.applied_ms = self.clock.applied_ms.max(command.time_ms);
+        let (time_ms, limits) = (self.clock.applied_ms, self.config.sessions);
+        match command.kind {
+            Kind::OpenSession => {
+                let session = SessionId(id.index.0);
+                self.sessions.open(session, time_ms, &limits);
+                Ok(Bytes::copy_from_slice(&session.0.to_le_bytes()))
+            }
+            Kind::CloseSession { session } => {
+                self.sessions.close(session);
+                Ok(Bytes::new())
+            }
+            Kind::Write {
+                session,
+                sequence,
+                acknowledged,
+                command,
+            } => {
+                match self
+                    .sessions
+                    .admit(session, sequence, acknowledged, time_ms, &limits)
+                {
+                    Admission::Repeated(reply) => Ok(reply),
+                    Admission::Refused(error) => Err(error),
+                    Admission::Apply => {
+                        let context = ApplyContext {
+                            index: id.index,
+                            term: id.term,
+                            time_ms,
+                        };
+                        let reply = self.machine.apply(&context, &command);
+                        self.sessions.record(session, sequence, reply.clone());
+                        Ok(reply)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whatever waited for this leadership is over: proposals have an unknown outcome, reads none.
+    fn handle_role_changed(&mut self, role: RoleKind, leader: Option<NodeId>) {
+        self.clock.leading =
+            (role == RoleKind::Leader).then_some((self.now, self.clock.applied_ms));
+        for (_, client, id) in core::mem::take(&mut self.proposals) {
+            self.reply(
+                client,
+                id,
+                Err(RequestError::LeadershipLost { hint: leader }),
+            );
+        }
+        for Read { client, id, .. } in core::mem::take(&mut self.reads).into_values() {
+            self.reply(client, id, Err(RequestError::NotLeader { hint: leader }));
+        }
+    }
+
+    /// Begins a snapshot when the log has grown enough since the last one.
+    fn maybe_snapshot(&mut self) {
+        let applied = self.raft.applied().index;
+        let entries = applied - self.raft.snapshot().last.index;
+        let due = entries >= self.config.snapshot_entries
+            || self.bytes_since_snapshot >= self.config.snapshot_bytes;
+        if self.halted || !due || self.snapshots.is_taking() {
+            return;
+        }
+        self.bytes_since_snapshot = 0;
+        let image = Image::new(
+            applied,
+            &self.machine,
+            &self.sessions,
+            self.clock.applied_ms,
+        );
+        self.snapshots.begin(image);
+        self.continue_snapshot();
+    }
+
+    /// Hands the next chunk to storage. One at a time, each when a round of writes is done, so that
+    /// a large snapshot neither blocks messages nor piles up.
+    fn continue_snapshot(&mut self) {
+        let Some((chunk, done)) = self.snapshots.next_chunk(self.config.snapshot_chunk_bytes)
+        else {
+            return;
+        };
+        let (index, chunks) = (chunk.snapshot, chunk.number + 1);
+        let mut result = self
+            .raft
+            .handle(self.now, quorate_raft::Input::SnapshotChunk(chunk));
+        if done {
+            let compact_to =
+                self.raft
+                    .tail_start(index, self.config.keep_entries, self.config.keep_bytes);
+            let ready = quorate_raft::Input::SnapshotReady {
+                index,
+                chunks,
+                compact_to,
+            };
+            result = result.and_then(|()| self.raft.handle(self.now, ready));
+        }
+        if result.is_err() {
+            // Overtaken by a leader's snapshot, or halted.
+            self.snapshots.abandon();
+        }
+    }
+
+    fn restore(&mut self, snapshot: EntryId) -> Option<Output> {
+        let restoring = self
+            .restoring
+            .take()
+            .filter(|r| r.index() == snapshot.index)?;
+        match restoring.finish() {
+            Ok((machine, sessions, time_ms)) => {
+                self.machine = machine;
+                self.sessions = sessions;
+                self.clock.applied_ms = time_ms;
+                self.bytes_since_snapshot = 0;
+                let index = snapshot.index;
+                self.snapshots =
+                    Snapshots::new(Image::new(index, &self.machine, &self.sessions, time_ms));
+                Some(Output::Restored { snapshot })
+            }
+            Err(bad) => {
+                self.halt(HaltCause::BadSnapshot(bad.0));
+                None
+            }
+        }
+    }
+
+    /// Stops for good. What waits is answered; nothing else leaves this node any more.
+    fn halt(&mut self, cause: HaltCause) {
+        if core::mem::replace(&mut self.halted, true) {
+            return;
+        }
+        // Fails only if Raft has halted before.
+        let _ = self
+            .raft
+            .handle(self.now, quorate_raft::Input::PersistFailed);
+        self.handle_role_changed(RoleKind::Follower, None);
+        self.snapshots.abandon();
+        self.outputs.push_back(Output::Halted(cause));
+    }
+
+    fn reply(&mut self, client: ClientId, id: RequestId, result: Result<Bytes, RequestError>) {
+        self.replies
+            .entry(client)
+            .or_default()
+            .push(Reply { id, result });
+    }
+}
+
+/// Log time: advances with a leader's monotonic clock from where the log stands when it is elected.
+/// So it never falls, does not depend on any wall clock, and stands still without a leader.
+#[derive(Debug)]
+struct LogClock {
+    applied_ms: u64,
+    /// Since when this node leads, and what log time it was then.
+    leading: Option<(Instant, u64)>,
+}
+
+impl LogClock {
+    fn read(&self, now: Instant) -> u64 {
+        let led = |(since, base): (Instant, u64)| {
+            base + u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
+        };
+        self.leading.map_or(0, led).max(self.applied_ms)
+    }
+}

@@ -1,0 +1,160 @@
+//! The node's snapshots: the machine's state together with the sessions, as one sequence of chunks.
+//!
+//! Chunk zero holds log time and the session table, the rest are the machine's. The images in force
+//! share memory with the live state, and their chunks are cut when they are needed: for storage one
+//! by one, for a follower as it asks.
+
+use bytes::Bytes;
+use quorate_raft::{Index, SnapshotChunk};
+
+use crate::machine::{BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
+use crate::session::Sessions;
+use crate::varint::{Reader, Writer};
+
+/// The state as of `index`.
+pub(crate) struct Image<M: StateMachine> {
+    index: Index,
+    time_ms: u64,
+    sessions: Sessions,
+    machine: M::Snapshot,
+}
+
+impl<M: StateMachine> Image<M> {
+    pub(crate) fn new(index: Index, machine: &M, sessions: &Sessions, time_ms: u64) -> Self {
+        Self {
+            index,
+            time_ms,
+            sessions: sessions.clone(),
+            machine: machine.snapshot(),
+        }
+    }
+
+    fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool) {
+        let Some(number) = number.checked_sub(1) else {
+            let mut writer = Writer::new();
+            writer.number(self.time_ms);
+            self.sessions.encode(&mut writer);
+            return (Bytes::from(writer.finish()), false);
+        };
+        self.machine.chunk(number, max_bytes)
+    }
+}
+
+/// The images a node can send from, and the one it is storing.
+pub(crate) struct Snapshots<M: StateMachine> {
+    /// The one before, which a follower may still be receiving.
+    previous: Option<Image<M>>,
+    current: Image<M>,
+    taking: Option<Taking<M>>,
+}
+
+struct Taking<M: StateMachine> {
+    image: Image<M>,
+    /// The next chunk to store; `None` when all were handed out.
+    next: Option<u32>,
+}
+
+impl<M: StateMachine> Snapshots<M> {
+    pub(crate) fn new(current: Image<M>) -> Self {
+        Self {
+            previous: None,
+            current,
+            taking: None,
+        }
+    }
+
+    pub(crate) fn is_taking(&self) -> bool {
+        self.taking.is_some()
+    }
+
+    pub(crate) fn begin(&mut self, image: Image<M>) {
+        self.taking = Some(Taking {
+            image,
+            next: Some(0),
+        });
+    }
+
+    pub(crate) fn abandon(&mut self) {
+        self.taking = None;
+    }
+
+    /// The next chunk to store, and whether it is the last.
+    pub(crate) fn next_chunk(&mut self, max_bytes: usize) -> Option<(SnapshotChunk, bool)> {
+        let taking = self.taking.as_mut()?;
+        let number = taking.next?;
+        let (data, done) = taking.image.chunk(number, max_bytes);
+        taking.next = (!done).then_some(number + 1);
+        Some((
+            SnapshotChunk {
+                snapshot: taking.image.index,
+                number,
+                data,
+            },
+            done,
+        ))
+    }
+
+    /// The snapshot at `durable` is the latest that counts.
+    pub(crate) fn handle_persisted(&mut self, durable: Index) {
+        if let Some(taking) = self.taking.take_if(|taking| taking.image.index <= durable) {
+            let image = taking.image;
+            self.previous = Some(core::mem::replace(&mut self.current, image));
+        }
+    }
+
+    /// A chunk for a follower; `None` if that snapshot is no longer kept.
+    pub(crate) fn chunk(
+        &mut self,
+        snapshot: Index,
+        number: u32,
+        max_bytes: usize,
+    ) -> Option<(Bytes, bool)> {
+        let mut kept = self.previous.iter_mut().chain([&mut self.current]);
+        Some(
+            kept.find(|image| image.index == snapshot)?
+                .chunk(number, max_bytes),
+        )
+    }
+}
+
+/// A node's state being built from chunks.
+pub(crate) struct Restoring<M: StateMachine> {
+    index: Index,
+    head: Option<(u64, Sessions)>,
+    machine: M::Restore,
+}
+
+impl<M: StateMachine> Restoring<M> {
+    pub(crate) fn new(index: Index) -> Self {
+        Self {
+            index,
+            head: None,
+            machine: M::restore(),
+        }
+    }
+
+    pub(crate) fn index(&self) -> Index {
+        self.index
+    }
+
+    pub(crate) fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
+        if self.head.is_some() {
+            return self.machine.chunk(data);
+        }
+        let mut reader = Reader::new(data.clone());
+        let time_ms = reader
+            .number()
+            .map_err(|_| BadSnapshot("the head is malformed"))?;
+        self.head = Some((time_ms, Sessions::decode(&mut reader)?));
+        if reader.is_empty() {
+            Ok(())
+        } else {
+            Err(BadSnapshot("bytes follow the head"))
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<(M, Sessions, u64), BadSnapshot> {
+        let (time_ms, sessions) = self.head.ok_or(BadSnapshot("the head is missing"))?;
+        Ok((self.machine.finish()?, sessions, time_ms))
+    }
+}
