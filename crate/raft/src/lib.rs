@@ -12,6 +12,11 @@
 //! to *Consensus: Bridging Theory and Practice*. Read [`raft`](Raft) first, then `election` and
 //! `replication`.
 
+// On wasm32 `#[test]` is the one that wasm-bindgen's runner sees.
+#[cfg(all(test, target_arch = "wasm32"))]
+#[macro_use]
+extern crate wasm_bindgen_test;
+
 mod config;
 mod election;
 mod entry;

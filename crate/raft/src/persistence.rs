@@ -100,6 +100,18 @@ impl Persistence {
         self.manifest = Some(manifest);
     }
 
+    /// Whether a leader's snapshot has replaced the log in memory and not yet in storage.
+    pub(crate) fn is_installing(&self) -> bool {
+        let under_way = self
+            .round
+            .as_ref()
+            .and_then(|round| round.manifest.as_ref());
+        self.manifest
+            .iter()
+            .chain(under_way)
+            .any(|manifest| manifest.clear_log)
+    }
+
     /// The log was cut at `first`: what was durable there is so no longer.
     pub(crate) fn handle_truncated(&mut self, first: Index) {
         self.unstable_first = self.unstable_first.min(first);

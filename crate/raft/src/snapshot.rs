@@ -34,7 +34,11 @@ impl Raft {
         compact_to: Index,
     ) -> Result<(), InputError> {
         let Some(term) = self.log.term_at(index).filter(|_| {
-            index <= self.applied && index > self.log.snapshot.last.index && compact_to <= index
+            index <= self.applied
+                && index > self.log.snapshot.last.index
+                && compact_to <= index
+                // Its manifest must not replace the one that clears the stored log.
+                && !self.persistence.is_installing()
         }) else {
             return Err(InputError::UnexpectedSnapshot { index });
         };

@@ -5,6 +5,11 @@
 //! simulator tests the retry logic that ships. [`storage`] says what durable records look like, and
 //! [`codec`] what frames look like; both decode any bytes without panic.
 
+// On wasm32 `#[test]` is the one that wasm-bindgen's runner sees.
+#[cfg(all(test, target_arch = "wasm32"))]
+#[macro_use]
+extern crate wasm_bindgen_test;
+
 mod client;
 pub mod codec;
 mod command;

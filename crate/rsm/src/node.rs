@@ -566,7 +566,7 @@ impl<M: StateMachine> Node<M> {
     /// Begins a snapshot when the log has grown enough since the last one.
     fn maybe_snapshot(&mut self) {
         let applied = self.raft.applied().index;
-        let entries = applied - self.raft.snapshot().last.index;
+        let entries = applied - self.snapshots.latest();
         let due = entries >= self.config.snapshot_entries
             || self.bytes_since_snapshot >= self.config.snapshot_bytes;
         if self.halted || !due || self.snapshots.is_taking() {

@@ -63,6 +63,11 @@ impl<M: StateMachine> Snapshots<M> {
         }
     }
 
+    /// The index of the latest one, durable or not.
+    pub(crate) fn latest(&self) -> Index {
+        self.current.index
+    }
+
     pub(crate) fn is_taking(&self) -> bool {
         self.taking.is_some()
     }
