@@ -1,0 +1,222 @@
+//! A key with its value and numbers.
+//!
+//! [`Record`] is the stored form: one immutable allocation that holds the very bytes a snapshot
+//! carries, so that cutting a chunk is copying, and a record can stand in many trees and old
+//! snapshots for the price of a pointer. [`KeyValue`] is the form on the outside.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::Malformed;
+use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX};
+use crate::wire::{ReadError, Reader, put_bytes, put_varint, varint_len};
+
+/// The numbers of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// The revision that created the key.
+    pub create_revision: u64,
+    /// The revision that changed it last.
+    pub mod_revision: u64,
+    /// How often it changed since it was created; 1 when new.
+    pub version: u64,
+    /// The lease it hangs on; 0 is none, and so far the only one.
+    pub lease: u64,
+}
+
+impl Meta {
+    /// The numbers of a key that `revision` creates.
+    pub(crate) fn created(revision: u64) -> Self {
+        Self {
+            create_revision: revision,
+            mod_revision: revision,
+            version: 1,
+            lease: 0,
+        }
+    }
+
+    /// The numbers after `revision` changed the key.
+    pub(crate) fn changed(self, revision: u64) -> Self {
+        Self {
+            mod_revision: revision,
+            version: self.version + 1,
+            ..self
+        }
+    }
+
+    fn is_possible(self) -> bool {
+        let Self {
+            create_revision,
+            mod_revision,
+            version,
+            lease,
+        } = self;
+        // A revision changes a key at most once, so its version cannot outrun them.
+        (1..=NUMBER_MAX).contains(&create_revision)
+            && (create_revision..=NUMBER_MAX).contains(&mod_revision)
+            && (1..=mod_revision - create_revision + 1).contains(&version)
+            && lease == 0
+    }
+
+    pub(crate) fn encode(self, out: &mut Vec<u8>) {
+        put_varint(out, self.create_revision);
+        put_varint(out, self.mod_revision.wrapping_sub(self.create_revision));
+        put_varint(out, self.version);
+        put_varint(out, self.lease);
+    }
+
+    fn encoded_len(self) -> usize {
+        varint_len(self.create_revision)
+            + varint_len(self.mod_revision - self.create_revision)
+            + varint_len(self.version)
+            + varint_len(self.lease)
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, ReadError> {
+        let create_revision = reader.varint()?;
+        Ok(Self {
+            create_revision,
+            mod_revision: create_revision.wrapping_add(reader.varint()?),
+            version: reader.varint()?,
+            lease: reader.varint()?,
+        })
+    }
+}
+
+/// A key with its value and numbers, as replies carry it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyValue {
+    /// The key.
+    pub key: Bytes,
+    /// Its value; empty where only keys were asked for.
+    pub value: Bytes,
+    /// Its numbers.
+    pub meta: Meta,
+}
+
+impl KeyValue {
+    pub(crate) fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let key = data.slice_ref(reader.bytes()?);
+        let meta = Meta::decode(reader)?;
+        let value = data.slice_ref(reader.bytes()?);
+        Ok(Self { key, value, meta })
+    }
+}
+
+/// A stored record: the hash in eight bytes, then the encoding.
+#[derive(Clone)]
+pub(crate) struct Record(Arc<[u8]>);
+
+const HASH_LEN: usize = 8;
+
+impl Record {
+    /// A record whose value is the concatenation of `value`.
+    pub(crate) fn new(key: &[u8], meta: Meta, value: [&[u8]; 2]) -> Self {
+        let value_len = value[0].len() + value[1].len();
+        let len = varint_len(key.len() as u64)
+            + key.len()
+            + meta.encoded_len()
+            + varint_len(value_len as u64)
+            + value_len;
+        let mut out = Vec::with_capacity(HASH_LEN + len);
+        out.extend_from_slice(&[0; HASH_LEN]);
+        put_bytes(&mut out, key);
+        meta.encode(&mut out);
+        put_varint(&mut out, value_len as u64);
+        out.extend_from_slice(value[0]);
+        out.extend_from_slice(value[1]);
+        debug_assert_eq!(out.len(), HASH_LEN + len);
+        Self::seal(out)
+    }
+
+    /// Reads a record from the front of bytes that may be anything, and says how many were used.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, usize), ReadError> {
+        let mut reader = Reader::new(bytes);
+        let key = reader.bytes_up_to(KEY_BYTES_MAX)?;
+        let meta = Meta::decode(&mut reader)?;
+        if key.is_empty() || !meta.is_possible() {
+            return Err(ReadError::Bad);
+        }
+        reader.bytes_up_to(VALUE_BYTES_MAX)?;
+        let len = bytes.len() - reader.rest().len();
+        let mut out = Vec::with_capacity(HASH_LEN + len);
+        out.extend_from_slice(&[0; HASH_LEN]);
+        out.extend_from_slice(&bytes[..len]);
+        Ok((Self::seal(out), len))
+    }
+
+    fn seal(mut bytes: Vec<u8>) -> Self {
+        let hash = hash(&bytes[HASH_LEN..]);
+        bytes[..HASH_LEN].copy_from_slice(&hash.to_le_bytes());
+        Self(bytes.into())
+    }
+
+    /// The bytes that stand for it in a snapshot and in a reply.
+    pub(crate) fn encoded(&self) -> &[u8] {
+        &self.0[HASH_LEN..]
+    }
+
+    /// A hash of the encoding.
+    pub(crate) fn hash(&self) -> u64 {
+        u64::from_le_bytes(*self.0.first_chunk().expect("it begins with its hash"))
+    }
+
+    pub(crate) fn key(&self) -> &[u8] {
+        self.reader().bytes().expect("it was encoded here")
+    }
+
+    pub(crate) fn meta(&self) -> Meta {
+        self.parts().1
+    }
+
+    pub(crate) fn value(&self) -> &[u8] {
+        self.parts().2
+    }
+
+    pub(crate) fn key_value(&self) -> KeyValue {
+        let (key, meta, value) = self.parts();
+        KeyValue {
+            key: Bytes::copy_from_slice(key),
+            value: Bytes::copy_from_slice(value),
+            meta,
+        }
+    }
+
+    /// In how many places it stands.
+    #[cfg(test)]
+    pub(crate) fn owners(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    fn parts(&self) -> (&[u8], Meta, &[u8]) {
+        fn read<'a>(mut reader: Reader<'a>) -> Result<(&'a [u8], Meta, &'a [u8]), ReadError> {
+            Ok((reader.bytes()?, Meta::decode(&mut reader)?, reader.bytes()?))
+        }
+        read(self.reader()).expect("it was encoded here")
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(self.encoded())
+    }
+}
+
+/// A 64-bit hash, eight bytes at a time. It finds accidents, not attacks.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |state: u64, word: u64| (state.rotate_left(27) ^ word).wrapping_mul(FACTOR);
+    let mut state = mix(FACTOR, bytes.len() as u64);
+    let mut words = bytes.chunks_exact(8);
+    for word in &mut words {
+        state = mix(
+            state,
+            u64::from_le_bytes(word.try_into().expect("eight bytes")),
+        );
+    }
+    let mut tail = [0; 8];
+    tail[..words.remainder().len()].copy_from_slice(words.remainder());
+    state = mix(state, u64::from_le_bytes(tail));
+    state ^= state >> 32;
+    state = state.wrapping_mul(FACTOR);
+    state ^ (state >> 29)
+}

@@ -1,0 +1,207 @@
+//! Nodes, and the change of one record.
+//!
+//! Invariants: all leaves have the same depth; every node but the root is at least half full, and an
+//! inner root has two children; keys rise; a child's keys are at or above its `low` and those of the
+//! child before it below, except that the first child's `low` means nothing.
+
+use std::sync::Arc;
+
+use crate::record::Record;
+
+use super::Summary;
+
+/// Records in a full leaf. The fan-out was measured (docs/kv.md). Unit tests have small nodes, so
+/// that few records make a high tree; the tests in `tests/` have these.
+pub(crate) const LEAF_MAX: usize = if cfg!(test) { 5 } else { 63 };
+/// Children of a full inner node.
+pub(super) const INNER_MAX: usize = if cfg!(test) { 5 } else { 63 };
+
+#[derive(Clone)]
+pub(super) enum Node {
+    Leaf(Vec<Record>),
+    Inner(Vec<Child>),
+}
+
+/// A node, as its parent knows it.
+#[derive(Clone)]
+pub(super) struct Child {
+    /// Divides it from the child before it. Seldom a whole key: see [`divider`].
+    pub(super) low: Arc<[u8]>,
+    pub(super) total: Summary,
+    pub(super) node: Arc<Node>,
+}
+
+impl Child {
+    pub(super) fn leaf(low: Arc<[u8]>, records: Vec<Record>) -> Self {
+        Self {
+            low,
+            total: records.iter().map(Summary::of).sum(),
+            node: Arc::new(Node::Leaf(records)),
+        }
+    }
+
+    /// Its `low` is the first child's.
+    pub(super) fn inner(children: Vec<Self>) -> Self {
+        Self {
+            low: children[0].low.clone(),
+            total: children.iter().map(|child| child.total).sum(),
+            node: Arc::new(Node::Inner(children)),
+        }
+    }
+
+    pub(super) fn last(&self) -> Option<&Record> {
+        let mut node = &*self.node;
+        loop {
+            match node {
+                Node::Leaf(records) => return records.last(),
+                Node::Inner(children) => node = &children.last()?.node,
+            }
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<&Record> {
+        let mut node = &*self.node;
+        loop {
+            match node {
+                Node::Leaf(records) => return records.first(),
+                Node::Inner(children) => node = &children.first()?.node,
+            }
+        }
+    }
+
+    /// The children of a node that is known to be an inner one.
+    pub(super) fn children_mut(&mut self) -> &mut Vec<Self> {
+        match Arc::make_mut(&mut self.node) {
+            Node::Inner(children) => children,
+            Node::Leaf(_) => unreachable!("it has height"),
+        }
+    }
+
+    /// The child of an inner node that has but one.
+    pub(super) fn only_child(&self) -> Option<Self> {
+        match &*self.node {
+            Node::Inner(children) if children.len() == 1 => Some(children[0].clone()),
+            Node::Inner(_) | Node::Leaf(_) => None,
+        }
+    }
+
+    pub(super) fn is_underfull(&self) -> bool {
+        match &*self.node {
+            Node::Leaf(records) => records.len() < LEAF_MAX / 2,
+            Node::Inner(children) => children.len() < INNER_MAX / 2,
+        }
+    }
+
+    /// Gives up its upper half if it is more than full.
+    pub(super) fn split_if_overfull(&mut self) -> Option<Self> {
+        let right = match Arc::make_mut(&mut self.node) {
+            Node::Leaf(records) if records.len() > LEAF_MAX => {
+                let right = records.split_off(records.len() / 2);
+                let low = divider(records[records.len() - 1].key(), right[0].key());
+                Self::leaf(low, right)
+            }
+            Node::Inner(children) if children.len() > INNER_MAX => {
+                Self::inner(children.split_off(children.len() / 2))
+            }
+            Node::Leaf(_) | Node::Inner(_) => return None,
+        };
+        self.total -= right.total;
+        Some(right)
+    }
+}
+
+impl Default for Child {
+    fn default() -> Self {
+        Self::leaf(Arc::default(), Vec::new())
+    }
+}
+
+/// The child that has the key, if any has.
+pub(super) fn route(children: &[Child], key: &[u8]) -> usize {
+    children[1..].partition_point(|child| *child.low <= *key)
+}
+
+/// The shortest bytes above `left` and at or below `right`. It owns its bytes, so that no node keeps
+/// a removed record alive.
+pub(super) fn divider(left: &[u8], right: &[u8]) -> Arc<[u8]> {
+    let common = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    assert!(left < right, "records rise");
+    right[..=common].into()
+}
+
+/// Stores a record. What comes back is what it replaced, and a new right neighbor.
+pub(super) fn insert(child: &mut Child, record: Record) -> (Summary, Option<Child>) {
+    let added = Summary::of(&record);
+    let replaced = match Arc::make_mut(&mut child.node) {
+        Node::Leaf(records) => match position(records, record.key()) {
+            Ok(at) => Summary::of(&std::mem::replace(&mut records[at], record)),
+            Err(at) => {
+                records.insert(at, record);
+                Summary::default()
+            }
+        },
+        Node::Inner(children) => {
+            let at = route(children, record.key());
+            let (replaced, right) = insert(&mut children[at], record);
+            if let Some(right) = right {
+                children.insert(at + 1, right);
+            }
+            replaced
+        }
+    };
+    child.total = child.total + added - replaced;
+    (replaced, child.split_if_overfull())
+}
+
+/// Removes the record of a key that is there.
+pub(super) fn remove(child: &mut Child, key: &[u8]) -> Record {
+    let removed = match Arc::make_mut(&mut child.node) {
+        Node::Leaf(records) => {
+            let at = position(records, key).expect("the caller found it");
+            records.remove(at)
+        }
+        Node::Inner(children) => {
+            let at = route(children, key);
+            let removed = remove(&mut children[at], key);
+            if children[at].is_underfull() {
+                // The first has no left neighbor, and takes its right one.
+                let left = at.saturating_sub(1);
+                let right = children.remove(left + 1);
+                if let Some(right) = balance(&mut children[left], right) {
+                    children.insert(left + 1, right);
+                }
+            }
+            removed
+        }
+    };
+    child.total -= Summary::of(&removed);
+    removed
+}
+
+/// Makes neighbors of one height full enough: one node if they fit, else two. `right.low` must
+/// divide them.
+pub(super) fn balance(left: &mut Child, right: Child) -> Option<Child> {
+    if !left.is_underfull() && !right.is_underfull() {
+        return Some(right);
+    }
+    left.total += right.total;
+    match (
+        Arc::make_mut(&mut left.node),
+        Arc::unwrap_or_clone(right.node),
+    ) {
+        (Node::Leaf(records), Node::Leaf(more)) => records.extend(more),
+        (Node::Inner(children), Node::Inner(mut more)) => {
+            more[0].low = right.low;
+            children.extend(more);
+        }
+        (Node::Leaf(_), Node::Inner(_)) | (Node::Inner(_), Node::Leaf(_)) => {
+            unreachable!("neighbors have one height")
+        }
+    }
+    left.split_if_overfull()
+}
+
+/// Where the key is, or where it would be.
+pub(super) fn position(records: &[Record], key: &[u8]) -> Result<usize, usize> {
+    records.binary_search_by(|record| record.key().cmp(key))
+}

@@ -1,0 +1,280 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::node::{Child, Node};
+use super::{LEAF_MAX, Summary, Tree, reclaim};
+use crate::record::{Meta, Record};
+use crate::testing::Random;
+
+type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
+fn record(key: &[u8], value: &[u8]) -> Record {
+    Record::new(key, Meta::created(1), [value, &[]])
+}
+
+fn numbered(number: usize) -> Record {
+    record(
+        format!("{number:06}").as_bytes(),
+        &number.to_string().into_bytes(),
+    )
+}
+
+fn numbers(range: std::ops::Range<usize>) -> Tree {
+    let mut tree = Tree::default();
+    for number in range {
+        tree.insert(numbered(number));
+    }
+    tree
+}
+
+fn contents(tree: &Tree) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let own = |record: &Record| (record.key().to_vec(), record.value().to_vec());
+    tree.iter_from(&[]).map(own).collect()
+}
+
+fn model_contents(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
+    model
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// Every invariant that `node` states.
+fn check(tree: &Tree) {
+    check_child(&tree.root, tree.height, true, (None, None));
+}
+
+fn check_child(
+    child: &Child,
+    height: u32,
+    is_root: bool,
+    (low, high): (Option<&[u8]>, Option<&[u8]>),
+) {
+    assert!(is_root || !child.is_underfull(), "a node is underfull");
+    let total: Summary = match &*child.node {
+        Node::Leaf(records) => {
+            assert_eq!(height, 0, "a leaf has another depth");
+            assert!(records.len() <= LEAF_MAX);
+            for pair in records.windows(2) {
+                assert!(pair[0].key() < pair[1].key());
+            }
+            for record in records {
+                assert!(
+                    low.is_none_or(|low| low <= record.key()),
+                    "a key is below its divider"
+                );
+                assert!(
+                    high.is_none_or(|high| record.key() < high),
+                    "a key is above its divider"
+                );
+            }
+            records.iter().map(Summary::of).sum()
+        }
+        Node::Inner(children) => {
+            assert!(height > 0 && children.len() >= 2 && children.len() <= LEAF_MAX);
+            for (at, child) in children.iter().enumerate() {
+                let low = if at == 0 { low } else { Some(&*child.low) };
+                let high = children.get(at + 1).map_or(high, |next| Some(&*next.low));
+                check_child(child, height - 1, false, (low, high));
+            }
+            children.iter().map(|child| child.total).sum()
+        }
+    };
+    assert_eq!(child.total, total);
+}
+
+/// The nodes of a tree, by address.
+fn nodes(tree: &Tree) -> BTreeSet<*const Node> {
+    fn collect(node: &Arc<Node>, found: &mut BTreeSet<*const Node>) {
+        found.insert(Arc::as_ptr(node));
+        if let Node::Inner(children) = &**node {
+            children
+                .iter()
+                .for_each(|child| collect(&child.node, found));
+        }
+    }
+    let mut found = BTreeSet::new();
+    collect(&tree.root.node, &mut found);
+    found
+}
+
+#[test]
+fn random_changes_agree_with_a_map_and_leave_clones_alone() {
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let (mut tree, mut model) = (Tree::default(), Model::new());
+        let mut clones: Vec<(Tree, Model)> = Vec::new();
+        // Phases of growth and of decay, so that trees of all heights come and go.
+        for step in 0..2_000 {
+            let grows = (step / 400) % 2 == 0;
+            // Few letters and varied lengths: keys that are prefixes of others, and repeats.
+            let len = 1 + random.below(6);
+            let key: Vec<u8> = (0..len).map(|_| b"ab\xff"[random.below(3)]).collect();
+            match random.below(if grows { 20 } else { 12 }) {
+                0..8 => {
+                    let removed = tree.remove(&key);
+                    assert_eq!(removed.map(|old| old.value().to_vec()), model.remove(&key));
+                }
+                8 => {
+                    let len = random.below(40);
+                    let end = [&key[..], &random.bytes(len)[..]].concat();
+                    let end = (random.below(8) > 0).then_some(end);
+                    let removed = tree.remove_range(&key, end.as_deref());
+                    check(&removed);
+                    let beyond = end.map(|end| model.split_off(&end));
+                    let expected = model.split_off(&key);
+                    model.extend(beyond.unwrap_or_default());
+                    assert_eq!(contents(&removed), model_contents(&expected));
+                }
+                9 if random.below(10) == 0 => clones.push((tree.clone(), model.clone())),
+                _ => {
+                    let len = random.below(20);
+                    let value = random.bytes(len);
+                    tree.insert(record(&key, &value));
+                    model.insert(key.clone(), value);
+                }
+            }
+            check(&tree);
+            assert_eq!(tree.total().count, model.len() as u64);
+            assert_eq!(
+                tree.get(&key).map(Record::value),
+                model.get(&key).map(Vec::as_slice)
+            );
+            assert_eq!(
+                tree.last().map(Record::key),
+                model.keys().last().map(Vec::as_slice)
+            );
+        }
+        assert_eq!(contents(&tree), model_contents(&model));
+        assert!(!clones.is_empty());
+        for (clone, model) in &clones {
+            check(clone);
+            assert_eq!(contents(clone), model_contents(model));
+        }
+    }
+}
+
+#[test]
+fn counts_and_walks_start_anywhere() {
+    let tree = numbers(0..700);
+    for at in (0..700).step_by(3) {
+        for (key, from) in [(format!("{at:06}"), at), (format!("{at:06}+"), at + 1)] {
+            let rest: Vec<_> = tree.iter_from(key.as_bytes()).map(Record::key).collect();
+            assert_eq!(rest.len(), 700 - from);
+            assert_eq!(
+                rest.first().copied(),
+                numbers(from..700).iter_from(&[]).next().map(Record::key)
+            );
+            assert_eq!(tree.count(key.as_bytes(), None), 700 - from as u64);
+            assert_eq!(tree.count(b"", Some(key.as_bytes())), from as u64);
+        }
+    }
+    assert_eq!(tree.count(b"000100", Some(b"000350")), 250);
+    assert_eq!(tree.count(b"000350", Some(b"000100")), 0);
+}
+
+#[test]
+fn every_byte_offset_finds_its_record() {
+    let tree = numbers(0..300);
+    let mut offset = 0;
+    for (at, record) in tree.iter_from(&[]).enumerate() {
+        for skip in 0..record.encoded().len() {
+            let (mut walk, skipped) = tree.iter_at(offset);
+            assert_eq!(skipped, skip);
+            assert_eq!(walk.next().map(Record::key), Some(record.key()));
+            assert_eq!(walk.count(), 299 - at);
+            offset += 1;
+        }
+    }
+    assert_eq!(offset, tree.total().bytes);
+    assert!(tree.iter_at(offset).0.next().is_none());
+    assert!(tree.iter_at(u64::MAX).0.next().is_none());
+    assert!(Tree::default().iter_at(0).0.next().is_none());
+}
+
+#[test]
+fn trees_of_any_two_heights_join_and_part() {
+    let sizes = [0, 1, 2, 3, 5, 6, 7, 12, 30, 31, 100, 160, 700];
+    for left in sizes {
+        for right in sizes {
+            let mut tree = numbers(0..left);
+            tree.append(numbers(left..left + right));
+            check(&tree);
+            assert_eq!(contents(&tree), contents(&numbers(0..left + right)));
+
+            let untouched = tree.clone();
+            let key = format!("{left:06}");
+            let removed = tree.remove_range(key.as_bytes(), None);
+            check(&tree);
+            check(&removed);
+            check(&untouched);
+            assert_eq!(contents(&tree), contents(&numbers(0..left)));
+            assert_eq!(contents(&removed), contents(&numbers(left..left + right)));
+            assert_eq!(untouched.total(), tree.total() + removed.total());
+        }
+    }
+}
+
+#[test]
+fn a_sole_owner_changes_in_place() {
+    let mut tree = numbers(0..300);
+    let before = nodes(&tree);
+    tree.insert(record(b"000100", b"another value"));
+    assert_eq!(nodes(&tree), before);
+}
+
+#[test]
+fn a_change_beside_a_clone_copies_one_path() {
+    let mut tree = numbers(0..700);
+    let clone = tree.clone();
+    let before = nodes(&clone);
+    tree.insert(record(b"000100", b"another value"));
+    let copied = nodes(&tree).difference(&before).count();
+    assert_eq!(copied, tree.height as usize + 1);
+    assert_eq!(nodes(&clone), before);
+    // What is not there is looked for before anything is copied.
+    let mut tree = clone.clone();
+    assert!(tree.remove(b"000100+").is_none());
+    assert_eq!(
+        tree.remove_range(b"000100+", Some(b"000101")).total().count,
+        0
+    );
+    assert_eq!(nodes(&tree), before);
+}
+
+#[test]
+fn a_large_tree_is_freed_by_later_calls() {
+    let mut tree = numbers(0..2_000);
+    let snapshot = tree.clone();
+    for number in 0..1_000 {
+        tree.insert(numbered(number));
+    }
+    let before = nodes(&snapshot).difference(&nodes(&tree)).count();
+    let replaced = snapshot.get(b"000007").cloned().expect("it is there");
+    let shared = snapshot.get(b"001900").cloned().expect("it is there");
+    drop(snapshot);
+    assert_eq!(replaced.owners(), 2, "it was freed at once");
+
+    let mut steps = 0;
+    while reclaim::waiting() > 0 {
+        reclaim::step();
+        steps += 1;
+    }
+    assert_eq!(replaced.owners(), 1);
+    assert_eq!(shared.owners(), 2, "the tree still has it");
+    let least = before / reclaim::NODES_PER_STEP;
+    assert!(
+        (least..least + 5).contains(&steps),
+        "{steps} steps for {before} nodes"
+    );
+    check(&tree);
+}
+
+#[test]
+fn a_small_tree_is_freed_at_once() {
+    let tree = numbers(0..100);
+    let kept = tree.get(b"000007").cloned().expect("it is there");
+    drop(tree);
+    assert_eq!(kept.owners(), 1);
+    assert_eq!(reclaim::waiting(), 0);
+}
