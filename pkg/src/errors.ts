@@ -8,7 +8,9 @@ export type Outcome =
   /** It has not taken effect and never will. */
   | "not-applied"
   /** It may have taken effect, or may still do so. */
-  | "unknown";
+  | "unknown"
+  /** It has taken effect, but its answer cannot be given. */
+  | "applied";
 
 /** One row for each code: its class, and whether the same call can succeed later by itself. */
 const CODES = {
@@ -16,7 +18,9 @@ const CODES = {
   INVALID_ARGUMENT: ["argument", false],
   INVALID_OPTION: ["argument", false],
   KEY_TOO_LARGE: ["argument", false],
-  NOT_A_NUMBER: ["argument", false],
+  NOT_AN_INTEGER: ["argument", false],
+  NUMBER_TOO_LARGE: ["argument", false],
+  OVERFLOW: ["argument", false],
   VALUE_TOO_LARGE: ["argument", false],
   ABORTED: ["call", false],
   CLOSED: ["call", false],
@@ -24,17 +28,22 @@ const CODES = {
   SESSION_EXPIRED: ["call", true],
   TIMEOUT: ["call", true],
   TOO_MANY_CALLS: ["call", true],
+  CLIENT_PANICKED: ["node", false],
   NODE_HALTED: ["node", false],
   NODE_KILLED: ["node", false],
   NODE_PANICKED: ["node", false],
-  WORKER_FAILED: ["node", false],
+  WORKER_FAILED: ["node", true],
+  QUOTA_EXCEEDED: ["storage", false],
   STORAGE_BLOCKED: ["storage", true],
   STORAGE_CORRUPT: ["storage", false],
-  STORAGE_FAILED: ["storage", false],
   STORAGE_FOREIGN: ["storage", false],
   STORAGE_LOCKED: ["storage", true],
+  STORAGE_LOST: ["storage", false],
+  STORAGE_READ_FAILED: ["storage", true],
+  STORAGE_TAKEN_AWAY: ["storage", true],
+  STORAGE_UNAVAILABLE: ["storage", false],
   STORAGE_VERSION: ["storage", false],
-  UNSUPPORTED: ["load", false],
+  STORAGE_WRITE_FAILED: ["storage", false],
   WASM_LOAD: ["load", false],
 } as const;
 

@@ -10,5 +10,5 @@ export {
   QuorateError,
   StorageError,
 } from "./errors.js";
-export type { Round, Storage, StorageFactory } from "./storage/storage.js";
+export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
 export type * from "./types.js";

@@ -7,7 +7,7 @@ import type { StorageFactory } from "./storage/storage.js";
 /** A value that survives JSON. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** A key: text (as UTF-8) or bytes, 1 to 1,024 bytes long. Keys are ordered by their bytes. */
+/** A key: text (as UTF-8) or bytes, 1 to 4,096 bytes long. Keys are ordered by their bytes. */
 export type Key = string | Uint8Array;
 
 /** How values become bytes. */
@@ -50,9 +50,9 @@ export interface ClusterOptions {
   readonly createWorker?: (node: number) => WorkerHandle;
 }
 
-/** What is needed of a worker: a browser's `Worker` and Node's `worker_threads.Worker` both are one. */
+/** A browser's `Worker` or Node's `worker_threads.Worker`. */
 export interface WorkerHandle {
-  postMessage(message: unknown, transfer?: Transferable[]): void;
+  postMessage(message: never, transfer?: never): void;
   terminate(): unknown;
 }
 
@@ -117,15 +117,15 @@ export type NodeState = "starting" | "running" | "killed" | "halted";
 /** Rules between nodes. Calls from here reach every node all the time, partitioned or not. */
 export interface Network {
   /**
-   * Lets nodes talk only within their group. A node in no group is alone; none may be in two. Replaces an
-   * earlier partition.
+   * Lets nodes talk only within their group. Nodes that are not named form one more group together: with three
+   * nodes, `partition([1])` and `partition([1], [2, 3])` are the same. Replaces an earlier partition.
    */
   partition(...groups: (readonly number[])[]): void;
-  /** Cuts these nodes off from all others; the others stay together. Replaces an earlier partition. */
+  /** Cuts each of these nodes off from every other; the rest stay together. Replaces an earlier partition. */
   isolate(...nodes: number[]): void;
   /** Loses each frame with a probability from 0 to 1. Without `from` or `to`, on all links. */
   drop(rule: { from?: number; to?: number; probability: number }): void;
-  /** Delays each frame by `ms`, and a random part of `jitter` more. Frames of one link keep their order. */
+  /** Delays each frame by `ms`, and a random part of `jitter` more, so that frames overtake one another. */
   delay(rule: { from?: number; to?: number; ms: number; jitter?: number }): void;
   /** Ends partitions, drops and delays. */
   heal(): void;
@@ -158,35 +158,45 @@ export interface Entry<V> {
   readonly version: number;
 }
 
-/** An entry of a range, with its key. */
-export interface KeyedEntry<V> extends Entry<V> {
+/** An entry of a range, with its key. With `only: "keys"` its `value` is undefined. */
+export interface KeyedEntry<V> extends Omit<Entry<V>, "value"> {
+  readonly value: V | undefined;
+  /** As text; bytes that are no UTF-8 show as U+FFFD. */
   readonly key: string;
-  /** The key's bytes, for keys that are no text. */
   readonly keyBytes: Uint8Array;
 }
 
 /** The store. Every call is linearizable, ends by its deadline, and fails only with a `QuorateError`. */
 export interface Kv<V> {
   /** Stores a value. */
-  put(key: Key, value: V, options?: CallOptions): Promise<{ modRevision: number; version: number }>;
+  put(key: Key, value: V, options?: CallOptions): Promise<{ revision: number }>;
   /** The entry, or null. */
   get<T extends V = V>(key: Key, options?: CallOptions): Promise<Entry<T> | null>;
   /** Removes the key. */
   delete(key: Key, options?: CallOptions): Promise<{ deleted: boolean; revision: number }>;
-  /** Adds to the end of a value, or creates it. Not for JSON, whose values have no end: use `as("utf8")`. */
-  append(key: Key, value: V, options?: CallOptions): Promise<{ modRevision: number; version: number }>;
-  /** Stores a value if the key's last change is `expected` (0: the key is absent). */
-  compareAndSwap(
+  /**
+   * Adds to the end of a value, or creates it; answers its length in bytes. Not for JSON, whose values have no
+   * end: use `as("utf8")` or `as("bytes")`.
+   */
+  append(key: Key, value: V, options?: CallOptions): Promise<{ length: number; revision: number }>;
+  /**
+   * Stores `value` if the key holds exactly the bytes of `expected`. As `expected`, `undefined` means "absent";
+   * as `value`, "remove".
+   */
+  compareAndSwap<T extends V = V>(
     key: Key,
-    expected: number,
-    value: V,
+    expected: V | undefined,
+    value: V | undefined,
     options?: CallOptions,
-  ): Promise<SwapResult<V>>;
-  /** Adds to a number (an absent key counts as 0) and answers the new one. `NOT_A_NUMBER` if it is none. */
-  increment(key: Key, by?: number, options?: CallOptions): Promise<{ value: number; modRevision: number }>;
-  /** The entries of a range, in key order, all as of one revision. */
-  range<T extends V = V>(range?: RangeOptions & CallOptions): Promise<RangeResult<T>>;
-  /** Removes the keys of a range. An empty range is refused; `{ prefix: "" }` means all keys. */
+  ): Promise<SwapResult<T>>;
+  /** Adds an integer to a number in decimal digits (an absent key counts as 0) and answers the sum. */
+  increment(key: Key, by?: number, options?: CallOptions): Promise<{ value: number; revision: number }>;
+  /**
+   * The entries of a range in key order, all as of one revision. An answer holds at most about 1 MiB; where that or
+   * `limit` cut it, `next` is where to go on.
+   */
+  range<T extends V = V>(range?: RangeOptions, options?: CallOptions): Promise<RangeResult<T>>;
+  /** Removes the keys of a range. All keys must be asked for by `{ prefix: "" }`. */
   deleteRange(range: RangeSelection, options?: CallOptions): Promise<{ deleted: number; revision: number }>;
   /** The same store with another codec. */
   as<C extends Codec>(codec: C): Kv<CodecValues[C]>;
@@ -194,39 +204,37 @@ export interface Kv<V> {
 
 /** Whether a compare-and-swap took place; if not, what stood in the way. */
 export type SwapResult<V> =
-  | { readonly swapped: true; readonly modRevision: number; readonly version: number }
-  | { readonly swapped: false; readonly current: Entry<V> | null };
+  | { readonly swapped: true; readonly revision: number }
+  | { readonly swapped: false; readonly revision: number; readonly current: Entry<V> | null };
 
-/** Which keys: those with a prefix, or from `start` up to but without `end`. */
+/** Which keys: those with `prefix`, from `start` on, up to but without `end`. */
 export interface RangeSelection {
   readonly prefix?: Key;
   readonly start?: Key;
   readonly end?: Key;
 }
 
-/** Which keys, and what of them. */
+/** Which keys, and what of them. Without `prefix`, `start` and `end`: all keys. */
 export interface RangeOptions extends RangeSelection {
-  /** At most so many entries. Default: all. */
+  /** At most so many entries. Default: as many as an answer holds. */
   readonly limit?: number;
-  /** Leaves the values out. */
-  readonly keysOnly?: boolean;
-  /** Only counts. */
-  readonly countOnly?: boolean;
+  /** Whole entries, entries without their values, or no entries but their count. Default `"entries"`. */
+  readonly only?: "entries" | "keys" | "count";
 }
 
 /** Part of the store as of one revision. */
 export interface RangeResult<V> {
   readonly entries: readonly KeyedEntry<V>[];
-  /** Whether the limit left some out. */
-  readonly more: boolean;
   /** How many keys the range has, whatever the limit. */
   readonly count: number;
   /** The store's revision. */
   readonly revision: number;
+  /** The `start` of the rest, if there is one. */
+  readonly next: Uint8Array | undefined;
 }
 
 /** A node's part in the cluster. */
-export type Role = "follower" | "pre-candidate" | "candidate" | "leader";
+export type Role = "follower" | "preCandidate" | "candidate" | "leader";
 
 /** A picture of one node. */
 export interface NodeStatus {
@@ -252,12 +260,18 @@ export interface NodeStatus {
   readonly snapshot: number;
   /** Bytes of the log in memory. */
   readonly logBytes: number;
+  /** Records and bytes written to storage since the node started, in how many rounds. */
+  readonly storage: { readonly rounds: number; readonly records: number; readonly bytes: number };
+  /** Keys in its store, and the store's revision. */
+  readonly keys: number;
+  readonly revision: number;
   /** Clients with exactly-once records. */
   readonly sessions: number;
   /** Requests that wait for their answer. */
   readonly waiting: number;
-  /** Frames lost by rules, bad bytes or overflow. */
+  /** Frames to others that rules dropped, and frames from others that were no frames of ours. */
   readonly droppedFrames: number;
+  readonly rejectedFrames: number;
   /** The others, as a leader sees them. */
   readonly peers: readonly PeerStatus[];
 }

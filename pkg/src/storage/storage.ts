@@ -1,30 +1,28 @@
 /**
- * What a node needs of a storage.
+ * What a node needs of a storage: a map from string keys to bytes, written in atomic rounds.
  *
- * A storage is a map from string keys to byte values, ordered by key. Values are sealed records with a
- * checksum inside; to a storage they are opaque.
+ * The bytes are sealed records with a checksum inside; to a storage they are opaque. Its user is one node, which
+ * has at most one call under way.
  */
 
-/** The changes of one round. Deletions come first. */
-export interface Round {
-  /** Half-open ranges of keys `[first, end)` to remove. */
-  readonly deletes: readonly (readonly [first: string, end: string])[];
-  /** Records to store, replacing those with the same keys. */
-  readonly puts: readonly (readonly [key: string, value: Uint8Array])[];
-}
+/** A record: its key and its bytes. */
+export type StoredRecord = [key: string, value: Uint8Array];
+
+/** The keys from the first up to but without the second, ordered as JavaScript orders strings. */
+export type KeyRange = [first: string, end: string];
 
 /** Durable state of one node. */
 export interface Storage {
   /** All records, in any order. Asked once, before any write. */
-  load(): Promise<readonly (readonly [key: string, value: Uint8Array])[]>;
+  load(): Promise<StoredRecord[]>;
   /**
-   * Makes a round durable, all of it or nothing; resolves when it would survive a power cut. A node has one
-   * write under way at a time. When it rejects, the node stops and never asks this storage again.
+   * First removes the keys in `deletes`, then stores `puts`: all of it or nothing. Resolves when it would survive
+   * a power cut. When it rejects, the node halts and asks nothing more.
    */
-  write(round: Round): Promise<void>;
-  /** Frees what is held. No call follows. */
-  close(): void | Promise<void>;
+  write(deletes: KeyRange[], puts: StoredRecord[]): Promise<void>;
+  /** Frees what is held. Nothing is asked afterwards. */
+  close(): Promise<void>;
 }
 
-/** Makes the storage of node `node` of cluster `cluster`; called again each time the node starts. */
+/** Makes the storage of one node; called again each time the node starts. */
 export type StorageFactory = (cluster: string, node: number) => Storage | Promise<Storage>;

@@ -1,0 +1,148 @@
+/**
+ * Calls under way: each is a promise that the core's client ends exactly once, by its deadline at the latest.
+ *
+ * Retries, sessions and deadlines are the core's; here is only what JavaScript adds: promises, signals, and the
+ * names and sentences of errors.
+ */
+
+import { KvClient } from "../wasm/quorate_wasm.js";
+import { type Bounds, abortedError, readBounds } from "./bounded.js";
+import { closedError } from "./closed.js";
+import { invalid } from "./check.js";
+import { type Outcome, QuorateError, quorateError, toPlain } from "./errors.js";
+import { onPanic } from "./core.js";
+import type { CallOptions } from "./types.js";
+
+/** What a call comes back with. Which parts mean something depends on the call. */
+export interface Answer {
+  readonly revision: number;
+  readonly number: number;
+  readonly more: boolean;
+  /** Five for each hit: key, value, create revision, mod revision, version. */
+  readonly entries: (Uint8Array | number)[];
+}
+
+interface Pending {
+  readonly bounds: Bounds;
+  resolve(answer: Answer): void;
+  reject(error: QuorateError): void;
+}
+
+export class Calls {
+  readonly #client: KvClient;
+  readonly #deadlineMs: number;
+  readonly #hasQuorum: () => boolean;
+  readonly #pending = new Map<number, Pending>();
+  readonly #offPanic: () => void;
+  #ended: QuorateError | undefined;
+
+  /** `hasQuorum` tells a lost quorum from a slow one when a deadline passes. */
+  constructor(nodes: number[], deadlineMs: number, hasQuorum: () => boolean) {
+    this.#deadlineMs = deadlineMs;
+    this.#hasQuorum = hasQuorum;
+    this.#client = new KvClient(
+      { nodes },
+      {
+        done: (call: number, revision: number, number: number, more: boolean, entries: Answer["entries"]) =>
+          this.#take(call)?.resolve({ revision, number, more, entries }),
+        failed: (call: number, error: unknown) => {
+          const pending = this.#take(call);
+          pending?.reject(this.#translate(error, pending.bounds));
+        },
+      },
+    );
+    this.#offPanic = onPanic((message) => {
+      this.#end(quorateError("CLIENT_PANICKED", message, { outcome: "unknown" }));
+    });
+  }
+
+  connect(node: number, port: MessagePort): void {
+    if (this.#ended === undefined) this.#client.connect(node, port);
+  }
+
+  disconnect(node: number): void {
+    if (this.#ended === undefined) this.#client.disconnect(node);
+  }
+
+  /** Makes one call. Whatever `begin` throws was not sent. */
+  async run(options: CallOptions, begin: (client: KvClient, timeoutMs: number) => number): Promise<Answer> {
+    const bounds = readBounds(options, this.#deadlineMs);
+    if (this.#ended !== undefined) throw this.#ended;
+    const { signal } = bounds;
+    if (signal?.aborted) throw abortedError(signal);
+    let call: number;
+    try {
+      call = begin(this.#client, bounds.timeoutMs);
+    } catch (error) {
+      throw this.#translate(error, bounds);
+    }
+    const abort = () => this.#client.cancel(call);
+    signal?.addEventListener("abort", abort);
+    try {
+      return await new Promise<Answer>((resolve, reject) => {
+        this.#pending.set(call, { bounds, resolve, reject });
+      });
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Ends every call with `CLOSED`. */
+  close(): void {
+    if (this.#ended !== undefined) return;
+    this.#client.close();
+    this.#end(closedError());
+  }
+
+  #end(error: QuorateError): void {
+    this.#ended = error;
+    this.#offPanic();
+    for (const call of [...this.#pending.keys()]) this.#take(call)?.reject(error);
+  }
+
+  #take(call: number): Pending | undefined {
+    const pending = this.#pending.get(call);
+    this.#pending.delete(call);
+    return pending;
+  }
+
+  /** The core's error in the package's words. */
+  #translate(error: unknown, bounds: Bounds): QuorateError {
+    const { code, message, outcome: raw } = error as { code?: unknown; message?: unknown; outcome?: unknown };
+    const outcome = outcomeOf(raw);
+    switch (code) {
+      case "DEADLINE_EXCEEDED":
+        return this.#hasQuorum()
+          ? quorateError("TIMEOUT", `no answer within ${bounds.timeoutMs} ms`, { outcome })
+          : quorateError(
+              "NO_QUORUM",
+              `no majority of nodes answered within ${bounds.timeoutMs} ms; start nodes or heal the network`,
+              { outcome },
+            );
+      case "CANCELLED":
+        return bounds.signal === undefined
+          ? quorateError("ABORTED", "the call was aborted", { outcome })
+          : abortedError(bounds.signal, outcome);
+      case "TOO_LARGE":
+        return quorateError("VALUE_TOO_LARGE", String(message), { outcome });
+      case "EMPTY_KEY":
+      case "MALFORMED":
+        return invalid(String(message));
+      default: {
+        const plain = toPlain(error, "CLIENT_PANICKED");
+        return quorateError(plain.code, plain.message, { outcome, cause: error });
+      }
+    }
+  }
+}
+
+function outcomeOf(outcome: unknown): Outcome {
+  switch (outcome) {
+    case "notApplied":
+      return "not-applied";
+    case "applied":
+      return "applied";
+    default:
+      return outcome === undefined ? "not-applied" : "unknown";
+  }
+}

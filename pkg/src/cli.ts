@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+/**
+ * A cluster of threads with a prompt: `quorate` or `npm run cluster`. Reads commands from standard input when that is no
+ * terminal: one after the other, to the end; a command that fails makes the exit code 1.
+ */
+
+import { stdin, stdout } from "node:process";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { Cluster } from "./entry/node.js";
+import { QuorateError } from "./errors.js";
+import { execute, HELP } from "./commands.js";
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      name: { type: "string", default: "cluster" },
+      nodes: { type: "string", default: "3" },
+      directory: { type: "string" },
+      memory: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const cluster = await Cluster.open({
+    name: values.name,
+    nodes: Number(values.nodes),
+    ...(values.memory ? { storage: "memory" } : {}),
+    ...(values.directory === undefined ? {} : { directory: values.directory }),
+  });
+  const interactive = stdin.isTTY === true;
+  let failures = 0;
+  try {
+    const lines = createInterface({ input: stdin, output: stdout, prompt: "> ", terminal: interactive });
+    if (interactive) {
+      watch(cluster);
+      console.log(`node ${await cluster.leader()} leads; "help" lists the commands`);
+      lines.prompt();
+    }
+    for await (const line of lines) {
+      try {
+        const answer = await execute(cluster, line);
+        if (answer === "exit") break;
+        if (answer !== "") console.log(answer);
+      } catch (error) {
+        failures += 1;
+        console.log(describe(error));
+      }
+      if (interactive) lines.prompt();
+    }
+    lines.close();
+  } finally {
+    await cluster.close();
+  }
+  return interactive || failures === 0 ? 0 : 1;
+}
+
+/** Says what happens while somebody types. */
+function watch(cluster: Cluster): void {
+  cluster.addEventListener("leaderchange", ({ detail }) =>
+    console.log(detail.leader === null ? "no leader" : `node ${detail.leader} leads in term ${detail.term}`),
+  );
+  cluster.addEventListener("halted", ({ detail }) => console.log(`node ${detail.node} halted: ${describe(detail.reason)}`));
+}
+
+function describe(error: unknown): string {
+  return error instanceof QuorateError ? `${error.code}: ${error.message}` : String(error);
+}
+
+const USAGE = `usage: quorate [--name NAME] [--nodes 1..7] [--directory PATH | --memory]
+
+${HELP}`;
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(describe(error));
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,133 @@
+/** The commands of the prompt: a line in, a line or more out. */
+
+import { invalid } from "./check.js";
+import type { Cluster, Kv, NodeView } from "./types.js";
+
+export const HELP = `put KEY VALUE            store a text          get KEY        read it
+del KEY                  remove it             list [PREFIX]  keys and values
+append KEY VALUE         add to its end        incr KEY [N]   add to a number
+cas KEY OLD NEW          swap if it is OLD
+kill N                   end a node            start N        bring it back
+partition 1 | 2 3        split the network     isolate N      cut one off
+drop P                   lose that share       delay MS       slow all links
+heal                     undo all four         status         show the nodes
+exit                     leave, as at the end of the input`;
+
+/** Executes one line. Empty lines and lines that begin with # do nothing. */
+export async function execute(cluster: Cluster, line: string): Promise<string> {
+  const words = split(line);
+  const [command, ...rest] = words;
+  if (command === undefined || command.startsWith("#")) return "";
+  const kv = cluster.kv.as("utf8");
+  switch (command) {
+    case "put": {
+      const [key, value] = args(rest, 2, "put KEY VALUE");
+      await kv.put(key, value);
+      return "ok";
+    }
+    case "get": {
+      const [key] = args(rest, 1, "get KEY");
+      return (await kv.get(key))?.value ?? "(absent)";
+    }
+    case "del": {
+      const [key] = args(rest, 1, "del KEY");
+      return (await kv.delete(key)).deleted ? "ok" : "(absent)";
+    }
+    case "append": {
+      const [key, value] = args(rest, 2, "append KEY VALUE");
+      return `${(await kv.append(key, value)).length} bytes`;
+    }
+    case "incr": {
+      const [key, by = "1"] = args(rest, 1, "incr KEY [N]", 2);
+      return String((await kv.increment(key, numberOf(by))).value);
+    }
+    case "cas": {
+      const [key, expected, value] = args(rest, 3, "cas KEY OLD NEW");
+      const result = await kv.compareAndSwap(key, expected, value);
+      return result.swapped ? "ok" : `not swapped: ${result.current?.value ?? "(absent)"}`;
+    }
+    case "list": {
+      const [prefix = ""] = args(rest, 0, "list [PREFIX]", 1);
+      return list(kv, prefix);
+    }
+    case "kill":
+      await cluster.node(nodeOf(rest, "kill N")).kill();
+      return "ok";
+    case "start":
+      await cluster.node(nodeOf(rest, "start N")).start();
+      return "ok";
+    case "partition":
+      cluster.network.partition(...groups(rest));
+      return "ok";
+    case "isolate":
+      cluster.network.isolate(nodeOf(rest, "isolate N"));
+      return "ok";
+    case "drop":
+      cluster.network.drop({ probability: numberOf(args(rest, 1, "drop P")[0]) });
+      return "ok";
+    case "delay":
+      cluster.network.delay({ ms: numberOf(args(rest, 1, "delay MS")[0]) });
+      return "ok";
+    case "heal":
+      cluster.network.heal();
+      return "ok";
+    case "status":
+      return (await cluster.status()).nodes.map(row).join("\n");
+    case "help":
+      return HELP;
+    case "exit":
+    case "quit":
+      return "exit";
+    default:
+      throw invalid(`there is no command ${command}; "help" lists them`);
+  }
+}
+
+async function list(kv: Kv<string>, prefix: string): Promise<string> {
+  const { entries, count, next } = await kv.range({ prefix, limit: LIST_MAX });
+  const lines = entries.map(({ key, value }) => `${key} ${value}`);
+  if (next !== undefined) lines.push(`… ${entries.length} of ${count}`);
+  return lines.length === 0 ? "(empty)" : lines.join("\n");
+}
+
+function row({ id, state, reason, status }: NodeView): string {
+  if (state !== "running" || status === null) return `${id}  ${state}${reason === undefined ? "" : ` (${reason.code})`}`;
+  const { role, term, last, commit, applied, snapshot } = status;
+  return `${id}  ${role.padEnd(12)} term ${term}  last ${last}  commit ${commit}  applied ${applied}  snapshot ${snapshot}`;
+}
+
+/** Words, where "…" holds several together. */
+function split(line: string): string[] {
+  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(
+    ([, quoted, plain]) => quoted?.replace(/\\(.)/g, "$1") ?? plain ?? "",
+  );
+}
+
+function args(words: string[], least: 3, usage: string): [string, string, string];
+function args(words: string[], least: 2, usage: string): [string, string];
+function args(words: string[], least: 1, usage: string, most?: number): [string, string?];
+function args(words: string[], least: 0, usage: string, most: number): [string?];
+function args(words: string[], least: number, usage: string, most = least): (string | undefined)[] {
+  if (words.length < least || words.length > most) throw invalid(`usage: ${usage}`);
+  return words;
+}
+
+function nodeOf(words: string[], usage: string): number {
+  return numberOf(args(words, 1, usage)[0]);
+}
+
+function numberOf(word: string): number {
+  const number = Number(word);
+  if (word.trim() === "" || Number.isNaN(number)) throw invalid(`${word} is no number`);
+  return number;
+}
+
+/** `1 | 2 3` as groups. */
+function groups(words: string[]): number[][] {
+  return words
+    .join(" ")
+    .split("|")
+    .map((group) => group.split(/\s+/).filter((word) => word !== "").map(numberOf));
+}
+
+const LIST_MAX = 100;

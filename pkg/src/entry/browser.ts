@@ -1,0 +1,40 @@
+/** Clusters in a browser: module workers and IndexedDB. Where code and WebAssembly come from is given. */
+
+import { openCluster } from "../cluster.js";
+import type { Platform } from "../platform.js";
+import { attach } from "../spawn.js";
+import type { ClusterFactory } from "../types.js";
+import { compile, fetchBytes } from "./module.js";
+
+/** The files of the package, however they are reached. */
+export interface Assets {
+  module(): Promise<WebAssembly.Module>;
+  worker(): Worker;
+}
+
+/** `second` is tried where `first` fails. */
+export function browserCluster(first: Assets, second?: () => Promise<Assets>): ClusterFactory {
+  /** Rejects with the first failure: the second only says the same less clearly. */
+  const either = async <T>(use: (assets: Assets) => Promise<T>): Promise<T> => {
+    try {
+      return await use(first);
+    } catch (error) {
+      if (second === undefined) throw error;
+      return second()
+        .then(use)
+        .catch(() => {
+          throw error;
+        });
+    }
+  };
+  const platform: Platform = {
+    storage: "indexeddb",
+    loadModule: (source) =>
+      source === undefined ? either((assets) => assets.module()) : compile(source, fetchBytes),
+    spawn: (node, create, events) =>
+      create === undefined
+        ? either(async (assets) => attach(node, assets.worker(), events))
+        : (async () => attach(node, create(node), events))(),
+  };
+  return { open: (options) => openCluster(platform, options) };
+}

@@ -1,0 +1,22 @@
+/** Browsers where no file beside the code can be reached: WebAssembly and worker are embedded. */
+
+import wasm from "quorate:wasm";
+import worker from "quorate:worker";
+import type { Cluster as ClusterInstance, ClusterFactory } from "../types.js";
+import { type Assets, browserCluster } from "./browser.js";
+
+export * from "../surface.js";
+
+/** One URL for all workers, for as long as the page lives. */
+let workerUrl: string | undefined;
+
+export const assets: Assets = {
+  module: async () => WebAssembly.compile(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0))),
+  worker: () => {
+    workerUrl ??= URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
+    return new Worker(workerUrl, { type: "module" });
+  },
+};
+
+export type Cluster = ClusterInstance;
+export const Cluster: ClusterFactory = browserCluster(assets);

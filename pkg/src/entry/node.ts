@@ -1,0 +1,32 @@
+/** Node: worker threads, with state in a directory. */
+
+import { readFile } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+import { openCluster } from "../cluster.js";
+import type { Platform } from "../platform.js";
+import { attach } from "../spawn.js";
+import { lockDirectory } from "../storage/lock.js";
+import type { Cluster as ClusterInstance, ClusterFactory } from "../types.js";
+import { compile, fetchBytes, loadError } from "./module.js";
+
+export * from "../surface.js";
+
+const platform: Platform = {
+  storage: "directory",
+  loadModule: (source = new URL("./quorate.wasm", import.meta.url)) => compile(source, readBytes),
+  spawn: async (node, create, events) =>
+    attach(node, create?.(node) ?? new Worker(new URL("./worker-node.js", import.meta.url)), events),
+  lockDirectory,
+};
+
+export type Cluster = ClusterInstance;
+export const Cluster: ClusterFactory = { open: (options) => openCluster(platform, options) };
+
+async function readBytes(url: URL): Promise<BufferSource> {
+  if (url.protocol !== "file:") return fetchBytes(url);
+  try {
+    return await readFile(url);
+  } catch (error) {
+    throw loadError(`${url.href} cannot be read: ${String(error)}`, error);
+  }
+}

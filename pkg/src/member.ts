@@ -1,0 +1,298 @@
+/**
+ * One node, seen from its owner: the life of its worker from start to kill or halt, and what is known of it.
+ *
+ * A worker has one life. What a former life still says is not heard, and a new life begins only after the old
+ * worker, and its storage where that lives here, are over.
+ */
+
+import { bounded } from "./bounded.js";
+import { closedError } from "./closed.js";
+import { fromPlain, quorateError, type QuorateError } from "./errors.js";
+import type { CoreRule } from "./network.js";
+import type { FromWorker, HostStatus, ToWorker } from "./protocol.js";
+import { serveStorage } from "./storage/remote.js";
+import type { Settings } from "./options.js";
+import type { Platform, WorkerLink } from "./platform.js";
+import type { CallOptions, ClusterNode, NodeState, NodeStatus, NodeView, Role } from "./types.js";
+
+/** What a member tells its cluster. */
+export interface MemberEvents {
+  started(member: Member): void;
+  stopped(member: Member, how: "killed" | "halted"): void;
+  role(member: Member, role: Role, term: number, leader: number | null): void;
+  progress(member: Member, commit: number, term: number): void;
+}
+
+/** What a member is made of. */
+export interface MemberParts {
+  readonly id: number;
+  readonly settings: Settings;
+  readonly module: WebAssembly.Module;
+  readonly platform: Platform;
+  readonly events: MemberEvents;
+}
+
+/** One worker's life. */
+interface Life {
+  link?: WorkerLink;
+  /** Ends the storage that is served from here. */
+  endStorage?: () => Promise<void>;
+  started: (error?: QuorateError) => void;
+  closed?: () => void;
+  readonly asks: Map<number, { resolve(status: HostStatus): void; reject(error: QuorateError): void }>;
+}
+
+export class Member implements ClusterNode {
+  readonly id: number;
+  state: NodeState = "killed";
+  reason: QuorateError | undefined;
+  /** What the node last said of its role; undefined while it does not run. */
+  role: { readonly role: Role; readonly term: number } | undefined;
+  readonly #parts: MemberParts;
+  #life: Life | undefined;
+  #starting: Promise<void> | undefined;
+  /** The end of the former life. */
+  #ended: Promise<void> = Promise.resolve();
+  #lastStatus: NodeStatus | null = null;
+  #nextAsk = 0;
+  #retired = false;
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    this.id = parts.id;
+  }
+
+  start(): Promise<void> {
+    if (this.#retired) return Promise.reject(closedError());
+    this.#starting ??= this.#begin();
+    return this.#starting;
+  }
+
+  async kill(): Promise<void> {
+    this.#end("killed", quorateError("NODE_KILLED", `node ${this.id} was killed`, { node: this.id }));
+    await this.#ended;
+  }
+
+  async status(options: CallOptions = {}): Promise<NodeStatus> {
+    return bounded(options, this.#parts.settings.deadlineMs, `node ${this.id} gave no status`, () => this.#ask());
+  }
+
+  /** The node as part of the cluster's picture. */
+  view(): NodeView {
+    return Object.freeze({ id: this.id, state: this.state, reason: this.reason, status: this.#lastStatus });
+  }
+
+  /** Says something to the worker, if it runs. */
+  tell(message: ToWorker, transfer?: Transferable[]): void {
+    this.#life?.link?.post(message, transfer);
+  }
+
+  connectPeer(node: number, port: MessagePort, rule: CoreRule): void {
+    this.tell({ type: "peer", node, port, rule }, [port]);
+  }
+
+  /** Lets the node finish the write under way, then ends its worker for good. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    const life = this.#life;
+    if (life !== undefined && this.state === "running") {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, CLOSE_MS);
+        life.closed = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        this.tell({ type: "close" });
+      });
+    }
+    this.#end("killed", closedError());
+    await this.#ended;
+  }
+
+  async #begin(): Promise<void> {
+    this.state = "starting";
+    this.reason = undefined;
+    let life!: Life;
+    const started = new Promise<void>((resolve, reject) => {
+      life = { asks: new Map(), started: (error) => (error === undefined ? resolve() : reject(error)) };
+    });
+    this.#life = life;
+    const timer = setTimeout(() => this.#halt(life, failed(this.id, `did not start within ${START_MS} ms`)), START_MS);
+    this.#launch(life).catch((error: unknown) => this.#halt(life, asError(error, this.id)));
+    try {
+      await started;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #launch(life: Life): Promise<void> {
+    const { id, settings, module, platform } = this.#parts;
+    await this.#ended;
+    if (this.#life !== life) return;
+    const link = await platform.spawn(id, settings.createWorker, {
+      message: (message) => this.#life === life && this.#receive(life, message),
+      failed: (error) => this.#halt(life, error),
+    });
+    life.link = link;
+    // Killed meanwhile: #end could not know the worker.
+    if (this.#life !== life) return void (await link.terminate());
+    const transfer: Transferable[] = [];
+    const storage = await this.#storage(life, transfer);
+    if (this.#life !== life) return void (await life.endStorage?.());
+    link.post(
+      {
+        type: "start",
+        module,
+        cluster: settings.name,
+        node: id,
+        voters: Array.from({ length: settings.size }, (_, at) => at + 1),
+        electionMs: settings.electionMs,
+        heartbeatMs: settings.heartbeatMs,
+        storage,
+      },
+      transfer,
+    );
+  }
+
+  async #storage(life: Life, transfer: Transferable[]): Promise<(ToWorker & { type: "start" })["storage"]> {
+    const { id, settings } = this.#parts;
+    const choice = settings.storage;
+    switch (choice.kind) {
+      case "indexeddb":
+        return { kind: "indexeddb" };
+      case "directory":
+        return { kind: "directory", path: `${choice.path}/node-${id}` };
+      case "factory": {
+        const storage = await choice.make(settings.name, id);
+        const { port1, port2 } = new MessageChannel();
+        life.endStorage = serveStorage(port1, storage);
+        transfer.push(port2);
+        return { kind: "port", port: port2 };
+      }
+    }
+  }
+
+  #receive(life: Life, message: FromWorker): void {
+    const { events } = this.#parts;
+    switch (message.type) {
+      case "hello":
+        return;
+      case "started":
+        this.state = "running";
+        life.started();
+        return events.started(this);
+      case "halted":
+        return this.#halt(life, fromPlain(message.error, this.id));
+      case "role":
+        this.role = { role: message.role, term: message.term };
+        return events.role(this, message.role, message.term, message.leader);
+      case "progress":
+        return events.progress(this, message.commit, message.term);
+      case "status":
+        life.asks.get(message.request)?.resolve(message.status);
+        life.asks.delete(message.request);
+        return;
+      case "closed":
+        return life.closed?.();
+    }
+  }
+
+  async #ask(): Promise<NodeStatus> {
+    if (this.state === "starting") await this.#starting;
+    const life = this.#life;
+    if (life === undefined || this.state !== "running") throw this.#absent();
+    const request = this.#nextAsk++;
+    const status = await new Promise<HostStatus>((resolve, reject) => {
+      life.asks.set(request, { resolve, reject });
+      this.tell({ type: "status", request });
+    });
+    return (this.#lastStatus = picture(this.id, status));
+  }
+
+  #absent(): QuorateError {
+    if (this.#retired) return closedError();
+    if (this.state === "killed") {
+      return quorateError("NODE_KILLED", `node ${this.id} is killed; start() brings it back`, { node: this.id });
+    }
+    return quorateError("NODE_HALTED", `node ${this.id} halted: ${this.reason?.message ?? "it stopped"}`, {
+      node: this.id,
+      cause: this.reason,
+    });
+  }
+
+  #halt(life: Life, reason: QuorateError): void {
+    if (this.#life === life) this.#end("halted", reason);
+  }
+
+  #end(how: "killed" | "halted", reason: QuorateError): void {
+    const life = this.#life;
+    if (life === undefined) {
+      // A halted node can be declared killed; nothing runs either way.
+      if (how === "killed") {
+        this.state = how;
+        this.reason = undefined;
+      }
+      return;
+    }
+    this.#life = undefined;
+    this.#starting = undefined;
+    this.role = undefined;
+    this.state = how;
+    this.reason = how === "halted" ? reason : undefined;
+    this.#ended = endLife(life);
+    life.started(reason);
+    for (const ask of life.asks.values()) ask.reject(reason);
+    this.#parts.events.stopped(this, how);
+  }
+}
+
+async function endLife(life: Life): Promise<void> {
+  // A storage that fails to close has nothing more to say to a node that is gone.
+  await life.link?.terminate();
+  await life.endStorage?.().catch(() => {});
+}
+
+function picture(id: number, { groups, peers, storage }: HostStatus): NodeStatus {
+  const group = groups[0];
+  if (group === undefined) throw failed(id, "told nothing of its group");
+  return Object.freeze({
+    id,
+    role: group.role,
+    term: group.term,
+    vote: group.vote,
+    leader: group.leader,
+    commit: group.commit,
+    applied: group.applied,
+    last: group.lastIndex,
+    lastTerm: group.lastTerm,
+    persisted: group.persisted,
+    logStart: group.logStart,
+    snapshot: group.snapshotIndex,
+    logBytes: group.logBytes,
+    storage: { rounds: storage.rounds, records: storage.records, bytes: storage.bytes },
+    keys: group.keys,
+    revision: group.revision,
+    sessions: group.sessions,
+    waiting: group.waiting,
+    droppedFrames: peers.reduce((sum, peer) => sum + peer.droppedFrames, 0),
+    rejectedFrames: peers.reduce((sum, peer) => sum + peer.rejectedFrames, 0),
+    peers: group.peers,
+  });
+}
+
+function failed(node: number, what: string): QuorateError {
+  return quorateError("WORKER_FAILED", `the worker of node ${node} ${what}`, { node });
+}
+
+function asError(error: unknown, node: number): QuorateError {
+  return error instanceof Error && "code" in error && "retryable" in error
+    ? (error as QuorateError)
+    : quorateError("WORKER_FAILED", `node ${node} could not be started: ${String(error)}`, { node, cause: error });
+}
+
+
+/** A start takes at most this long, storage included. */
+const START_MS = 30_000;
+/** A clean end takes at most this long; then the worker is terminated as it stands. */
+const CLOSE_MS = 2_000;

@@ -1,0 +1,123 @@
+/** What `Cluster.open` was given, checked and completed. */
+
+import { integer, invalid, record, show } from "./check.js";
+import { ArgumentError } from "./errors.js";
+import { memory } from "./storage/memory.js";
+import type { StorageFactory } from "./storage/storage.js";
+import type { ClusterOptions } from "./types.js";
+
+/** Where a node's state goes, as far as the owner's thread is concerned. */
+export type StorageChoice =
+  | { readonly kind: "indexeddb" }
+  | { readonly kind: "directory"; readonly path: string }
+  | { readonly kind: "factory"; readonly make: StorageFactory };
+
+export interface Settings {
+  readonly name: string;
+  readonly size: number;
+  readonly storage: StorageChoice;
+  readonly electionMs: number;
+  readonly heartbeatMs: number;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly wasm: ClusterOptions["wasm"];
+  readonly createWorker: ClusterOptions["createWorker"];
+}
+
+/** Checks everything before anything is started. */
+export function readOptions(
+  options: ClusterOptions,
+  platform: { readonly storage: "indexeddb" | "directory" },
+): Settings {
+  try {
+    return check(options, platform.storage);
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    throw new ArgumentError("INVALID_OPTION", `Cluster.open: ${error.message}`);
+  }
+}
+
+function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settings {
+  record(options, "the argument", FIELDS);
+  const { name, nodes = 3, storage = home, directory, timeouts = {}, signal, wasm, createWorker } = options;
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw invalid(
+      `"name" is 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit, not ${show(name)}`,
+    );
+  }
+  record(timeouts, '"timeouts"', ["election", "heartbeat"]);
+  const electionMs = integer(timeouts.election ?? 300, '"timeouts.election"', 10, 600_000);
+  const heartbeatMs = integer(
+    timeouts.heartbeat ?? Math.max(1, Math.min(60, Math.floor(electionMs / 5))),
+    '"timeouts.heartbeat"',
+    1,
+    Math.floor(electionMs / 2),
+  );
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid(`"signal" is an AbortSignal, not ${show(signal)}`);
+  }
+  if (createWorker !== undefined && typeof createWorker !== "function") {
+    throw invalid(`"createWorker" is a function that makes a worker, not ${show(createWorker)}`);
+  }
+  if (wasm !== undefined && (typeof wasm !== "object" || wasm === null)) {
+    throw invalid(`"wasm" is a URL, a Response, a buffer or a WebAssembly.Module, not ${show(wasm)}`);
+  }
+  return {
+    name,
+    size: integer(nodes, '"nodes"', 1, 7),
+    storage: storageChoice(name, storage, directory, home),
+    electionMs,
+    heartbeatMs,
+    deadlineMs: timeoutMs(options.deadline ?? 10_000, '"deadline"'),
+    signal,
+    wasm,
+    createWorker,
+  };
+}
+
+/** A time limit in milliseconds. */
+export function timeoutMs(value: unknown, what: string): number {
+  return integer(value, what, 1, MAX_TIMEOUT_MS);
+}
+
+function storageChoice(
+  name: string,
+  storage: ClusterOptions["storage"],
+  directory: unknown,
+  home: "indexeddb" | "directory",
+): StorageChoice {
+  if (directory !== undefined) {
+    if (storage !== "directory") throw invalid('"directory" goes with storage: "directory"');
+    if (typeof directory !== "string" || directory === "" || directory.includes("\0")) {
+      throw invalid(`"directory" is a path, not ${show(directory)}`);
+    }
+  }
+  if (typeof storage === "function") return { kind: "factory", make: storage };
+  switch (storage) {
+    case "memory":
+      return { kind: "factory", make: memory() };
+    case "indexeddb":
+      if (home !== "indexeddb") throw invalid('storage "indexeddb" needs a browser; on Node there is "directory"');
+      return { kind: "indexeddb" };
+    case "directory":
+      if (home !== "directory") throw invalid('storage "directory" needs Node; in a browser there is "indexeddb"');
+      return { kind: "directory", path: directory ?? `.quorate/${name}` };
+    default:
+      throw invalid(`"storage" is "indexeddb", "directory", "memory" or a function, not ${show(storage)}`);
+  }
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** About a day; timers overflow at 2^31 ms. */
+const MAX_TIMEOUT_MS = 86_400_000;
+const FIELDS: readonly string[] = [
+  "name",
+  "nodes",
+  "storage",
+  "directory",
+  "timeouts",
+  "deadline",
+  "signal",
+  "wasm",
+  "createWorker",
+] satisfies (keyof ClusterOptions)[];

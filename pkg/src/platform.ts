@@ -1,0 +1,29 @@
+/** What differs between browsers and Node, as the rest sees it. `entry/` implements it. */
+
+import type { QuorateError } from "./errors.js";
+import type { FromWorker, ToWorker } from "./protocol.js";
+import type { ClusterOptions } from "./types.js";
+
+export interface Platform {
+  /** The kind of storage at home here. */
+  readonly storage: "indexeddb" | "directory";
+  /** Finds and compiles the WebAssembly. */
+  loadModule(source: ClusterOptions["wasm"]): Promise<WebAssembly.Module>;
+  /** Starts a worker; resolves once its code has loaded, rejects with `WORKER_FAILED` if it does not. */
+  spawn(node: number, create: ClusterOptions["createWorker"], events: WorkerEvents): Promise<WorkerLink>;
+  /** Takes the lock of a directory, or rejects with `STORAGE_LOCKED`; resolves to what releases it. */
+  lockDirectory?(path: string): Promise<() => Promise<void>>;
+}
+
+/** A worker, as its owner uses it. */
+export interface WorkerLink {
+  post(message: ToWorker, transfer?: Transferable[]): void;
+  /** Ends it where it stands; resolves when nothing of it runs any more. */
+  terminate(): Promise<void>;
+}
+
+/** What a worker does by itself. */
+export interface WorkerEvents {
+  message(message: FromWorker): void;
+  failed(error: QuorateError): void;
+}

@@ -1,0 +1,116 @@
+/** One node, inside its worker: the core, its ports and its storage. The same for browsers and Node. */
+
+import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
+import { type ErrorCode, toPlain } from "./errors.js";
+import type { FromWorker, HostStatus, ToWorker } from "./protocol.js";
+import { remoteStorage } from "./storage/remote.js";
+import type { Storage } from "./storage/storage.js";
+
+/** What differs between a browser's worker and Node's. */
+export interface WorkerScope {
+  post(message: FromWorker): void;
+  /** Opens storage in a directory; absent where there are none. */
+  readonly directory?: (path: string) => Storage;
+}
+
+/** Takes the owner's messages. Says `hello` first. */
+export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
+  let host: Promise<Host> | undefined;
+  /** Set once nothing more may be said: the node halted, or the core is not to be entered again. */
+  let ended = false;
+
+  const halt = (error: unknown, fallback: ErrorCode) => {
+    if (ended) return;
+    ended = true;
+    scope.post({ type: "halted", error: toPlain(error, fallback) });
+  };
+  /** The node's work comes in order, once the host is open. */
+  const use = (work: (host: Host) => void) => {
+    host?.then((open) => {
+      if (!ended) work(open);
+    }).catch((error: unknown) => halt(error, "WORKER_FAILED"));
+  };
+  const start = (message: ToWorker & { type: "start" }) => {
+    initSync({ module: message.module });
+    setPanicHandler((text, place) =>
+      halt({ code: "NODE_PANICKED", message: `the core panicked: ${text}`, place }, "NODE_PANICKED"),
+    );
+    const storage = openStorage(message.storage, scope);
+    return Host.open(
+      {
+        cluster: message.cluster,
+        node: message.node,
+        voters: message.voters,
+        electionTimeoutMs: message.electionMs,
+        heartbeatIntervalMs: message.heartbeatMs,
+        ...(storage === undefined ? {} : { storage }),
+      },
+      (event: HostEvent) => {
+        switch (event.type) {
+          case "role":
+            return scope.post({ type: "role", role: event.role, term: event.term, leader: event.leader });
+          case "progress":
+            return scope.post({ type: "progress", term: event.term, commit: event.commit });
+          case "halted":
+            return halt(event, "NODE_HALTED");
+          case "restored":
+          case "storageBlocked":
+            return;
+        }
+      },
+    );
+  };
+
+  scope.post({ type: "hello" });
+  return (message) => {
+    switch (message.type) {
+      case "start":
+        host = (async () => start(message))();
+        host.then(
+          () => ended || scope.post({ type: "started" }),
+          (error: unknown) => halt(error, "WORKER_FAILED"),
+        );
+        return;
+      case "peer":
+        return use((host) => {
+          host.setLink(message.node, message.rule);
+          host.connectPeer(message.node, message.port);
+        });
+      case "peerGone":
+        return use((host) => host.disconnectPeer(message.node));
+      case "client":
+        return use((host) => host.connectClient(message.client, message.port));
+      case "link":
+        return use((host) => host.setLink(message.node, message.rule));
+      case "status":
+        return use((host) =>
+          scope.post({ type: "status", request: message.request, status: host.status() as HostStatus }),
+        );
+      case "close":
+        return use((host) => {
+          ended = true;
+          const closed = () => scope.post({ type: "closed" });
+          // The owner terminates this worker either way; what is durable is durable.
+          host.close().then(closed, closed);
+        });
+    }
+  };
+}
+
+/** What the host tells. */
+type HostEvent =
+  | Extract<FromWorker, { type: "role" | "progress" }>
+  | { readonly type: "restored" | "storageBlocked" }
+  | { readonly type: "halted"; readonly code: string; readonly message: string; readonly place?: string };
+
+function openStorage(where: (ToWorker & { type: "start" })["storage"], scope: WorkerScope): Storage | undefined {
+  switch (where.kind) {
+    case "indexeddb":
+      return undefined;
+    case "port":
+      return remoteStorage(where.port);
+    case "directory":
+      if (scope.directory === undefined) throw new Error("there are no directories here");
+      return scope.directory(where.path);
+  }
+}
