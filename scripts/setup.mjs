@@ -7,7 +7,18 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { answer, at, Failure, isMain, logPath, run, script, tail, which } from "./lib/run.mjs";
+import {
+  answer,
+  at,
+  Failure,
+  isMain,
+  logPath,
+  newLog,
+  run,
+  script,
+  tail,
+  which,
+} from "./lib/run.mjs";
 import { fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
 import { cargoTools, debianPackages, wasmTarget } from "./lib/tools.mjs";
 
@@ -23,7 +34,10 @@ export async function setup(mode) {
   const inBackground = debian.filter((one) => !one.modes.includes("start"));
 
   // A linker comes first, for without it cargo cannot build the tools; browsers may arrive while cargo works.
-  await installDebian(debian.filter((one) => one.modes.includes("start")), missing);
+  await installDebian(
+    debian.filter((one) => one.modes.includes("start")),
+    missing,
+  );
   const jobs = [installDebian(inBackground, missing), installNpm(missing)];
   await installTarget(missing);
   for (const tool of tools) await installTool(tool, missing);
@@ -48,12 +62,15 @@ function requireRustAndNode() {
     throw new Failure("npm is needed, and is not on PATH. On Debian: apt-get install npm");
   }
   if (which("cargo") === undefined || which("rustc") === undefined) {
-    throw new Failure("Rust is needed, and cargo is not on PATH. Install it from https://rustup.rs");
+    throw new Failure(
+      "Rust is needed, and cargo is not on PATH. Install it from https://rustup.rs",
+    );
   }
 }
 
 const isInstalled = ({ needs, file }) =>
-  needs.every((program) => which(program) !== undefined) && (file === undefined || existsSync(file));
+  needs.every((program) => which(program) !== undefined) &&
+  (file === undefined || existsSync(file));
 
 async function installDebian(packages, missing) {
   if (packages.length === 0) return;
@@ -75,14 +92,19 @@ async function installDebian(packages, missing) {
   const log = `apt-${names[0]}.log`;
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   const wait = ["-o", "DPkg::Lock::Timeout=600"];
-  const done = await progress(`Debian packages: ${reasons}`, "1 to 2 minutes", log, async (options) => {
-    for (const command of [["apt-get", "update"], install]) {
-      const [program, ...args] = [...sudo, ...command, ...wait];
-      const { code } = await run(program, args, { ...options, env });
-      if (code !== 0) return false;
-    }
-    return true;
-  });
+  const done = await progress(
+    `Debian packages: ${reasons}`,
+    "1 to 2 minutes",
+    log,
+    async (options) => {
+      for (const command of [["apt-get", "update"], install]) {
+        const [program, ...args] = [...sudo, ...command, ...wait];
+        const { code } = await run(program, args, { ...options, env });
+        if (code !== 0) return false;
+      }
+      return true;
+    },
+  );
   if (!done) give(`installing failed, see ${logPath(log)}`);
 }
 
@@ -91,11 +113,18 @@ async function installNpm(missing) {
   const stamp = at("node_modules", ".set-up");
   if (isFresh(stamp, print)) return;
   const log = "npm.log";
-  const done = await progress("npm packages: bundler, wasm-opt, TypeScript", "under 1 minute", log, async (options) =>
-    (await run("npm", ["ci", "--no-audit", "--no-fund"], options)).code === 0,
+  const done = await progress(
+    "npm packages: bundler, wasm-opt, TypeScript",
+    "under 1 minute",
+    log,
+    async (options) => (await run("npm", ["ci", "--no-audit", "--no-fund"], options)).code === 0,
   );
   if (done) writeStamp(stamp, print);
-  else missing.push({ what: `npm packages: installing failed, see ${logPath(log)}`, command: "npm ci" });
+  else
+    missing.push({
+      what: `npm packages: installing failed, see ${logPath(log)}`,
+      command: "npm ci",
+    });
 }
 
 async function installTarget(missing) {
@@ -103,7 +132,10 @@ async function installTarget(missing) {
   if (sysroot !== undefined && existsSync(join(sysroot, "lib/rustlib", wasmTarget, "lib"))) return;
   const command = ["rustup", "target", "add", wasmTarget];
   const give = (why) =>
-    missing.push({ what: `Rust's standard library for ${wasmTarget}: ${why}`, command: command.join(" ") });
+    missing.push({
+      what: `Rust's standard library for ${wasmTarget}: ${why}`,
+      command: command.join(" "),
+    });
   if (which("rustup") === undefined) {
     give("rustup is not on PATH, so use your system's package for it, or");
     return;
@@ -122,12 +154,28 @@ async function installTarget(missing) {
 async function installTool(tool, missing) {
   if (hasTool(tool)) return;
   const { crate, version, features, why, usually } = tool;
-  const args = ["install", "--root", at(".tools"), "--locked", "--version", version, ...features, crate];
+  const args = [
+    "install",
+    "--root",
+    at(".tools"),
+    "--locked",
+    "--version",
+    version,
+    ...features,
+    crate,
+  ];
   // Tools that run for seconds need no optimizer that works for minutes.
-  const env = { CARGO_PROFILE_RELEASE_OPT_LEVEL: "1", CARGO_PROFILE_RELEASE_LTO: "off", CARGO_TARGET_DIR: undefined };
+  const env = {
+    CARGO_PROFILE_RELEASE_OPT_LEVEL: "1",
+    CARGO_PROFILE_RELEASE_LTO: "off",
+    CARGO_TARGET_DIR: undefined,
+  };
   const log = `${crate}.log`;
-  const done = await progress(`${crate} ${version}: ${why}`, usually, log, async (options) =>
-    (await run("cargo", args, { ...options, env })).code === 0 && hasTool(tool),
+  const done = await progress(
+    `${crate} ${version}: ${why}`,
+    usually,
+    log,
+    async (options) => (await run("cargo", args, { ...options, env })).code === 0 && hasTool(tool),
   );
   if (!done) {
     const command = `cargo install --root .tools --locked --version ${version} ${crate}`;
@@ -149,13 +197,18 @@ async function progress(what, usually, log, work) {
   const started = performance.now();
   const elapsed = () => time((performance.now() - started) / 1000);
   let last = "";
+  newLog(log);
   const timer = setInterval(() => say(`  … ${elapsed()}: ${last}`), 15_000);
   const onLine = (line) => {
     if (line.trim() !== "") last = line.trim().slice(0, 80);
   };
   try {
     const done = await work({ log, onLine });
-    say(done ? `  done in ${elapsed()}: ${what.split(":")[0]}` : `  FAILED: ${what.split(":")[0]}\n${tail(log, 15)}`);
+    say(
+      done
+        ? `  done in ${elapsed()}: ${what.split(":")[0]}`
+        : `  FAILED: ${what.split(":")[0]}\n${tail(log, 15)}`,
+    );
     return done;
   } finally {
     clearInterval(timer);
@@ -164,7 +217,9 @@ async function progress(what, usually, log, work) {
 
 const say = (text) => console.log(`set-up: ${text}`);
 const time = (seconds) =>
-  seconds < 90 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  seconds < 90
+    ? `${Math.round(seconds)} s`
+    : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 
 if (isMain(import.meta.url)) {
   await script(async () => {

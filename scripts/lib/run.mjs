@@ -1,8 +1,15 @@
 // Running other programs: where they are found, how their output is kept, how their failure is told.
 
 import { spawn, spawnSync } from "node:child_process";
-import { accessSync, constants, createWriteStream, mkdirSync, readFileSync } from "node:fs";
-import { delimiter, dirname, join, relative } from "node:path";
+import {
+  accessSync,
+  constants,
+  createWriteStream,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -38,60 +45,76 @@ export function answer(command, args) {
 /** A failure that is told to the user as a sentence, without a stack. */
 export class Failure extends Error {}
 
-/** Every child that is alive, so that an interrupted script leaves nothing behind. */
+/** Ends every child that is alive, so that an interrupted script leaves nothing behind. */
 const children = new Set();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, () => {
-    for (const child of children) child.kill(signal);
+    for (const end of children) end();
     process.exit(130);
   });
 }
 
 /**
  * Runs a command to its end and returns its exit code and the seconds it took. With `log` its output goes to that file
- * under target/log (and to `onLine`, line by line); without, to the terminal.
+ * under target/log (and to `onLine`, line by line); without, to the terminal. When the signal `limit` comes, the command and
+ * all that it started are killed.
  */
-export function run(command, args, { env = {}, cwd = root, log, onLine } = {}) {
+export function run(command, args, { env = {}, cwd = root, log, onLine, limit } = {}) {
   const started = performance.now();
-  return new Promise((resolve, reject) => {
-    const stdio = log === undefined ? "inherit" : ["ignore", "pipe", "pipe"];
-    const child = spawn(command, args, { cwd, env: environment(env), stdio });
-    children.add(child);
-    let file;
-    if (log !== undefined) {
-      mkdirSync(logs, { recursive: true });
-      file = createWriteStream(join(logs, log));
-      for (const stream of [child.stdout, child.stderr]) {
-        let rest = "";
-        stream.setEncoding("utf8").on("data", (text) => {
-          file.write(text);
-          const lines = (rest + text).split("\n");
-          rest = lines.pop();
-          for (const line of lines) onLine?.(line);
-        });
-      }
+  const stdio = log === undefined ? "inherit" : ["ignore", "pipe", "pipe"];
+  // A process group of its own can be killed as a whole; what reads the terminal must stay in ours.
+  const detached = log !== undefined;
+  const child = spawn(command, args, { cwd, env: environment(env), stdio, detached });
+  const end = () => {
+    try {
+      process.kill(detached ? -child.pid : child.pid, detached ? "SIGKILL" : "SIGTERM");
+    } catch {
+      // It has ended already.
     }
-    child.on("error", (error) => {
-      children.delete(child);
-      reject(new Failure(`cannot run ${command}: ${error.message}`));
-    });
+  };
+  const file = log === undefined ? undefined : keep(child, log, onLine);
+  children.add(end);
+  limit?.addEventListener("abort", end);
+  return new Promise((resolve, reject) => {
+    child.on("error", (error) => reject(new Failure(`cannot run ${command}: ${error.message}`)));
     child.on("close", (code, signal) => {
-      children.delete(child);
-      const seconds = (performance.now() - started) / 1000;
-      const done = () => resolve({ code: code ?? 1, signal, seconds });
-      if (file === undefined) done();
-      else file.end(done);
+      const result = { code: code ?? 1, signal, seconds: (performance.now() - started) / 1000 };
+      if (file === undefined) resolve(result);
+      else file.end(() => resolve(result));
     });
+  }).finally(() => {
+    children.delete(end);
+    limit?.removeEventListener("abort", end);
   });
 }
 
-/** Runs a command that must succeed; its output goes to the terminal. */
+/** Appends a child's output to a log, and its lines to `onLine`. */
+function keep(child, log, onLine) {
+  const file = createWriteStream(join(logs, log), { flags: "a" });
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = "";
+    stream.setEncoding("utf8").on("data", (text) => {
+      file.write(text);
+      const lines = (rest + text).split("\n");
+      rest = lines.pop();
+      for (const line of lines) onLine?.(line);
+    });
+  }
+  return file;
+}
+
+/** Runs a command that must succeed. */
 export async function must(command, args, options) {
   const { code, signal } = await run(command, args, options);
   if (code !== 0) {
-    if (options?.log !== undefined) console.error(tail(options.log, 40));
-    throw new Failure(`${[command, ...args].join(" ")}: ended with ${signal ?? `code ${code}`}`);
+    throw new Failure(`${basename(command)} ${args[0]} ended with ${signal ?? `code ${code}`}`);
   }
+}
+
+/** Begins a log. */
+export function newLog(log) {
+  mkdirSync(logs, { recursive: true });
+  writeFileSync(join(logs, log), "");
 }
 
 /** The last lines of a log. */

@@ -47,11 +47,22 @@ export const cargoTools = () => [
 /** Programs from Debian. `needs` are the programs by which we know that the package is there. */
 export const debianPackages = [
   { name: "gcc", needs: ["cc"], why: "links Rust programs", modes: ["start", "test"] },
-  { name: "libc6-dev", needs: [], file: "/usr/include/stdlib.h", why: "links Rust programs", modes: ["start", "test"] },
+  {
+    name: "libc6-dev",
+    needs: [],
+    file: "/usr/include/stdlib.h",
+    why: "links Rust programs",
+    modes: ["start", "test"],
+  },
   { name: "chromium", needs: ["chromium"], why: "browser under test", modes: ["test"] },
   { name: "chromium-driver", needs: ["chromedriver"], why: "drives Chromium", modes: ["test"] },
   { name: "firefox-esr", needs: ["firefox-esr"], why: "browser under test", modes: ["test"] },
-  { name: "webkit2gtk-driver", needs: ["WebKitWebDriver"], why: "WebKit, browser and driver", modes: ["test"] },
+  {
+    name: "webkit2gtk-driver",
+    needs: ["WebKitWebDriver"],
+    why: "WebKit, browser and driver",
+    modes: ["test"],
+  },
   { name: "xvfb", needs: ["xvfb-run", "Xvfb"], why: "a screen for WebKit", modes: ["test"] },
   { name: "xauth", needs: ["xauth"], why: "a screen for WebKit", modes: ["test"] },
 ];

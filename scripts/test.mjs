@@ -1,0 +1,132 @@
+// npm test [-- --only name,name] [-- --checks]: sets the machine up and runs every suite, or those named.
+//
+// `--checks` adds formatters, linters and type checks (`.ci/run` does). Output goes to target/log; the end of it is shown
+// when a suite fails. A suite that ran no test fails, and so does the whole when a browser is missing.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { build } from "./build.mjs";
+import { checks, flags, pureCrates, wasmCrates } from "./lib/checks.mjs";
+import { at, Failure, logs, must, newLog, script } from "./lib/run.mjs";
+import { files } from "./lib/stamp.mjs";
+import { pick, runSuites } from "./lib/suites.mjs";
+import { wasmTarget } from "./lib/tools.mjs";
+import { setup } from "./setup.mjs";
+
+const seeds = 200;
+
+/** For tests in browsers: machines of a continuous integration are slow and busy. */
+const browserEnv = { WASM_BINDGEN_TEST_TIMEOUT: "300", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60" };
+
+const suites = [
+  {
+    name: "build",
+    about: "the package, release",
+    minutes: 20,
+    steps: (options) => build(options),
+  },
+  {
+    name: "rust",
+    about: "unit, scenario and documentation tests, native",
+    minutes: 30,
+    counts: true,
+    steps: [{ command: "cargo", args: ["test", "--workspace", ...flags("--exclude", wasmCrates)] }],
+  },
+  {
+    name: "wasm-core",
+    about: "the pure crates' tests, all of them, on wasm32",
+    minutes: 20,
+    counts: true,
+    steps: testPureCratesOnWasm,
+  },
+  {
+    name: "sim",
+    about: `the simulator, ${seeds} seeds`,
+    minutes: 30,
+    steps: [
+      {
+        command: "cargo",
+        args: [
+          "run",
+          "--release",
+          "-p",
+          "quorate-sim",
+          "--bin",
+          "sim",
+          "--",
+          "--seeds",
+          `${seeds}`,
+        ],
+      },
+    ],
+  },
+  {
+    name: "wasm",
+    about: "the wasm host in headless Chromium and Firefox",
+    minutes: 30,
+    counts: true,
+    browsers: true,
+    steps: [
+      {
+        command: "wasm-pack",
+        args: ["test", "--mode", "no-install", "--headless", "--chrome", "--firefox", "crate/wasm"],
+        env: browserEnv,
+      },
+    ],
+  },
+  nodeSuite("node", "clusters of worker threads, with state on disk", "tests/node"),
+  { ...nodeSuite("browser", "the page, end to end", "tests/browser"), browsers: true },
+  {
+    ...nodeSuite("package", "the tarball: installed, bundled, run", "tests/package"),
+    browsers: true,
+  },
+];
+
+/** Test files of Node's own runner, one at a time. */
+function nodeSuite(name, about, folder) {
+  const tests = files(at(folder), (path) => /\.test\.m?js$/.test(path));
+  const args = ["--test", "--test-concurrency=1", "--test-reporter=tap", ...tests];
+  const steps = async (options) => {
+    // Without names Node would look for tests everywhere.
+    if (tests.length === 0) throw new Failure(`there are no tests in ${folder}`);
+    await must(process.execPath, args, options);
+  };
+  return { name, about, minutes: 20, counts: true, steps };
+}
+
+/** Runs the tests on wasm32, and compares their names with those of the native ones: none may be left out. */
+async function testPureCratesOnWasm(options) {
+  const selection = [...flags("-p", pureCrates), "--lib", "--tests"];
+  const runner = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: "wasm-bindgen-test-runner" };
+  await must("cargo", ["test", "--target", wasmTarget, ...selection], {
+    ...options,
+    env: { ...runner, ...browserEnv },
+  });
+  const listLog = "wasm-core-native.log";
+  newLog(listLog);
+  await must("cargo", ["test", ...selection, "--", "--list"], { ...options, log: listLog });
+  const names = (file, line) =>
+    [...readFileSync(join(logs, file), "utf8").matchAll(line)].map(([, name]) => name).sort();
+  const here = names(options.log, /^test (\S+) \.\.\. ok$/gm);
+  const native = names(listLog, /^(\S+): test$/gm);
+  const lacking = native.filter((name) => !here.includes(name));
+  if (lacking.length > 0 || here.length !== native.length) {
+    throw new Failure(
+      `${native.length} tests are native, ${here.length} ran on wasm32; lacking there: ${lacking.join(", ")}`,
+    );
+  }
+}
+
+await script(async () => {
+  const { values } = parseArgs({
+    options: { only: { type: "string" }, checks: { type: "boolean", default: false } },
+  });
+  // The types of the package include the glue's, which the build writes.
+  const [first, ...rest] = suites;
+  const all = values.checks ? [first, ...checks, ...rest] : suites;
+  const chosen = pick(all, values.only?.split(",") ?? []);
+  await setup(chosen.some(({ browsers }) => browsers) ? "test" : "start");
+  return (await runSuites(chosen)) === 0 ? 0 : 1;
+});
