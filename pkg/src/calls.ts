@@ -76,7 +76,9 @@ export class Calls {
     } catch (error) {
       throw this.#translate(error, bounds);
     }
-    const abort = () => this.#client.cancel(call);
+    const abort = () => {
+      if (this.#pending.has(call)) this.#client.cancel(call);
+    };
     signal?.addEventListener("abort", abort);
     try {
       return await new Promise<Answer>((resolve, reject) => {
@@ -87,16 +89,16 @@ export class Calls {
     }
   }
 
-  /** Ends every call with `CLOSED`. */
+  /** Ends every call with `CLOSED`; the core knows for each what can have become of it. */
   close(): void {
     if (this.#ended !== undefined) return;
+    this.#ended = closedError();
+    this.#offPanic();
     this.#client.close();
-    this.#end(closedError());
   }
 
   #end(error: QuorateError): void {
     this.#ended = error;
-    this.#offPanic();
     for (const call of [...this.#pending.keys()]) this.#take(call)?.reject(error);
   }
 
