@@ -14,13 +14,20 @@ export interface Bounds {
 export function readBounds(options: CallOptions, deadlineMs: number): Bounds {
   record(options, "the call's options", ["signal", "timeout"]);
   const { signal, timeout } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('"signal" is an AbortSignal');
-  return { timeoutMs: timeout === undefined ? deadlineMs : timeoutMs(timeout, '"timeout"'), signal };
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalid('"signal" is an AbortSignal');
+  return {
+    timeoutMs: timeout === undefined ? deadlineMs : timeoutMs(timeout, '"timeout"'),
+    signal,
+  };
 }
 
 /** What the caller's signal says, as an error. */
 export function abortedError(signal: AbortSignal, outcome: Outcome = "not-applied") {
-  return quorateError("ABORTED", "the call was aborted by its signal", { outcome, cause: signal.reason });
+  return quorateError("ABORTED", "the call was aborted by its signal", {
+    outcome,
+    cause: signal.reason,
+  });
 }
 
 /** Waits for `work`, but not beyond the deadline or the signal. `what` begins the sentence of `TIMEOUT`. */
@@ -36,7 +43,11 @@ export async function bounded<T>(
   let stop = () => {};
   const end = new Promise<never>((_, reject) => {
     const late = () =>
-      reject(quorateError("TIMEOUT", `${what} within ${bounds.timeoutMs} ms`, { outcome: "not-applied" }));
+      reject(
+        quorateError("TIMEOUT", `${what} within ${bounds.timeoutMs} ms`, {
+          outcome: "not-applied",
+        }),
+      );
     const abort = () => signal && reject(abortedError(signal));
     const timer = setTimeout(late, bounds.timeoutMs);
     signal?.addEventListener("abort", abort);

@@ -6,11 +6,11 @@
  */
 
 import { KvClient } from "../wasm/quorate_wasm.js";
-import { type Bounds, abortedError, readBounds } from "./bounded.js";
-import { closedError } from "./closed.js";
+import { abortedError, type Bounds, readBounds } from "./bounded.js";
 import { invalid } from "./check.js";
-import { type Outcome, QuorateError, quorateError, toPlain } from "./errors.js";
+import { closedError } from "./closed.js";
 import { onPanic } from "./core.js";
+import { type Outcome, type QuorateError, quorateError, toPlain } from "./errors.js";
 import type { CallOptions } from "./types.js";
 
 /** What a call comes back with. Which parts mean something depends on the call. */
@@ -43,8 +43,13 @@ export class Calls {
     this.#client = new KvClient(
       { nodes },
       {
-        done: (call: number, revision: number, number: number, more: boolean, entries: Answer["entries"]) =>
-          this.#take(call)?.resolve({ revision, number, more, entries }),
+        done: (
+          call: number,
+          revision: number,
+          number: number,
+          more: boolean,
+          entries: Answer["entries"],
+        ) => this.#take(call)?.resolve({ revision, number, more, entries }),
         failed: (call: number, error: unknown) => {
           const pending = this.#take(call);
           pending?.reject(this.#translate(error, pending.bounds));
@@ -65,7 +70,10 @@ export class Calls {
   }
 
   /** Makes one call. Whatever `begin` throws was not sent. */
-  async run(options: CallOptions, begin: (client: KvClient, timeoutMs: number) => number): Promise<Answer> {
+  async run(
+    options: CallOptions,
+    begin: (client: KvClient, timeoutMs: number) => number,
+  ): Promise<Answer> {
     const bounds = readBounds(options, this.#deadlineMs);
     if (this.#ended !== undefined) throw this.#ended;
     const { signal } = bounds;
@@ -110,7 +118,11 @@ export class Calls {
 
   /** The core's error in the package's words. */
   #translate(error: unknown, bounds: Bounds): QuorateError {
-    const { code, message, outcome: raw } = error as { code?: unknown; message?: unknown; outcome?: unknown };
+    const {
+      code,
+      message,
+      outcome: raw,
+    } = error as { code?: unknown; message?: unknown; outcome?: unknown };
     const outcome = outcomeOf(raw);
     switch (code) {
       case "DEADLINE_EXCEEDED":

@@ -7,9 +7,9 @@
 import { stdin, stdout } from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { execute, HELP } from "./commands.js";
 import { Cluster } from "./entry/node.js";
 import { QuorateError } from "./errors.js";
-import { execute, HELP } from "./commands.js";
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -34,7 +34,12 @@ async function main(): Promise<number> {
   const interactive = stdin.isTTY === true;
   let failures = 0;
   try {
-    const lines = createInterface({ input: stdin, output: stdout, prompt: "> ", terminal: interactive });
+    const lines = createInterface({
+      input: stdin,
+      output: stdout,
+      prompt: "> ",
+      terminal: interactive,
+    });
     if (interactive) {
       watch(cluster);
       console.log(`node ${await cluster.leader()} leads; "help" lists the commands`);
@@ -61,9 +66,13 @@ async function main(): Promise<number> {
 /** Says what happens while somebody types. */
 function watch(cluster: Cluster): void {
   cluster.addEventListener("leaderchange", ({ detail }) =>
-    console.log(detail.leader === null ? "no leader" : `node ${detail.leader} leads in term ${detail.term}`),
+    console.log(
+      detail.leader === null ? "no leader" : `node ${detail.leader} leads in term ${detail.term}`,
+    ),
   );
-  cluster.addEventListener("halted", ({ detail }) => console.log(`node ${detail.node} halted: ${describe(detail.reason)}`));
+  cluster.addEventListener("halted", ({ detail }) =>
+    console.log(`node ${detail.node} halted: ${describe(detail.reason)}`),
+  );
 }
 
 function describe(error: unknown): string {

@@ -5,7 +5,7 @@ import { Calls } from "./calls.js";
 import { integer } from "./check.js";
 import { closedError } from "./closed.js";
 import { initCore } from "./core.js";
-import { quorateError, type QuorateError } from "./errors.js";
+import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvStore } from "./kv.js";
 import { Member, type MemberEvents } from "./member.js";
@@ -35,7 +35,8 @@ export async function openCluster(platform: Platform, options: ClusterOptions): 
   const module = await platform.loadModule(settings.wasm);
   initCore(module);
   const choice = settings.storage;
-  const unlock = choice.kind === "directory" ? await platform.lockDirectory?.(choice.path) : undefined;
+  const unlock =
+    choice.kind === "directory" ? await platform.lockDirectory?.(choice.path) : undefined;
   const cluster = new LiveCluster(platform, settings, module, unlock);
   const abort = () => void cluster.close();
   settings.signal?.addEventListener("abort", abort);
@@ -89,7 +90,9 @@ class LiveCluster implements Cluster, MemberEvents {
   /** Starts all nodes. Fails if another cluster holds the storage, or if fewer than a majority can start. */
   async begin(): Promise<void> {
     const starts = await Promise.allSettled(this.#members.map((member) => member.start()));
-    const failures = starts.flatMap((start) => (start.status === "rejected" ? [start.reason as QuorateError] : []));
+    const failures = starts.flatMap((start) =>
+      start.status === "rejected" ? [start.reason as QuorateError] : [],
+    );
     const hopeless =
       failures.find(({ code }) => code === "STORAGE_LOCKED" || code === "STORAGE_FOREIGN") ??
       (this.#majorityRuns() ? undefined : failures[0]);
@@ -115,18 +118,28 @@ class LiveCluster implements Cluster, MemberEvents {
     this.#assertOpen();
     const stop = new AbortController();
     try {
-      return await bounded(options, this.#settings.deadlineMs, "no leader was elected", async () => {
-        while (this.#leader.leader === null) {
-          await new Promise<void>((resolve) =>
-            this.#events.add("leaderchange", () => resolve(), { once: true, signal: stop.signal }),
-          );
-          this.#assertOpen();
-        }
-        return this.#leader.leader;
-      });
+      return await bounded(
+        options,
+        this.#settings.deadlineMs,
+        "no leader was elected",
+        async () => {
+          while (this.#leader.leader === null) {
+            await new Promise<void>((resolve) =>
+              this.#events.add("leaderchange", () => resolve(), {
+                once: true,
+                signal: stop.signal,
+              }),
+            );
+            this.#assertOpen();
+          }
+          return this.#leader.leader;
+        },
+      );
     } catch (error) {
       const { code, message } = error as QuorateError;
-      throw code === "TIMEOUT" ? quorateError("NO_QUORUM", message, { outcome: "not-applied" }) : error;
+      throw code === "TIMEOUT"
+        ? quorateError("NO_QUORUM", message, { outcome: "not-applied" })
+        : error;
     } finally {
       stop.abort();
     }
@@ -178,7 +191,8 @@ class LiveCluster implements Cluster, MemberEvents {
     }
     if (this.#closing !== undefined) return;
     if (how === "killed") this.#events.emit("nodedown", { node: member.id });
-    else if (member.reason !== undefined) this.#events.emit("halted", { node: member.id, reason: member.reason });
+    else if (member.reason !== undefined)
+      this.#events.emit("halted", { node: member.id, reason: member.reason });
     this.#findLeader();
     this.#changed();
   }
@@ -201,7 +215,8 @@ class LiveCluster implements Cluster, MemberEvents {
   #findLeader(): void {
     let found: { leader: number | null; term: number } = { leader: null, term: 0 };
     for (const { id, role } of this.#members) {
-      if (role?.role === "leader" && role.term > found.term) found = { leader: id, term: role.term };
+      if (role?.role === "leader" && role.term > found.term)
+        found = { leader: id, term: role.term };
     }
     const { leader } = this.#leader;
     if (found.leader === leader && (leader === null || found.term === this.#leader.term)) return;
@@ -210,7 +225,9 @@ class LiveCluster implements Cluster, MemberEvents {
   }
 
   #majorityRuns(): boolean {
-    return this.#members.filter((member) => member.state === "running").length > this.#members.length / 2;
+    return (
+      this.#members.filter((member) => member.state === "running").length > this.#members.length / 2
+    );
   }
 
   #hasQuorum(): boolean {
@@ -221,7 +238,8 @@ class LiveCluster implements Cluster, MemberEvents {
     this.#assertOpen();
     for (const from of this.#members) {
       for (const to of this.#members) {
-        if (from !== to) from.tell({ type: "link", node: to.id, rule: this.#rules.rule(from.id, to.id) });
+        if (from !== to)
+          from.tell({ type: "link", node: to.id, rule: this.#rules.rule(from.id, to.id) });
       }
     }
     this.#events.emit("network", { rules: this.#rules.rules });
@@ -230,7 +248,8 @@ class LiveCluster implements Cluster, MemberEvents {
 
   /** Lets the `status` event follow soon, if anyone listens. */
   #changed(): void {
-    if (!this.#events.wantsStatus || this.#statusTimer !== undefined || this.#closing !== undefined) return;
+    if (!this.#events.wantsStatus || this.#statusTimer !== undefined || this.#closing !== undefined)
+      return;
     this.#statusTimer = setTimeout(() => {
       const done = () => {
         this.#statusTimer = undefined;
@@ -276,7 +295,9 @@ if (Symbol.asyncDispose !== undefined) {
 }
 
 function abortedOpen(signal: AbortSignal | undefined): QuorateError {
-  return quorateError("ABORTED", "opening the cluster was aborted by its signal", { cause: signal?.reason });
+  return quorateError("ABORTED", "opening the cluster was aborted by its signal", {
+    cause: signal?.reason,
+  });
 }
 
 /** Pictures are made at most this often. */

@@ -88,7 +88,8 @@ export function showKey(key: Uint8Array): string {
 }
 
 function encodeText(text: unknown, what: string): Uint8Array {
-  if (typeof text !== "string") throw invalid(`${what} must be a string or bytes, not ${show(text)}`);
+  if (typeof text !== "string")
+    throw invalid(`${what} must be a string or bytes, not ${show(text)}`);
   // Lone surrogates have no UTF-8: two different strings would become the same bytes.
   if (/\p{Surrogate}/u.test(text)) throw invalid(`${what} contains half of a surrogate pair`);
   return encoder.encode(text);

@@ -91,7 +91,8 @@ async function list(kv: Kv<string>, prefix: string): Promise<string> {
 }
 
 function row({ id, state, reason, status }: NodeView): string {
-  if (state !== "running" || status === null) return `${id}  ${state}${reason === undefined ? "" : ` (${reason.code})`}`;
+  if (state !== "running" || status === null)
+    return `${id}  ${state}${reason === undefined ? "" : ` (${reason.code})`}`;
   const { role, term, last, commit, applied, snapshot } = status;
   return `${id}  ${role.padEnd(12)} term ${term}  last ${last}  commit ${commit}  applied ${applied}  snapshot ${snapshot}`;
 }
@@ -127,7 +128,12 @@ function groups(words: string[]): number[][] {
   return words
     .join(" ")
     .split("|")
-    .map((group) => group.split(/\s+/).filter((word) => word !== "").map(numberOf));
+    .map((group) =>
+      group
+        .split(/\s+/)
+        .filter((word) => word !== "")
+        .map(numberOf),
+    );
 }
 
 const LIST_MAX = 100;

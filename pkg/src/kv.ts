@@ -44,18 +44,29 @@ class Store<V> implements Kv<V> {
     return this.#hit<T>(await this.#calls.run(options, (client, ms) => client.get(k, ms)));
   }
 
-  async delete(key: Key, options: CallOptions = {}): Promise<{ deleted: boolean; revision: number }> {
+  async delete(
+    key: Key,
+    options: CallOptions = {},
+  ): Promise<{ deleted: boolean; revision: number }> {
     const k = encodeKey(key, "the key");
-    const { number, revision } = await this.#calls.run(options, (client, ms) => client.delete(k, ms));
+    const { number, revision } = await this.#calls.run(options, (client, ms) =>
+      client.delete(k, ms),
+    );
     return { deleted: number > 0, revision };
   }
 
-  async append(key: Key, value: V, options: CallOptions = {}): Promise<{ length: number; revision: number }> {
+  async append(
+    key: Key,
+    value: V,
+    options: CallOptions = {},
+  ): Promise<{ length: number; revision: number }> {
     if (this.#codec.name === "json") {
       throw invalid('JSON values cannot be appended to; use kv.as("utf8") or kv.as("bytes")');
     }
     const [k, v] = [encodeKey(key, "the key"), encodeValue(this.#codec, value)];
-    const { number, revision } = await this.#calls.run(options, (client, ms) => client.append(k, v, ms));
+    const { number, revision } = await this.#calls.run(options, (client, ms) =>
+      client.append(k, v, ms),
+    );
     return { length: number, revision };
   }
 
@@ -66,35 +77,55 @@ class Store<V> implements Kv<V> {
     options: CallOptions = {},
   ): Promise<SwapResult<T>> {
     const k = encodeKey(key, "the key");
-    const [e, v] = [expected, value].map((it) => (it === undefined ? it : encodeValue(this.#codec, it)));
-    const answer = await this.#calls.run(options, (client, ms) => client.compareAndSwap(k, e, v, ms));
+    const encode = (it: V | undefined) =>
+      it === undefined ? undefined : encodeValue(this.#codec, it);
+    const [e, v] = [encode(expected), encode(value)];
+    const answer = await this.#calls.run(options, (client, ms) =>
+      client.compareAndSwap(k, e, v, ms),
+    );
     const { number, revision } = answer;
-    return number === 1 ? { swapped: true, revision } : { swapped: false, revision, current: this.#hit<T>(answer) };
+    return number === 1
+      ? { swapped: true, revision }
+      : { swapped: false, revision, current: this.#hit<T>(answer) };
   }
 
-  async increment(key: Key, by = 1, options: CallOptions = {}): Promise<{ value: number; revision: number }> {
+  async increment(
+    key: Key,
+    by = 1,
+    options: CallOptions = {},
+  ): Promise<{ value: number; revision: number }> {
     const k = encodeKey(key, "the key");
     const step = integer(by, '"by"', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    const { number, revision } = await this.#calls.run(options, (client, ms) => client.increment(k, step, ms));
+    const { number, revision } = await this.#calls.run(options, (client, ms) =>
+      client.increment(k, step, ms),
+    );
     return { value: number, revision };
   }
 
-  async range<T extends V = V>(range: RangeOptions = {}, options: CallOptions = {}): Promise<RangeResult<T>> {
+  async range<T extends V = V>(
+    range: RangeOptions = {},
+    options: CallOptions = {},
+  ): Promise<RangeResult<T>> {
     record(range, "the range", ["prefix", "start", "end", "limit", "only"]);
     const { start, end } = bounds(range);
-    const limit = range.limit === undefined ? 0 : integer(range.limit, '"limit"', 1, Number.MAX_SAFE_INTEGER);
+    const limit =
+      range.limit === undefined ? 0 : integer(range.limit, '"limit"', 1, Number.MAX_SAFE_INTEGER);
     const { only = "entries" } = range;
     const projection = PROJECTIONS.indexOf(only);
     if (projection < 0) throw invalid(`"only" is "entries", "keys" or "count", not ${show(only)}`);
-    const answer = await this.#calls.run(options, (client, ms) => client.range(start, end, limit, projection, ms));
-    const entries: KeyedEntry<T>[] = hits(answer).map(([keyBytes, value, createRevision, modRevision, version]) => ({
-      key: showKey(keyBytes),
-      keyBytes,
-      value: only === "entries" ? (this.#codec.decode(value) as T) : undefined,
-      createRevision,
-      modRevision,
-      version,
-    }));
+    const answer = await this.#calls.run(options, (client, ms) =>
+      client.range(start, end, limit, projection, ms),
+    );
+    const entries: KeyedEntry<T>[] = hits(answer).map(
+      ([keyBytes, value, createRevision, modRevision, version]) => ({
+        key: showKey(keyBytes),
+        keyBytes,
+        value: only === "entries" ? (this.#codec.decode(value) as T) : undefined,
+        createRevision,
+        modRevision,
+        version,
+      }),
+    );
     const last = entries.at(-1)?.keyBytes;
     return {
       entries,
@@ -113,7 +144,9 @@ class Store<V> implements Kv<V> {
       throw invalid('deleteRange wants to be told which keys; all of them are { prefix: "" }');
     }
     const { start, end } = bounds(range);
-    const { number, revision } = await this.#calls.run(options, (client, ms) => client.deleteRange(start, end, ms));
+    const { number, revision } = await this.#calls.run(options, (client, ms) =>
+      client.deleteRange(start, end, ms),
+    );
     return { deleted: number, revision };
   }
 
@@ -132,7 +165,9 @@ class Store<V> implements Kv<V> {
 /** As the core's client numbers them. */
 const PROJECTIONS: readonly string[] = ["entries", "keys", "count"];
 
-function codecOf(codec: Codec): ValueCodec<never> | ValueCodec<Json> | ValueCodec<string> | ValueCodec<Uint8Array> {
+function codecOf(
+  codec: Codec,
+): ValueCodec<never> | ValueCodec<Json> | ValueCodec<string> | ValueCodec<Uint8Array> {
   switch (codec) {
     case "json":
       return json;
@@ -145,14 +180,26 @@ function codecOf(codec: Codec): ValueCodec<never> | ValueCodec<Json> | ValueCode
   }
 }
 
-type Hit = readonly [key: Uint8Array, value: Uint8Array, created: number, modified: number, version: number];
+type Hit = readonly [
+  key: Uint8Array,
+  value: Uint8Array,
+  created: number,
+  modified: number,
+  version: number,
+];
 
 function hits({ entries }: Answer): Hit[] {
-  return Array.from({ length: entries.length / 5 }, (_, at) => entries.slice(at * 5, at * 5 + 5) as unknown as Hit);
+  return Array.from(
+    { length: entries.length / 5 },
+    (_, at) => entries.slice(at * 5, at * 5 + 5) as unknown as Hit,
+  );
 }
 
 /** The half-open interval that a selection means. */
-function bounds({ prefix, start, end }: RangeSelection): { start: Uint8Array; end: Uint8Array | undefined } {
+function bounds({ prefix, start, end }: RangeSelection): {
+  start: Uint8Array;
+  end: Uint8Array | undefined;
+} {
   const from = start === undefined ? new Uint8Array() : encodeKey(start, '"start"', "bound");
   const to = end === undefined ? undefined : encodeKey(end, '"end"', "bound");
   if (prefix === undefined) return { start: from, end: to };

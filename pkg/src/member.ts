@@ -7,12 +7,12 @@
 
 import { bounded } from "./bounded.js";
 import { closedError } from "./closed.js";
-import { fromPlain, quorateError, type QuorateError } from "./errors.js";
+import { fromPlain, type QuorateError, quorateError } from "./errors.js";
 import type { CoreRule } from "./network.js";
-import type { FromWorker, HostStatus, ToWorker } from "./protocol.js";
-import { serveStorage } from "./storage/remote.js";
 import type { Settings } from "./options.js";
 import type { Platform, WorkerLink } from "./platform.js";
+import type { FromWorker, HostStatus, ToWorker } from "./protocol.js";
+import { serveStorage } from "./storage/remote.js";
 import type { CallOptions, ClusterNode, NodeState, NodeStatus, NodeView, Role } from "./types.js";
 
 /** What a member tells its cluster. */
@@ -39,7 +39,10 @@ interface Life {
   endStorage?: () => Promise<void>;
   started: (error?: QuorateError) => void;
   closed?: () => void;
-  readonly asks: Map<number, { resolve(status: HostStatus): void; reject(error: QuorateError): void }>;
+  readonly asks: Map<
+    number,
+    { resolve(status: HostStatus): void; reject(error: QuorateError): void }
+  >;
 }
 
 export class Member implements ClusterNode {
@@ -69,17 +72,27 @@ export class Member implements ClusterNode {
   }
 
   async kill(): Promise<void> {
-    this.#end("killed", quorateError("NODE_KILLED", `node ${this.id} was killed`, { node: this.id }));
+    this.#end(
+      "killed",
+      quorateError("NODE_KILLED", `node ${this.id} was killed`, { node: this.id }),
+    );
     await this.#ended;
   }
 
   async status(options: CallOptions = {}): Promise<NodeStatus> {
-    return bounded(options, this.#parts.settings.deadlineMs, `node ${this.id} gave no status`, () => this.#ask());
+    return bounded(options, this.#parts.settings.deadlineMs, `node ${this.id} gave no status`, () =>
+      this.#ask(),
+    );
   }
 
   /** The node as part of the cluster's picture. */
   view(): NodeView {
-    return Object.freeze({ id: this.id, state: this.state, reason: this.reason, status: this.#lastStatus });
+    return Object.freeze({
+      id: this.id,
+      state: this.state,
+      reason: this.reason,
+      status: this.#lastStatus,
+    });
   }
 
   /** Says something to the worker, if it runs. */
@@ -114,10 +127,16 @@ export class Member implements ClusterNode {
     this.reason = undefined;
     let life!: Life;
     const started = new Promise<void>((resolve, reject) => {
-      life = { asks: new Map(), started: (error) => (error === undefined ? resolve() : reject(error)) };
+      life = {
+        asks: new Map(),
+        started: (error) => (error === undefined ? resolve() : reject(error)),
+      };
     });
     this.#life = life;
-    const timer = setTimeout(() => this.#halt(life, failed(this.id, `did not start within ${START_MS} ms`)), START_MS);
+    const timer = setTimeout(
+      () => this.#halt(life, failed(this.id, `did not start within ${START_MS} ms`)),
+      START_MS,
+    );
     this.#launch(life).catch((error: unknown) => this.#halt(life, asError(error, this.id)));
     try {
       await started;
@@ -155,7 +174,10 @@ export class Member implements ClusterNode {
     );
   }
 
-  async #storage(life: Life, transfer: Transferable[]): Promise<(ToWorker & { type: "start" })["storage"]> {
+  async #storage(
+    life: Life,
+    transfer: Transferable[],
+  ): Promise<(ToWorker & { type: "start" })["storage"]> {
     const { id, settings } = this.#parts;
     const choice = settings.storage;
     switch (choice.kind) {
@@ -181,20 +203,25 @@ export class Member implements ClusterNode {
       case "started":
         this.state = "running";
         life.started();
-        return events.started(this);
+        events.started(this);
+        return;
       case "halted":
-        return this.#halt(life, fromPlain(message.error, this.id));
+        this.#halt(life, fromPlain(message.error, this.id));
+        return;
       case "role":
         this.role = { role: message.role, term: message.term };
-        return events.role(this, message.role, message.term, message.leader);
+        events.role(this, message.role, message.term, message.leader);
+        return;
       case "progress":
-        return events.progress(this, message.commit, message.term);
+        events.progress(this, message.commit, message.term);
+        return;
       case "status":
         life.asks.get(message.request)?.resolve(message.status);
         life.asks.delete(message.request);
         return;
       case "closed":
-        return life.closed?.();
+        life.closed?.();
+        return;
     }
   }
 
@@ -207,18 +234,25 @@ export class Member implements ClusterNode {
       life.asks.set(request, { resolve, reject });
       this.tell({ type: "status", request });
     });
-    return (this.#lastStatus = picture(this.id, status));
+    this.#lastStatus = picture(this.id, status);
+    return this.#lastStatus;
   }
 
   #absent(): QuorateError {
     if (this.#retired) return closedError();
     if (this.state === "killed") {
-      return quorateError("NODE_KILLED", `node ${this.id} is killed; start() brings it back`, { node: this.id });
+      return quorateError("NODE_KILLED", `node ${this.id} is killed; start() brings it back`, {
+        node: this.id,
+      });
     }
-    return quorateError("NODE_HALTED", `node ${this.id} halted: ${this.reason?.message ?? "it stopped"}`, {
-      node: this.id,
-      cause: this.reason,
-    });
+    return quorateError(
+      "NODE_HALTED",
+      `node ${this.id} halted: ${this.reason?.message ?? "it stopped"}`,
+      {
+        node: this.id,
+        cause: this.reason,
+      },
+    );
   }
 
   #halt(life: Life, reason: QuorateError): void {
@@ -288,9 +322,11 @@ function failed(node: number, what: string): QuorateError {
 function asError(error: unknown, node: number): QuorateError {
   return error instanceof Error && "code" in error && "retryable" in error
     ? (error as QuorateError)
-    : quorateError("WORKER_FAILED", `node ${node} could not be started: ${String(error)}`, { node, cause: error });
+    : quorateError("WORKER_FAILED", `node ${node} could not be started: ${String(error)}`, {
+        node,
+        cause: error,
+      });
 }
-
 
 /** A start takes at most this long, storage included. */
 const START_MS = 30_000;

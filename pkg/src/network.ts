@@ -1,6 +1,6 @@
 /** The rules between nodes, as the caller sees them. Pure: what changes is handed to `apply`, link by link. */
 
-import { invalid, integer, number, record } from "./check.js";
+import { integer, invalid, number, record } from "./check.js";
 import type { LinkRule, Network } from "./types.js";
 
 /** A rule as the core takes it. */
@@ -27,10 +27,12 @@ export class Rules implements Network {
   }
 
   partition(...groups: (readonly number[])[]): void {
-    if (groups.length === 0) throw invalid("partition needs at least one group of nodes, as in partition([1], [2, 3])");
+    if (groups.length === 0)
+      throw invalid("partition needs at least one group of nodes, as in partition([1], [2, 3])");
     const next = this.#together();
     groups.forEach((group, at) => {
-      if (!Array.isArray(group)) throw invalid(`each group is an array of nodes, not ${String(group)}`);
+      if (!Array.isArray(group))
+        throw invalid(`each group is an array of nodes, not ${String(group)}`);
       for (const node of group as readonly unknown[]) {
         const id = this.#node(node);
         if (next[id] !== 0) throw invalid(`node ${id} is named twice`);

@@ -39,7 +39,16 @@ export function readOptions(
 
 function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settings {
   record(options, "the argument", FIELDS);
-  const { name, nodes = 3, storage = home, directory, timeouts = {}, signal, wasm, createWorker } = options;
+  const {
+    name,
+    nodes = 3,
+    storage = home,
+    directory,
+    timeouts = {},
+    signal,
+    wasm,
+    createWorker,
+  } = options;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw invalid(
       `"name" is 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit, not ${show(name)}`,
@@ -60,7 +69,9 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
     throw invalid(`"createWorker" is a function that makes a worker, not ${show(createWorker)}`);
   }
   if (wasm !== undefined && (typeof wasm !== "object" || wasm === null)) {
-    throw invalid(`"wasm" is a URL, a Response, a buffer or a WebAssembly.Module, not ${show(wasm)}`);
+    throw invalid(
+      `"wasm" is a URL, a Response, a buffer or a WebAssembly.Module, not ${show(wasm)}`,
+    );
   }
   return {
     name,
@@ -97,13 +108,17 @@ function storageChoice(
     case "memory":
       return { kind: "factory", make: memory() };
     case "indexeddb":
-      if (home !== "indexeddb") throw invalid('storage "indexeddb" needs a browser; on Node there is "directory"');
+      if (home !== "indexeddb")
+        throw invalid('storage "indexeddb" needs a browser; on Node there is "directory"');
       return { kind: "indexeddb" };
     case "directory":
-      if (home !== "directory") throw invalid('storage "directory" needs Node; in a browser there is "indexeddb"');
+      if (home !== "directory")
+        throw invalid('storage "directory" needs Node; in a browser there is "indexeddb"');
       return { kind: "directory", path: directory ?? `.quorate/${name}` };
     default:
-      throw invalid(`"storage" is "indexeddb", "directory", "memory" or a function, not ${show(storage)}`);
+      throw invalid(
+        `"storage" is "indexeddb", "directory", "memory" or a function, not ${show(storage)}`,
+      );
   }
 }
 

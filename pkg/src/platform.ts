@@ -10,7 +10,11 @@ export interface Platform {
   /** Finds and compiles the WebAssembly. */
   loadModule(source: ClusterOptions["wasm"]): Promise<WebAssembly.Module>;
   /** Starts a worker; resolves once its code has loaded, rejects with `WORKER_FAILED` if it does not. */
-  spawn(node: number, create: ClusterOptions["createWorker"], events: WorkerEvents): Promise<WorkerLink>;
+  spawn(
+    node: number,
+    create: ClusterOptions["createWorker"],
+    events: WorkerEvents,
+  ): Promise<WorkerLink>;
   /** Takes the lock of a directory, or rejects with `STORAGE_LOCKED`; resolves to what releases it. */
   lockDirectory?(path: string): Promise<() => Promise<void>>;
 }

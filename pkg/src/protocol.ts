@@ -25,7 +25,12 @@ export type ToWorker =
       readonly heartbeatMs: number;
       readonly storage: WorkerStorage;
     }
-  | { readonly type: "peer"; readonly node: number; readonly port: MessagePort; readonly rule: CoreRule }
+  | {
+      readonly type: "peer";
+      readonly node: number;
+      readonly port: MessagePort;
+      readonly rule: CoreRule;
+    }
   | { readonly type: "peerGone"; readonly node: number }
   | { readonly type: "client"; readonly client: number; readonly port: MessagePort }
   | { readonly type: "link"; readonly node: number; readonly rule: CoreRule }
@@ -39,7 +44,12 @@ export type FromWorker =
   | { readonly type: "started" }
   /** The node could not start, or stopped by itself. Nothing follows. */
   | { readonly type: "halted"; readonly error: PlainError }
-  | { readonly type: "role"; readonly role: Role; readonly term: number; readonly leader: number | null }
+  | {
+      readonly type: "role";
+      readonly role: Role;
+      readonly term: number;
+      readonly leader: number | null;
+    }
   | { readonly type: "progress"; readonly term: number; readonly commit: number }
   | { readonly type: "status"; readonly request: number; readonly status: HostStatus }
   | { readonly type: "closed" };

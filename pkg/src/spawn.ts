@@ -8,7 +8,11 @@ import type { WorkerHandle } from "./types.js";
 type Hear = (type: string, listener: (event: unknown) => void) => void;
 
 /** Waits for the worker's `hello`; a worker that fails before is terminated and rejected. */
-export function attach(node: number, worker: WorkerHandle, events: WorkerEvents): Promise<WorkerLink> {
+export function attach(
+  node: number,
+  worker: WorkerHandle,
+  events: WorkerEvents,
+): Promise<WorkerLink> {
   return new Promise((resolve, reject) => {
     let state: "loading" | "running" | "over" = "loading";
     const link: WorkerLink = {
@@ -21,11 +25,17 @@ export function attach(node: number, worker: WorkerHandle, events: WorkerEvents)
     const fail = (what: string, cause?: unknown) => {
       const before = state;
       state = "over";
-      const error = quorateError("WORKER_FAILED", `the worker of node ${node} ${what}`, { node, cause });
+      const error = quorateError("WORKER_FAILED", `the worker of node ${node} ${what}`, {
+        node,
+        cause,
+      });
       if (before === "running") events.failed(error);
       if (before !== "loading") return;
       clearTimeout(timer);
-      link.terminate().then(() => reject(error), () => reject(error));
+      link.terminate().then(
+        () => reject(error),
+        () => reject(error),
+      );
     };
     const timer = setTimeout(() => fail(`did not load within ${LOAD_MS} ms`), LOAD_MS);
     const receive = (message: FromWorker) => {

@@ -190,14 +190,21 @@ export interface Kv<V> {
     options?: CallOptions,
   ): Promise<SwapResult<T>>;
   /** Adds an integer to a number in decimal digits (an absent key counts as 0) and answers the sum. */
-  increment(key: Key, by?: number, options?: CallOptions): Promise<{ value: number; revision: number }>;
+  increment(
+    key: Key,
+    by?: number,
+    options?: CallOptions,
+  ): Promise<{ value: number; revision: number }>;
   /**
    * The entries of a range in key order, all as of one revision. An answer holds at most about 1 MiB; where that or
    * `limit` cut it, `next` is where to go on.
    */
   range<T extends V = V>(range?: RangeOptions, options?: CallOptions): Promise<RangeResult<T>>;
   /** Removes the keys of a range. All keys must be asked for by `{ prefix: "" }`. */
-  deleteRange(range: RangeSelection, options?: CallOptions): Promise<{ deleted: number; revision: number }>;
+  deleteRange(
+    range: RangeSelection,
+    options?: CallOptions,
+  ): Promise<{ deleted: number; revision: number }>;
   /** The same store with another codec. */
   as<C extends Codec>(codec: C): Kv<CodecValues[C]>;
 }
@@ -314,7 +321,12 @@ export interface ClusterEvents {
   /** The cluster has another leader, or none. */
   leaderchange: { readonly leader: number | null; readonly term: number };
   /** A node changed role or term. */
-  rolechange: { readonly node: number; readonly role: Role; readonly term: number; readonly leader: number | null };
+  rolechange: {
+    readonly node: number;
+    readonly role: Role;
+    readonly term: number;
+    readonly leader: number | null;
+  };
   /** More is committed. Throttled: one event may stand for many entries. */
   commit: { readonly index: number; readonly term: number };
   /** Something in the picture changed. Throttled. */

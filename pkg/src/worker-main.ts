@@ -26,14 +26,19 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   };
   /** The node's work comes in order, once the host is open. */
   const use = (work: (host: Host) => void) => {
-    host?.then((open) => {
-      if (!ended) work(open);
-    }).catch((error: unknown) => halt(error, "WORKER_FAILED"));
+    host
+      ?.then((open) => {
+        if (!ended) work(open);
+      })
+      .catch((error: unknown) => halt(error, "WORKER_FAILED"));
   };
   const start = (message: ToWorker & { type: "start" }) => {
     initSync({ module: message.module });
     setPanicHandler((text, place) =>
-      halt({ code: "NODE_PANICKED", message: `the core panicked: ${text}`, place }, "NODE_PANICKED"),
+      halt(
+        { code: "NODE_PANICKED", message: `the core panicked: ${text}`, place },
+        "NODE_PANICKED",
+      ),
     );
     const storage = openStorage(message.storage, scope);
     return Host.open(
@@ -48,7 +53,12 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       (event: HostEvent) => {
         switch (event.type) {
           case "role":
-            return scope.post({ type: "role", role: event.role, term: event.term, leader: event.leader });
+            return scope.post({
+              type: "role",
+              role: event.role,
+              term: event.term,
+              leader: event.leader,
+            });
           case "progress":
             return scope.post({ type: "progress", term: event.term, commit: event.commit });
           case "halted":
@@ -84,7 +94,11 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         return use((host) => host.setLink(message.node, message.rule));
       case "status":
         return use((host) =>
-          scope.post({ type: "status", request: message.request, status: host.status() as HostStatus }),
+          scope.post({
+            type: "status",
+            request: message.request,
+            status: host.status() as HostStatus,
+          }),
         );
       case "close":
         return use((host) => {
@@ -101,9 +115,17 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
 type HostEvent =
   | Extract<FromWorker, { type: "role" | "progress" }>
   | { readonly type: "restored" | "storageBlocked" }
-  | { readonly type: "halted"; readonly code: string; readonly message: string; readonly place?: string };
+  | {
+      readonly type: "halted";
+      readonly code: string;
+      readonly message: string;
+      readonly place?: string;
+    };
 
-function openStorage(where: (ToWorker & { type: "start" })["storage"], scope: WorkerScope): Storage | undefined {
+function openStorage(
+  where: (ToWorker & { type: "start" })["storage"],
+  scope: WorkerScope,
+): Storage | undefined {
   switch (where.kind) {
     case "indexeddb":
       return undefined;

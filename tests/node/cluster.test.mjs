@@ -7,8 +7,13 @@ import { converged, event, failure, open, others, picture, scratch } from "./hel
 test("three nodes elect one leader", async (t) => {
   const cluster = await open(t);
   const leader = await cluster.leader();
-  const { nodes } = await picture(cluster, ({ nodes }) => nodes.every(({ status }) => status?.leader === leader));
-  assert.deepEqual(nodes.map(({ state }) => state), ["running", "running", "running"]);
+  const { nodes } = await picture(cluster, ({ nodes }) =>
+    nodes.every(({ status }) => status?.leader === leader),
+  );
+  assert.deepEqual(
+    nodes.map(({ state }) => state),
+    ["running", "running", "running"],
+  );
   assert.equal(nodes.filter(({ status }) => status.role === "leader").length, 1);
   assert.equal(new Set(nodes.map(({ status }) => status.term)).size, 1);
 });
@@ -46,7 +51,17 @@ test("what was put is read, with its history", async (t) => {
 
 test("values pass through each codec unharmed", async (t) => {
   const { kv } = await open(t);
-  for (const value of [null, false, 0, -1.5, "", "text \u{1f600}", [], {}, [[1], { a: { b: null } }]]) {
+  for (const value of [
+    null,
+    false,
+    0,
+    -1.5,
+    "",
+    "text \u{1f600}",
+    [],
+    {},
+    [[1], { a: { b: null } }],
+  ]) {
     await kv.put("json", value);
     assert.deepEqual((await kv.get("json")).value, value);
   }
@@ -74,7 +89,10 @@ test("append, increment and compare-and-swap answer what they did", async (t) =>
   assert.equal((await kv.increment("n", 41)).value, 42);
   assert.equal((await kv.increment("n", -50)).value, -8);
   assert.equal((await kv.get("n")).value, -8, "a counter is a JSON number");
-  await failure(text.put("word", "no number").then(() => kv.increment("word")), "NOT_AN_INTEGER");
+  await failure(
+    text.put("word", "no number").then(() => kv.increment("word")),
+    "NOT_AN_INTEGER",
+  );
   const max = Number.MAX_SAFE_INTEGER;
   assert.equal((await kv.increment("big", max)).value, max);
   const beyond = await failure(kv.increment("big", 1), "NUMBER_TOO_LARGE");
@@ -86,7 +104,11 @@ test("append, increment and compare-and-swap answer what they did", async (t) =>
   assert.equal(refused.swapped, false);
   assert.equal(refused.current.value, "me");
   assert.equal((await kv.compareAndSwap("lock", "me", "you")).swapped, true);
-  assert.equal((await kv.compareAndSwap("lock", "you", undefined)).swapped, true, "undefined removes");
+  assert.equal(
+    (await kv.compareAndSwap("lock", "you", undefined)).swapped,
+    true,
+    "undefined removes",
+  );
   assert.equal(await kv.get("lock"), null);
   const absent = await kv.compareAndSwap("lock", "you", "me");
   assert.deepEqual([absent.swapped, absent.current], [false, null]);
@@ -99,8 +121,15 @@ test("ranges are ordered, cut, counted and continued", async (t) => {
   const names = ({ entries }) => entries.map(({ key }) => key);
   assert.deepEqual(names(await kv.range()), keys);
   assert.deepEqual(names(await kv.range({ prefix: "cart/" })), ["cart/1", "cart/2", "cart/3"]);
-  assert.deepEqual(names(await kv.range({ start: "cart/2", end: "z" })), ["cart/2", "cart/3", "cart0"]);
-  assert.deepEqual(names(await kv.range({ prefix: "cart/", start: "cart/2" })), ["cart/2", "cart/3"]);
+  assert.deepEqual(names(await kv.range({ start: "cart/2", end: "z" })), [
+    "cart/2",
+    "cart/3",
+    "cart0",
+  ]);
+  assert.deepEqual(names(await kv.range({ prefix: "cart/", start: "cart/2" })), [
+    "cart/2",
+    "cart/3",
+  ]);
   assert.deepEqual(names(await kv.range({ prefix: "cart/", end: "cart/2" })), ["cart/1"]);
   assert.deepEqual(names(await kv.range({ start: "x", end: "b" })), []);
 
@@ -123,7 +152,10 @@ test("ranges are ordered, cut, counted and continued", async (t) => {
 test("256 writes at once all take effect, once each", async (t) => {
   const { kv } = await open(t);
   const sums = await Promise.all(Array.from({ length: 256 }, () => kv.increment("sum")));
-  assert.deepEqual(sums.map(({ value }) => value).sort((a, b) => a - b), Array.from({ length: 256 }, (_, at) => at + 1));
+  assert.deepEqual(
+    sums.map(({ value }) => value).sort((a, b) => a - b),
+    Array.from({ length: 256 }, (_, at) => at + 1),
+  );
   assert.equal(new Set(sums.map(({ revision }) => revision)).size, 256);
   await Promise.all(Array.from({ length: 256 }, (_, at) => kv.put(`key/${at}`, at)));
   assert.equal((await kv.range({ prefix: "key/", only: "count" })).count, 256);
@@ -152,7 +184,10 @@ test("writes under way when the leader is killed take effect once", async (t) =>
   const writes = Array.from({ length: 64 }, () => cluster.kv.increment("n"));
   await cluster.node(await cluster.leader()).kill();
   const values = (await Promise.all(writes)).map(({ value }) => value);
-  assert.deepEqual(values.sort((a, b) => a - b), Array.from({ length: 64 }, (_, at) => at + 2));
+  assert.deepEqual(
+    values.sort((a, b) => a - b),
+    Array.from({ length: 64 }, (_, at) => at + 2),
+  );
 });
 
 test("a cluster reopens with what it had", async (t) => {
@@ -213,7 +248,9 @@ test("events tell what happens", async (t) => {
   const follower = others(cluster, leader)[0];
 
   const commit = event(cluster, "commit");
-  const status = event(cluster, "status", ({ nodes }) => nodes.every((node) => node.status?.keys === 1));
+  const status = event(cluster, "status", ({ nodes }) =>
+    nodes.every((node) => node.status?.keys === 1),
+  );
   await cluster.kv.put("k", 1);
   assert.ok((await commit).index > 0);
   assert.ok(Object.isFrozen(await status));

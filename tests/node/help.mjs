@@ -28,7 +28,10 @@ export async function failure(work, code) {
   } catch (caught) {
     error = caught;
   }
-  assert.ok(error instanceof QuorateError, `wanted ${code}, got ${error === undefined ? "success" : error.stack}`);
+  assert.ok(
+    error instanceof QuorateError,
+    `wanted ${code}, got ${error === undefined ? "success" : error.stack}`,
+  );
   assert.equal(error.code, code, error.message);
   assert.ok(error.message.length > 10, "the sentence helps");
   assert.equal(typeof error.retryable, "boolean");
@@ -38,7 +41,10 @@ export async function failure(work, code) {
 /** Resolves with the first event of this type whose detail satisfies the condition. */
 export function event(cluster, type, condition = () => true, timeout = 20_000) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => done(reject, new Error(`no ${type} within ${timeout} ms`)), timeout);
+    const timer = setTimeout(
+      () => done(reject, new Error(`no ${type} within ${timeout} ms`)),
+      timeout,
+    );
     const listener = ({ detail }) => condition(detail) && done(resolve, detail);
     const done = (settle, value) => {
       clearTimeout(timer);
@@ -61,7 +67,9 @@ export async function picture(cluster, condition, timeout = 20_000) {
 export const converged = ({ nodes, leader }) =>
   leader !== null &&
   nodes.every(({ state, status }) => state === "running" && status !== null) &&
-  new Set(nodes.map(({ status }) => `${status.applied} ${status.last} ${status.revision}`)).size === 1;
+  new Set(nodes.map(({ status }) => `${status.applied} ${status.last} ${status.revision}`)).size ===
+    1;
 
 /** The ids of a cluster's nodes other than this one. */
-export const others = (cluster, id) => cluster.nodes.map((node) => node.id).filter((other) => other !== id);
+export const others = (cluster, id) =>
+  cluster.nodes.map((node) => node.id).filter((other) => other !== id);

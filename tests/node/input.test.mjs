@@ -1,8 +1,8 @@
 // Bad input: each gets its code and a sentence that names what is wrong, and nothing is left behind.
 
 import assert from "node:assert/strict";
-import { Worker } from "node:worker_threads";
 import test from "node:test";
+import { Worker } from "node:worker_threads";
 import { ArgumentError, CallError, Cluster, QuorateError } from "quorate";
 import { failure, open } from "./help.mjs";
 
@@ -108,7 +108,9 @@ test("limits are exact", async (t) => {
 
 test("more calls than the client holds are refused, and the others answered", async (t) => {
   const { kv } = await open(t);
-  const calls = await Promise.allSettled(Array.from({ length: 20_000 }, (_, at) => kv.get(`k${at % 7}`, { timeout: 60_000 })));
+  const calls = await Promise.allSettled(
+    Array.from({ length: 20_000 }, (_, at) => kv.get(`k${at % 7}`, { timeout: 60_000 })),
+  );
   const refused = calls.filter(({ status }) => status === "rejected");
   assert.ok(refused.length > 0 && refused.length < calls.length, `${refused.length} were refused`);
   for (const { reason } of refused) {
@@ -119,14 +121,21 @@ test("more calls than the client holds are refused, and the others answered", as
 
 test("nodes are named by their ids", async (t) => {
   const cluster = await open(t);
-  for (const id of [0, 4, 1.5, "1", undefined]) await failure(() => cluster.node(id), "INVALID_ARGUMENT");
-  assert.deepEqual(cluster.nodes.map(({ id }) => id), [1, 2, 3]);
+  for (const id of [0, 4, 1.5, "1", undefined])
+    await failure(() => cluster.node(id), "INVALID_ARGUMENT");
+  assert.deepEqual(
+    cluster.nodes.map(({ id }) => id),
+    [1, 2, 3],
+  );
 });
 
 test("a signal ends a call", async (t) => {
   const cluster = await open(t);
   await cluster.kv.put("k", 1);
-  const past = await failure(cluster.kv.put("k", 2, { signal: AbortSignal.abort("enough") }), "ABORTED");
+  const past = await failure(
+    cluster.kv.put("k", 2, { signal: AbortSignal.abort("enough") }),
+    "ABORTED",
+  );
   assert.equal(past.outcome, "not-applied");
   assert.equal(past.cause, "enough");
   assert.ok(past instanceof CallError);
@@ -146,9 +155,15 @@ test("a signal ends a call", async (t) => {
 });
 
 test("opening can be aborted", async () => {
-  await failure(Cluster.open({ name: "a", storage: "memory", signal: AbortSignal.abort() }), "ABORTED");
+  await failure(
+    Cluster.open({ name: "a", storage: "memory", signal: AbortSignal.abort() }),
+    "ABORTED",
+  );
   const control = new AbortController();
-  const opening = failure(Cluster.open({ name: "a", storage: "memory", signal: control.signal }), "ABORTED");
+  const opening = failure(
+    Cluster.open({ name: "a", storage: "memory", signal: control.signal }),
+    "ABORTED",
+  );
   setImmediate(() => control.abort());
   await opening;
 });

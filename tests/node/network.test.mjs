@@ -61,7 +61,9 @@ test("writes get through loss and delay", async (t) => {
   await cluster.leader();
   cluster.network.drop({ probability: 0.2 });
   cluster.network.delay({ ms: 5, jitter: 20 });
-  const sums = await Promise.all(Array.from({ length: 50 }, () => cluster.kv.increment("n", 1, { timeout: 60_000 })));
+  const sums = await Promise.all(
+    Array.from({ length: 50 }, () => cluster.kv.increment("n", 1, { timeout: 60_000 })),
+  );
   assert.equal(Math.max(...sums.map(({ value }) => value)), 50);
   const { nodes } = await cluster.status();
   assert.ok(nodes.some(({ status }) => status.droppedFrames > 0));
@@ -89,7 +91,12 @@ test("rules are told as they are", async (t) => {
   cluster.network.partition([1]);
   assert.deepEqual(
     cluster.network.rules.map(({ from, to, cut }) => [from, to, cut]),
-    [[1, 2, true], [1, 3, true], [2, 1, true], [3, 1, true]],
+    [
+      [1, 2, true],
+      [1, 3, true],
+      [2, 1, true],
+      [3, 1, true],
+    ],
     "those not named stay together",
   );
   cluster.network.heal();

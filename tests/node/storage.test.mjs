@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { Cluster, StorageError } from "quorate";
@@ -43,7 +52,8 @@ test("of many that open at once, one gets the directory", async (t) => {
     Array.from({ length: 5 }, () => open(t, { storage: "directory", directory, nodes: 1 })),
   );
   assert.equal(tries.filter(({ status }) => status === "fulfilled").length, 1);
-  for (const { reason } of tries.filter(({ status }) => status === "rejected")) assert.equal(reason.code, "STORAGE_LOCKED");
+  for (const { reason } of tries.filter(({ status }) => status === "rejected"))
+    assert.equal(reason.code, "STORAGE_LOCKED");
 });
 
 test("another process is refused while this one lives, and welcome after its sudden end", async (t) => {
@@ -53,7 +63,9 @@ test("another process is refused while this one lives, and welcome after its sud
     const cluster = await Cluster.open({ name: "test", directory: ${JSON.stringify(directory)} });
     await cluster.kv.put("k", "acknowledged");
     console.log("ready");`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   t.after(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
   const error = await failure(open(t, { storage: "directory", directory }), "STORAGE_LOCKED");
@@ -68,10 +80,20 @@ test("locks left by the dead, the nameless and other machines", async (t) => {
   for (const [text, held] of [
     ["", false],
     ["free", false],
-    ["{\"pid\":", false],
+    ['{"pid":', false],
     [JSON.stringify({ host: "elsewhere", pid: 1, started: "1" }), true],
-    [JSON.stringify({ host: (await import("node:os")).hostname(), pid: 2 ** 30, started: "1" }), false],
-    [JSON.stringify({ host: (await import("node:os")).hostname(), pid: process.pid, started: "1" }), false],
+    [
+      JSON.stringify({ host: (await import("node:os")).hostname(), pid: 2 ** 30, started: "1" }),
+      false,
+    ],
+    [
+      JSON.stringify({
+        host: (await import("node:os")).hostname(),
+        pid: process.pid,
+        started: "1",
+      }),
+      false,
+    ],
   ]) {
     const directory = scratch(t);
     writeFileSync(join(directory, "lock-7"), text);
@@ -80,7 +102,10 @@ test("locks left by the dead, the nameless and other machines", async (t) => {
       assert.match((await failure(opening, "STORAGE_LOCKED")).message, /elsewhere/);
     } else {
       await (await opening).close();
-      assert.deepEqual(readdirSync(directory).filter((name) => name.startsWith("lock")), ["lock-8"]);
+      assert.deepEqual(
+        readdirSync(directory).filter((name) => name.startsWith("lock")),
+        ["lock-8"],
+      );
     }
   }
 });
@@ -88,7 +113,10 @@ test("locks left by the dead, the nameless and other machines", async (t) => {
 test("a directory that cannot be made is told", async (t) => {
   const directory = scratch(t);
   writeFileSync(join(directory, "file"), "");
-  await failure(open(t, { storage: "directory", directory: join(directory, "file", "below") }), "STORAGE_UNAVAILABLE");
+  await failure(
+    open(t, { storage: "directory", directory: join(directory, "file", "below") }),
+    "STORAGE_UNAVAILABLE",
+  );
 });
 
 test("storage of a cluster of another size or name is refused", async (t) => {
@@ -181,7 +209,9 @@ test("many writes leave few segments; a missing or cut one is damage", async (t)
   let cluster = await open(t, options);
   const value = "x".repeat(60_000);
   for (let round = 0; round < 30; round++) {
-    await Promise.all(Array.from({ length: 32 }, (_, at) => cluster.kv.put(`k${at}`, `${round} ${value}`)));
+    await Promise.all(
+      Array.from({ length: 32 }, (_, at) => cluster.kv.put(`k${at}`, `${round} ${value}`)),
+    );
   }
   const { nodes } = await picture(cluster, converged);
   await cluster.close();
@@ -263,9 +293,25 @@ test("a storage of one's own that fails halts its node, and the cluster goes on"
 test("a storage of one's own that cannot be made, loaded or understood is told", async (t) => {
   const none = { load: async () => [], write: async () => {}, close: async () => {} };
   for (const [storage, code] of [
-    [() => { throw new Error("no disk"); }, "WORKER_FAILED"],
-    [() => ({ ...none, load: async () => { throw new Error("unreadable"); } }), "STORAGE_READ_FAILED"],
-    [() => ({ ...none, load: async () => [["ident", new Uint8Array([1, 2, 3])]] }), "STORAGE_CORRUPT"],
+    [
+      () => {
+        throw new Error("no disk");
+      },
+      "WORKER_FAILED",
+    ],
+    [
+      () => ({
+        ...none,
+        load: async () => {
+          throw new Error("unreadable");
+        },
+      }),
+      "STORAGE_READ_FAILED",
+    ],
+    [
+      () => ({ ...none, load: async () => [["ident", new Uint8Array([1, 2, 3])]] }),
+      "STORAGE_CORRUPT",
+    ],
     [() => ({ ...none, load: async () => [["who/knows", new Uint8Array(64)]] }), "STORAGE_CORRUPT"],
   ]) {
     await failure(open(t, { storage }), code);

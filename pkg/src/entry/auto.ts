@@ -1,6 +1,6 @@
 /** Browsers: files beside this one by their URLs; where a bundler has lost them, the same embedded. */
 
-import type { Cluster as ClusterInstance, ClusterFactory } from "../types.js";
+import type { ClusterFactory, Cluster as ClusterInstance } from "../types.js";
 import { type Assets, browserCluster } from "./browser.js";
 import { compile, fetchBytes } from "./module.js";
 
@@ -13,4 +13,7 @@ const files: Assets = {
 };
 
 export type Cluster = ClusterInstance;
-export const Cluster: ClusterFactory = browserCluster(files, async () => (await import("./inline.js")).assets);
+export const Cluster: ClusterFactory = browserCluster(
+  files,
+  async () => (await import("./inline.js")).assets,
+);

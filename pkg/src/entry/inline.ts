@@ -2,7 +2,7 @@
 
 import wasm from "quorate:wasm";
 import worker from "quorate:worker";
-import type { Cluster as ClusterInstance, ClusterFactory } from "../types.js";
+import type { ClusterFactory, Cluster as ClusterInstance } from "../types.js";
 import { type Assets, browserCluster } from "./browser.js";
 
 export * from "../surface.js";
@@ -11,7 +11,8 @@ export * from "../surface.js";
 let workerUrl: string | undefined;
 
 export const assets: Assets = {
-  module: async () => WebAssembly.compile(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0))),
+  module: async () =>
+    WebAssembly.compile(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0))),
   worker: () => {
     workerUrl ??= URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
     return new Worker(workerUrl, { type: "module" });

@@ -10,7 +10,8 @@ export async function compile(
 ): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof URL) return compileBytes(await read(source), source.href);
-  if (source instanceof Response) return compileBytes(await body(source), source.url || "the response");
+  if (source instanceof Response)
+    return compileBytes(await body(source), source.url || "the response");
   return compileBytes(source, "the buffer");
 }
 
@@ -41,7 +42,9 @@ async function body(response: Response): Promise<ArrayBuffer> {
 
 async function compileBytes(source: BufferSource, from: string): Promise<WebAssembly.Module> {
   const bytes =
-    source instanceof ArrayBuffer ? new Uint8Array(source) : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    source instanceof ArrayBuffer
+      ? new Uint8Array(source)
+      : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (MAGIC.some((byte, at) => bytes[at] !== byte)) {
     const html = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart().startsWith("<");
     throw loadError(`${from} is ${html ? "a page of HTML" : "something else"}`);

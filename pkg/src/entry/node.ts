@@ -6,7 +6,7 @@ import { openCluster } from "../cluster.js";
 import type { Platform } from "../platform.js";
 import { attach } from "../spawn.js";
 import { lockDirectory } from "../storage/lock.js";
-import type { Cluster as ClusterInstance, ClusterFactory } from "../types.js";
+import type { ClusterFactory, Cluster as ClusterInstance } from "../types.js";
 import { compile, fetchBytes, loadError } from "./module.js";
 
 export * from "../surface.js";
@@ -15,7 +15,11 @@ const platform: Platform = {
   storage: "directory",
   loadModule: (source = new URL("./quorate.wasm", import.meta.url)) => compile(source, readBytes),
   spawn: async (node, create, events) =>
-    attach(node, create?.(node) ?? new Worker(new URL("./worker-node.js", import.meta.url)), events),
+    attach(
+      node,
+      create?.(node) ?? new Worker(new URL("./worker-node.js", import.meta.url)),
+      events,
+    ),
   lockDirectory,
 };
 

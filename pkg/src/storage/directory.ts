@@ -36,7 +36,11 @@ export interface DirectoryLimits {
 }
 
 /** A storage in `path`, which is made if it does not exist. */
-export function directoryStorage(path: string, codec: SegmentCodec, limits: DirectoryLimits = LIMITS): Storage {
+export function directoryStorage(
+  path: string,
+  codec: SegmentCodec,
+  limits: DirectoryLimits = LIMITS,
+): Storage {
   return new DirectoryStorage(path, codec, limits);
 }
 
@@ -124,7 +128,8 @@ class DirectoryStorage implements Storage {
       for (const [key, value] of puts) records.set(key, value);
     }
     if (torn) {
-      if (number !== this.#last) throw damaged(`${file}@${validBytes}`, "a round is cut off, but others follow");
+      if (number !== this.#last)
+        throw damaged(`${file}@${validBytes}`, "a round is cut off, but others follow");
       await truncate(file, validBytes);
     }
     this.#lastBytes = validBytes;
@@ -145,7 +150,9 @@ class DirectoryStorage implements Storage {
 
   /** Remembers where records now lie; returns the keys that were deleted. */
   #note(segment: number, deletes: readonly KeyRange[], puts: readonly StoredRecord[]): string[] {
-    const gone = deletes.flatMap(([first, end]) => [...this.#live.keys()].filter((key) => first <= key && key < end));
+    const gone = deletes.flatMap(([first, end]) =>
+      [...this.#live.keys()].filter((key) => first <= key && key < end),
+    );
     for (const key of gone) this.#live.delete(key);
     for (const [key, value] of puts) this.#live.set(key, { segment, bytes: value.length });
     return gone;
@@ -196,7 +203,8 @@ class DirectoryStorage implements Storage {
       if (!liveBytes.has(number)) continue;
       const file = this.#file(number);
       for (const { puts } of this.#scanned(file, await readFile(file)).rounds) {
-        for (const [key, value] of puts) if (this.#live.get(key)?.segment === number) records.set(key, value);
+        for (const [key, value] of puts)
+          if (this.#live.get(key)?.segment === number) records.set(key, value);
       }
     }
     return [number, [...records]];
@@ -219,7 +227,11 @@ function damaged(place: string, what: string) {
   return quorateError("STORAGE_CORRUPT", `${place}: ${what}`, { place });
 }
 
-function ioError(fallback: "STORAGE_READ_FAILED" | "STORAGE_WRITE_FAILED", path: string, cause: unknown) {
+function ioError(
+  fallback: "STORAGE_READ_FAILED" | "STORAGE_WRITE_FAILED",
+  path: string,
+  cause: unknown,
+) {
   if (cause instanceof QuorateError) return cause;
   const { code: system } = cause as NodeJS.ErrnoException;
   const code = system === "ENOSPC" || system === "EDQUOT" ? "QUOTA_EXCEEDED" : fallback;

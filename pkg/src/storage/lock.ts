@@ -38,16 +38,21 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
         await unlink(file(directory, mine));
         continue;
       }
-      for (const old of highest > 0 ? [highest, ...older] : []) await unlink(file(directory, old)).catch(() => {});
+      for (const old of highest > 0 ? [highest, ...older] : [])
+        await unlink(file(directory, old)).catch(() => {});
       // Where it cannot be released, the end of the process releases it.
       return () => writeFile(file(directory, mine), FREE).catch(() => {});
     }
   } catch (error) {
     if (error instanceof Error && "retryable" in error) throw error;
-    throw quorateError("STORAGE_UNAVAILABLE", `the directory ${directory} cannot be used: ${String(error)}`, {
-      cause: error,
-      place: directory,
-    });
+    throw quorateError(
+      "STORAGE_UNAVAILABLE",
+      `the directory ${directory} cannot be used: ${String(error)}`,
+      {
+        cause: error,
+        place: directory,
+      },
+    );
   }
   throw locked(directory, "others are taking it at this moment");
 }
@@ -93,17 +98,25 @@ async function refuseIfHeld(directory: string, number: number): Promise<void> {
   // A file that names nobody was left by a process that ended between two steps.
   if (holder === undefined) return;
   if (holder.host !== hostname()) {
-    throw locked(directory, `process ${holder.pid} on the machine ${holder.host}; if that is gone, delete ${path}`);
+    throw locked(
+      directory,
+      `process ${holder.pid} on the machine ${holder.host}; if that is gone, delete ${path}`,
+    );
   }
   if (isAlive(holder.pid) && (await startOf(holder.pid)) === holder.started) {
-    throw locked(directory, holder.pid === pid ? "another cluster in this process" : `process ${holder.pid}`);
+    throw locked(
+      directory,
+      holder.pid === pid ? "another cluster in this process" : `process ${holder.pid}`,
+    );
   }
 }
 
 function parse(text: string): Holder | undefined {
   try {
     const holder = JSON.parse(text) as Partial<Holder> | null;
-    return typeof holder?.pid === "number" && typeof holder.host === "string" && typeof holder.started === "string"
+    return typeof holder?.pid === "number" &&
+      typeof holder.host === "string" &&
+      typeof holder.started === "string"
       ? (holder as Holder)
       : undefined;
   } catch {
@@ -133,7 +146,9 @@ async function startOf(process_: number): Promise<string> {
 }
 
 function locked(directory: string, by: string) {
-  return quorateError("STORAGE_LOCKED", `the directory ${directory} is in use by ${by}`, { place: directory });
+  return quorateError("STORAGE_LOCKED", `the directory ${directory} is in use by ${by}`, {
+    place: directory,
+  });
 }
 
 function file(directory: string, number: number): string {

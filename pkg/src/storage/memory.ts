@@ -7,8 +7,8 @@ export function memory(): StorageFactory {
   const nodes = new Map<string, Map<string, Uint8Array>>();
   return (cluster, node) => {
     const name = `${cluster}/${node}`;
-    let records = nodes.get(name);
-    if (records === undefined) nodes.set(name, (records = new Map()));
+    const records = nodes.get(name) ?? new Map<string, Uint8Array>();
+    nodes.set(name, records);
     return storageOn(records);
   };
 }

@@ -52,7 +52,10 @@ export function serveStorage(port: MessagePort, storage: Storage): () => Promise
     last = answer(data).then(
       (records) => port.postMessage({ type: "done", records } satisfies Answer),
       (error: unknown) =>
-        port.postMessage({ type: "failed", error: toPlain(error, failureOf(data)) } satisfies Answer),
+        port.postMessage({
+          type: "failed",
+          error: toPlain(error, failureOf(data)),
+        } satisfies Answer),
     );
   };
   const answer = async (request: Request): Promise<StoredRecord[]> => {
