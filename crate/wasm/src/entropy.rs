@@ -1,0 +1,20 @@
+//! Chance from the platform: seeds and storage ids. The only user of `getrandom`.
+
+use crate::error::Failure;
+
+/// A seed for one node or client, so that no two time out in lock-step.
+pub fn seed() -> Result<u64, Failure> {
+    getrandom::u64().map_err(|error| unavailable(&error))
+}
+
+/// A new storage's name, equal to no other's.
+pub fn storage_id() -> Result<u128, Failure> {
+    Ok(u128::from(seed()?) << 64 | u128::from(seed()?))
+}
+
+fn unavailable(error: &getrandom::Error) -> Failure {
+    Failure::new(
+        "ENTROPY_UNAVAILABLE",
+        format!("the platform gives no random numbers: {error}"),
+    )
+}

@@ -1,0 +1,186 @@
+//! The Raft groups of one worker: inputs go to one of them, outputs of all are gathered.
+//!
+//! All messages that one drain has for one peer travel in one frame per group, and so do all
+//! answers for one client.
+
+use std::collections::BTreeMap;
+
+use quorate_kv::Kv;
+use quorate_raft::{Instant, Message, NodeId, PersistBatch};
+use quorate_rsm::storage::Layout;
+use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
+
+use crate::error::Failure;
+use crate::event::{HostEvent, role_name};
+
+/// One group's node, and where its records are.
+pub struct Group {
+    /// The node.
+    pub node: Node<Kv>,
+    /// Its records.
+    pub layout: Layout,
+    reported: Option<HostEvent>,
+}
+
+impl Group {
+    /// A group that has said nothing yet.
+    pub fn new(node: Node<Kv>, layout: Layout) -> Self {
+        Self {
+            node,
+            layout,
+            reported: None,
+        }
+    }
+}
+
+/// All groups of a worker.
+pub struct Groups {
+    members: BTreeMap<u32, Group>,
+    cluster: u64,
+}
+
+/// What one drain gave, ready to go out.
+#[derive(Default)]
+pub struct Drained {
+    /// Frames to peers.
+    pub to_peers: Vec<(NodeId, Vec<u8>)>,
+    /// Frames to clients.
+    pub to_clients: Vec<(ClientId, Vec<u8>)>,
+    /// What must become durable.
+    pub batches: Vec<(u32, PersistBatch)>,
+    /// What the owner hears.
+    pub events: Vec<HostEvent>,
+}
+
+impl Groups {
+    /// `cluster` marks the frames to peers.
+    pub fn new(members: BTreeMap<u32, Group>, cluster: u64) -> Self {
+        Self { members, cluster }
+    }
+
+    /// The group `id`, if this worker takes part in it.
+    pub fn group(&mut self, id: u32) -> Option<&mut Group> {
+        self.members.get_mut(&id)
+    }
+
+    /// Whether this worker takes part in the group `id`.
+    pub fn has(&self, id: u32) -> bool {
+        self.members.contains_key(&id)
+    }
+
+    /// All groups, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
+        self.members.iter().map(|(id, group)| (*id, group))
+    }
+
+    /// Gives one group an input. A halted node refuses, and has said so by an event before.
+    pub fn handle(&mut self, now: Instant, group: u32, input: Input) {
+        if let Some(group) = self.members.get_mut(&group) {
+            let _ = group.node.handle(now, input);
+        }
+    }
+
+    /// Gives every group an input.
+    pub fn handle_all(&mut self, now: Instant, input: &Input) {
+        for group in self.members.values_mut() {
+            let _ = group.node.handle(now, input.clone());
+        }
+    }
+
+    /// Tells the groups whose deadline has passed.
+    pub fn handle_timers(&mut self, now: Instant) {
+        for group in self.members.values_mut() {
+            if group.node.next_timeout() <= now {
+                let _ = group.node.handle(now, Input::TimerFired);
+            }
+        }
+    }
+
+    /// The nearest deadline of all.
+    pub fn next_timeout(&self) -> Instant {
+        let deadlines = self.members.values().map(|group| group.node.next_timeout());
+        deadlines.min().unwrap_or(Instant::NEVER)
+    }
+
+    /// Takes all outputs of all groups.
+    pub fn drain(&mut self) -> Drained {
+        let mut drained = Drained::default();
+        for (&id, group) in &mut self.members {
+            let mut messages: BTreeMap<NodeId, Vec<Message>> = BTreeMap::new();
+            let mut replies: BTreeMap<ClientId, Vec<Reply>> = BTreeMap::new();
+            while let Some(output) = group.node.poll_output() {
+                match output {
+                    Output::Send(message) => messages.entry(message.to).or_default().push(message),
+                    Output::Reply {
+                        client,
+                        replies: more,
+                    } => {
+                        replies.entry(client).or_default().extend(more);
+                    }
+                    Output::Persist(batch) => drained.batches.push((id, batch)),
+                    Output::RoleChanged { role, term, leader } => {
+                        drained.events.push(HostEvent::Role {
+                            group: id,
+                            role: role_name(role),
+                            term: term.0,
+                            leader: leader.map(|leader| leader.0),
+                        });
+                    }
+                    Output::Restored { snapshot } => drained.events.push(HostEvent::Restored {
+                        group: id,
+                        index: snapshot.index.0,
+                        term: snapshot.term.0,
+                    }),
+                    Output::Halted(cause) => drained.events.extend(
+                        halt_failure(cause).map(|failure| HostEvent::halted(Some(id), failure)),
+                    ),
+                }
+            }
+            for (to, messages) in messages {
+                let frame = codec::encode_messages(self.cluster, id, &messages);
+                drained.to_peers.push((to, frame));
+            }
+            for (to, replies) in replies {
+                drained
+                    .to_clients
+                    .push((to, codec::encode_replies(id, &replies)));
+            }
+        }
+        drained
+    }
+
+    /// The groups whose log has moved since they were last asked about.
+    pub fn take_progress(&mut self) -> Vec<HostEvent> {
+        let mut events = Vec::new();
+        for (&id, group) in &mut self.members {
+            let raft = group.node.status().raft;
+            let progress = HostEvent::Progress {
+                group: id,
+                term: raft.term.0,
+                commit: raft.commit.0,
+                applied: raft.applied.0,
+                last: raft.last.index.0,
+            };
+            if group.reported.as_ref() != Some(&progress) {
+                group.reported = Some(progress.clone());
+                events.push(progress);
+            }
+        }
+        events
+    }
+}
+
+/// What a group's end is called; a failed write ends all groups, and is told once by the host.
+fn halt_failure(cause: HaltCause) -> Option<Failure> {
+    match cause {
+        HaltCause::PersistFailed => None,
+        HaltCause::BadSnapshot(what) => {
+            let message = format!("a leader's snapshot could not be read: {what}");
+            Some(Failure::new("BAD_SNAPSHOT", message))
+        }
+        HaltCause::BadEntry(entry) => {
+            let message = "a committed entry could not be read; is this node's software older?";
+            Some(Failure::new("BAD_ENTRY", message).at(entry.to_string()))
+        }
+    }
+}

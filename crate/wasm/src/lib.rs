@@ -1,0 +1,37 @@
+//! Quorate for JavaScript: the host that runs a node in a worker, and the client that talks to it.
+//!
+//! Everything that decides is pure and lives below; here is what touches the platform. A [`Host`]
+//! drives the nodes of many groups: one port per peer, one timeout, one write at a time. A
+//! [`KvClient`] drives the client of the store. Events of the platform go in, effects come out, and
+//! nothing is borrowed while JavaScript runs.
+//!
+//! One home for each browser package: `gloo-timers` in [`timer`], `web-sys` in [`transport`] and
+//! [`indexed_db`], `getrandom` in [`entropy`], `serde-wasm-bindgen` in [`convert`]. Read [`shared`]
+//! first. The modules are public for this crate's own tests; JavaScript sees only what is exported
+//! to it.
+
+pub mod config;
+pub mod convert;
+pub mod entropy;
+pub mod error;
+pub mod event;
+pub mod groups;
+pub mod host;
+pub mod indexed_db;
+pub mod js_storage;
+pub mod kv_client;
+pub mod link;
+pub mod lock;
+pub mod opening;
+pub mod panic;
+pub mod segments;
+pub mod shared;
+pub mod status;
+pub mod storage;
+pub mod timer;
+pub mod transport;
+mod typescript;
+pub mod writer;
+
+pub use host::Host;
+pub use kv_client::KvClient;

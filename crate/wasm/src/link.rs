@@ -1,0 +1,198 @@
+//! The way to one peer: its port, the faults a user asked for, and what went over it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use quorate_raft::{Instant, Random};
+use serde::{Deserialize, Serialize};
+
+use crate::transport::{Port, Sender};
+
+/// Frames held back by a delay, at most; further ones are dropped.
+const MAX_DELAYED_FRAMES: usize = 4_096;
+/// Bytes held back by a delay, at most.
+const MAX_DELAYED_BYTES: usize = 64 << 20;
+
+/// What happens to frames on a link. The default lets everything through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct LinkRule {
+    /// Nothing is sent, and nothing that arrives is taken.
+    pub blocked: bool,
+    /// The share of frames that is lost on sending, from 0 to 1.
+    pub drop: f64,
+    /// How long a frame is held back before it is sent.
+    pub delay_ms: f64,
+    /// At most this much more, at random for each frame: frames overtake one another.
+    pub jitter_ms: f64,
+}
+
+impl LinkRule {
+    /// Whether the numbers make sense; the sentence says which one does not.
+    pub fn validate(&self) -> Result<(), &'static str> {
+        let delays = 0.0..=3_600_000.0;
+        if !(0.0..=1.0).contains(&self.drop) {
+            Err("drop must be between 0 and 1")
+        } else if !delays.contains(&self.delay_ms) || !delays.contains(&self.jitter_ms) {
+            Err("delayMs and jitterMs must be between 0 and 3600000")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What went over a link since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Frames given to the port.
+    pub sent_frames: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Frames taken in.
+    pub received_frames: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// What arrived and was no frame of ours.
+    pub rejected_frames: u64,
+    /// Frames lost to a rule, to a missing port, or to a bound.
+    pub dropped_frames: u64,
+}
+
+/// The way to one peer.
+#[derive(Default)]
+pub struct Link {
+    /// Its end of the channel, while connected.
+    pub port: Option<Port>,
+    /// What went over it.
+    pub traffic: Traffic,
+    rule: LinkRule,
+    delayed: BTreeMap<(Instant, u64), Vec<u8>>,
+    delayed_bytes: usize,
+    delayed_count: u64,
+}
+
+impl Link {
+    /// The faults in force.
+    pub fn rule(&self) -> LinkRule {
+        self.rule
+    }
+
+    /// Replaces the faults. Frames held back already keep their time, unless the link is blocked.
+    pub fn set_rule(&mut self, rule: LinkRule) {
+        self.rule = rule;
+        if rule.blocked {
+            self.forget_delayed();
+        }
+    }
+
+    /// How many frames are held back.
+    pub fn delayed_frames(&self) -> usize {
+        self.delayed.len()
+    }
+
+    /// Replaces the port, or takes it away; what was on the way over the earlier one is lost.
+    pub fn connect(&mut self, port: Option<Port>) -> Option<Port> {
+        self.forget_delayed();
+        std::mem::replace(&mut self.port, port)
+    }
+
+    /// What to do with `frame` now: it comes back when it is to be sent at once.
+    pub fn admit(&mut self, now: Instant, frame: Vec<u8>, random: &mut Random) -> Option<Vec<u8>> {
+        if self.port.is_none() || self.rule.blocked || chance(random) < self.rule.drop {
+            self.traffic.dropped_frames += 1;
+            return None;
+        }
+        let wait_ms = self.rule.delay_ms + self.rule.jitter_ms * chance(random);
+        if wait_ms <= 0.0 {
+            return Some(frame);
+        }
+        if self.delayed.len() >= MAX_DELAYED_FRAMES
+            || self.delayed_bytes + frame.len() > MAX_DELAYED_BYTES
+        {
+            self.traffic.dropped_frames += 1;
+            return None;
+        }
+        self.delayed_bytes += frame.len();
+        self.delayed_count += 1;
+        let due = now.after(Duration::from_micros((wait_ms * 1_000.0) as u64));
+        self.delayed.insert((due, self.delayed_count), frame);
+        None
+    }
+
+    /// A frame whose delay is over.
+    pub fn pop_due(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let entry = self.delayed.first_entry()?;
+        if entry.key().0 > now {
+            return None;
+        }
+        let frame = entry.remove();
+        self.delayed_bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// When the next delay is over.
+    pub fn next_due(&self) -> Instant {
+        self.delayed
+            .first_key_value()
+            .map_or(Instant::NEVER, |((due, _), _)| *due)
+    }
+
+    /// Counts a frame about to be sent, and gives the handle that sends it.
+    pub fn sender(&mut self, frame: &[u8]) -> Option<Sender> {
+        let sender = self.port.as_ref()?.sender();
+        self.traffic.sent_frames += 1;
+        self.traffic.sent_bytes += frame.len() as u64;
+        Some(sender)
+    }
+
+    fn forget_delayed(&mut self) {
+        self.traffic.dropped_frames += self.delayed.len() as u64;
+        self.delayed.clear();
+        self.delayed_bytes = 0;
+    }
+}
+
+/// A number in `[0, 1)`.
+fn chance(random: &mut Random) -> f64 {
+    (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_outside_their_range_are_refused() {
+        for rule in [
+            LinkRule {
+                drop: 1.5,
+                ..LinkRule::default()
+            },
+            LinkRule {
+                drop: f64::NAN,
+                ..LinkRule::default()
+            },
+            LinkRule {
+                delay_ms: -1.0,
+                ..LinkRule::default()
+            },
+            LinkRule {
+                jitter_ms: f64::INFINITY,
+                ..LinkRule::default()
+            },
+        ] {
+            assert!(rule.validate().is_err(), "{rule:?}");
+        }
+        assert!(LinkRule::default().validate().is_ok());
+    }
+
+    #[test]
+    fn a_link_without_port_drops_and_counts() {
+        let mut link = Link::default();
+        assert!(
+            link.admit(Instant(0), vec![1], &mut Random::new(1))
+                .is_none()
+        );
+        assert_eq!(link.traffic.dropped_frames, 1);
+    }
+}

@@ -1,0 +1,519 @@
+//! A running node: every event of the platform becomes inputs, one drain, and its effects.
+//!
+//! Nothing is borrowed while an effect runs, so a port, a storage or a listener in JavaScript may
+//! call right back.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use js_sys::Function;
+use quorate_raft::{Instant, NodeId, Random};
+use quorate_rsm::storage::Round;
+use quorate_rsm::{ClientId, Input, codec};
+use wasm_bindgen::JsValue;
+
+use crate::convert;
+use crate::error::Failure;
+use crate::event::HostEvent;
+use crate::groups::Groups;
+use crate::link::{Link, LinkRule};
+use crate::lock::Lock;
+use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
+use crate::storage::{Sink, Storage, StorageEvent};
+use crate::timer::{self, Alarm};
+use crate::transport::{Port, Sender};
+use crate::writer::{Batch, Writer};
+
+/// Peers that a node may have links to.
+const MAX_LINKS: usize = 255;
+/// Clients that a node may be connected to.
+const MAX_CLIENTS: usize = 4_096;
+/// How long closing waits for the write under way.
+const CLOSE_WAIT_MS: u32 = 5_000;
+
+/// Who a node is.
+pub struct Identity {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// This node.
+    pub node: NodeId,
+    /// The storage's own name.
+    pub storage_id: u128,
+    /// Marks frames between nodes of the cluster.
+    pub tag: u64,
+}
+
+/// What a node stands on.
+pub struct Platform {
+    /// Where its records are.
+    pub storage: Storage,
+    /// What keeps others away from them.
+    pub lock: Option<Lock>,
+    /// How the two of them speak.
+    pub sink: Sink,
+    /// Who hears of the node's events.
+    pub on_event: Function,
+}
+
+/// A running node.
+pub struct Shared {
+    platform: Platform,
+    alarm: Rc<Alarm>,
+    state: RefCell<State>,
+    closed: Cell<bool>,
+    /// Closing waits for the end of the round under way.
+    on_idle: RefCell<Option<Function>>,
+}
+
+struct State {
+    identity: Identity,
+    groups: Groups,
+    links: BTreeMap<NodeId, Link>,
+    clients: BTreeMap<ClientId, Client>,
+    writer: Writer,
+    random: Random,
+    halted: Option<Failure>,
+    /// Zero: no progress events.
+    progress_interval: Duration,
+    progress_due: Instant,
+    /// Something has happened since progress was last looked at.
+    moved: bool,
+}
+
+struct Client {
+    port: Port,
+    status: ClientStatus,
+}
+
+/// What one event leads to.
+#[derive(Default)]
+struct Effects {
+    frames: Vec<(Sender, Vec<u8>)>,
+    round: Option<Round>,
+    events: Vec<HostEvent>,
+}
+
+impl Shared {
+    /// A node that begins to run now.
+    pub fn start(
+        identity: Identity,
+        groups: Groups,
+        platform: Platform,
+        progress_interval_ms: u32,
+        random: Random,
+    ) -> Rc<Self> {
+        let shared = Rc::new_cyclic(|weak: &std::rc::Weak<Self>| {
+            let (on_timer, on_storage) = (weak.clone(), weak.clone());
+            platform.sink.listen(move |event| {
+                if let Some(shared) = on_storage.upgrade() {
+                    shared.handle_storage(event);
+                }
+            });
+            Self {
+                platform,
+                alarm: Alarm::new(move || {
+                    if let Some(shared) = on_timer.upgrade() {
+                        shared.run(State::handle_timer);
+                    }
+                }),
+                state: RefCell::new(State {
+                    identity,
+                    groups,
+                    links: BTreeMap::new(),
+                    clients: BTreeMap::new(),
+                    writer: Writer::default(),
+                    random,
+                    halted: None,
+                    progress_interval: Duration::from_millis(progress_interval_ms.into()),
+                    progress_due: Instant(0),
+                    moved: false,
+                }),
+                closed: Cell::new(false),
+                on_idle: RefCell::new(None),
+            }
+        });
+        shared.run(|_, _| ());
+        shared
+    }
+
+    /// Opens the way to a peer, in place of an earlier one.
+    pub fn connect_peer(self: &Rc<Self>, id: NodeId, port: JsValue) -> Result<(), Failure> {
+        self.check_open()?;
+        self.state.borrow().check_peer(id)?;
+        let weak = Rc::downgrade(self);
+        let port = Port::open(port, move |frame| {
+            if let Some(shared) = weak.upgrade() {
+                shared.run(|state, now| state.handle_peer_frame(now, id, frame));
+            }
+        })?;
+        let earlier = self.run(|state, now| state.set_peer(now, id, Some(port)));
+        drop(earlier);
+        Ok(())
+    }
+
+    /// The peer is gone.
+    pub fn disconnect_peer(&self, id: NodeId) -> Result<(), Failure> {
+        self.check_open()?;
+        let earlier = self.run(|state, now| state.set_peer(now, id, None));
+        drop(earlier);
+        Ok(())
+    }
+
+    /// Opens the way to a client, in place of an earlier one.
+    pub fn connect_client(self: &Rc<Self>, id: ClientId, port: JsValue) -> Result<(), Failure> {
+        self.check_open()?;
+        self.state.borrow().check_client(id)?;
+        let weak = Rc::downgrade(self);
+        let port = Port::open(port, move |frame| {
+            if let Some(shared) = weak.upgrade() {
+                shared.run(|state, now| state.handle_client_frame(now, id, frame));
+            }
+        })?;
+        let earlier = self.run(|state, now| state.set_client(now, id, Some(port)));
+        drop(earlier);
+        Ok(())
+    }
+
+    /// The client is gone.
+    pub fn disconnect_client(&self, id: ClientId) -> Result<(), Failure> {
+        self.check_open()?;
+        let earlier = self.run(|state, now| state.set_client(now, id, None));
+        drop(earlier);
+        Ok(())
+    }
+
+    /// Replaces the faults of a link.
+    pub fn set_link(&self, id: NodeId, rule: LinkRule) -> Result<(), Failure> {
+        self.check_open()?;
+        rule.validate().map_err(Failure::argument)?;
+        self.state.borrow().check_peer(id)?;
+        self.run(|state, _| state.links.entry(id).or_default().set_rule(rule));
+        Ok(())
+    }
+
+    /// A picture of the node.
+    pub fn status(&self) -> Result<HostStatus, Failure> {
+        self.check_open()?;
+        let state = self.state.borrow();
+        Ok(HostStatus {
+            cluster: state.identity.cluster.clone(),
+            node: state.identity.node.0,
+            storage_id: format!("{:032x}", state.identity.storage_id),
+            locked: self.platform.lock.is_some(),
+            halted: state.halted.as_ref().map(|failure| Halted {
+                code: failure.code.to_string(),
+                message: failure.message.clone(),
+            }),
+            groups: state
+                .groups
+                .iter()
+                .map(|(id, group)| GroupStatus::new(id, &group.node))
+                .collect(),
+            peers: state
+                .links
+                .iter()
+                .map(|(id, link)| PeerStatus::new(*id, link))
+                .collect(),
+            clients: state.clients.values().map(|client| client.status).collect(),
+            storage: StorageStatus::new(&state.writer),
+        })
+    }
+
+    /// Ends the node in order. A second time it does nothing.
+    pub async fn close(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        self.alarm.disarm();
+        let (links, clients, writing) = {
+            let mut state = self.state.borrow_mut();
+            let links = std::mem::take(&mut state.links);
+            (
+                links,
+                std::mem::take(&mut state.clients),
+                state.writer.is_writing(),
+            )
+        };
+        drop((links, clients));
+        if writing {
+            let wait = |resolve, _| *self.on_idle.borrow_mut() = Some(resolve);
+            let _ = timer::within(CLOSE_WAIT_MS, wait).await;
+        }
+        self.platform.sink.mute();
+        self.platform.storage.close().await;
+        if let Some(lock) = &self.platform.lock {
+            lock.release();
+        }
+    }
+
+    fn check_open(&self) -> Result<(), Failure> {
+        if self.closed.get() {
+            Err(Failure::closed("node"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn handle_storage(self: &Rc<Self>, event: StorageEvent) {
+        match event {
+            StorageEvent::Blocked => {}
+            StorageEvent::Written => self.run(State::handle_written),
+            StorageEvent::Failed(failure) | StorageEvent::Gone(failure) => self.halt(failure),
+        }
+        if let Some(on_idle) = self.on_idle.borrow_mut().take() {
+            let _ = on_idle.call0(&JsValue::UNDEFINED);
+        }
+    }
+
+    /// The storage failed: the node says nothing more, but why.
+    fn halt(&self, failure: Failure) {
+        let told = {
+            let mut state = self.state.borrow_mut();
+            state.halt(timer::now(), failure)
+        };
+        self.alarm.disarm();
+        if let Some(event) = told.filter(|_| !self.closed.get()) {
+            self.tell(&event);
+        }
+    }
+
+    /// One event: its inputs, one drain, its effects. A node that has ended takes none.
+    fn run<T: Default>(&self, step: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let now = timer::now();
+        let (result, effects, deadline) = {
+            let mut state = self.state.borrow_mut();
+            if self.closed.get() || state.halted.is_some() {
+                return T::default();
+            }
+            let result = step(&mut state, now);
+            let effects = state.drain(now);
+            (result, effects, state.next_deadline())
+        };
+        for (sender, frame) in effects.frames {
+            sender.send(&frame);
+        }
+        self.alarm.arm(now, deadline);
+        if let Some(round) = effects.round
+            && let Err(failure) = self.platform.storage.write(&round)
+        {
+            self.halt(failure);
+        }
+        for event in &effects.events {
+            self.tell(event);
+        }
+        result
+    }
+
+    fn tell(&self, event: &HostEvent) {
+        // A listener that throws is its owner's affair; the node goes on.
+        let _ = self
+            .platform
+            .on_event
+            .call1(&JsValue::UNDEFINED, &convert::write(event));
+    }
+}
+
+impl State {
+    fn check_peer(&self, id: NodeId) -> Result<(), Failure> {
+        if id == self.identity.node {
+            Err(Failure::argument("a node has no link to itself"))
+        } else if id.0 == 0 {
+            Err(Failure::argument("node ids start at 1"))
+        } else if self.links.len() >= MAX_LINKS && !self.links.contains_key(&id) {
+            Err(Failure::argument("a node has at most 255 links"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_client(&self, id: ClientId) -> Result<(), Failure> {
+        if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&id) {
+            Err(Failure::argument("a node serves at most 4096 clients"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Gives back the earlier port, to be closed when nothing is borrowed.
+    fn set_peer(&mut self, now: Instant, id: NodeId, port: Option<Port>) -> Option<Port> {
+        let link = match &port {
+            Some(_) => self.links.entry(id).or_default(),
+            None => self.links.get_mut(&id)?,
+        };
+        let earlier = link.connect(port);
+        if earlier.is_some() {
+            self.groups
+                .handle_all(now, &Input::Unreachable { peer: id });
+        }
+        earlier
+    }
+
+    fn set_client(&mut self, now: Instant, id: ClientId, port: Option<Port>) -> Option<Client> {
+        let earlier = match port {
+            Some(port) => {
+                let status = ClientStatus {
+                    id: id.0,
+                    ..ClientStatus::default()
+                };
+                self.clients.insert(id, Client { port, status })
+            }
+            None => self.clients.remove(&id),
+        };
+        if earlier.is_some() {
+            self.groups
+                .handle_all(now, &Input::ClientGone { client: id });
+        }
+        earlier
+    }
+
+    fn handle_peer_frame(&mut self, now: Instant, from: NodeId, frame: Option<Bytes>) {
+        let Some(link) = self.links.get_mut(&from) else {
+            return;
+        };
+        if link.rule().blocked {
+            link.traffic.dropped_frames += 1;
+            return;
+        }
+        link.traffic.received_frames += 1;
+        link.traffic.received_bytes += frame.as_ref().map_or(0, Bytes::len) as u64;
+        let decoded = frame.and_then(|frame| codec::decode_messages(&frame).ok());
+        let Some((group, messages)) = decoded
+            .filter(|(cluster, ..)| *cluster == self.identity.tag)
+            .map(|(_, group, messages)| (group, messages))
+            .filter(|(group, messages)| {
+                let ours = |to| to == self.identity.node;
+                self.groups.has(*group)
+                    && messages
+                        .iter()
+                        .all(|message| message.from == from && ours(message.to))
+            })
+        else {
+            link.traffic.rejected_frames += 1;
+            return;
+        };
+        for message in messages {
+            self.groups.handle(now, group, Input::Message(message));
+        }
+    }
+
+    fn handle_client_frame(&mut self, now: Instant, from: ClientId, frame: Option<Bytes>) {
+        let Some(client) = self.clients.get_mut(&from) else {
+            return;
+        };
+        client.status.received_frames += 1;
+        let decoded = frame.and_then(|frame| codec::decode_requests(&frame).ok());
+        let Some((group, requests)) = decoded.filter(|(group, _)| self.groups.has(*group)) else {
+            client.status.rejected_frames += 1;
+            return;
+        };
+        for request in requests {
+            self.groups.handle(
+                now,
+                group,
+                Input::Request {
+                    client: from,
+                    request,
+                },
+            );
+        }
+    }
+
+    fn handle_timer(&mut self, now: Instant) {
+        self.groups.handle_timers(now);
+    }
+
+    fn handle_written(&mut self, now: Instant) {
+        for Batch { group, seq } in self.writer.finish(now) {
+            self.groups.handle(now, group, Input::Persisted { seq });
+        }
+    }
+
+    /// What to tell, unless it was told before.
+    fn halt(&mut self, now: Instant, failure: Failure) -> Option<HostEvent> {
+        if self.halted.is_some() {
+            return None;
+        }
+        self.halted = Some(failure.clone());
+        self.writer.abandon();
+        self.groups.handle_all(now, &Input::PersistFailed);
+        // Whatever the groups still wanted must not leave.
+        drop(self.groups.drain());
+        Some(HostEvent::halted(None, failure))
+    }
+
+    fn drain(&mut self, now: Instant) -> Effects {
+        let drained = self.groups.drain();
+        let mut effects = Effects {
+            events: drained.events,
+            ..Effects::default()
+        };
+        for (to, frame) in drained.to_peers {
+            self.send_to_peer(now, to, frame, &mut effects.frames);
+        }
+        for (to, frame) in drained.to_clients {
+            if let Some(client) = self.clients.get_mut(&to) {
+                client.status.sent_frames += 1;
+                effects.frames.push((client.port.sender(), frame));
+            }
+        }
+        for link in self.links.values_mut() {
+            while let Some(frame) = link.pop_due(now) {
+                effects
+                    .frames
+                    .extend(link.sender(&frame).map(|sender| (sender, frame)));
+            }
+        }
+        for (group, batch) in drained.batches {
+            if let Some(member) = self.groups.group(group) {
+                let names = Batch {
+                    group,
+                    seq: batch.seq,
+                };
+                self.writer
+                    .add(names, |round| member.layout.round(&batch, round));
+            }
+        }
+        effects.round = self.writer.begin(now);
+        self.moved = true;
+        if !self.progress_interval.is_zero() && now >= self.progress_due {
+            self.progress_due = now.after(self.progress_interval);
+            self.moved = false;
+            effects.events.extend(self.groups.take_progress());
+        }
+        effects
+    }
+
+    fn send_to_peer(
+        &mut self,
+        now: Instant,
+        to: NodeId,
+        frame: Vec<u8>,
+        frames: &mut Vec<(Sender, Vec<u8>)>,
+    ) {
+        let Some(link) = self.links.get_mut(&to) else {
+            return;
+        };
+        if let Some(frame) = link.admit(now, frame, &mut self.random) {
+            frames.extend(link.sender(&frame).map(|sender| (sender, frame)));
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let delayed = self
+            .links
+            .values()
+            .map(Link::next_due)
+            .min()
+            .unwrap_or(Instant::NEVER);
+        let reports = !self.progress_interval.is_zero() && self.moved;
+        let progress = if reports {
+            self.progress_due
+        } else {
+            Instant::NEVER
+        };
+        self.groups.next_timeout().min(delayed).min(progress)
+    }
+}

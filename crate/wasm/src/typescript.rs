@@ -1,0 +1,151 @@
+//! The shapes of what crosses, for TypeScript. Kept beside the Rust that reads and writes them.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[wasm_bindgen(typescript_custom_section)]
+const SHAPES: &str = r#"
+/** A `MessagePort` of a browser or of Node, or anything that behaves like one. */
+export interface Port {
+  postMessage(frame: ArrayBuffer, transfer: ArrayBuffer[]): void;
+  onmessage: unknown;
+  onmessageerror?: unknown;
+  start?(): void;
+  close?(): void;
+}
+
+/** An ordered map from string keys to bytes, written in atomic rounds. */
+export interface JsStorage {
+  /** Every record, in any order. */
+  load(): Promise<[key: string, value: Uint8Array][]>;
+  /** Half-open key ranges are deleted first. Resolves when all of it is durable; rejects when nothing is, or nobody knows. */
+  write(deletes: [from: string, to: string][], puts: [key: string, value: Uint8Array][]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface HostConfig {
+  cluster: string;
+  node: number;
+  voters: number[];
+  groups?: number[];
+  storage?: JsStorage;
+  lock?: boolean;
+  lockWaitMs?: number;
+  openTimeoutMs?: number;
+  progressIntervalMs?: number;
+  electionTimeoutMs?: number;
+  heartbeatIntervalMs?: number;
+  snapshotEntries?: number;
+  snapshotBytes?: number;
+  keepEntries?: number;
+  keepBytes?: number;
+  snapshotChunkBytes?: number;
+  maxWaiting?: number;
+  maxCommandBytes?: number;
+  maxSessions?: number;
+  sessionTtlMs?: number;
+  sessionWindow?: number;
+}
+
+export interface LinkRule {
+  blocked?: boolean;
+  drop?: number;
+  delayMs?: number;
+  jitterMs?: number;
+}
+
+export type Role = "follower" | "preCandidate" | "candidate" | "leader";
+
+export type HostEvent =
+  | { type: "role"; group: number; role: Role; term: number; leader: number | null }
+  | { type: "progress"; group: number; term: number; commit: number; applied: number; last: number }
+  | { type: "restored"; group: number; index: number; term: number }
+  | { type: "halted"; group: number | null; code: string; message: string; place?: string }
+  | { type: "storageBlocked" };
+
+export interface GroupStatus {
+  group: number;
+  role: Role;
+  term: number;
+  vote: number | null;
+  leader: number | null;
+  commit: number;
+  applied: number;
+  lastIndex: number;
+  lastTerm: number;
+  persisted: number;
+  logStart: number;
+  snapshotIndex: number;
+  snapshotTerm: number;
+  voters: number[];
+  learners: number[];
+  sessions: number;
+  waiting: number;
+  logBytes: number;
+  halted: boolean;
+  revision: number;
+  keys: number;
+  peers: { id: number; matched: number; next: number; mode: "probe" | "replicate" | "snapshot"; inflight: number }[];
+}
+
+export interface HostStatus {
+  cluster: string;
+  node: number;
+  storageId: string;
+  locked: boolean;
+  halted: { code: string; message: string } | null;
+  groups: GroupStatus[];
+  peers: {
+    id: number;
+    connected: boolean;
+    sentFrames: number;
+    sentBytes: number;
+    receivedFrames: number;
+    receivedBytes: number;
+    rejectedFrames: number;
+    droppedFrames: number;
+    delayedFrames: number;
+    rule: Required<LinkRule>;
+  }[];
+  clients: { id: number; receivedFrames: number; sentFrames: number; rejectedFrames: number }[];
+  storage: { rounds: number; records: number; bytes: number; writeMs: number; writing: boolean };
+}
+
+export interface KvClientConfig {
+  nodes: number[];
+  group?: number;
+  maxPending?: number;
+  window?: number;
+  attemptTimeoutMs?: number;
+  backoffMinMs?: number;
+  backoffMaxMs?: number;
+}
+
+/** Exactly one of the two is called for each call. */
+export interface KvHandler {
+  /** `entries` is flat, five for each hit: key, value, createRevision, modRevision, version. */
+  done(call: number, revision: number, number: number, more: boolean, entries: (Uint8Array | number)[]): void;
+  failed(call: number, error: QuorateWasmError): void;
+}
+
+/** What every throw and rejection of this module is. */
+export interface QuorateWasmError extends Error {
+  code: string;
+  retryable: boolean;
+  place?: string;
+  outcome?: "notApplied" | "unknown" | "applied";
+  limit?: number;
+}
+
+/** One record of a segment file. */
+export interface SegmentRound {
+  sequence: number;
+  deletes: [from: string, to: string][];
+  puts: [key: string, value: Uint8Array][];
+}
+
+export interface SegmentScan {
+  rounds: SegmentRound[];
+  validBytes: number;
+  torn: boolean;
+}
+"#;
