@@ -1,0 +1,114 @@
+// The installed package in a page: bundled by Vite and webpack, and without any bundler. All in Chromium.
+
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { build, createServer } from "vite";
+import webpack from "webpack";
+
+import { install, outcomeOf, pageProgram, serve, write } from "./help.mjs";
+
+const html = (script, extra = "") =>
+  `<!doctype html><meta charset="utf-8"><title>package</title><link rel="icon" href="data:,">${extra}<script type="module" src="${script}"></script>`;
+
+let consumer;
+before(async () => {
+  consumer = await install({
+    "index.html": html("/main.js"),
+    "main.js": pageProgram("quorate"),
+    "main-inline.js": pageProgram("quorate/inline"),
+  });
+});
+after(() => consumer.remove());
+
+/** What comes of a page in a folder of static files. */
+async function served(folder, headers) {
+  const server = await serve(folder, headers);
+  try {
+    return await outcomeOf(server.url);
+  } finally {
+    await server.close();
+  }
+}
+
+/** The page did its work without an error, and without falling back to the embedded copy. */
+function assertUsedFiles({ value, error, fetched, said }) {
+  assert.equal(error, undefined, `${error}\n${said.join("\n")}`);
+  assert.equal(value, "hello");
+  assert.deepEqual(said, []);
+  const wasm = new Set(fetched.filter((path) => path.endsWith(".wasm")));
+  assert.equal(wasm.size, 1, [...wasm].join());
+  assert.ok(!fetched.some((path) => /inline/.test(path)), fetched.join());
+}
+
+const wasmIn = (folder) =>
+  readdirSync(folder, { recursive: true }).filter((path) => path.endsWith(".wasm"));
+
+test("Vite, built", async () => {
+  const outDir = join(consumer.project, "out-vite");
+  await build({ root: consumer.project, configFile: false, logLevel: "error", build: { outDir } });
+  assert.equal(wasmIn(outDir).length, 1);
+  assertUsedFiles(await served(outDir));
+});
+
+test("Vite, its development server", async () => {
+  const server = await createServer({
+    root: consumer.project,
+    configFile: false,
+    logLevel: "error",
+    server: { host: "127.0.0.1", port: 0, hmr: false, ws: false },
+  });
+  await server.listen();
+  try {
+    const { value, error, said } = await outcomeOf(server.resolvedUrls.local[0]);
+    assert.equal(value, "hello", `${error}\n${said.join("\n")}`);
+  } finally {
+    await server.close();
+  }
+});
+
+test("webpack", async () => {
+  const path = join(consumer.project, "out-webpack");
+  const stats = await promisify(webpack)({
+    mode: "production",
+    context: consumer.project,
+    entry: "./main.js",
+    output: { path, publicPath: "/", filename: "bundle.js" },
+  });
+  assert.ok(!stats.hasErrors(), stats.toString("errors-only"));
+  assert.equal(wasmIn(path).length, 1);
+  write(path, { "index.html": html("/bundle.js") });
+  assertUsedFiles(await served(path));
+});
+
+/** A folder as a web server would have it: the page, and the package's files as they are. */
+function plain(name, specifier, target) {
+  const folder = join(consumer.project, name);
+  mkdirSync(folder);
+  cpSync(join(consumer.installed, "pkg", "dist"), join(folder, "quorate"), { recursive: true });
+  const imports = JSON.stringify({ imports: { [specifier]: `/quorate/${target}` } });
+  const map = `<script type="importmap" nonce="map">${imports}</script>`;
+  write(folder, { "index.html": html("/main.js", map), "main.js": pageProgram(specifier) });
+  return folder;
+}
+const policy = (workers) => ({
+  "content-security-policy": `default-src 'self'; img-src data:; script-src 'self' 'nonce-map' 'wasm-unsafe-eval'; worker-src ${workers}`,
+});
+
+test("no bundler: an import map, under a strict Content-Security-Policy", async () => {
+  assertUsedFiles(await served(plain("plain", "quorate", "auto.js"), policy("'self'")));
+});
+
+test("no bundler: the inline entry needs no file beside it", async () => {
+  const { value, error, fetched, said } = await served(
+    plain("plain-inline", "quorate/inline", "inline.js"),
+    policy("blob:"),
+  );
+  assert.equal(value, "hello", `${error}\n${said.join("\n")}`);
+  assert.ok(
+    !fetched.some((path) => path.endsWith(".wasm") || path.endsWith("worker.js")),
+    fetched.join(),
+  );
+});
