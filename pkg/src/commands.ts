@@ -35,7 +35,8 @@ export async function execute(cluster: Cluster, line: string): Promise<string> {
     }
     case "append": {
       const [key, value] = args(rest, 2, "append KEY VALUE");
-      return `${(await kv.append(key, value)).length} bytes`;
+      await kv.append(key, value);
+      return "ok";
     }
     case "incr": {
       const [key, by = "1"] = args(rest, 1, "incr KEY [N]", 2);

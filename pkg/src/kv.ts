@@ -55,19 +55,13 @@ class Store<V> implements Kv<V> {
     return { deleted: number > 0, revision };
   }
 
-  async append(
-    key: Key,
-    value: V,
-    options: CallOptions = {},
-  ): Promise<{ length: number; revision: number }> {
+  async append(key: Key, value: V, options: CallOptions = {}): Promise<{ revision: number }> {
     if (this.#codec.name === "json") {
       throw invalid('JSON values cannot be appended to; use kv.as("utf8") or kv.as("bytes")');
     }
     const [k, v] = [encodeKey(key, "the key"), encodeValue(this.#codec, value)];
-    const { number, revision } = await this.#calls.run(options, (client, ms) =>
-      client.append(k, v, ms),
-    );
-    return { length: number, revision };
+    const { revision } = await this.#calls.run(options, (client, ms) => client.append(k, v, ms));
+    return { revision };
   }
 
   async compareAndSwap<T extends V = V>(

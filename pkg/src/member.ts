@@ -35,8 +35,8 @@ export interface MemberParts {
 /** One worker's life. */
 interface Life {
   link?: WorkerLink;
-  /** Ends the storage that is served from here. */
-  endStorage?: () => Promise<void>;
+  /** The storage that is served from here, once it is made: what ends it. */
+  endStorage?: Promise<() => Promise<void>>;
   started: (error?: QuorateError) => void;
   closed?: () => void;
   readonly asks: Map<
@@ -109,14 +109,11 @@ export class Member implements ClusterNode {
     this.#retired = true;
     const life = this.#life;
     if (life !== undefined && this.state === "running") {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, CLOSE_MS);
-        life.closed = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        this.tell({ type: "close" });
+      const closed = new Promise<void>((resolve) => {
+        life.closed = resolve;
       });
+      this.tell({ type: "close" });
+      await waitAtMost(CLOSE_MS, closed);
     }
     this.#end("killed", closedError());
     await this.#ended;
@@ -158,7 +155,7 @@ export class Member implements ClusterNode {
     if (this.#life !== life) return void (await link.terminate());
     const transfer: Transferable[] = [];
     const storage = await this.#storage(life, transfer);
-    if (this.#life !== life) return void (await life.endStorage?.());
+    if (this.#life !== life) return;
     link.post(
       {
         type: "start",
@@ -186,9 +183,10 @@ export class Member implements ClusterNode {
       case "directory":
         return { kind: "directory", path: `${choice.path}/node-${id}` };
       case "factory": {
-        const storage = await choice.make(settings.name, id);
         const { port1, port2 } = new MessageChannel();
-        life.endStorage = serveStorage(port1, storage);
+        const make = async () => serveStorage(port1, await choice.make(settings.name, id));
+        life.endStorage = make();
+        await life.endStorage;
         transfer.push(port2);
         return { kind: "port", port: port2 };
       }
@@ -276,15 +274,30 @@ export class Member implements ClusterNode {
     this.reason = how === "halted" ? reason : undefined;
     this.#ended = endLife(life);
     life.started(reason);
+    life.closed?.();
     for (const ask of life.asks.values()) ask.reject(reason);
     this.#parts.events.stopped(this, how);
   }
 }
 
 async function endLife(life: Life): Promise<void> {
-  // A storage that fails to close has nothing more to say to a node that is gone.
   await life.link?.terminate();
-  await life.endStorage?.().catch(() => {});
+  if (life.endStorage === undefined) return;
+  // A storage that fails to end, or takes too long, has nothing more to say to a node that is gone.
+  const ended = life.endStorage.then((end) => end());
+  await waitAtMost(
+    CLOSE_MS,
+    ended.catch(() => {}),
+  );
+}
+
+async function waitAtMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, end]);
+  clearTimeout(timer);
 }
 
 function picture(id: number, { groups, peers, storage }: HostStatus): NodeStatus {

@@ -175,10 +175,10 @@ export interface Kv<V> {
   /** Removes the key. */
   delete(key: Key, options?: CallOptions): Promise<{ deleted: boolean; revision: number }>;
   /**
-   * Adds to the end of a value, or creates it; answers its length in bytes. Not for JSON, whose values have no
-   * end: use `as("utf8")` or `as("bytes")`.
+   * Adds to the end of a value, or creates it. Not for JSON, whose values have no end: use `as("utf8")` or
+   * `as("bytes")`.
    */
-  append(key: Key, value: V, options?: CallOptions): Promise<{ length: number; revision: number }>;
+  append(key: Key, value: V, options?: CallOptions): Promise<{ revision: number }>;
   /**
    * Stores `value` if the key holds exactly the bytes of `expected`. As `expected`, `undefined` means "absent";
    * as `value`, "remove".

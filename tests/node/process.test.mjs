@@ -107,7 +107,7 @@ status
   assert.deepEqual(lines.slice(0, 12), [
     "ok",
     'hello, "world"',
-    "15 bytes",
+    "ok",
     'hello, "world"!',
     "5",
     "6",
