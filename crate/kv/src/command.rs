@@ -172,3 +172,84 @@ impl Expected {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check_codec, samples};
+
+    fn commands() -> Vec<Command> {
+        let key = || Bytes::from_static(b"key");
+        let value = || Bytes::from_static(b"a value");
+        let mut commands = vec![
+            Command::Put {
+                key: key(),
+                value: value(),
+            },
+            Command::Delete { key: key() },
+            Command::Append {
+                key: key(),
+                value: Bytes::new(),
+            },
+        ];
+        commands.extend(samples::ranges().map(|range| Command::DeleteRange { range }));
+        let expected = [
+            Expected::Absent,
+            Expected::Revision(300),
+            Expected::Value(value()),
+        ];
+        for expected in expected {
+            for new in [None, Some(value())] {
+                commands.push(Command::CompareAndSwap {
+                    key: key(),
+                    expected: expected.clone(),
+                    new,
+                });
+            }
+        }
+        let numbers = [0, 1, -1, 64, -65, i64::MAX, i64::MIN];
+        commands.extend(numbers.map(|by| Command::Increment { key: key(), by }));
+        commands
+    }
+
+    #[test]
+    fn commands_survive_their_encoding_and_nothing_else_does() {
+        for command in commands() {
+            check_codec(
+                &command,
+                &command.encode(),
+                Command::decode,
+                Command::encode,
+            );
+        }
+    }
+
+    #[test]
+    fn the_encoding_stays_as_it_is_in_stored_logs() {
+        let key = Bytes::from_static(b"k");
+        let value = Bytes::from_static(b"v");
+        let put = Command::Put {
+            key: key.clone(),
+            value: value.clone(),
+        };
+        assert_eq!(put.encode(), &b"\x01\x01k\x01v"[..]);
+        let delete = Command::Delete { key: key.clone() };
+        assert_eq!(delete.encode(), &b"\x02\x01k"[..]);
+        let range = KeyRange::prefix(key.clone());
+        let delete_range = Command::DeleteRange { range };
+        assert_eq!(delete_range.encode(), &b"\x03\x01k\x01\x01l"[..]);
+        let append = Command::Append {
+            key: key.clone(),
+            value: value.clone(),
+        };
+        assert_eq!(append.encode(), &b"\x04\x01k\x01v"[..]);
+        let swap = Command::CompareAndSwap {
+            key: key.clone(),
+            expected: Expected::Revision(5),
+            new: Some(value),
+        };
+        assert_eq!(swap.encode(), &b"\x05\x01k\x01\x05\x01\x01v"[..]);
+        let increment = Command::Increment { key, by: -1 };
+        assert_eq!(increment.encode(), &b"\x06\x01k\x01"[..]);
+    }
+}

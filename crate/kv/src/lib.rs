@@ -2,7 +2,8 @@
 //! etcd's data model.
 //!
 //! [`Kv`] executes [`Command`]s and answers [`Query`]s; both get a [`Reply`]. It reads no clock,
-//! draws no random number, and decodes any bytes without panic. Taking a snapshot is one pointer
+//! draws no random number, and decodes any bytes without panic. `docs/kv.md` lists every command,
+//! reply, error and limit, and what they cost. Taking a snapshot is one pointer
 //! copy, and no call frees a large state at once: see [`Kv`] for what each thing costs.
 //!
 //! # What is to come, and where it goes
@@ -25,6 +26,11 @@
 //! * **Leases**: a record has its lease's field already; a tree ordered by (lease, key) finds the keys
 //!   of an expired one. Time comes from `ApplyContext`.
 //! * **Transactions** run on the clone of a tree and keep it, or drop it.
+
+// On wasm32 `#[test]` is the one that wasm-bindgen's runner sees.
+#[cfg(all(test, target_arch = "wasm32"))]
+#[macro_use]
+extern crate wasm_bindgen_test;
 
 mod command;
 mod error;

@@ -11,7 +11,7 @@ use crate::range::KeyRange;
 use crate::record::{KeyValue, Meta, Record, hash};
 use crate::reply;
 use crate::snapshot::{KvRestore, KvSnapshot};
-use crate::tree::{Tree, reclaim};
+use crate::tree::{Summary, Tree, reclaim};
 use crate::wire::{put_bytes, put_varint};
 
 /// The key-value store.
@@ -71,7 +71,7 @@ impl Kv {
     /// however they came about, and different states almost surely have not. O(1).
     #[must_use]
     pub fn digest(&self) -> u64 {
-        digest(&self.live, self.revision)
+        digest(self.live.total(), self.revision)
     }
 
     fn execute(&mut self, command: Command) -> Result<Bytes, Code> {
@@ -206,7 +206,7 @@ impl StateMachine for Kv {
     type Restore = KvRestore;
 
     fn apply(&mut self, _: &ApplyContext, command: &Bytes) -> Bytes {
-        reclaim::step();
+        reclaim::free(reclaim::AT_COMMAND);
         Command::decode(command)
             .map_err(|_| Code::Malformed)
             .and_then(|command| self.execute(command))
@@ -230,9 +230,9 @@ impl StateMachine for Kv {
 }
 
 /// The digest of a state. The tree's part is a sum over its records, so it is known at any time.
-pub(crate) fn digest(live: &Tree, revision: u64) -> u64 {
+pub(crate) fn digest(total: Summary, revision: u64) -> u64 {
     let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&live.total().hash.to_le_bytes());
+    bytes[..8].copy_from_slice(&total.hash.to_le_bytes());
     bytes[8..].copy_from_slice(&revision.to_le_bytes());
     hash(&bytes)
 }
@@ -282,3 +282,6 @@ fn put_key(out: &mut Vec<u8>, record: &Record) {
     record.meta().encode(out);
     put_varint(out, 0);
 }
+
+#[cfg(test)]
+mod tests;

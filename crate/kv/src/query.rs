@@ -95,3 +95,32 @@ impl Query {
         Ok(query)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Command;
+    use crate::testing::{check_codec, samples};
+
+    #[test]
+    fn queries_survive_their_encoding_and_nothing_else_does() {
+        let key = Bytes::from_static(b"key");
+        let mut queries = vec![Query::Get { key }];
+        for range in samples::ranges() {
+            for projection in [Projection::Records, Projection::Keys, Projection::Count] {
+                for limit in [0, 1, u64::MAX] {
+                    queries.push(Query::Range {
+                        range: range.clone(),
+                        limit,
+                        projection,
+                    });
+                }
+            }
+        }
+        for query in queries {
+            let bytes = query.encode();
+            check_codec(&query, &bytes, Query::decode, Query::encode);
+            assert_eq!(Command::decode(&bytes), Err(Malformed));
+        }
+    }
+}

@@ -182,3 +182,145 @@ pub(crate) fn range(revision: u64, count: u64, next: Option<&[u8]>, records: &[u
     out.extend_from_slice(records);
     out.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Random;
+
+    const META: Meta = Meta {
+        create_revision: 200,
+        mod_revision: 300,
+        version: 3,
+        lease: 0,
+    };
+
+    fn record() -> Record {
+        Record::new(b"key", META, [b"val", b"ue"])
+    }
+
+    fn key_value() -> KeyValue {
+        KeyValue {
+            key: Bytes::from_static(b"key"),
+            value: Bytes::from_static(b"value"),
+            meta: META,
+        }
+    }
+
+    fn replies() -> Vec<(Bytes, Reply)> {
+        let records = [record().encoded(), record().encoded()].concat();
+        let revision = 400;
+        let mut replies = vec![
+            (written(META), Reply::Written { meta: META }),
+            (
+                incremented(-7, META),
+                Reply::Incremented {
+                    value: -7,
+                    meta: META,
+                },
+            ),
+            (deleted(2, revision), Reply::Deleted { count: 2, revision }),
+            (
+                mismatch(None, revision),
+                Reply::Mismatch {
+                    current: None,
+                    revision,
+                },
+            ),
+            (
+                mismatch(Some(&record()), revision),
+                Reply::Mismatch {
+                    current: Some(key_value()),
+                    revision,
+                },
+            ),
+            (
+                got(None, revision),
+                Reply::Got {
+                    record: None,
+                    revision,
+                },
+            ),
+            (
+                got(Some(&record()), revision),
+                Reply::Got {
+                    record: Some(key_value()),
+                    revision,
+                },
+            ),
+            (
+                range(revision, 9, Some(b"next"), &records),
+                Reply::Range {
+                    records: vec![key_value(), key_value()],
+                    count: 9,
+                    next: Some(Bytes::from_static(b"next")),
+                    revision,
+                },
+            ),
+            (
+                range(revision, 9, None, &[]),
+                Reply::Range {
+                    records: Vec::new(),
+                    count: 9,
+                    next: None,
+                    revision,
+                },
+            ),
+        ];
+        replies.extend(Code::ALL.map(|code| (failed(code), Reply::Failed(code))));
+        replies
+    }
+
+    #[test]
+    fn replies_survive_their_encoding() {
+        for (bytes, reply) in replies() {
+            assert_eq!(Reply::decode(&bytes), Ok(reply));
+        }
+    }
+
+    #[test]
+    fn a_reply_that_is_cut_short_or_too_long_is_refused() {
+        for (bytes, reply) in replies() {
+            for len in 0..bytes.len() {
+                let cut = Reply::decode(&bytes.slice(..len));
+                // A range's records fill its rest, and may be cut between two.
+                if matches!(
+                    (&cut, &reply),
+                    (Ok(Reply::Range { .. }), Reply::Range { .. })
+                ) {
+                    continue;
+                }
+                assert_eq!(cut, Err(Malformed), "{reply:?} up to {len}");
+            }
+            let longer = [&bytes[..], b"\0"].concat().into();
+            assert_eq!(Reply::decode(&longer), Err(Malformed), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_reply_or_none() {
+        let mut random = Random::new(1);
+        for (bytes, _) in replies() {
+            for _ in 0..2_000 {
+                let mut bytes = bytes.to_vec();
+                let at = random.below(bytes.len());
+                bytes[at] = random.next() as u8;
+                let _ = Reply::decode(&bytes.into());
+            }
+        }
+    }
+
+    #[test]
+    fn codes_keep_their_numbers_and_names() {
+        let listed = Code::ALL.map(|code| (code.number(), code.name()));
+        let expected = [
+            (1, "MALFORMED"),
+            (2, "EMPTY_KEY"),
+            (3, "KEY_TOO_LARGE"),
+            (4, "VALUE_TOO_LARGE"),
+            (5, "NOT_AN_INTEGER"),
+            (6, "OVERFLOW"),
+        ];
+        assert_eq!(listed, expected);
+    }
+}

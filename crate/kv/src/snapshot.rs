@@ -28,18 +28,18 @@ impl KvSnapshot {
         for number in [revision, total.count, total.bytes] {
             put_varint(&mut header, number);
         }
-        header.extend_from_slice(&digest(&tree, revision).to_le_bytes());
+        header.extend_from_slice(&digest(total, revision).to_le_bytes());
         Self { tree, header }
     }
 }
 
 impl MachineSnapshot for KvSnapshot {
     fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool) {
-        reclaim::step();
+        reclaim::free(reclaim::AT_CHUNK);
         let size = max_bytes.max(1) as u64;
         let header_len = self.header.len() as u64;
         let stream_len = header_len + self.tree.total().bytes;
-        let start = (u64::from(number) * size).min(stream_len);
+        let start = u64::from(number).saturating_mul(size).min(stream_len);
         let end = start.saturating_add(size).min(stream_len);
 
         let mut out = Vec::with_capacity((end - start) as usize);
@@ -86,7 +86,7 @@ impl MachineRestore for KvRestore {
     type Machine = Kv;
 
     fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
-        reclaim::step();
+        reclaim::free(reclaim::AT_CHUNK);
         let mut rest = std::mem::take(&mut self.rest);
         rest.extend_from_slice(data);
         let mut used = 0;
@@ -98,6 +98,14 @@ impl MachineRestore for KvRestore {
         }
         rest.drain(..used);
         self.rest = rest;
+        let bytes = self.bytes + self.rest.len() as u64;
+        if self
+            .header
+            .as_ref()
+            .is_some_and(|header| bytes > header.bytes)
+        {
+            return Err(BadSnapshot("the store is longer than it says"));
+        }
         Ok(())
     }
 
@@ -114,7 +122,7 @@ impl MachineRestore for KvRestore {
                 "the store has another number of records than it says",
             ));
         }
-        if digest(&self.tree, header.revision) != header.digest {
+        if digest(self.tree.total(), header.revision) != header.digest {
             return Err(BadSnapshot("the store's digest differs"));
         }
         Ok(Kv::from_parts(self.tree, header.revision))
@@ -139,9 +147,6 @@ impl KvRestore {
             return Ok(None);
         };
         self.bytes += len as u64;
-        if self.bytes > header.bytes {
-            return Err(BadSnapshot("the store is longer than it says"));
-        }
         if record.meta().mod_revision > header.revision {
             return Err(BadSnapshot("a record is newer than the store"));
         }
@@ -190,3 +195,6 @@ fn whole<T>(parsed: Result<T, ReadError>, damage: &'static str) -> Result<Option
         Err(ReadError::Bad) => Err(BadSnapshot(damage)),
     }
 }
+
+#[cfg(test)]
+mod tests;

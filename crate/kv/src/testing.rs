@@ -1,4 +1,10 @@
-//! Chance for tests.
+//! What tests share: chance, and the law of a codec.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+
+use crate::error::Malformed;
 
 /// A reproducible stream of numbers.
 pub(crate) struct Random(u64);
@@ -21,5 +27,50 @@ impl Random {
 
     pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// What one thing alone encodes to: every other byte string is no thing, or another one.
+pub(crate) fn check_codec<T: PartialEq + Debug>(
+    thing: &T,
+    bytes: &Bytes,
+    decode: fn(&Bytes) -> Result<T, Malformed>,
+    encode: fn(&T) -> Bytes,
+) {
+    assert_eq!(decode(bytes).as_ref(), Ok(thing));
+    for len in 0..bytes.len() {
+        assert_eq!(
+            decode(&bytes.slice(..len)),
+            Err(Malformed),
+            "{thing:?} up to {len}"
+        );
+    }
+    for extra in [0, 1, 0xff] {
+        let longer = [&bytes[..], &[extra]].concat().into();
+        assert_eq!(decode(&longer), Err(Malformed), "{thing:?} and {extra}");
+    }
+    for at in 0..bytes.len() {
+        for value in 0..=u8::MAX {
+            let mut changed = bytes.to_vec();
+            changed[at] = value;
+            let changed = changed.into();
+            if let Ok(other) = decode(&changed) {
+                assert_eq!(encode(&other), changed, "{thing:?} with {value} at {at}");
+            }
+        }
+    }
+}
+
+pub(crate) mod samples {
+    use crate::range::KeyRange;
+
+    pub(crate) fn ranges() -> impl Iterator<Item = KeyRange> {
+        [
+            KeyRange::all(),
+            KeyRange::prefix(&b"cart/"[..]),
+            KeyRange::between(&b"a"[..], vec![b'b'; 200]),
+            KeyRange::from(&b"a"[..]),
+        ]
+        .into_iter()
     }
 }

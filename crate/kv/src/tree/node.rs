@@ -12,9 +12,9 @@ use super::Summary;
 
 /// Records in a full leaf. The fan-out was measured (docs/kv.md). Unit tests have small nodes, so
 /// that few records make a high tree; the tests in `tests/` have these.
-pub(crate) const LEAF_MAX: usize = if cfg!(test) { 5 } else { 63 };
+pub(crate) const LEAF_MAX: usize = if cfg!(test) { 5 } else { 31 };
 /// Children of a full inner node.
-pub(super) const INNER_MAX: usize = if cfg!(test) { 5 } else { 63 };
+pub(super) const INNER_MAX: usize = if cfg!(test) { 5 } else { 31 };
 
 #[derive(Clone)]
 pub(super) enum Node {

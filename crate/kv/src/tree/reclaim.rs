@@ -1,11 +1,15 @@
 //! Freeing large trees piece by piece.
 //!
-//! A hundred megabytes take a hundred milliseconds to free, and whoever drops the last handle would
-//! wait: the host that is done with a snapshot, the node that replaces its machine by one from the
-//! leader, the command that removes a range. So the root of a large tree goes to a list of the
-//! thread, and each call of any machine on it frees a few nodes. A call that changes a tree makes
-//! at most one node a level, fewer than are freed: so the list shrinks under use, and all that
-//! exists stays within what was in use at once. A thread that ends frees the rest.
+//! A hundred megabytes take tens to hundreds of milliseconds to free, and whoever drops the last
+//! handle would wait: the host that is done with a snapshot, the node that replaces its machine by
+//! one from the leader, the command that removes a range. So the root of a large tree goes to a list
+//! of the thread, and the calls of any machine on it free a few nodes each: [`AT_COMMAND`] is little,
+//! for a host applies many commands in a row; [`AT_CHUNK`] is as much as a chunk is work.
+//!
+//! The list shrinks under use. Between two snapshots k commands copy, in a tree of three levels over
+//! its leaves, at most 2k nodes and a handful, of which dropping the older snapshot frees
+//! [`AT_CHUNK`] at once and the commands the others.
+//! A thread that ends frees the rest.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -15,8 +19,11 @@ use super::node::{Child, Node};
 /// Trees of up to so many records are freed at once: it takes some ten microseconds.
 const SMALL: u64 = 512;
 
-/// How many nodes a call frees: more than a tree of a billion records has levels.
-pub(super) const NODES_PER_STEP: usize = 8;
+/// How many nodes a command frees. A put copies one leaf and seldom more, see above.
+pub(crate) const AT_COMMAND: usize = 2;
+
+/// How many nodes are freed beside a chunk, and beside what is let go.
+pub(crate) const AT_CHUNK: usize = 32;
 
 thread_local! {
     static RELEASED: RefCell<Vec<Arc<Node>>> = const { RefCell::new(Vec::new()) };
@@ -28,13 +35,14 @@ pub(super) fn release(root: &mut Child) {
         let node = std::mem::take(root).node;
         // While the thread ends there is no list any more, and nobody who waits: it is freed here.
         let _ = RELEASED.try_with(|released| released.borrow_mut().push(node));
+        free(AT_CHUNK);
     }
 }
 
 /// Frees a few nodes.
-pub(crate) fn step() {
-    for _ in 0..NODES_PER_STEP {
-        let Some(node) = RELEASED.with_borrow_mut(Vec::pop) else {
+pub(crate) fn free(nodes: usize) {
+    for _ in 0..nodes {
+        let Ok(Some(node)) = RELEASED.try_with(|released| released.borrow_mut().pop()) else {
             return;
         };
         if let Some(Node::Inner(children)) = Arc::into_inner(node) {

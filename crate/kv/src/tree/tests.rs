@@ -257,12 +257,12 @@ fn a_large_tree_is_freed_by_later_calls() {
 
     let mut steps = 0;
     while reclaim::waiting() > 0 {
-        reclaim::step();
+        reclaim::free(reclaim::AT_COMMAND);
         steps += 1;
     }
     assert_eq!(replaced.owners(), 1);
     assert_eq!(shared.owners(), 2, "the tree still has it");
-    let least = before / reclaim::NODES_PER_STEP;
+    let least = (before - reclaim::AT_CHUNK) / reclaim::AT_COMMAND;
     assert!(
         (least..least + 5).contains(&steps),
         "{steps} steps for {before} nodes"

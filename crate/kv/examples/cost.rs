@@ -1,0 +1,238 @@
+//! What the store costs, from a thousand keys to a million, and that nothing stalls.
+//!
+//! `cargo run --release -p quorate-kv --example cost`
+
+#![allow(clippy::disallowed_types, reason = "a measurement reads the clock")]
+
+use std::fs;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use quorate_kv::{Command, KeyRange, Kv, Projection, Query};
+use quorate_rsm::raft::{Index, Term};
+use quorate_rsm::{ApplyContext, MachineRestore, MachineSnapshot, StateMachine};
+
+fn main() {
+    per_operation();
+    per_snapshot();
+}
+
+const CONTEXT: ApplyContext = ApplyContext {
+    index: Index(1),
+    term: Term(1),
+    time_ms: 0,
+};
+
+fn per_operation() {
+    println!("ns per operation, 16-byte keys in random order, 16-byte values\n");
+    println!(
+        "{:>9} {:>7} {:>9} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}",
+        "keys",
+        "insert",
+        "overwrite",
+        "get",
+        "count",
+        "delete",
+        "put+share",
+        "del.range",
+        "B per key"
+    );
+    for size in [1_000, 10_000, 100_000, 1_000_000] {
+        let before = resident_bytes();
+        let mut kv = Kv::new();
+        let insert = each(size, |at| apply(&mut kv, &put(key(at), 16)));
+        let memory = (resident_bytes().saturating_sub(before)) / size;
+        // Each number is coprime to every size, so that a walk by it meets all keys.
+        let sample = size.min(100_000);
+        let overwrite = each(sample, |at| {
+            apply(&mut kv, &put(key(at * 7_919 % size), 16));
+        });
+        let get = each(sample, |at| {
+            let query = Query::Get {
+                key: key(at * 6_101 % size),
+            }
+            .encode();
+            black_box(kv.query(&query));
+        });
+        let count = each(sample, |at| {
+            let range = KeyRange::between(key(at), key(at * 3_571 % size));
+            let query = Query::Range {
+                range,
+                limit: 0,
+                projection: Projection::Count,
+            }
+            .encode();
+            black_box(kv.query(&query));
+        });
+        // A snapshot before each: every put copies its whole path.
+        let shared = each(sample.min(10_000), |at| {
+            let snapshot = kv.snapshot();
+            apply(&mut kv, &put(key(at * 7_919 % size), 16));
+            drop(snapshot);
+        });
+        let delete = each(sample / 2, |at| {
+            let command = Command::Delete {
+                key: key(at * 5_003 % size),
+            };
+            apply(&mut kv, &command.encode());
+        });
+        let deleted_range = each(64, |at| {
+            let range = KeyRange::prefix(vec![at as u8]);
+            apply(&mut kv, &Command::DeleteRange { range }.encode());
+        });
+        println!(
+            "{size:>9} {insert:>7} {overwrite:>9} {get:>7} {count:>7} {delete:>7} {shared:>9} \
+             {deleted_range:>9} {memory:>9}"
+        );
+    }
+}
+
+fn per_snapshot() {
+    const KEYS: usize = 1_000_000;
+    const CHUNK: usize = 256 << 10;
+    println!("\na store of {KEYS} keys with 84-byte values, in chunks of 256 KiB\n");
+    let mut kv = Kv::new();
+    each(KEYS, |at| apply(&mut kv, &put(key(at), 84)));
+
+    let (taken, mut snapshot) = timed(|| kv.snapshot());
+    line("taking the snapshot", taken);
+    let mut chunks = Vec::new();
+    let mut cutting = Spans::default();
+    loop {
+        let (chunk, last) = cutting.add(|| snapshot.chunk(chunks.len() as u32, CHUNK));
+        chunks.push(chunk);
+        if last {
+            break;
+        }
+    }
+    let size: usize = chunks.iter().map(Bytes::len).sum();
+    cutting.print(&format!("cutting a chunk ({} MB in all)", size / 1_000_000));
+
+    let mut beside = Spans::default();
+    (0..KEYS).for_each(|at| beside.add(|| apply(&mut kv, &put(key(at), 84))));
+    beside.print("a put beside the snapshot, until all is copied");
+    let (dropped, ()) = timed(|| drop(snapshot));
+    line("dropping the snapshot, all of it old", dropped);
+    reclaiming(&mut kv);
+
+    let mut restoring = Spans::default();
+    let mut restore = Kv::restore();
+    for chunk in &chunks {
+        restoring.add(|| restore.chunk(chunk).expect("it was cut here"));
+    }
+    restoring.print("restoring a chunk");
+    let (finished, restored) = timed(|| restore.finish().expect("it was cut here"));
+    line("finishing the restoration", finished);
+    let (replaced, ()) = timed(|| kv = restored);
+    line("replacing the store by the restored one", replaced);
+    reclaiming(&mut kv);
+
+    let all = Command::DeleteRange {
+        range: KeyRange::all(),
+    }
+    .encode();
+    let (cleared, ()) = timed(|| apply(&mut kv, &all));
+    line("deleting all keys by one command", cleared);
+    reclaiming(&mut kv);
+
+    let restore = chunks.iter().fold(Kv::restore(), |mut restore, chunk| {
+        restore.chunk(chunk).expect("it was cut here");
+        restore
+    });
+    let (dropped, ()) = timed(|| drop(restore));
+    line("giving up a restoration", dropped);
+    std::thread::spawn(move || {
+        let mut kv = Kv::new();
+        let mut whole = Kv::restore();
+        chunks
+            .iter()
+            .for_each(|chunk| whole.chunk(chunk).expect("it was cut here"));
+        let whole = whole.finish().expect("it was cut here");
+        let (freed, ()) = timed(|| drop(whole));
+        line("(dropping a store", freed);
+        let (freed, ()) = timed(|| (0..10_000).for_each(|_| apply(&mut kv, &put(key(0), 84))));
+        line(" and what it would take at once)", freed);
+    })
+    .join()
+    .expect("it measures only");
+}
+
+/// Puts until everything that was released is freed, and some more.
+fn reclaiming(kv: &mut Kv) {
+    let mut spans = Spans::default();
+    (0..10_000).for_each(|at| spans.add(|| apply(kv, &put(key(at), 84))));
+    spans.print("  then a put that also frees");
+}
+
+/// Keys in an order that has nothing to do with their numbers: a bijection on 64 bits.
+fn key(number: usize) -> Bytes {
+    let mut key = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    key ^= key >> 32;
+    let spread = key.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    [spread.to_be_bytes(), key.to_be_bytes()].concat().into()
+}
+
+fn put(key: Bytes, len: usize) -> Bytes {
+    Command::Put {
+        key,
+        value: vec![b'v'; len].into(),
+    }
+    .encode()
+}
+
+fn apply(kv: &mut Kv, command: &Bytes) {
+    black_box(kv.apply(&CONTEXT, command));
+}
+
+/// Mean nanoseconds.
+fn each(times: usize, mut operation: impl FnMut(usize)) -> u128 {
+    let start = Instant::now();
+    (0..times).for_each(&mut operation);
+    start.elapsed().as_nanos() / times as u128
+}
+
+fn timed<T>(operation: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Instant::now();
+    let result = operation();
+    (start.elapsed(), result)
+}
+
+fn line(what: &str, took: Duration) {
+    println!("{what:<48} {:>10.1} us", took.as_secs_f64() * 1e6);
+}
+
+/// How long many of one kind took.
+#[derive(Default)]
+struct Spans(Vec<Duration>);
+
+impl Spans {
+    fn add<T>(&mut self, operation: impl FnOnce() -> T) -> T {
+        let (took, result) = timed(operation);
+        self.0.push(took);
+        result
+    }
+
+    fn print(mut self, what: &str) {
+        let all: Duration = self.0.iter().sum();
+        self.0.sort_unstable();
+        let at = |part: usize| self.0[(self.0.len() - 1) * part / 1000].as_secs_f64() * 1e6;
+        println!(
+            "{what:<48} {:>10.1} us median {:>8.1} us p99.9 {:>8.1} us longest {:>8.1} ms all",
+            at(500),
+            at(999),
+            at(1000),
+            all.as_secs_f64() * 1e3
+        );
+    }
+}
+
+/// What the process holds, where the system says so; zero elsewhere.
+fn resident_bytes() -> usize {
+    let status = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = status
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0) * 4096
+}
