@@ -1,0 +1,136 @@
+//! From a round of the core's writes to records.
+
+use std::collections::BTreeSet;
+
+use quorate_raft::{EntryId, Index, PersistBatch, SnapshotManifest};
+
+use super::Round;
+use super::record::{Kind, seal};
+use crate::codec::{write_entries, write_id, write_meta};
+use crate::varint::Writer;
+
+/// Knows which log records a group has, so that a round can drop those it no longer needs.
+///
+/// A log record that begins inside an earlier one cuts it: a truncation rewrites nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub(super) group: u32,
+    /// First index of each log record.
+    pub(super) starts: BTreeSet<Index>,
+}
+
+impl Layout {
+    /// A group without records.
+    #[must_use]
+    pub fn new(group: u32) -> Self {
+        Self {
+            group,
+            starts: BTreeSet::new(),
+        }
+    }
+
+    /// Adds the records of `batch` to a round.
+    pub fn round(&mut self, batch: &PersistBatch, round: &mut Round) {
+        if let Some(manifest) = &batch.snapshot {
+            self.drop_old(manifest, round);
+        }
+        if let Some(hard_state) = batch.hard_state {
+            let mut writer = Writer::new();
+            writer.number(hard_state.term.0);
+            // Node ids start at 1, so zero can say "nobody".
+            writer.number(hard_state.vote.map_or(0, |vote| vote.0));
+            put(round, Kind::Hard, hard_key(self.group), &writer.finish());
+        }
+        if let Some(first) = batch.entries.first().map(|entry| entry.id.index) {
+            self.put_log(first, batch, round);
+        }
+        for chunk in &batch.chunks {
+            let key = chunk_key(self.group, chunk.snapshot, chunk.number);
+            put(round, Kind::Chunk, key, &chunk.data);
+        }
+        if let Some(manifest) = &batch.snapshot {
+            let mut writer = Writer::new();
+            write_meta(&mut writer, &manifest.meta);
+            writer.number(u64::from(manifest.chunks));
+            write_id(&mut writer, manifest.log_start);
+            put(
+                round,
+                Kind::Manifest,
+                manifest_key(self.group),
+                &writer.finish(),
+            );
+        }
+    }
+
+    /// Replaces everything stored at and above `first`.
+    fn put_log(&mut self, first: Index, batch: &PersistBatch, round: &mut Round) {
+        if self.starts.range(first..).next().is_some() {
+            self.delete_log(first, Index(u64::MAX), round);
+        }
+        self.starts.insert(first);
+        let size: usize = batch
+            .entries
+            .iter()
+            .map(|entry| entry.size_bytes() + 8)
+            .sum();
+        let mut writer = Writer::with_capacity(size + 32);
+        writer.number(batch.commit.0);
+        // The first term in full; the entries tell how it rises.
+        let term = batch.entries[0].id.term;
+        write_id(&mut writer, EntryId::new(term, first));
+        write_entries(&mut writer, term, &batch.entries);
+        put(
+            round,
+            Kind::Log,
+            log_key(self.group, first),
+            &writer.finish(),
+        );
+    }
+
+    /// A snapshot is complete: what it replaces goes.
+    fn drop_old(&mut self, manifest: &SnapshotManifest, round: &mut Round) {
+        let next = manifest.log_start.index.next();
+        if manifest.clear_log {
+            self.delete_log(Index(0), Index(u64::MAX), round);
+        } else if let Some(&holds_next) = self.starts.range(..=next).next_back() {
+            // The record that holds the first entry kept stays, with what it has before.
+            if self.starts.first().is_some_and(|first| *first < holds_next) {
+                self.delete_log(Index(0), holds_next, round);
+            }
+        }
+        // Chunks of newer ones stay: a leader's snapshot may be arriving. If it never completes,
+        // the next one that does removes them.
+        let chunks = |index| chunk_key(self.group, index, 0);
+        round
+            .deletes
+            .push((chunks(Index(0)), chunks(manifest.meta.last.index)));
+    }
+
+    fn delete_log(&mut self, from: Index, to: Index, round: &mut Round) {
+        self.starts.retain(|start| *start < from || *start >= to);
+        round
+            .deletes
+            .push((log_key(self.group, from), log_key(self.group, to)));
+    }
+}
+
+fn put(round: &mut Round, kind: Kind, key: String, payload: &[u8]) {
+    let record = seal(kind, key.as_bytes(), payload);
+    round.puts.push((key, record));
+}
+
+pub(super) fn hard_key(group: u32) -> String {
+    format!("{group:04x}/hard")
+}
+
+pub(super) fn log_key(group: u32, first: Index) -> String {
+    format!("{group:04x}/log/{:016x}", first.0)
+}
+
+pub(super) fn chunk_key(group: u32, snapshot: Index, number: u32) -> String {
+    format!("{group:04x}/snap/{:016x}/{number:08x}", snapshot.0)
+}
+
+pub(super) fn manifest_key(group: u32) -> String {
+    format!("{group:04x}/manifest")
+}
