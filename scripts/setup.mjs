@@ -86,7 +86,7 @@ async function installDebian(packages, missing) {
     return;
   }
   if (sudo.length > 0 && answer("sudo", ["-n", "true"]) === undefined) {
-    give("installing Debian packages needs root, and sudo asks for a password here");
+    give("installing them needs root, or sudo without a password");
     return;
   }
   const log = `apt-${names[0]}.log`;

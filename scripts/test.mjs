@@ -127,6 +127,14 @@ await script(async () => {
   const [first, ...rest] = suites;
   const all = values.checks ? [first, ...checks, ...rest] : suites;
   const chosen = pick(all, values.only?.split(",") ?? []);
-  await setup(chosen.some(({ browsers }) => browsers) ? "test" : "start");
+  try {
+    await setup(chosen.some(({ browsers }) => browsers) ? "test" : "start");
+  } catch (error) {
+    if (error instanceof Failure && process.env.CI === undefined) {
+      const modest = suites.filter(({ browsers }) => !browsers).map(({ name }) => name);
+      error.message += `\nWithout browsers: npm test -- --only ${modest.join(",")}`;
+    }
+    throw error;
+  }
   return (await runSuites(chosen)) === 0 ? 0 : 1;
 });

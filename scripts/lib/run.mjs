@@ -19,7 +19,7 @@ export const logs = at("target", "log");
 /** The environment of every program we start: our own tools come first on PATH. */
 export function environment(extra = {}) {
   const path = [at(".tools", "bin"), at("node_modules", ".bin"), process.env.PATH].join(delimiter);
-  return { ...process.env, ...extra, PATH: path };
+  return { ...process.env, CARGO_TARGET_DIR: at("target"), ...extra, PATH: path };
 }
 
 /** The full path of a program, or undefined. */
