@@ -104,7 +104,7 @@ pub(crate) fn get(value: &JsValue, name: &str) -> Option<JsValue> {
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
-        let code = match error.kind {
+        let code = match error.damage {
             Damage::Version { .. } => "STORAGE_VERSION",
             Damage::Checksum
             | Damage::Malformed(_)

@@ -35,3 +35,30 @@ pub mod writer;
 
 pub use host::Host;
 pub use kv_client::KvClient;
+
+use serde::Serialize;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// The version of this software.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// The versions of what leaves this software: frames, stored records, and the database's layout.
+#[wasm_bindgen(unchecked_return_type = "{ frame: number; storage: number; database: number }")]
+pub fn formats() -> JsValue {
+    convert::write(&Formats {
+        frame: quorate_rsm::codec::FRAME_VERSION.into(),
+        storage: quorate_rsm::storage::STORAGE_VERSION.into(),
+        database: indexed_db::DATABASE_VERSION,
+    })
+}
+
+#[derive(Serialize)]
+struct Formats {
+    frame: u32,
+    storage: u32,
+    database: u32,
+}

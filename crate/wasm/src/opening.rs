@@ -95,11 +95,7 @@ async fn prepare(
     let Loaded { ident, mut groups } = load(storage.load().await?)?;
     let ident = match ident {
         Some(ident) => check(config, ident)?,
-        None if groups.is_empty() => found(config, storage, sink).await?,
-        None => {
-            let message = "there are records, but the one that says whose they are is missing";
-            return Err(Failure::new("STORAGE_CORRUPT", message).at("ident"));
-        }
+        None => found(config, storage, sink).await?,
     };
     let now = timer::now();
     let mut random = Random::new(entropy::seed()?);

@@ -1,1 +1,80 @@
 //! Rounds as records of an append-only file, for a directory on Node: bytes in, bytes out.
+
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use quorate_rsm::storage::{Round, Scan, ScannedRound, scan, seal_round as seal};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::convert::whole;
+use crate::error::Failure;
+
+/// The record of a round, to be appended to a file. `sequence` numbers the rounds of a store.
+#[wasm_bindgen(js_name = sealRound)]
+pub fn seal_round(
+    sequence: f64,
+    #[wasm_bindgen(unchecked_param_type = "[from: string, to: string][]")] deletes: Array,
+    #[wasm_bindgen(unchecked_param_type = "[key: string, value: Uint8Array][]")] puts: Array,
+) -> Result<Vec<u8>, JsValue> {
+    let round = Round {
+        deletes: pairs(&deletes, |to| to.as_string())?,
+        puts: pairs(&puts, |value| Some(value.dyn_ref::<Uint8Array>()?.to_vec()))?,
+    };
+    Ok(seal(whole(sequence, "sequence")?, &round))
+}
+
+/// All rounds of a file, and where they end. Damage that is no torn tail throws, with its offset.
+#[wasm_bindgen(js_name = scanSegment, unchecked_return_type = "SegmentScan")]
+pub fn scan_segment(bytes: &[u8]) -> Result<JsValue, JsValue> {
+    let Scan {
+        rounds,
+        valid_bytes,
+        torn,
+    } = scan(bytes).map_err(Failure::from)?;
+    let rounds: Array = rounds.iter().map(write_round).collect();
+    Ok(object(&[
+        ("rounds", rounds.into()),
+        ("validBytes", (valid_bytes as f64).into()),
+        ("torn", torn.into()),
+    ]))
+}
+
+fn write_round(scanned: &ScannedRound) -> JsValue {
+    let pair = |key: &str, value: &JsValue| Array::of2(&key.into(), value);
+    let Round { deletes, puts } = &scanned.round;
+    let deletes: Array = deletes
+        .iter()
+        .map(|(from, to)| pair(from, &to.into()))
+        .collect();
+    let puts: Array = puts
+        .iter()
+        .map(|(key, value)| pair(key, &Uint8Array::from(&value[..])))
+        .collect();
+    object(&[
+        ("sequence", (scanned.sequence as f64).into()),
+        ("deletes", deletes.into()),
+        ("puts", puts.into()),
+    ])
+}
+
+fn pairs<T>(
+    list: &Array,
+    second: impl Fn(&JsValue) -> Option<T>,
+) -> Result<Vec<(String, T)>, Failure> {
+    let read = |pair: JsValue| {
+        let pair = pair.dyn_ref::<Array>()?;
+        Some((pair.get(0).as_string()?, second(&pair.get(1))?))
+    };
+    list.iter()
+        .map(read)
+        .collect::<Option<_>>()
+        .ok_or_else(|| Failure::argument("a round is a list of [from, to] and of [key, bytes]"))
+}
+
+fn object(properties: &[(&str, JsValue)]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in properties {
+        // Cannot fail: the object is fresh and extensible.
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object.into()
+}

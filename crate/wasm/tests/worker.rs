@@ -1,0 +1,29 @@
+//! What only a browser can tell: IndexedDB, ports, timers, locks, and whole nodes on them, in a
+//! dedicated worker. `wasm-pack test --headless --chrome --firefox crate/wasm` runs it.
+
+#![cfg(target_arch = "wasm32")]
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+#[path = "worker/client.rs"]
+mod client;
+#[path = "worker/cluster.rs"]
+mod cluster;
+#[path = "worker/database.rs"]
+mod database;
+#[path = "worker/halting.rs"]
+mod halting;
+#[path = "worker/locking.rs"]
+mod locking;
+#[path = "worker/opening.rs"]
+mod opening;
+#[path = "worker/panicking.rs"]
+mod panicking;
+#[path = "worker/ports.rs"]
+mod ports;
+#[path = "worker/segments.rs"]
+mod segments;
+#[path = "worker/support.rs"]
+mod support;
+#[path = "worker/timers.rs"]
+mod timers;
