@@ -90,7 +90,7 @@ pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
     let cluster = reader.take(8)?;
     let cluster = <[u8; 8]>::try_from(&cluster[..]).map_or(0, u64::from_le_bytes);
     let group = group(&mut reader)?;
-    let messages = list(&mut reader, 5, read_message)?;
+    let messages = list(&mut reader, 4, read_message)?;
     reader.end()?;
     Ok((cluster, group, messages))
 }
@@ -425,11 +425,14 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
         let head = reader.number()?;
         if head & 1 == 1 {
             let step = safe(reader)?;
+            if step == 0 {
+                return Err(FrameError::Malformed("a term that rises by nothing"));
+            }
             term = Term(term.0 + step);
         }
         index = index.next();
-        if step_is_bad(head, term, index) {
-            return Err(FrameError::Malformed("a term or an index is out of range"));
+        if term.0 >= MAX_SAFE || index.0 >= MAX_SAFE {
+            return Err(FrameError::Malformed("a term or an index exceeds 2^53"));
         }
         let payload = match (head >> 1).checked_sub(1) {
             None => Payload::Noop,
@@ -441,10 +444,6 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
         });
     }
     Ok(entries)
-}
-
-fn step_is_bad(head: u64, term: Term, index: Index) -> bool {
-    term.0 >= MAX_SAFE || index.0 >= MAX_SAFE || head >> 1 > u64::from(u32::MAX)
 }
 
 pub(crate) fn write_id(writer: &mut Writer, id: EntryId) {
