@@ -337,7 +337,10 @@ fn log_equals_a_simple_model_at_every_step() {
     for _ in 0..100 {
         let mut writer = Writer::new();
         writer.write(&PersistBatch {
-            hard_state: entries(1, 1..=0).hard_state,
+            hard_state: Some(HardState {
+                term: Term(1),
+                vote: None,
+            }),
             ..Default::default()
         });
         let (mut start, mut model): (EntryId, Vec<Entry>) = (EntryId::ZERO, Vec::new());
