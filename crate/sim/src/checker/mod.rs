@@ -1,0 +1,37 @@
+//! What must be true, one family per file: [`state`] after every step, [`linearizability`] of what
+//! clients saw, [`liveness`] when the faults have stopped.
+
+pub mod applied;
+pub mod durable;
+pub mod linearizability;
+pub mod liveness;
+pub mod mirror;
+pub mod state;
+
+use core::fmt;
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which property, as the paper or the documents name it.
+    pub property: &'static str,
+    /// What was seen.
+    pub seen: String,
+}
+
+impl Violation {
+    pub(crate) fn new(property: &'static str, seen: impl Into<String>) -> Self {
+        Self {
+            property,
+            seen: seen.into(),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.seen)
+    }
+}
+
+impl core::error::Error for Violation {}

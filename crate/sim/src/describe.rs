@@ -1,0 +1,125 @@
+//! Frames in words, for the trace.
+
+use core::fmt::Write;
+
+use bytes::Bytes;
+use quorate_raft::{AppendOutcome, Body, Message, SnapshotOutcome};
+use quorate_rsm::codec;
+use quorate_rsm::{Reply, Request, RequestBody};
+
+use crate::network::Address;
+
+/// What a frame from `from` says.
+#[must_use]
+pub fn describe(from: Address, frame: &Bytes) -> String {
+    let mut text = from.to_string();
+    if let Ok((_, _, messages)) = codec::decode_messages(frame) {
+        messages
+            .iter()
+            .for_each(|message| describe_message(&mut text, message));
+    } else if let Ok((_, requests)) = codec::decode_requests(frame) {
+        requests
+            .iter()
+            .for_each(|request| describe_request(&mut text, request));
+    } else if let Ok((_, replies)) = codec::decode_replies(frame) {
+        replies
+            .iter()
+            .for_each(|reply| describe_reply(&mut text, reply));
+    }
+    text
+}
+
+fn describe_message(text: &mut String, message: &Message) {
+    let said = body(&message.body);
+    write!(text, "; {} {said}", message.term).expect("writing to a string never fails");
+}
+
+/// A message in one line.
+#[must_use]
+pub fn body(body: &Body) -> String {
+    match body {
+        Body::PreVote { last } => format!("PreVote last {last}"),
+        Body::PreVoteResponse { granted } => format!("PreVoteResponse {}", yes(*granted)),
+        Body::RequestVote { last, transfer } => {
+            format!(
+                "RequestVote last {last}{}",
+                if *transfer { " transfer" } else { "" }
+            )
+        }
+        Body::RequestVoteResponse { granted } => format!("RequestVoteResponse {}", yes(*granted)),
+        Body::AppendEntries {
+            prev,
+            commit,
+            entries,
+        } => {
+            let last = entries.last().map_or(*prev, |entry| entry.id);
+            format!(
+                "AppendEntries prev {prev} commit {commit} entries {} to {last}",
+                entries.len()
+            )
+        }
+        Body::AppendEntriesResponse(AppendOutcome::Accepted { matched }) => {
+            format!("AppendEntriesResponse matched {matched}")
+        }
+        Body::AppendEntriesResponse(AppendOutcome::Rejected { prev, hint }) => {
+            format!("AppendEntriesResponse rejected {prev} hint {hint}")
+        }
+        Body::Heartbeat { commit, round } => match round {
+            Some(round) => format!("Heartbeat commit {commit} round {round}"),
+            None => format!("Heartbeat commit {commit}"),
+        },
+        Body::HeartbeatResponse { round } => format!("HeartbeatResponse round {round}"),
+        Body::InstallSnapshot {
+            meta,
+            number,
+            done,
+            data,
+        } => {
+            let end = if *done { " last" } else { "" };
+            format!(
+                "InstallSnapshot {} chunk {number}{end} bytes {}",
+                meta.last,
+                data.len()
+            )
+        }
+        Body::InstallSnapshotResponse { snapshot, outcome } => match outcome {
+            SnapshotOutcome::Continue { next } => {
+                format!("InstallSnapshotResponse {snapshot} next {next}")
+            }
+            SnapshotOutcome::Installed { matched } => {
+                format!("InstallSnapshotResponse {snapshot} matched {matched}")
+            }
+        },
+        Body::TimeoutNow => "TimeoutNow".to_owned(),
+    }
+}
+
+fn describe_request(text: &mut String, request: &Request) {
+    let id = request.id.0;
+    let said = match &request.body {
+        RequestBody::OpenSession => "OpenSession".to_owned(),
+        RequestBody::CloseSession { session } => format!("CloseSession {}", session.0),
+        RequestBody::Write {
+            session,
+            sequence,
+            acknowledged,
+            ..
+        } => {
+            format!("Write {}/{sequence} acknowledged {acknowledged}", session.0)
+        }
+        RequestBody::Read { .. } => "Read".to_owned(),
+    };
+    write!(text, "; request {id} {said}").expect("writing to a string never fails");
+}
+
+fn describe_reply(text: &mut String, reply: &Reply) {
+    let said = match &reply.result {
+        Ok(bytes) => format!("ok bytes {}", bytes.len()),
+        Err(error) => error.to_string(),
+    };
+    write!(text, "; reply {} {said}", reply.id.0).expect("writing to a string never fails");
+}
+
+fn yes(granted: bool) -> &'static str {
+    if granted { "granted" } else { "refused" }
+}

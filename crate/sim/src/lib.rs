@@ -1,0 +1,25 @@
+//! A deterministic world for the shipped code: the nodes and clients of `quorate-rsm` on a simulated
+//! network, with simulated disks and clocks, tormented by faults and watched by checkers, all from
+//! one seed. Equal seeds give equal worlds, to the bit.
+//!
+//! There is no clock, no random source and no thread here. [`world::World`] is the whole;
+//! [`cluster::Cluster`] is the part that scripted scenarios use, with a network whose faults are
+//! [`network::Rule`]s. What is checked is in [`checker`].
+
+pub mod checker;
+pub mod clock;
+pub mod cluster;
+pub mod describe;
+pub mod digest;
+pub mod disk;
+pub mod machine;
+pub mod nemesis;
+pub mod network;
+pub mod process;
+pub mod queue;
+pub mod rules;
+pub mod shape;
+pub mod streams;
+pub mod trace;
+pub mod workload;
+pub mod world;

@@ -1,0 +1,200 @@
+//! One node and what it stands on: a disk that outlives it, a clock, and the run under way.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use quorate_raft::{Instant, NodeId, PersistBatch, Random};
+use quorate_rsm::storage::{self, Ident, Layout, LoadedGroup, Round};
+use quorate_rsm::{ClientId, Node, NodeConfig, RequestId, StateMachine};
+
+use crate::checker::Violation;
+use crate::clock::Clock;
+use crate::disk::{Disk, DiskProfile};
+use crate::machine::Probe;
+use crate::streams::{Concern, Streams, between};
+
+/// The name of the simulated cluster, in storage.
+const CLUSTER: &str = "sim";
+/// The only group.
+const GROUP: u32 = 0;
+
+/// How the clocks behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockProfile {
+    /// Largest drift, in millionths.
+    pub drift_ppm: u64,
+    /// A timer fires up to this much too late, in microseconds.
+    pub late_max: u64,
+}
+
+impl ClockProfile {
+    /// A good clock.
+    pub const FAIR: Self = Self {
+        drift_ppm: 100,
+        late_max: 1_000,
+    };
+}
+
+/// One node, running or not.
+pub struct Process<M: StateMachine> {
+    id: NodeId,
+    /// What survives a crash.
+    pub disk: Disk,
+    clock_random: Random,
+    node_random: Random,
+    /// How often it was started.
+    pub run: u64,
+    /// The run under way.
+    pub(crate) running: Option<Running<M>>,
+    /// Frozen: it does nothing, and what comes waits.
+    pub(crate) paused: bool,
+}
+
+/// One run.
+pub(crate) struct Running<M: StateMachine> {
+    pub(crate) node: Node<Probe<M>>,
+    pub(crate) clock: Clock,
+    layout: Layout,
+    /// The earliest timer that will still fire.
+    pub(crate) armed: Instant,
+    /// The round under way.
+    writing: Option<PersistBatch>,
+    /// Which command a client's open request carries.
+    pub(crate) asked: BTreeMap<(ClientId, RequestId), u64>,
+}
+
+impl<M: StateMachine + Default> Process<M> {
+    pub(crate) fn new(id: NodeId, streams: &Streams, profile: DiskProfile) -> Self {
+        Self {
+            id,
+            disk: Disk::new(streams.stream(Concern::Disk, id.0), profile),
+            clock_random: streams.stream(Concern::Clock, id.0),
+            node_random: streams.stream(Concern::Node, id.0),
+            run: 0,
+            running: None,
+            paused: false,
+        }
+    }
+
+    /// Reads the disk as every host does.
+    pub(crate) fn load(&mut self, voters: &[NodeId]) -> Result<LoadedGroup, Violation> {
+        let mut loaded = storage::load(self.disk.records()).map_err(|error| {
+            Violation::new(
+                "A restart finds what was durable",
+                format!("{}: {error:?}", self.id),
+            )
+        })?;
+        let ident = Ident {
+            cluster: CLUSTER.to_owned(),
+            node: self.id,
+            storage_id: u128::from(self.id.0) << 64 | 0x5107,
+            voters: voters.to_vec(),
+        };
+        match loaded.ident {
+            None => {
+                let mut round = Round::default();
+                ident.put(&mut round);
+                self.disk.begin(round);
+                self.disk.finish();
+            }
+            Some(found) if found == ident => {}
+            Some(found) => {
+                let seen = format!("{} found the identity {found:?}", self.id);
+                return Err(Violation::new("A restart finds what was durable", seen));
+            }
+        }
+        let fresh = || LoadedGroup::fresh(GROUP, voters);
+        Ok(loaded.groups.remove(&GROUP).unwrap_or_else(fresh))
+    }
+
+    /// Begins a run at virtual time `now`.
+    pub(crate) fn start(
+        &mut self,
+        config: NodeConfig,
+        group: LoadedGroup,
+        profile: ClockProfile,
+        now: u64,
+    ) -> Result<(), Violation> {
+        assert!(self.running.is_none(), "{} runs already", self.id);
+        self.run += 1;
+        let drift = between(&mut self.clock_random, 0, 2 * profile.drift_ppm) as i64;
+        let origin = self.clock_random.below(1 << 40);
+        let clock = Clock::new(now, origin, drift - profile.drift_ppm as i64);
+        let LoadedGroup {
+            restored,
+            chunks,
+            layout,
+        } = group;
+        let seed = self.node_random.next_u64();
+        let machine = Probe::default();
+        let node = Node::new(config, restored, &chunks, machine, clock.local(now), seed);
+        let node = node.map_err(|error| {
+            Violation::new(
+                "A restart finds what was durable",
+                format!("{}: {error}", self.id),
+            )
+        })?;
+        self.running = Some(Running {
+            node,
+            clock,
+            layout,
+            armed: Instant::NEVER,
+            writing: None,
+            asked: BTreeMap::new(),
+        });
+        Ok(())
+    }
+
+    /// Begins a round of writes; its time, and whether it will fail.
+    pub(crate) fn write(&mut self, batch: PersistBatch) -> (u64, bool) {
+        let running = self.running.as_mut().expect("a node that writes runs");
+        let mut round = Round::default();
+        running.layout.round(&batch, &mut round);
+        running.writing = Some(batch);
+        self.disk.begin(round)
+    }
+
+    /// The round under way is durable: what was in it.
+    pub(crate) fn written(&mut self) -> PersistBatch {
+        self.disk.finish();
+        let running = self.running.as_mut().expect("a node that writes runs");
+        running.writing.take().expect("a round is under way")
+    }
+
+    /// Ends the run: a round that the crash kept, if there was one.
+    pub(crate) fn crash(&mut self) -> Option<PersistBatch> {
+        self.paused = false;
+        let writing = self.running.take()?.writing;
+        match self.disk.crash() {
+            Some(true) => writing,
+            Some(false) | None => None,
+        }
+    }
+
+    /// When the timer has to fire for the node's next deadline, if it is not armed for it already.
+    pub(crate) fn arm(&mut self, profile: ClockProfile) -> Option<u64> {
+        let running = self.running.as_mut()?;
+        let next = running.node.next_timeout();
+        if next >= running.armed {
+            return None;
+        }
+        running.armed = next;
+        let at = running.clock.global(next)?;
+        Some(at + between(&mut self.clock_random, 0, profile.late_max))
+    }
+}
+
+/// The state of a machine, as the bytes of its snapshot.
+pub(crate) fn snapshot_bytes<M: StateMachine>(machine: &M) -> Vec<Bytes> {
+    use quorate_rsm::MachineSnapshot;
+    let mut snapshot = machine.snapshot();
+    let mut chunks = Vec::new();
+    for number in 0.. {
+        let (data, done) = snapshot.chunk(number, 1 << 16);
+        chunks.push(data);
+        if done {
+            break;
+        }
+    }
+    chunks
+}

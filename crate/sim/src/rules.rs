@@ -1,0 +1,227 @@
+//! The faults of a network that have names.
+
+use std::collections::BTreeSet;
+
+use quorate_raft::{Body, NodeId, Random};
+
+use crate::network::{Address, Packet, Payload, Rule, Verdict};
+use crate::streams::{between, chance};
+
+/// Nothing passes between the sides. A client that is in none reaches all.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    sides: Vec<BTreeSet<Address>>,
+}
+
+impl Partition {
+    /// Between groups of nodes.
+    #[must_use]
+    pub fn new<const N: usize>(sides: [&[NodeId]; N]) -> Self {
+        let side = |nodes: &[NodeId]| nodes.iter().map(|&id| Address::Node(id)).collect();
+        Self {
+            sides: sides.into_iter().map(side).collect(),
+        }
+    }
+
+    fn side(&self, address: Address) -> Option<usize> {
+        self.sides.iter().position(|side| side.contains(&address))
+    }
+}
+
+impl Rule for Partition {
+    fn cuts(&self, from: Address, to: Address) -> bool {
+        matches!((self.side(from), self.side(to)), (Some(a), Some(b)) if a != b)
+    }
+}
+
+/// Nothing passes on these directed links: one-way cuts, chains, stars and bridges.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    links: BTreeSet<(Address, Address)>,
+}
+
+impl Cut {
+    /// From the first of each pair to the second.
+    #[must_use]
+    pub fn one_way(links: impl IntoIterator<Item = (NodeId, NodeId)>) -> Self {
+        let link = |(from, to)| (Address::Node(from), Address::Node(to));
+        Self {
+            links: links.into_iter().map(link).collect(),
+        }
+    }
+
+    /// Between the two of each pair.
+    #[must_use]
+    pub fn both_ways(links: impl IntoIterator<Item = (NodeId, NodeId)>) -> Self {
+        let both = |(a, b)| [(a, b), (b, a)];
+        Self::one_way(links.into_iter().flat_map(both))
+    }
+}
+
+impl Rule for Cut {
+    fn cuts(&self, from: Address, to: Address) -> bool {
+        self.links.contains(&(from, to))
+    }
+}
+
+/// Nothing goes to or comes from this node, clients included.
+#[derive(Clone, Copy, Debug)]
+pub struct Isolate(pub NodeId);
+
+impl Rule for Isolate {
+    fn cuts(&self, from: Address, to: Address) -> bool {
+        from != to && (from == Address::Node(self.0) || to == Address::Node(self.0))
+    }
+}
+
+/// A node's packets, to it and from it, wait until a time and then come in a burst.
+#[derive(Clone, Copy, Debug)]
+pub struct Clog {
+    /// Whose.
+    pub node: NodeId,
+    /// Until when, in virtual time.
+    pub until: u64,
+}
+
+impl Rule for Clog {
+    fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
+        let node = Address::Node(self.node);
+        if packet.from == node || packet.to == node {
+            Verdict::HoldUntil(self.until)
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+/// One kind of message between nodes is lost, while everything else passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Votes and pre-votes, asked and given.
+    Votes,
+    /// Answers to appends.
+    AppendResponses,
+    /// Heartbeats and their answers.
+    Heartbeats,
+    /// Snapshot chunks.
+    Snapshots,
+}
+
+impl Rule for Filter {
+    fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
+        let Payload::Messages(messages) = &packet.payload else {
+            return Verdict::Pass;
+        };
+        let hit = messages.iter().any(|message| match self {
+            Self::Votes => matches!(
+                message.body,
+                Body::PreVote { .. }
+                    | Body::PreVoteResponse { .. }
+                    | Body::RequestVote { .. }
+                    | Body::RequestVoteResponse { .. }
+            ),
+            Self::AppendResponses => matches!(message.body, Body::AppendEntriesResponse(_)),
+            Self::Heartbeats => {
+                matches!(
+                    message.body,
+                    Body::Heartbeat { .. } | Body::HeartbeatResponse { .. }
+                )
+            }
+            Self::Snapshots => matches!(message.body, Body::InstallSnapshot { .. }),
+        });
+        if hit { Verdict::Drop } else { Verdict::Pass }
+    }
+}
+
+/// The labs' unreliable network: every call is delayed 0 to 26 ms, one in ten calls and one in ten
+/// answers are lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Unreliable;
+
+impl Rule for Unreliable {
+    fn verdict(&mut self, packet: &Packet, random: &mut Random) -> Verdict {
+        let delay = random.below(27_000);
+        if chance(random, 100) {
+            Verdict::Drop
+        } else if is_answer(&packet.payload) {
+            Verdict::Pass
+        } else {
+            Verdict::Delay(delay)
+        }
+    }
+}
+
+/// The labs' long reordering: two thirds of the answers take 200 to 2,200 ms longer.
+#[derive(Clone, Copy, Debug)]
+pub struct LongReordering;
+
+impl Rule for LongReordering {
+    fn verdict(&mut self, packet: &Packet, random: &mut Random) -> Verdict {
+        let (late, delay) = (random.below(3) < 2, between(random, 200_000, 2_200_000));
+        if late && is_answer(&packet.payload) {
+            Verdict::Delay(delay)
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+/// Whether a frame answers calls and asks nothing.
+fn is_answer(payload: &Payload) -> bool {
+    match payload {
+        Payload::Messages(messages) => messages.iter().all(|message| is_response(&message.body)),
+        Payload::Requests(_) => false,
+        Payload::Replies(_) => true,
+    }
+}
+
+/// Whether a message answers another one.
+#[must_use]
+pub fn is_response(body: &Body) -> bool {
+    match body {
+        Body::PreVoteResponse { .. }
+        | Body::RequestVoteResponse { .. }
+        | Body::AppendEntriesResponse(_)
+        | Body::HeartbeatResponse { .. }
+        | Body::InstallSnapshotResponse { .. } => true,
+        Body::PreVote { .. }
+        | Body::RequestVote { .. }
+        | Body::AppendEntries { .. }
+        | Body::Heartbeat { .. }
+        | Body::InstallSnapshot { .. }
+        | Body::TimeoutNow => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_rsm::ClientId;
+
+    use super::*;
+
+    const A: Address = Address::Node(NodeId(1));
+    const B: Address = Address::Node(NodeId(2));
+    const CLIENT: Address = Address::Client(ClientId(1));
+
+    #[test]
+    fn partition_cuts_between_its_sides_only() {
+        let rule = Partition::new([&[NodeId(1)], &[NodeId(2), NodeId(3)]]);
+        let c = Address::Node(NodeId(3));
+        assert!(rule.cuts(A, B) && rule.cuts(B, A));
+        assert!(!rule.cuts(B, c) && !rule.cuts(CLIENT, A) && !rule.cuts(A, CLIENT));
+    }
+
+    #[test]
+    fn one_way_cut_lets_the_other_way_pass() {
+        let rule = Cut::one_way([(NodeId(1), NodeId(2))]);
+        assert!(rule.cuts(A, B) && !rule.cuts(B, A));
+        let rule = Cut::both_ways([(NodeId(1), NodeId(2))]);
+        assert!(rule.cuts(A, B) && rule.cuts(B, A));
+    }
+
+    #[test]
+    fn isolated_node_is_cut_from_clients_too() {
+        let rule = Isolate(NodeId(1));
+        assert!(rule.cuts(A, B) && rule.cuts(CLIENT, A) && !rule.cuts(CLIENT, B));
+    }
+}

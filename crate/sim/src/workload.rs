@@ -1,0 +1,316 @@
+//! Clients of the key-value store: the shipped client, what it asks, and what it was told.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use quorate_kv as kv;
+use quorate_raft::{Instant, NodeId, Random};
+use quorate_rsm::{
+    Call, CallError, CallId, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Outcome,
+    Reply, Request,
+};
+
+use crate::checker::Violation;
+use crate::checker::linearizability::{Action, Answer, Operation};
+use crate::machine::tagged;
+use crate::streams::{between, exponential, weighted};
+
+/// What clients did, in the order in which it happened.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Calls and answers so far.
+    events: u64,
+    operations: Vec<Recorded>,
+    /// Commands whose client was told that they never take effect.
+    never: Vec<u64>,
+    /// How many calls ended with an answer.
+    pub answered: u64,
+    /// How many without one.
+    pub failed: u64,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    operation: Operation,
+    /// It took no effect: it is no part of what must be explained.
+    void: bool,
+}
+
+impl History {
+    /// What must be explained.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        let valid = self.operations.iter().filter(|recorded| !recorded.void);
+        valid.map(|recorded| recorded.operation.clone()).collect()
+    }
+
+    /// Commands that must not have been executed.
+    #[must_use]
+    pub fn never(&self) -> &[u64] {
+        &self.never
+    }
+
+    /// Begins a call; its number, which is also the command's tag.
+    fn call(&mut self, key: u64, action: Action) -> u64 {
+        let operation = Operation {
+            key,
+            action,
+            called: self.tick(),
+            answered: None,
+        };
+        self.operations.push(Recorded {
+            operation,
+            void: false,
+        });
+        self.operations.len() as u64
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.events += 1;
+        self.events
+    }
+
+    fn answer(&mut self, tag: u64, answer: Answer) {
+        let at = self.tick();
+        self.answered += 1;
+        self.operations[tag as usize - 1].operation.answered = Some((at, answer));
+    }
+
+    fn fail(&mut self, tag: u64, outcome: Outcome) {
+        self.failed += 1;
+        let recorded = &mut self.operations[tag as usize - 1];
+        let reads = recorded.operation.action == Action::Get;
+        recorded.void = reads || outcome == Outcome::NotApplied;
+        if recorded.void && !reads {
+            self.never.push(tag);
+        }
+    }
+}
+
+/// What one client asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    /// Keys to choose from.
+    pub keys: u64,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// Mean pause between two calls, in microseconds.
+    pub think_mean: u64,
+}
+
+/// One client and its user.
+#[derive(Debug)]
+pub struct User {
+    /// Its name on connections.
+    pub id: ClientId,
+    client: Client,
+    random: Random,
+    habits: Habits,
+    open: BTreeMap<CallId, u64>,
+    /// The earliest timer that will still fire.
+    armed: Instant,
+}
+
+/// What a user wants from the world.
+#[derive(Debug, Default)]
+pub struct Wants {
+    /// Requests to send.
+    pub sends: Vec<(NodeId, Vec<Request>)>,
+    /// Wake the client at this time.
+    pub timer: Option<u64>,
+    /// The calls that ended: tag, and whether with an answer.
+    pub ended: Vec<(u64, bool)>,
+}
+
+impl User {
+    /// A user of `nodes` who has asked nothing yet.
+    #[must_use]
+    pub fn new(id: ClientId, nodes: &[NodeId], habits: Habits, mut random: Random) -> Self {
+        let mut config = ClientConfig::new(nodes.to_vec());
+        config.attempt_timeout =
+            Duration::from_millis(weighted(&mut random, &[(1, 200), (2, 1_000)]));
+        config.window = weighted(&mut random, &[(1, 1), (3, 512)]);
+        let client = Client::new(config, random.next_u64());
+        Self {
+            id,
+            client,
+            random,
+            habits,
+            open: BTreeMap::new(),
+            armed: Instant::NEVER,
+        }
+    }
+
+    /// Calls that have not ended.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// How long the user pauses before the next call.
+    pub fn pause(&mut self) -> u64 {
+        exponential(&mut self.random, self.habits.think_mean)
+    }
+
+    /// Begins a random call; its tag.
+    pub fn call(&mut self, now: u64, history: &mut History) -> u64 {
+        let key = self.random.below(self.habits.keys);
+        let action = self.draw();
+        self.begin(now, key, action, self.habits.timeout, history)
+    }
+
+    /// Begins a call that must succeed within `timeout`; its tag.
+    pub fn call_put(&mut self, now: u64, timeout: Duration, history: &mut History) -> u64 {
+        let key = self.random.below(self.habits.keys);
+        self.begin(
+            now,
+            key,
+            Action::Put(Bytes::from_static(b"1")),
+            timeout,
+            history,
+        )
+    }
+
+    /// A node answered.
+    pub fn reply(&mut self, now: u64, from: NodeId, reply: Reply) {
+        self.client
+            .handle(Instant(now), ClientInput::Reply { from, reply });
+    }
+
+    /// A node went or came.
+    pub fn notice(&mut self, now: u64, node: NodeId, up: bool) {
+        let input = if up {
+            ClientInput::NodeUp { node }
+        } else {
+            ClientInput::NodeDown { node }
+        };
+        self.client.handle(Instant(now), input);
+    }
+
+    /// The timer fired that was asked for.
+    pub fn timer(&mut self, now: u64) {
+        self.armed = Instant::NEVER;
+        self.client.handle(Instant(now), ClientInput::TimerFired);
+    }
+
+    /// Takes what the client wants, and notes what it was told.
+    ///
+    /// # Errors
+    /// A call ended as none may.
+    pub fn drain(&mut self, history: &mut History) -> Result<Wants, Violation> {
+        let mut wants = Wants::default();
+        while let Some(output) = self.client.poll_output() {
+            match output {
+                ClientOutput::Send { to, requests } => wants.sends.push((to, requests)),
+                ClientOutput::Done { call, result } => {
+                    let Some(tag) = self.open.remove(&call) else {
+                        let seen = format!("c{}: {call:?} ended twice", self.id.0);
+                        return Err(Violation::new("Every call ends once", seen));
+                    };
+                    wants.ended.push((tag, result.is_ok()));
+                    self.record(tag, result, history)?;
+                }
+            }
+        }
+        let next = self.client.next_timeout();
+        if next < self.armed {
+            self.armed = next;
+            wants.timer = Some(next.0);
+        }
+        Ok(wants)
+    }
+
+    fn begin(
+        &mut self,
+        now: u64,
+        key: u64,
+        action: Action,
+        timeout: Duration,
+        history: &mut History,
+    ) -> u64 {
+        let tag = history.call(key, action.clone());
+        let call = encode(tag, key, &action);
+        let deadline = Instant(now).after(timeout);
+        let id = self.client.call(Instant(now), call, deadline);
+        self.open.insert(id.expect("few calls are open"), tag);
+        tag
+    }
+
+    fn record(
+        &mut self,
+        tag: u64,
+        result: Result<Bytes, CallError>,
+        history: &mut History,
+    ) -> Result<(), Violation> {
+        let outcome = match result {
+            Ok(bytes) => {
+                let reply = kv::Reply::decode(&bytes).ok().and_then(answer);
+                let Some(answer) = reply else {
+                    let seen = format!("call {tag} was answered {bytes:?}");
+                    return Err(Violation::new("Replies survive their encoding", seen));
+                };
+                history.answer(tag, answer);
+                return Ok(());
+            }
+            Err(
+                CallError::DeadlineExceeded { outcome } | CallError::SessionExpired { outcome },
+            ) => outcome,
+            Err(error) => {
+                let seen = format!("call {tag} ended with {error:?}");
+                return Err(Violation::new("Calls fail only for a reason", seen));
+            }
+        };
+        history.fail(tag, outcome);
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Action {
+        let random = &mut self.random;
+        let digits = |random: &mut Random| Bytes::from(between(random, 1, 99).to_string());
+        match weighted(
+            random,
+            &[(40, 0), (15, 1), (20, 2), (10, 3), (10, 4), (5, 5)],
+        ) {
+            0 => Action::Get,
+            1 => Action::Put(digits(random)),
+            2 => Action::Append(digits(random)),
+            3 => {
+                let expected = (random.below(2) == 0).then(|| Bytes::from_static(b"1"));
+                let new = (random.below(4) > 0).then(|| Bytes::from_static(b"1"));
+                Action::Swap { expected, new }
+            }
+            4 => Action::Increment(between(random, 1, 9) as i64),
+            _ => Action::Delete,
+        }
+    }
+}
+
+fn encode(tag: u64, key: u64, action: &Action) -> Call {
+    let key = Bytes::from(format!("key/{key}"));
+    let command = match action.clone() {
+        Action::Get => return Call::Read(kv::Query::Get { key }.encode()),
+        Action::Put(value) => kv::Command::Put { key, value },
+        Action::Append(value) => kv::Command::Append { key, value },
+        Action::Swap { expected, new } => {
+            let expected = expected.map_or(kv::Expected::Absent, kv::Expected::Value);
+            kv::Command::CompareAndSwap { key, expected, new }
+        }
+        Action::Increment(by) => kv::Command::Increment { key, by },
+        Action::Delete => kv::Command::Delete { key },
+    };
+    Call::Write(tagged(tag, &command.encode()))
+}
+
+fn answer(reply: kv::Reply) -> Option<Answer> {
+    let versioned = |hit: Option<kv::KeyValue>| hit.map(|hit| (hit.value, hit.meta.version));
+    Some(match reply {
+        kv::Reply::Written { meta } => Answer::Written(meta.version),
+        kv::Reply::Incremented { value, meta } => Answer::Sum(value, meta.version),
+        kv::Reply::Deleted { count, .. } => Answer::Removed(count),
+        kv::Reply::Mismatch { current, .. } => Answer::Mismatch(versioned(current)),
+        kv::Reply::Got { record, .. } => Answer::Value(versioned(record)),
+        kv::Reply::Failed(_) => Answer::Refused,
+        kv::Reply::Range { .. } => return None,
+    })
+}

@@ -1,0 +1,445 @@
+//! One seed, one world: a cluster, its clients, and a nemesis, from the first event to the verdict.
+//!
+//! First the clients work while faults come and go. Then the faults stop, and the world must become
+//! live within a bound: one leader, every call answered, every node with the same state. Then it
+//! must stay so. At last all that clients saw is explained by one linearizable store.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use quorate_kv::Kv;
+use quorate_raft::{NodeId, Status};
+use quorate_rsm::ClientId;
+
+use crate::checker::linearizability::{self, Verdict};
+use crate::checker::{Violation, liveness};
+use crate::cluster::{Cluster, Occurrence};
+use crate::nemesis::{FaultKind, Nemesis};
+use crate::shape::Shape;
+use crate::streams::{Concern, Streams};
+use crate::trace;
+use crate::workload::{Habits, History, User};
+
+/// Why a world failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Something happened that never may.
+    Safety(Violation),
+    /// Something did not happen in time.
+    Liveness(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Safety(violation) => write!(f, "safety: {violation}"),
+            Self::Liveness(what) => write!(f, "liveness: {what}"),
+        }
+    }
+}
+
+impl From<Violation> for Failure {
+    fn from(violation: Violation) -> Self {
+        Self::Safety(violation)
+    }
+}
+
+/// What a world was, for the summary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Hash of the trace.
+    pub hash: u64,
+    /// Events in it.
+    pub events: u64,
+    /// Virtual time, in microseconds.
+    pub time: u64,
+    /// Calls that ended with an answer.
+    pub answered: u64,
+    /// Calls that ended without one.
+    pub failed: u64,
+    /// Commands executed.
+    pub commands: u64,
+    /// The highest term.
+    pub terms: u64,
+    /// From the last fault to agreement, in microseconds.
+    pub recovery: u64,
+    /// The linearizability search was given up.
+    pub undecided: bool,
+    /// Faults that began, by kind.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// Starts of nodes, the first included.
+    pub starts: u64,
+    /// Times a machine was replaced by a leader's snapshot.
+    pub restores: u64,
+    /// Frames lost, dropped by a rule, or delivered twice.
+    pub network: crate::network::Counters,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Wake {
+    Client(usize),
+    NextCall(usize),
+    Fault,
+    EndFault(u64),
+    Look,
+}
+
+/// How often a world looks whether it is live yet, in microseconds.
+const LOOK_EVERY: u64 = 20_000;
+
+/// A world under way.
+pub struct World {
+    shape: Shape,
+    cluster: Cluster<Kv>,
+    users: Vec<User>,
+    history: History,
+    nemesis: Nemesis,
+    wakes: BTreeMap<u64, Wake>,
+    next_wake: u64,
+    /// The faults have stopped.
+    calm: bool,
+    /// Puts begun after that, one for each client, until one has an answer.
+    proofs: BTreeMap<u64, usize>,
+}
+
+impl World {
+    /// The world of `shape`, before its first event.
+    #[must_use]
+    pub fn new(shape: Shape) -> Self {
+        let streams = Streams::new(shape.cluster.seed);
+        let cluster = Cluster::new(shape.cluster.clone());
+        let habits = Habits {
+            keys: shape.keys,
+            timeout: shape.call_timeout,
+            think_mean: shape.think_mean,
+        };
+        let user = |id| {
+            let random = streams.stream(Concern::Workload, id);
+            User::new(ClientId(id), cluster.voters(), habits, random)
+        };
+        let users = (1..=shape.clients).map(user).collect();
+        let random = streams.stream(Concern::Nemesis, 0);
+        let nemesis = Nemesis::new(random, shape.faults.clone(), shape.fault_mean);
+        Self {
+            cluster,
+            users,
+            nemesis,
+            history: History::default(),
+            wakes: BTreeMap::new(),
+            next_wake: 0,
+            calm: false,
+            proofs: BTreeMap::new(),
+            shape,
+        }
+    }
+
+    /// The lines of the trace so far, if they are kept.
+    pub fn take_lines(&mut self) -> String {
+        self.cluster.trace.take_lines()
+    }
+
+    /// Lives the world to its end.
+    ///
+    /// # Errors
+    /// What went wrong first.
+    pub fn run(&mut self) -> Result<Summary, Failure> {
+        for id in self.cluster.voters().to_vec() {
+            self.cluster.start(id)?;
+        }
+        for user in 0..self.users.len() {
+            for _ in 0..self.shape.pipeline {
+                self.plan_call(user);
+            }
+        }
+        let pause = self.nemesis.pause();
+        self.wake_in(pause, Wake::Fault);
+        self.run_until(self.shape.torment)?;
+        self.calm_down()?;
+        let recovery = self.await_agreement()?;
+        self.await_quiet()?;
+        self.judge(recovery)
+    }
+
+    /// What the world was.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let trace = &self.cluster.trace;
+        let terms = self
+            .statuses()
+            .into_iter()
+            .flatten()
+            .map(|status| status.term.0)
+            .max();
+        Summary {
+            hash: trace.hash(),
+            events: trace.events(),
+            time: self.cluster.now(),
+            answered: self.history.answered,
+            failed: self.history.failed,
+            commands: self.cluster.state.applied().len() as u64,
+            terms: terms.unwrap_or_default(),
+            faults: self.nemesis.counts.clone(),
+            starts: self.cluster.starts(),
+            restores: self.cluster.restores(),
+            network: self.cluster.network.counters,
+            ..Summary::default()
+        }
+    }
+
+    fn run_until(&mut self, end: u64) -> Result<(), Failure> {
+        while self.cluster.next_at().is_some_and(|at| at <= end) {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Failure> {
+        let running = self.shape.notices.then(|| self.running());
+        match self.cluster.step()? {
+            Some(Occurrence::Wake(token)) => {
+                let wake = self
+                    .wakes
+                    .remove(&token)
+                    .expect("every token has a meaning");
+                self.wake(wake)?;
+            }
+            Some(Occurrence::Replies {
+                client,
+                from,
+                replies,
+            }) => {
+                let (now, user) = (self.cluster.now(), client.0 as usize - 1);
+                replies
+                    .into_iter()
+                    .for_each(|reply| self.users[user].reply(now, from, reply));
+                self.drain(user)?;
+            }
+            Some(Occurrence::Internal) | None => {}
+        }
+        match running {
+            Some(before) => self.notify(&before),
+            None => Ok(()),
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) -> Result<(), Failure> {
+        let now = self.cluster.now();
+        match wake {
+            Wake::Client(user) => {
+                self.users[user].timer(now);
+                self.drain(user)
+            }
+            Wake::NextCall(user) if !self.calm => {
+                let tag = self.users[user].call(now, &mut self.history);
+                self.trace_call(user, trace::Event::Call, tag);
+                self.drain(user)
+            }
+            Wake::Fault if !self.calm => {
+                let (end, number) = self.nemesis.begin(&mut self.cluster)?;
+                self.wake_in(end - now, Wake::EndFault(number));
+                let pause = self.nemesis.pause();
+                self.wake_in(pause, Wake::Fault);
+                Ok(())
+            }
+            Wake::EndFault(number) => Ok(self.nemesis.end(&mut self.cluster, number)?),
+            Wake::NextCall(_) | Wake::Fault | Wake::Look => Ok(()),
+        }
+    }
+
+    /// Does what a client wants, and plans its next call where one has ended.
+    fn drain(&mut self, user: usize) -> Result<(), Failure> {
+        let wants = self.users[user].drain(&mut self.history)?;
+        let id = self.users[user].id;
+        for (to, requests) in wants.sends {
+            self.cluster.send_requests(id, to, requests);
+        }
+        if let Some(at) = wants.timer {
+            self.wake_in(at - self.cluster.now().min(at), Wake::Client(user));
+        }
+        for (tag, answered) in wants.ended {
+            self.trace_call(user, trace::Event::Done, tag << 1 | u64::from(answered));
+            if !self.calm {
+                self.plan_call(user);
+            } else if self.proofs.remove(&tag).is_some() && !answered {
+                self.prove(user);
+                return self.drain(user);
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_call(&mut self, user: usize) {
+        let pause = self.users[user].pause();
+        self.wake_in(pause, Wake::NextCall(user));
+    }
+
+    fn wake_in(&mut self, pause: u64, wake: Wake) {
+        self.next_wake += 1;
+        self.wakes.insert(self.next_wake, wake);
+        self.cluster
+            .wake_at(self.cluster.now() + pause, self.next_wake);
+    }
+
+    fn running(&self) -> Vec<NodeId> {
+        let voters = self.cluster.voters().iter().copied();
+        voters.filter(|id| self.cluster.is_running(*id)).collect()
+    }
+
+    /// Tells the clients which nodes went or came.
+    fn notify(&mut self, before: &[NodeId]) -> Result<(), Failure> {
+        let (now, after) = (self.cluster.now(), self.running());
+        if before == after {
+            return Ok(());
+        }
+        for user in 0..self.users.len() {
+            for &id in self.cluster.voters() {
+                let up = after.contains(&id);
+                if up != before.contains(&id) {
+                    self.users[user].notice(now, id, up);
+                }
+            }
+            self.drain(user)?;
+        }
+        Ok(())
+    }
+
+    /// The faults stop. Each client asks for one put that must be answered.
+    fn calm_down(&mut self) -> Result<(), Failure> {
+        let before = self.running();
+        self.nemesis.stop(&mut self.cluster)?;
+        self.calm = true;
+        if self.shape.notices {
+            self.notify(&before)?;
+        }
+        for user in 0..self.users.len() {
+            self.prove(user);
+            self.drain(user)?;
+        }
+        Ok(())
+    }
+
+    fn prove(&mut self, user: usize) {
+        let (now, timeout) = (self.cluster.now(), Duration::from_secs(60));
+        let tag = self.users[user].call_put(now, timeout, &mut self.history);
+        self.trace_call(user, trace::Event::Call, tag);
+        self.proofs.insert(tag, user);
+    }
+
+    /// Runs until all agree and all calls have ended; how long that took.
+    fn await_agreement(&mut self) -> Result<u64, Failure> {
+        let start = self.cluster.now();
+        let bound = micros(liveness::bound(
+            self.shape.cluster.node.raft.election_timeout,
+        ));
+        loop {
+            let passed = self.cluster.now() - start;
+            let Some(open) = self.open_business() else {
+                return Ok(passed);
+            };
+            if passed >= bound {
+                return Err(Failure::Liveness(format!(
+                    "{passed} µs after the last fault: {open}"
+                )));
+            }
+            self.wake_in(LOOK_EVERY, Wake::Look);
+            self.run_until(self.cluster.now() + LOOK_EVERY)?;
+        }
+    }
+
+    fn open_business(&self) -> Option<String> {
+        if let Some(open) = liveness::disagreement(&self.statuses()) {
+            return Some(open);
+        }
+        let open: usize = self.users.iter().map(User::open).sum();
+        (open > 0).then(|| format!("{open} calls are open, of them {} puts", self.proofs.len()))
+    }
+
+    /// In a fair world without calls nothing changes.
+    fn await_quiet(&mut self) -> Result<(), Failure> {
+        let before: Vec<_> = self
+            .statuses()
+            .into_iter()
+            .flatten()
+            .map(|s| (s.term, s.last))
+            .collect();
+        let quiet = micros(liveness::quiet(
+            self.shape.cluster.node.raft.election_timeout,
+        ));
+        self.wake_in(quiet, Wake::Look);
+        self.run_until(self.cluster.now() + quiet)?;
+        let after: Vec<_> = self
+            .statuses()
+            .into_iter()
+            .flatten()
+            .map(|s| (s.term, s.last))
+            .collect();
+        if before == after {
+            return Ok(());
+        }
+        Err(Failure::Liveness(format!(
+            "a quiet world moved from {before:?} to {after:?}"
+        )))
+    }
+
+    /// What can only be said at the end.
+    fn judge(&mut self, recovery: u64) -> Result<Summary, Failure> {
+        self.cluster.check_all()?;
+        let states: Vec<_> = self
+            .cluster
+            .voters()
+            .iter()
+            .map(|id| self.cluster.machine_bytes(*id))
+            .collect();
+        if let Some(other) = states.iter().position(|state| *state != states[0]) {
+            let seen = format!(
+                "{} and {} differ",
+                self.cluster.voters()[0],
+                self.cluster.voters()[other]
+            );
+            return Err(Violation::new("State Machine Safety", seen).into());
+        }
+        for tag in self.history.never() {
+            if let Some(index) = self.cluster.state.applied().index_of(*tag) {
+                let seen = format!("call {tag} ended as not applied, and was executed at {index}");
+                return Err(Violation::new("Not applied means never", seen).into());
+            }
+        }
+        let verdict = linearizability::check(&self.history.operations());
+        if let Verdict::Illegal { key } = verdict {
+            let seen = format!("no order explains what clients saw of key {key}");
+            return Err(Violation::new("Linearizability", seen).into());
+        }
+        let undecided = matches!(verdict, Verdict::Undecided { .. });
+        Ok(Summary {
+            recovery,
+            undecided,
+            ..self.summary()
+        })
+    }
+
+    fn statuses(&self) -> Vec<Option<Status>> {
+        let status = |id: &NodeId| self.cluster.raft(*id).map(|raft| raft.status());
+        self.cluster.voters().iter().map(status).collect()
+    }
+
+    fn trace_call(&mut self, user: usize, event: trace::Event, value: u64) {
+        let (now, id) = (self.cluster.now(), self.users[user].id);
+        let text = || match event {
+            trace::Event::Done if value & 1 == 1 => format!("call {} answered", value >> 1),
+            trace::Event::Done => format!("call {} failed", value >> 1),
+            _ => format!("call {value}"),
+        };
+        self.cluster.trace.event(
+            now,
+            &crate::network::Address::Client(id),
+            event,
+            value,
+            text,
+        );
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
