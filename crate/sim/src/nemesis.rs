@@ -62,6 +62,9 @@ impl FaultKind {
     ];
 }
 
+/// Mean time of a write on a slow disk, in microseconds.
+const SLOW_WRITE_MEAN: u64 = 200_000;
+
 /// How a fault ends.
 #[derive(Clone, Debug)]
 enum End {
@@ -178,7 +181,7 @@ impl Nemesis {
             }
             FaultKind::SlowDisk => {
                 let profile = &mut cluster.disk_mut(node).profile;
-                profile.write_mean = profile.write_mean.saturating_mul(50);
+                profile.write_mean = SLOW_WRITE_MEAN;
                 End::FairDisk(node)
             }
             FaultKind::FailDisk => {

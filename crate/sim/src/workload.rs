@@ -12,7 +12,7 @@ use quorate_rsm::{
 };
 
 use crate::checker::Violation;
-use crate::checker::linearizability::{Action, Answer, Operation};
+use crate::checker::linearizability::{Action, Answer, End, Operation};
 use crate::machine::tagged;
 use crate::streams::{between, exponential, weighted};
 
@@ -22,6 +22,8 @@ pub struct History {
     /// Calls and answers so far.
     events: u64,
     operations: Vec<Recorded>,
+    /// When commands took effect first, by tag.
+    executed: BTreeMap<u64, u64>,
     /// Commands whose client was told that they never take effect.
     never: Vec<u64>,
     /// How many calls ended with an answer.
@@ -38,11 +40,30 @@ struct Recorded {
 }
 
 impl History {
-    /// What must be explained.
+    /// What must be explained. A call without an answer either took effect, and it is known when,
+    /// or it did not, and explains nothing.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
-        let valid = self.operations.iter().filter(|recorded| !recorded.void);
-        valid.map(|recorded| recorded.operation.clone()).collect()
+        let mut operations = Vec::new();
+        for (tag, recorded) in (1..).zip(&self.operations) {
+            let mut operation = recorded.operation.clone();
+            if operation.end == End::Unknown {
+                match self.executed.get(&tag) {
+                    Some(at) => operation.end = End::Executed(*at),
+                    None => continue,
+                }
+            }
+            if !recorded.void {
+                operations.push(operation);
+            }
+        }
+        operations
+    }
+
+    /// The command `tag` took effect for the first time.
+    pub fn note_executed(&mut self, tag: u64) {
+        let at = self.tick();
+        self.executed.insert(tag, at);
     }
 
     /// Commands that must not have been executed.
@@ -57,7 +78,7 @@ impl History {
             key,
             action,
             called: self.tick(),
-            answered: None,
+            end: End::Unknown,
         };
         self.operations.push(Recorded {
             operation,
@@ -74,7 +95,7 @@ impl History {
     fn answer(&mut self, tag: u64, answer: Answer) {
         let at = self.tick();
         self.answered += 1;
-        self.operations[tag as usize - 1].operation.answered = Some((at, answer));
+        self.operations[tag as usize - 1].operation.end = End::Answered(at, answer);
     }
 
     fn fail(&mut self, tag: u64, outcome: Outcome) {

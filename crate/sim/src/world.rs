@@ -97,6 +97,8 @@ pub struct World {
     nemesis: Nemesis,
     wakes: BTreeMap<u64, Wake>,
     next_wake: u64,
+    /// Commands whose execution the history knows.
+    executed: usize,
     /// The faults have stopped.
     calm: bool,
     /// Puts begun after that, one for each client, until one has an answer.
@@ -128,6 +130,7 @@ impl World {
             history: History::default(),
             wakes: BTreeMap::new(),
             next_wake: 0,
+            executed: 0,
             calm: false,
             proofs: BTreeMap::new(),
             shape,
@@ -216,6 +219,10 @@ impl World {
                 self.drain(user)?;
             }
             Some(Occurrence::Internal) | None => {}
+        }
+        for &tag in self.cluster.state.applied().news(self.executed) {
+            self.history.note_executed(tag);
+            self.executed += 1;
         }
         match running {
             Some(before) => self.notify(&before),

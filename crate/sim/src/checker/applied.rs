@@ -13,6 +13,8 @@ use crate::machine::Applied;
 pub struct AppliedLog {
     by_index: BTreeMap<Index, Applied>,
     by_tag: BTreeMap<u64, Index>,
+    /// Tags in the order of their first execution.
+    order: Vec<u64>,
     /// How far each node has come.
     nodes: BTreeMap<NodeId, Index>,
 }
@@ -34,6 +36,12 @@ impl AppliedLog {
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_index.len()
+    }
+
+    /// The tags executed for the first time, from the `first`th on.
+    #[must_use]
+    pub fn news(&self, first: usize) -> &[u64] {
+        self.order.get(first..).unwrap_or_default()
     }
 
     /// Whether none was.
@@ -69,7 +77,10 @@ impl AppliedLog {
             let seen = format!("{node} executed {applied:?}, others {first:?}");
             return violation("State Machine Safety", seen);
         }
-        let first = *self.by_tag.entry(tag).or_insert(index);
+        let first = *self.by_tag.entry(tag).or_insert_with(|| {
+            self.order.push(tag);
+            index
+        });
         if first != index {
             let seen = format!("command {tag} was executed at {first} and at {index}");
             return violation("Exactly once", seen);

@@ -163,10 +163,10 @@ impl Durable {
                 outcome: SnapshotOutcome::Installed { matched },
                 ..
             } => {
-                // Who has moved on to another term may have cut what it acknowledged before.
+                // What was acknowledged may be compacted since, on either side.
                 let is_same = live.is_none_or(|(term, log)| {
                     term != message.term
-                        || *matched <= self.log.start().index
+                        || *matched <= self.log.start().index.max(log.start().index)
                         || self.log.term_at(*matched) == log.term_at(*matched)
                 });
                 stored.term >= message.term && self.log.last().index >= *matched && is_same

@@ -1,8 +1,10 @@
 //! Whether what clients saw can be explained by one store that does one thing at a time, each
 //! between its call and its answer: Wing and Gong's search, with Lowe's cache, one key at a time.
 //!
-//! Keys are independent, so a history is linearizable if it is for each key. A call without an
-//! answer may have taken effect at any time after it, or never: it ends after everything.
+//! Keys are independent, so a history is linearizable if it is for each key. A call whose outcome is
+//! not known may have taken effect at any time after it, or never: it ends after everything. A world
+//! knows more, and says so ([`End::Executed`]), which keeps the search short: it forbids orders, and
+//! so never makes a bad history good.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,8 +61,35 @@ pub struct Operation {
     pub action: Action,
     /// Its place in the order of all calls and answers.
     pub called: u64,
-    /// The answer and its place; `None` if the outcome is not known.
-    pub answered: Option<(u64, Answer)>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this answer, at this place in the order of all calls and answers.
+    Answered(u64, Answer),
+    /// Without an answer, but it had taken effect at this place.
+    Executed(u64),
+    /// Without an answer: it may have taken effect, or may yet.
+    Unknown,
+}
+
+impl End {
+    fn at(&self) -> u64 {
+        match self {
+            Self::Answered(at, _) | Self::Executed(at) => *at,
+            Self::Unknown => u64::MAX,
+        }
+    }
+
+    fn allows(&self, answer: &Answer) -> bool {
+        match self {
+            Self::Answered(_, told) => told == answer,
+            Self::Executed(_) | Self::Unknown => true,
+        }
+    }
 }
 
 /// What came out.
@@ -165,8 +194,7 @@ impl Events {
         let mut order: Vec<(u64, usize, bool)> = Vec::new();
         for (number, operation) in operations.iter().enumerate() {
             order.push((operation.called, number, true));
-            let end = operation.answered.as_ref().map_or(u64::MAX, |(at, _)| *at);
-            order.push((end, number, false));
+            order.push((operation.end.at(), number, false));
         }
         order.sort_by_key(|&(at, number, is_call)| (at, !is_call, number));
         let mut events = vec![(usize::MAX, false)];
@@ -216,11 +244,7 @@ fn search(operations: &[&Operation], steps_max: u64) -> Option<bool> {
         if is_call {
             let operation = operations[number];
             let (after, answer) = apply(&state, &operation.action);
-            let fits = operation
-                .answered
-                .as_ref()
-                .is_none_or(|(_, told)| *told == answer);
-            if fits {
+            if operation.end.allows(&answer) {
                 done[number / 64] |= 1 << (number % 64);
                 if tried.insert((done.clone(), after.clone())) {
                     lifted.push((at, core::mem::replace(&mut state, after)));
@@ -259,7 +283,7 @@ mod tests {
             key: 1,
             action,
             called,
-            answered: Some((answered, answer)),
+            end: End::Answered(answered, answer),
         }
     }
 
@@ -296,15 +320,15 @@ mod tests {
         ];
         assert_eq!(check(&history), ILLEGAL);
         history.swap(1, 2);
-        (history[1].called, history[1].answered) = (1, Some((2, Answer::Value(None))));
-        (history[2].called, history[2].answered) = (3, Some((4, got("a", 1))));
+        (history[1].called, history[1].end) = (1, End::Answered(2, Answer::Value(None)));
+        (history[2].called, history[2].end) = (3, End::Answered(4, got("a", 1)));
         assert_eq!(check(&history), Verdict::Linearizable);
     }
 
     #[test]
     fn unknown_outcome_may_take_effect_late_or_never_but_not_before_its_call() {
         let mut put = operation(2, 0, Action::Put(value("a")), Answer::Written(1));
-        put.answered = None;
+        put.end = End::Unknown;
         let read = |called, answer| operation(called, called + 1, Action::Get, answer);
         let legal = vec![
             put.clone(),
@@ -318,6 +342,16 @@ mod tests {
         assert_eq!(check(&early), ILLEGAL);
         let back = vec![put, read(3, got("a", 1)), read(5, Answer::Value(None))];
         assert_eq!(check(&back), ILLEGAL);
+    }
+
+    #[test]
+    fn executed_call_without_an_answer_took_effect_by_then() {
+        let mut put = operation(0, 0, Action::Put(value("a")), Answer::Written(1));
+        put.end = End::Executed(3);
+        let read = |called, answer| operation(called, called + 1, Action::Get, answer);
+        let history = |answer| vec![put.clone(), read(4, answer)];
+        assert_eq!(check(&history(Answer::Value(None))), ILLEGAL);
+        assert_eq!(check(&history(got("a", 1))), Verdict::Linearizable);
     }
 
     #[test]
@@ -381,7 +415,7 @@ mod tests {
         let open = |n: usize| done & (1 << n) == 0;
         let first_answer = (0..operations.len())
             .filter(|&n| open(n))
-            .filter_map(|n| operations[n].answered.as_ref().map(|(at, _)| *at))
+            .map(|n| operations[n].end.at())
             .min();
         (0..operations.len()).any(|n| {
             let operation = &operations[n];
@@ -389,11 +423,7 @@ mod tests {
                 return false;
             }
             let (after, answer) = apply(state, &operation.action);
-            operation
-                .answered
-                .as_ref()
-                .is_none_or(|(_, told)| *told == answer)
-                && permutations_explain(operations, &after, done | 1 << n)
+            operation.end.allows(&answer) && permutations_explain(operations, &after, done | 1 << n)
         })
     }
 
@@ -420,12 +450,17 @@ mod tests {
                 let (after, answer) = apply(&state, &action);
                 state = after;
                 let called = (n * 4).saturating_sub(random.below(9));
-                let answered = (random.below(6) > 0).then(|| (n * 4 + 2 + random.below(9), answer));
+                let at = n * 4 + 2 + random.below(9);
+                let end = match random.below(8) {
+                    0 => End::Unknown,
+                    1 => End::Executed(at),
+                    _ => End::Answered(at, answer),
+                };
                 operations.push(Operation {
                     key: 1,
                     action,
                     called,
-                    answered,
+                    end,
                 });
             }
             if random.below(2) == 0 {
@@ -433,12 +468,10 @@ mod tests {
                     random.below(operations.len() as u64),
                     random.below(operations.len() as u64),
                 );
-                let answer = operations[b as usize]
-                    .answered
-                    .clone()
-                    .map(|(_, answer)| answer);
-                if let (Some(answer), Some(told)) = (answer, &mut operations[a as usize].answered) {
-                    told.1 = answer;
+                if let End::Answered(_, answer) = operations[b as usize].end.clone()
+                    && let End::Answered(_, told) = &mut operations[a as usize].end
+                {
+                    *told = answer;
                 }
             }
             let expected = permutations_explain(&operations, &None, 0);
