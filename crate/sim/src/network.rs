@@ -196,7 +196,9 @@ impl Network {
         });
         // The same draws for every packet, so that one that is lost shifts no other.
         let mut delay = self.link.delay_min + exponential(random, self.link.delay_mean);
-        if chance(random, self.link.tail_permille) {
+        let between_nodes = matches!((from, to), (Address::Node(_), Address::Node(_)));
+        // Where order is kept, one that is very late would stop everything behind it.
+        if chance(random, self.link.tail_permille) && between_nodes {
             delay += self.link.delay_mean * 100;
         }
         let lost = chance(random, self.link.loss_permille);
@@ -225,7 +227,7 @@ impl Network {
             self.counters.lost += 1;
             return [None, None];
         }
-        if let (Address::Node(_), Address::Node(_)) = (from, to) {
+        if between_nodes {
             self.counters.duplicated += u64::from(duplicated);
             return [Some(arrival), duplicated.then_some(arrival + later)];
         }

@@ -47,13 +47,17 @@ impl History {
         let mut operations = Vec::new();
         for (tag, recorded) in (1..).zip(&self.operations) {
             let mut operation = recorded.operation.clone();
-            if operation.end == End::Unknown {
-                match self.executed.get(&tag) {
-                    Some(at) => operation.end = End::Executed(*at),
-                    None => continue,
+            let executed = self.executed.get(&tag);
+            operation.hint = executed.copied().unwrap_or(u64::MAX);
+            let explains = match (&operation.end, executed) {
+                (End::Unknown, Some(at)) => {
+                    operation.end = End::Executed(*at);
+                    true
                 }
-            }
-            if !recorded.void {
+                (End::Unknown, None) => false,
+                (End::Answered(..) | End::Executed(_), _) => true,
+            };
+            if explains && !recorded.void {
                 operations.push(operation);
             }
         }
@@ -79,6 +83,7 @@ impl History {
             action,
             called: self.tick(),
             end: End::Unknown,
+            hint: 0,
         };
         self.operations.push(Recorded {
             operation,

@@ -138,14 +138,12 @@ struct Total {
     seeds: u64,
     sum: Summary,
     slowest_recovery: u64,
-    undecided: u64,
     faults: BTreeMap<FaultKind, u64>,
 }
 
 impl Total {
     fn add(&mut self, summary: &Summary) {
         self.seeds += 1;
-        self.undecided += u64::from(summary.undecided);
         self.slowest_recovery = self.slowest_recovery.max(summary.recovery);
         self.sum.hash = self.sum.hash.rotate_left(1) ^ summary.hash;
         self.sum.events += summary.events;
@@ -181,14 +179,13 @@ impl Total {
             .map(|(kind, count)| format!("{kind:?} {count}"))
             .collect();
         format!(
-            "terms {}, starts {}, snapshots installed {}, calls without answer {}, slowest recovery {} ms, \
-             histories undecided {}\nfaults: {}",
+            "terms {}, starts {}, snapshots installed {}, calls without answer {}, \
+             slowest recovery {} ms\nfaults: {}",
             sum.terms,
             sum.starts,
             sum.restores,
             sum.failed,
             self.slowest_recovery / 1_000,
-            self.undecided,
             faults.join(", ")
         )
     }

@@ -3,8 +3,8 @@
 //!
 //! Keys are independent, so a history is linearizable if it is for each key. A call whose outcome is
 //! not known may have taken effect at any time after it, or never: it ends after everything. A world
-//! knows more, and says so ([`End::Executed`]), which keeps the search short: it forbids orders, and
-//! so never makes a bad history good.
+//! knows more, and says so, which keeps the search short: [`End::Executed`] forbids orders, and so
+//! never makes a bad history good, and [`Operation::hint`] says only which order to try first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,6 +63,8 @@ pub struct Operation {
     pub called: u64,
     /// How it ended.
     pub end: End,
+    /// Where it is thought to stand in the order that explains everything.
+    pub hint: u64,
 }
 
 /// How a call ended.
@@ -197,6 +199,7 @@ impl Events {
             order.push((operation.end.at(), number, false));
         }
         order.sort_by_key(|&(at, number, is_call)| (at, !is_call, number));
+        // The head counts as an answer, so that every walk ends there.
         let mut events = vec![(usize::MAX, false)];
         let mut answer_at = vec![0; operations.len()];
         for (_, number, is_call) in order {
@@ -214,6 +217,51 @@ impl Events {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.next[Self::HEAD] == Self::HEAD
+    }
+
+    /// What can come next: every call before the first answer. A read that fits comes at once, since
+    /// it can do so without loss whenever it can.
+    fn choice(&self, operations: &[&Operation], state: State) -> Choice {
+        let mut candidates = Vec::new();
+        let mut at = self.next[Self::HEAD];
+        while self.events[at].1 {
+            let operation = operations[self.events[at].0];
+            let reads = operation.action == Action::Get;
+            if reads && operation.end.allows(&Answer::Value(state.clone())) {
+                return Choice {
+                    candidates: vec![at],
+                    state,
+                    lifted: None,
+                };
+            }
+            if !reads {
+                candidates.push(at);
+            }
+            at = self.next[at];
+        }
+        candidates.sort_by_key(|&at| core::cmp::Reverse(operations[self.events[at].0].hint));
+        Choice {
+            candidates,
+            state,
+            lifted: None,
+        }
+    }
+
+    fn lift(&mut self, call: usize) {
+        self.unlink(call);
+        self.unlink(self.answer_at[self.events[call].0]);
+    }
+
+    /// Undoes the last [`Events::lift`]; the operation that was lifted.
+    fn put_back(&mut self, call: usize) -> usize {
+        let number = self.events[call].0;
+        self.link(self.answer_at[number]);
+        self.link(call);
+        number
+    }
+
     fn unlink(&mut self, at: usize) {
         let (previous, next) = (self.previous[at], self.next[at]);
         self.next[previous] = next;
@@ -227,46 +275,49 @@ impl Events {
     }
 }
 
+/// A choice of the search: what can come next, in the order of trying from the back.
+struct Choice {
+    candidates: Vec<usize>,
+    /// The state before the choice.
+    state: State,
+    /// What was chosen.
+    lifted: Option<usize>,
+}
+
 /// Whether an order exists; `None` if the search took too long.
 fn search(operations: &[&Operation], steps_max: u64) -> Option<bool> {
     let mut list = Events::new(operations);
-    let mut state: State = None;
     let mut done = vec![0_u64; operations.len().div_ceil(64)];
     let mut tried: BTreeSet<(Vec<u64>, State)> = BTreeSet::new();
-    // Calls lifted, with the state before each.
-    let mut lifted: Vec<(usize, State)> = Vec::new();
-    let mut at = list.next[Events::HEAD];
+    let mut choices = vec![list.choice(operations, None)];
     for _ in 0..steps_max {
-        if list.next[Events::HEAD] == Events::HEAD {
+        if list.is_empty() {
             return Some(true);
         }
-        let (number, is_call) = list.events[at];
-        if is_call {
-            let operation = operations[number];
-            let (after, answer) = apply(&state, &operation.action);
-            if operation.end.allows(&answer) {
-                done[number / 64] |= 1 << (number % 64);
-                if tried.insert((done.clone(), after.clone())) {
-                    lifted.push((at, core::mem::replace(&mut state, after)));
-                    list.unlink(at);
-                    list.unlink(list.answer_at[number]);
-                    at = list.next[Events::HEAD];
-                    continue;
-                }
-                done[number / 64] &= !(1 << (number % 64));
-            }
-            at = list.next[at];
-        } else {
-            // An answer whose call could not be placed before it: the last choice was wrong.
-            let Some((call, before)) = lifted.pop() else {
-                return Some(false);
-            };
-            let number = list.events[call].0;
-            state = before;
+        let Some(choice) = choices.last_mut() else {
+            return Some(false);
+        };
+        if let Some(call) = choice.lifted.take() {
+            let number = list.put_back(call);
             done[number / 64] &= !(1 << (number % 64));
-            list.link(list.answer_at[number]);
-            list.link(call);
-            at = list.next[call];
+        }
+        let Some(call) = choice.candidates.pop() else {
+            choices.pop();
+            continue;
+        };
+        let number = list.events[call].0;
+        let operation = operations[number];
+        let (after, answer) = apply(&choice.state, &operation.action);
+        if !operation.end.allows(&answer) {
+            continue;
+        }
+        done[number / 64] |= 1 << (number % 64);
+        if tried.insert((done.clone(), after.clone())) {
+            choice.lifted = Some(call);
+            list.lift(call);
+            choices.push(list.choice(operations, after));
+        } else {
+            done[number / 64] &= !(1 << (number % 64));
         }
     }
     None
@@ -284,6 +335,7 @@ mod tests {
             action,
             called,
             end: End::Answered(answered, answer),
+            hint: 0,
         }
     }
 
@@ -461,6 +513,7 @@ mod tests {
                     action,
                     called,
                     end,
+                    hint: random.below(9),
                 });
             }
             if random.below(2) == 0 {
