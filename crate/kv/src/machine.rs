@@ -12,7 +12,6 @@ use crate::record::{KeyValue, Meta, Record, hash};
 use crate::reply;
 use crate::snapshot::{KvRestore, KvSnapshot};
 use crate::tree::{Summary, Tree, reclaim};
-use crate::wire::{put_bytes, put_varint};
 
 /// The key-value store.
 ///
@@ -168,38 +167,32 @@ impl Kv {
 
     fn range(&self, range: &KeyRange, limit: u64, projection: Projection) -> Bytes {
         let count = self.live.count(&range.start, range.end.as_deref());
-        let wanted = match (projection, limit) {
-            (Projection::Count, _) => 0,
-            (_, 0) => count,
-            (_, limit) => limit.min(count),
+        let (wanted, in_range) = match (projection, limit) {
+            (Projection::Count, _) => (0, 0),
+            (_, 0) => (count, count),
+            (_, limit) => (limit, count),
         };
         let mut records = Vec::new();
         let mut next = None;
-        let mut left = count;
-        for record in self.live.iter_from(&range.start) {
-            if left == 0 || projection == Projection::Count {
-                break;
-            }
-            let before = records.len();
-            if count - left < wanted {
-                match projection {
-                    Projection::Keys => put_key(&mut records, record),
-                    Projection::Records | Projection::Count => {
-                        records.extend_from_slice(record.encoded());
-                    }
-                }
-            }
-            let too_large = before > 0 && records.len() > RANGE_BYTES_MAX;
-            if count - left == wanted || too_large {
-                records.truncate(before);
+        for (taken, record) in (0..in_range).zip(self.live.iter_from(&range.start)) {
+            let (head, tail) = match projection {
+                Projection::Records | Projection::Count => (record.encoded(), &[][..]),
+                Projection::Keys => (record.encoded_head(), EMPTY_VALUE),
+            };
+            let is_full = taken > 0 && records.len() + head.len() + tail.len() > RANGE_BYTES_MAX;
+            if taken == wanted || is_full {
                 next = Some(record.key());
                 break;
             }
-            left -= 1;
+            records.extend_from_slice(head);
+            records.extend_from_slice(tail);
         }
         reply::range(self.revision, count, next, &records)
     }
 }
+
+/// A value's encoding, if it has no bytes.
+const EMPTY_VALUE: &[u8] = &[0];
 
 impl StateMachine for Kv {
     type Snapshot = KvSnapshot;
@@ -274,13 +267,6 @@ fn integer(text: &[u8]) -> Result<i64, Code> {
     };
     let parse = || str::from_utf8(text).ok()?.parse().ok();
     canonical.then(parse).flatten().ok_or(Code::NotAnInteger)
-}
-
-/// A record without its value.
-fn put_key(out: &mut Vec<u8>, record: &Record) {
-    put_bytes(out, record.key());
-    record.meta().encode(out);
-    put_varint(out, 0);
 }
 
 #[cfg(test)]

@@ -157,6 +157,13 @@ impl Record {
         &self.0[HASH_LEN..]
     }
 
+    /// The part of it before the value and its length.
+    pub(crate) fn encoded_head(&self) -> &[u8] {
+        let value = self.value().len();
+        let encoded = self.encoded();
+        &encoded[..encoded.len() - value - varint_len(value as u64)]
+    }
+
     /// A hash of the encoding.
     pub(crate) fn hash(&self) -> u64 {
         u64::from_le_bytes(*self.0.first_chunk().expect("it begins with its hash"))

@@ -161,6 +161,7 @@ fn chunks_can_be_asked_again_and_beyond_the_end() {
     }
     assert_eq!(snapshot.chunk(u32::MAX, usize::MAX), (Bytes::new(), true));
     assert_eq!(snapshot.chunk(u32::MAX, 64), (Bytes::new(), true));
+    assert_eq!(snapshot.chunk(2, usize::MAX / 2 + 1), (Bytes::new(), true));
     assert_eq!(snapshot.chunk(1, 0).0.len(), 1);
 }
 
@@ -270,7 +271,7 @@ fn streams_that_contradict_themselves_are_refused() {
     assert_eq!(refused(&Forged::new(9, &backward)), order);
     assert_eq!(refused(&Forged::new(9, &[numbered(0), numbered(0)])), order);
     // At the seam between two leaves, too.
-    let leaf: Vec<Record> = (1..6).chain([5]).map(numbered).collect();
+    let leaf: Vec<Record> = (1..8).chain([7]).map(numbered).collect();
     assert_eq!(refused(&Forged::new(9, &leaf)), order);
 
     let header = Some("the store's header is damaged");

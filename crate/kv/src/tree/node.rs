@@ -12,9 +12,9 @@ use super::Summary;
 
 /// Records in a full leaf. The fan-out was measured (docs/kv.md). Unit tests have small nodes, so
 /// that few records make a high tree; the tests in `tests/` have these.
-pub(crate) const LEAF_MAX: usize = if cfg!(test) { 5 } else { 31 };
+pub(crate) const LEAF_MAX: usize = if cfg!(test) { 7 } else { 31 };
 /// Children of a full inner node.
-pub(super) const INNER_MAX: usize = if cfg!(test) { 5 } else { 31 };
+pub(super) const INNER_MAX: usize = if cfg!(test) { 7 } else { 31 };
 
 #[derive(Clone)]
 pub(super) enum Node {
@@ -85,7 +85,7 @@ impl Child {
         }
     }
 
-    pub(super) fn is_underfull(&self) -> bool {
+    fn is_underfull(&self) -> bool {
         match &*self.node {
             Node::Leaf(records) => records.len() < LEAF_MAX / 2,
             Node::Inner(children) => children.len() < INNER_MAX / 2,
