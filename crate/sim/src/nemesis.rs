@@ -65,6 +65,9 @@ impl FaultKind {
 /// Mean time of a write on a slow disk, in microseconds.
 const SLOW_WRITE_MEAN: u64 = 200_000;
 
+/// A fault lasts at most about this long, in microseconds: what a clog holds is not let go earlier.
+const LASTS_MAX: u64 = 4_000_000;
+
 /// How a fault ends.
 #[derive(Clone, Debug)]
 enum End {
@@ -115,8 +118,8 @@ impl Nemesis {
     ) -> Result<(u64, u64), Violation> {
         let kind = self.kinds[self.random.below(self.kinds.len() as u64) as usize];
         let now = cluster.now();
-        let lasts =
-            between(&mut self.random, 1_000, 100_000) + exponential(&mut self.random, 1_000_000);
+        let lasts = between(&mut self.random, 1_000, 100_000)
+            + exponential(&mut self.random, 1_000_000).min(LASTS_MAX);
         *self.counts.entry(kind).or_default() += 1;
         let node = self.one(cluster.voters());
         let leader = cluster.leaders().last().copied().unwrap_or(node);

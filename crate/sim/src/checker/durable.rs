@@ -46,7 +46,9 @@ impl Durable {
             }
     }
 
-    /// A round is durable. `committed` is what is known to be committed at an index.
+    /// A round is durable. `committed` is what is known to be committed at an index. Returns
+    /// such entries that the round destroyed: a follower that a later leader has not reached yet
+    /// may still follow an earlier one, and lose what others keep.
     ///
     /// # Errors
     /// The round breaks what an earlier one promised.
@@ -54,15 +56,10 @@ impl Durable {
         &mut self,
         batch: &PersistBatch,
         committed: impl Fn(Index) -> Option<Seen>,
-    ) -> Result<(), Violation> {
+    ) -> Result<Vec<Index>, Violation> {
+        let before = self.log.clone();
         if let Some(new) = batch.hard_state {
-            let old = self.hard_state;
-            let revoked = new.term == old.term && old.vote.is_some() && new.vote != old.vote;
-            if new.term < old.term || revoked {
-                let seen = format!("{} wrote {new:?} over {old:?}", self.node);
-                return Err(Violation::new("Votes and terms are never taken back", seen));
-            }
-            self.hard_state = new;
+            self.write_hard_state(new)?;
         }
         if let Some(manifest) = &batch.snapshot {
             if manifest.meta.last.index < self.snapshot.index {
@@ -76,29 +73,43 @@ impl Durable {
                 self.log.compact_to(manifest.log_start);
             }
         }
-        let Some(first) = batch.entries.first() else {
-            return Ok(());
+        if let Some(first) = batch.entries.first() {
+            if first.id.index > self.log.last().index.next() {
+                let seen = format!("{} wrote {} after {}", self.node, first.id, self.log.last());
+                return Err(Violation::new("A durable log has no gaps", seen));
+            }
+            self.log.truncate_from(first.id.index);
+            for entry in &batch.entries {
+                if entry.id.index > self.log.start().index {
+                    self.log.push(Seen::of(entry));
+                }
+            }
+        }
+        if self.log.start() == before.start() && batch.entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = batch
+            .entries
+            .first()
+            .map_or(before.start().index, |entry| entry.id.index.prev());
+        let destroyed = |&index: &Index| {
+            let old = before.get(index);
+            old.is_some_and(|old| committed(index) == Some(old) && !self.log.covers(index, old))
         };
-        if first.id.index > self.log.last().index.next() {
-            let seen = format!("{} wrote {} after {}", self.node, first.id, self.log.last());
-            return Err(Violation::new("A durable log has no gaps", seen));
+        Ok((first.0 + 1..=before.last().index.0)
+            .map(Index)
+            .filter(destroyed)
+            .collect())
+    }
+
+    fn write_hard_state(&mut self, new: HardState) -> Result<(), Violation> {
+        let old = self.hard_state;
+        let revoked = new.term == old.term && old.vote.is_some() && new.vote != old.vote;
+        if new.term < old.term || revoked {
+            let seen = format!("{} wrote {new:?} over {old:?}", self.node);
+            return Err(Violation::new("Votes and terms are never taken back", seen));
         }
-        let before = self.log.clone();
-        self.log.truncate_from(first.id.index);
-        for entry in &batch.entries {
-            if entry.id.index > self.log.start().index {
-                self.log.push(Seen::of(entry));
-            }
-        }
-        for index in (first.id.index.0..=before.last().index.0).map(Index) {
-            let Some(old) = before.get(index) else {
-                continue;
-            };
-            if committed(index) == Some(old) && self.log.get(index) != Some(old) {
-                let seen = format!("{} overwrote {}/{index}", self.node, old.term);
-                return Err(Violation::new("What is committed stays durable", seen));
-            }
-        }
+        self.hard_state = new;
         Ok(())
     }
 

@@ -138,14 +138,14 @@ impl State {
     /// It destroys what was promised.
     pub fn persisted(&mut self, node: NodeId, batch: &PersistBatch) -> Result<(), Violation> {
         let committed = |index: Index| {
-            self.committed
-                .get(index.0 as usize - 1)
-                .map(|committed| committed.seen)
+            let committed = self.committed.get(index.0 as usize - 1);
+            committed.map(|committed| committed.seen)
         };
-        self.durable
-            .get_mut(&node)
-            .expect("voters are known")
-            .write(batch, committed)
+        let durable = self.durable.get_mut(&node).expect("voters are known");
+        let destroyed = durable.write(batch, committed)?;
+        destroyed
+            .into_iter()
+            .try_for_each(|index| self.check_durable_on_quorum(index))
     }
 
     /// A node was handed an event and drained.
