@@ -86,7 +86,6 @@ impl MachineRestore for KvRestore {
     type Machine = Kv;
 
     fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
-        reclaim::free(reclaim::AT_CHUNK);
         let mut rest = std::mem::take(&mut self.rest);
         rest.extend_from_slice(data);
         let mut used = 0;
@@ -162,6 +161,7 @@ impl KvRestore {
     }
 
     fn flush(&mut self) {
+        reclaim::free(reclaim::AT_COMMAND);
         let leaf = std::mem::take(&mut self.leaf);
         self.tree.append(Tree::from_leaf(leaf));
     }

@@ -521,7 +521,10 @@ fn a_large_range_comes_in_pages_of_bounded_size() {
             seen += 1;
         }
         pages.push(records.len());
-        assert!(!records.is_empty(), "a page without records makes no progress");
+        assert!(
+            !records.is_empty(),
+            "a page without records makes no progress"
+        );
         let Some(next) = next else {
             break;
         };

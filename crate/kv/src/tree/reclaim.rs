@@ -3,13 +3,13 @@
 //! A hundred megabytes take tens to hundreds of milliseconds to free, and whoever drops the last
 //! handle would wait: the host that is done with a snapshot, the node that replaces its machine by
 //! one from the leader, the command that removes a range. So the root of a large tree goes to a list
-//! of the thread, and the calls of any machine on it free a few nodes each: [`AT_COMMAND`] is little,
-//! for a host applies many commands in a row; [`AT_CHUNK`] is as much as a chunk is work.
+//! of the thread, and whoever makes nodes frees some: a command, and a restoration for each leaf,
+//! [`AT_COMMAND`]; [`AT_CHUNK`] go beside a chunk that is cut, and when a tree is let go.
 //!
-//! The list shrinks under use. Between two snapshots k commands copy, in a tree of three levels over
-//! its leaves, at most 2k nodes and a handful, of which dropping the older snapshot frees
-//! [`AT_CHUNK`] at once and the commands the others.
-//! A thread that ends frees the rest.
+//! So the list shrinks under use. Between two snapshots k commands copy at most k nodes of each
+//! level, and no node twice. Of ten million keys, three levels have many nodes and the others a
+//! handful, which dropping the older snapshot frees, and the commands free 3k. A thread that ends
+//! frees the rest.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::node::{Child, Node};
 /// Trees of up to so many records are freed at once: it takes some ten microseconds.
 const SMALL: u64 = 512;
 
-/// How many nodes a command frees. A put copies one leaf and seldom more, see above.
-pub(crate) const AT_COMMAND: usize = 2;
+/// How many nodes a command frees. Little, for a host applies many commands in a row.
+pub(crate) const AT_COMMAND: usize = 3;
 
-/// How many nodes are freed beside a chunk, and beside what is let go.
+/// How many nodes are freed beside what takes its time anyway.
 pub(crate) const AT_CHUNK: usize = 32;
 
 thread_local! {

@@ -104,7 +104,7 @@ fn nodes(tree: &Tree) -> BTreeSet<*const Node> {
 
 #[test]
 fn random_changes_agree_with_a_map_and_leave_clones_alone() {
-    for seed in 0..40 {
+    for seed in 0..20 {
         let mut random = Random::new(seed);
         let (mut tree, mut model) = (Tree::default(), Model::new());
         let mut clones: Vec<(Tree, Model)> = Vec::new();
@@ -279,6 +279,35 @@ fn a_large_tree_is_freed_by_later_calls() {
         "{steps} steps for {before} nodes"
     );
     check(&tree);
+}
+
+#[test]
+fn garbage_does_not_pile_up_however_often_snapshots_are_taken() {
+    drain();
+    let mut random = Random::new(5);
+    let mut tree = numbers(0..5_000);
+    for commands in [1, 3, 10, 30, 100, 300, 1_000] {
+        let mut snapshot = tree.clone();
+        for _ in 0..100 {
+            for _ in 0..commands {
+                reclaim::free(reclaim::AT_COMMAND);
+                tree.insert(numbered(random.below(5_000)));
+            }
+            snapshot.clone_from(&tree);
+        }
+        drop(snapshot);
+        let mut left = 0;
+        while reclaim::waiting() > 0 {
+            reclaim::free(1);
+            left += 1;
+        }
+        // What the last snapshot alone had, and no more.
+        let most = (8 * commands).min(nodes(&tree).len());
+        assert!(
+            left <= most,
+            "{left} nodes with a snapshot every {commands} commands"
+        );
+    }
 }
 
 #[test]
