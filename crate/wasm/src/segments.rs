@@ -12,12 +12,12 @@ use crate::error::Failure;
 #[wasm_bindgen(js_name = sealRound)]
 pub fn seal_round(
     sequence: f64,
-    #[wasm_bindgen(unchecked_param_type = "[from: string, to: string][]")] deletes: Array,
-    #[wasm_bindgen(unchecked_param_type = "[key: string, value: Uint8Array][]")] puts: Array,
+    #[wasm_bindgen(unchecked_param_type = "[from: string, to: string][]")] deletes: &Array,
+    #[wasm_bindgen(unchecked_param_type = "[key: string, value: Uint8Array][]")] puts: &Array,
 ) -> Result<Vec<u8>, JsValue> {
     let round = Round {
-        deletes: pairs(&deletes, |to| to.as_string())?,
-        puts: pairs(&puts, |value| Some(value.dyn_ref::<Uint8Array>()?.to_vec()))?,
+        deletes: pairs(deletes, |to| to.as_string())?,
+        puts: pairs(puts, |value| Some(value.dyn_ref::<Uint8Array>()?.to_vec()))?,
     };
     Ok(seal(whole(sequence, "sequence")?, &round))
 }

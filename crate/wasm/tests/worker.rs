@@ -2,6 +2,7 @@
 //! dedicated worker. `wasm-pack test --headless --chrome --firefox crate/wasm` runs it.
 
 #![cfg(target_arch = "wasm32")]
+#![expect(unreachable_pub, reason = "modules of one test share by `pub`")]
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 

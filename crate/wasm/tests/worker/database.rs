@@ -14,8 +14,14 @@ const TIMEOUT_MS: u32 = 60_000;
 
 fn round(deletes: &[(&str, &str)], puts: &[(&str, &[u8])]) -> Round {
     Round {
-        deletes: deletes.iter().map(|(from, to)| ((*from).into(), (*to).into())).collect(),
-        puts: puts.iter().map(|(key, value)| ((*key).into(), value.to_vec())).collect(),
+        deletes: deletes
+            .iter()
+            .map(|(from, to)| ((*from).into(), (*to).into()))
+            .collect(),
+        puts: puts
+            .iter()
+            .map(|(key, value)| ((*key).into(), value.to_vec()))
+            .collect(),
     }
 }
 
@@ -26,13 +32,22 @@ async fn open_database(name: &str) -> (IndexedDb, Heard<StorageEvent>) {
 }
 
 async fn written(heard: &Heard<StorageEvent>, rounds: usize) {
-    let count = || heard.all().iter().filter(|event| **event == StorageEvent::Written).count();
+    let count = || {
+        heard
+            .all()
+            .iter()
+            .filter(|event| **event == StorageEvent::Written)
+            .count()
+    };
     until("the rounds are durable", || count() >= rounds).await;
 }
 
 async fn load(database: &IndexedDb) -> Vec<(String, Vec<u8>)> {
     let records = database.load().await.expect("the records load");
-    records.into_iter().map(|(key, value)| (key, value.to_vec())).collect()
+    records
+        .into_iter()
+        .map(|(key, value)| (key, value.to_vec()))
+        .collect()
 }
 
 fn failure(event: &StorageEvent) -> Option<Failure> {
@@ -46,23 +61,34 @@ fn failure(event: &StorageEvent) -> Option<Failure> {
 async fn what_was_written_is_there_after_a_reload() {
     let name = unique("reload");
     let (database, heard) = open_database(&name).await;
-    database.write(&round(&[], &[("a", b"1"), ("b", b"2"), ("c", b"")])).unwrap();
+    database
+        .write(&round(&[], &[("a", b"1"), ("b", b"2"), ("c", b"")]))
+        .unwrap();
     written(&heard, 1).await;
     // Deletions come first, and end before their end.
-    database.write(&round(&[("a", "c")], &[("a", b"new")])).unwrap();
+    database
+        .write(&round(&[("a", "c")], &[("a", b"new")]))
+        .unwrap();
     written(&heard, 2).await;
     database.close();
 
     let (database, _) = open_database(&name).await;
     let records = load(&database).await;
-    assert_eq!(records, [("a".into(), b"new".to_vec()), ("c".into(), Vec::new())]);
+    assert_eq!(
+        records,
+        [("a".into(), b"new".to_vec()), ("c".into(), Vec::new())]
+    );
 }
 
 #[wasm_bindgen_test]
 async fn an_empty_or_inverted_range_deletes_nothing() {
     let (database, heard) = open_database(&unique("ranges")).await;
-    database.write(&round(&[], &[("a", b"1"), ("b", b"2")])).unwrap();
-    database.write(&round(&[("a", "a"), ("b", "a")], &[])).unwrap();
+    database
+        .write(&round(&[], &[("a", b"1"), ("b", b"2")]))
+        .unwrap();
+    database
+        .write(&round(&[("a", "a"), ("b", "a")], &[]))
+        .unwrap();
     written(&heard, 2).await;
     assert_eq!(load(&database).await.len(), 2);
 }
@@ -74,7 +100,11 @@ async fn loading_goes_page_by_page_and_misses_nothing() {
     let mut expected = Vec::new();
     let mut all = Round::default();
     for number in 0..700_u32 {
-        let value = if number % 200 == 3 { large.clone() } else { number.to_le_bytes().to_vec() };
+        let value = if number % 200 == 3 {
+            large.clone()
+        } else {
+            number.to_le_bytes().to_vec()
+        };
         all.puts.push((format!("{number:08x}"), value.clone()));
         expected.push((format!("{number:08x}"), value));
     }
@@ -88,9 +118,13 @@ async fn a_crash_between_rounds_keeps_the_acknowledged_and_never_half_a_round() 
     for attempt in 0..8 {
         let name = unique("crash");
         let (database, heard) = open_database(&name).await;
-        database.write(&round(&[], &[("a", b"1"), ("b", b"1")])).unwrap();
+        database
+            .write(&round(&[], &[("a", b"1"), ("b", b"1")]))
+            .unwrap();
         written(&heard, 1).await;
-        database.write(&round(&[], &[("a", b"2"), ("b", b"2")])).unwrap();
+        database
+            .write(&round(&[], &[("a", b"2"), ("b", b"2")]))
+            .unwrap();
         // The crash comes somewhere in the second round: nobody waits for it.
         for _ in 0..attempt {
             resolved(js_sys::Promise::resolve(&JsValue::NULL)).await;
@@ -100,7 +134,10 @@ async fn a_crash_between_rounds_keeps_the_acknowledged_and_never_half_a_round() 
         let (database, _) = open_database(&name).await;
         let records = load(&database).await;
         let values: Vec<&[u8]> = records.iter().map(|(_, value)| &value[..]).collect();
-        assert!(values == [b"1", b"1"] || values == [b"2", b"2"], "{records:?}");
+        assert!(
+            values == [b"1", b"1"] || values == [b"2", b"2"],
+            "{records:?}"
+        );
     }
 }
 
@@ -118,7 +155,9 @@ async fn a_round_is_one_strict_transaction() {
          return { seen, restore() { IDBDatabase.prototype.transaction = original; } };",
         &[],
     );
-    database.write(&round(&[("x", "y")], &[("a", b"1"), ("b", b"2")])).unwrap();
+    database
+        .write(&round(&[("x", "y")], &[("a", b"1"), ("b", b"2")]))
+        .unwrap();
     written(&heard, 1).await;
     script("a.restore()", &[&seen]);
     assert_eq!(number(&seen, "seen.length"), 1.0);
@@ -175,7 +214,10 @@ async fn an_upgrade_blocked_by_another_page_ends_by_its_deadline() {
     let other = raw_open(&name, 1, true).await;
     let (sink, heard) = hear_storage();
     let refused = IndexedDb::open(&name, 2, 300, &sink).await;
-    assert_eq!(refused.err().map(|failure| failure.code), Some("STORAGE_BLOCKED".into()));
+    assert_eq!(
+        refused.err().map(|failure| failure.code),
+        Some("STORAGE_BLOCKED".into())
+    );
     assert_eq!(heard.all(), [StorageEvent::Blocked]);
     // The request that was given up must not keep the database open once it is let in.
     other.close();
@@ -189,7 +231,10 @@ async fn an_open_behind_a_pending_deletion_ends_by_its_deadline() {
     let deleted = raw_delete(&name);
     let (sink, _) = hear_storage();
     let refused = IndexedDb::open(&name, 1, 300, &sink).await;
-    assert_eq!(refused.err().map(|failure| failure.code), Some("STORAGE_BLOCKED".into()));
+    assert_eq!(
+        refused.err().map(|failure| failure.code),
+        Some("STORAGE_BLOCKED".into())
+    );
     other.close();
     resolved(deleted).await;
 }
@@ -218,7 +263,10 @@ async fn a_database_that_the_browser_closes_is_lost() {
         &[],
     );
     let (_database, heard) = open_database(&unique("lost")).await;
-    script("a.restore(); a.requests[0].result.dispatchEvent(new Event('close'))", &[&opened]);
+    script(
+        "a.restore(); a.requests[0].result.dispatchEvent(new Event('close'))",
+        &[&opened],
+    );
     let failure = heard.next("the storage goes", failure).await;
     assert_eq!(failure.code, "STORAGE_LOST");
 }
@@ -229,7 +277,10 @@ async fn a_newer_database_is_refused() {
     raw_open(&name, DATABASE_VERSION + 1, true).await.close();
     let (sink, _) = hear_storage();
     let refused = IndexedDb::open(&name, DATABASE_VERSION, TIMEOUT_MS, &sink).await;
-    assert_eq!(refused.err().map(|failure| failure.code), Some("STORAGE_VERSION".into()));
+    assert_eq!(
+        refused.err().map(|failure| failure.code),
+        Some("STORAGE_VERSION".into())
+    );
 }
 
 #[wasm_bindgen_test]
@@ -239,7 +290,10 @@ async fn a_value_that_is_no_record_is_named_by_its_key() {
     raw_put(&name, "odd", &"text".into()).await;
     let (database, _) = open_database(&name).await;
     let failure = database.load().await.unwrap_err();
-    assert_eq!((&*failure.code, failure.place.as_deref()), ("STORAGE_CORRUPT", Some("odd")));
+    assert_eq!(
+        (&*failure.code, failure.place.as_deref()),
+        ("STORAGE_CORRUPT", Some("odd"))
+    );
 }
 
 #[wasm_bindgen_test]
@@ -256,5 +310,8 @@ async fn a_platform_without_databases_is_told() {
     let (sink, _) = hear_storage();
     let refused = IndexedDb::open("none", 1, TIMEOUT_MS, &sink).await;
     script("a()", &[&hidden]);
-    assert_eq!(refused.err().map(|failure| failure.code), Some("STORAGE_UNAVAILABLE".into()));
+    assert_eq!(
+        refused.err().map(|failure| failure.code),
+        Some("STORAGE_UNAVAILABLE".into())
+    );
 }

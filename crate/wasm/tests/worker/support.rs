@@ -23,7 +23,9 @@ pub fn unique(what: &str) -> String {
 }
 
 pub async fn sleep(ms: u32) {
-    timer::within(ms, |_, _| ()).await.expect("a timeout rejects nothing");
+    timer::within(ms, |_, _| ())
+        .await
+        .expect("a timeout rejects nothing");
 }
 
 /// Waits until the condition holds; the failure names it.
@@ -31,7 +33,10 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = js_sys::Date::now();
     while !condition() {
         let waited = js_sys::Date::now() - start;
-        assert!(waited < f64::from(PATIENCE_MS), "waited in vain until {what}");
+        assert!(
+            waited < f64::from(PATIENCE_MS),
+            "waited in vain until {what}"
+        );
         sleep(5).await;
     }
 }
@@ -49,18 +54,23 @@ pub fn script(body: &str, arguments: &[&JsValue]) -> JsValue {
 }
 
 pub fn property(object: &JsValue, path: &str) -> JsValue {
-    path.split('.').fold(object.clone(), |value, name| match name.parse::<u32>() {
-        Ok(index) => Reflect::get_u32(&value, index).expect("an array"),
-        Err(_) => Reflect::get(&value, &name.into()).expect("an object"),
-    })
+    path.split('.')
+        .fold(object.clone(), |value, name| match name.parse::<u32>() {
+            Ok(index) => Reflect::get_u32(&value, index).expect("an array"),
+            Err(_) => Reflect::get(&value, &name.into()).expect("an object"),
+        })
 }
 
 pub fn number(object: &JsValue, path: &str) -> f64 {
-    property(object, path).as_f64().unwrap_or_else(|| panic!("{path} is no number"))
+    property(object, path)
+        .as_f64()
+        .unwrap_or_else(|| panic!("{path} is no number"))
 }
 
 pub fn text(object: &JsValue, path: &str) -> String {
-    property(object, path).as_string().unwrap_or_else(|| panic!("{path} is no string"))
+    property(object, path)
+        .as_string()
+        .unwrap_or_else(|| panic!("{path} is no string"))
 }
 
 /// A plain object from JSON.
@@ -101,7 +111,9 @@ impl<T: Clone + 'static> Heard<T> {
 /// Listens to a storage.
 pub fn hear_storage() -> (Sink, Heard<StorageEvent>) {
     let sink = Sink::default();
-    let heard = Heard { events: Rc::new(RefCell::new(Vec::new())) };
+    let heard = Heard {
+        events: Rc::new(RefCell::new(Vec::new())),
+    };
     let events = heard.events.clone();
     sink.listen(move |event| events.borrow_mut().push(event));
     (sink, heard)
@@ -109,7 +121,9 @@ pub fn hear_storage() -> (Sink, Heard<StorageEvent>) {
 
 /// A listener for a node, and what it hears.
 pub fn hear_host() -> (Function, Heard<JsValue>) {
-    let heard = Heard { events: Rc::new(RefCell::new(Vec::new())) };
+    let heard = Heard {
+        events: Rc::new(RefCell::new(Vec::new())),
+    };
     let events = heard.events.clone();
     let listener: Closure<dyn Fn(JsValue)> =
         Closure::new(move |event| events.borrow_mut().push(event));
@@ -168,7 +182,10 @@ pub async fn close(host: &Host) {
 
 /// Waits until a group of a single node leads.
 pub async fn leading(host: &Host) {
-    until("the node leads", || text(&status(host), "groups.0.role") == "leader").await;
+    until("the node leads", || {
+        text(&status(host), "groups.0.role") == "leader"
+    })
+    .await;
 }
 
 /// Both ends of a channel.
@@ -226,7 +243,9 @@ pub async fn raw_open(name: &str, version: u32, store: bool) -> IdbDatabase {
     let upgrade: Closure<dyn Fn()> = Closure::new(move || {
         let database: IdbDatabase = upgraded.result().expect("a result").unchecked_into();
         if store {
-            database.create_object_store("records").expect("a new store");
+            database
+                .create_object_store("records")
+                .expect("a new store");
         }
     });
     request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
@@ -237,7 +256,9 @@ pub async fn raw_open(name: &str, version: u32, store: bool) -> IdbDatabase {
 /// One value of a database that nobody else has open.
 pub async fn raw_get(name: &str, key: &str) -> JsValue {
     let database = raw_open(name, 1, false).await;
-    let store = database.transaction_with_str("records").expect("a transaction");
+    let store = database
+        .transaction_with_str("records")
+        .expect("a transaction");
     let store = store.object_store("records").expect("the store");
     let request = store.get(&key.into()).expect("a request");
     resolved(settled(&request)).await;
@@ -248,7 +269,9 @@ pub async fn raw_get(name: &str, key: &str) -> JsValue {
 /// All keys of a database that nobody else has open.
 pub async fn raw_keys(name: &str) -> Vec<String> {
     let database = raw_open(name, 1, false).await;
-    let store = database.transaction_with_str("records").expect("a transaction");
+    let store = database
+        .transaction_with_str("records")
+        .expect("a transaction");
     let store = store.object_store("records").expect("the store");
     let request = store.get_all_keys().expect("a request");
     resolved(settled(&request)).await;
@@ -261,7 +284,9 @@ pub async fn raw_keys(name: &str) -> Vec<String> {
 pub async fn raw_put(name: &str, key: &str, value: &JsValue) {
     let database = raw_open(name, 1, true).await;
     let mode = web_sys::IdbTransactionMode::Readwrite;
-    let transaction = database.transaction_with_str_and_mode("records", mode).expect("one");
+    let transaction = database
+        .transaction_with_str_and_mode("records", mode)
+        .expect("one");
     let store = transaction.object_store("records").expect("the store");
     store.put_with_key(value, &key.into()).expect("a request");
     let complete = Promise::new(&mut |resolve, reject| {

@@ -123,7 +123,11 @@ async fn neither_a_disarmed_nor_a_dropped_alarm_fires() {
 #[wasm_bindgen_test]
 async fn a_closed_node_leaves_no_timeout() {
     let watch = watch_timeouts();
-    let config = with(&config(&unique("timers"), 1, 1), "storage", &memory_storage());
+    let config = with(
+        &config(&unique("timers"), 1, 1),
+        "storage",
+        &memory_storage(),
+    );
     let (host, _) = open(&config).await;
     until("it has deadlines", || pending(&watch) > 0.0).await;
     close(&host).await;

@@ -1,0 +1,181 @@
+//! A storage that fails ends the node: it says why, and nothing else any more.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::support::*;
+
+/// A node on a storage that has run well so far, and what it says.
+async fn node_on(storage: &JsValue) -> (quorate_wasm::Host, Heard<JsValue>, JsValue) {
+    let (host, heard) = open(&with(&config(&unique("halt"), 1, 2), "storage", storage)).await;
+    let (ours, theirs) = channel();
+    host.connect_peer(2.0, ours).expect("an open node");
+    let frames = script(
+        "const frames = []; a.onmessage = (event) => frames.push(event.data); return frames;",
+        &[&theirs],
+    );
+    // A candidate asks again and again, so it has something to write and to say for ever.
+    until("the node speaks", || number(&frames, "length") > 0.0).await;
+    (host, heard, frames)
+}
+
+#[wasm_bindgen_test]
+async fn a_failed_write_halts_the_node_with_its_cause() {
+    let causes = [
+        (
+            "new DOMException('full', 'QuotaExceededError')",
+            "QUOTA_EXCEEDED",
+        ),
+        (
+            "Object.assign(new Error('no space'), { code: 'QUOTA_EXCEEDED' })",
+            "QUOTA_EXCEEDED",
+        ),
+        (
+            "Object.assign(new Error('odd'), { code: 'my own!' })",
+            "STORAGE_WRITE_FAILED",
+        ),
+        ("new Error('the cable')", "STORAGE_WRITE_FAILED"),
+        ("'a string'", "STORAGE_WRITE_FAILED"),
+    ];
+    for (cause, code) in causes {
+        let storage = memory_storage();
+        let settings = with(&config(&unique("cause"), 1, 1), "storage", &storage);
+        let (host, heard) = open(&settings).await;
+        script(&format!("a.fail = {cause}"), &[&storage]);
+        let event = heard.of_type("halted").await;
+        assert_eq!(text(&event, "code"), code, "{cause}");
+        assert!(property(&event, "group").is_null(), "the whole node");
+        let status = status(&host);
+        assert_eq!(text(&status, "halted.code"), code);
+        assert_eq!(property(&status, "groups.0.halted"), true);
+        close(&host).await;
+        assert_eq!(number(&storage, "closed"), 1.0);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_write_that_throws_instead_of_rejecting_halts_as_well() {
+    let storage = memory_storage();
+    let settings = with(&config(&unique("throws"), 1, 1), "storage", &storage);
+    let (_host, heard) = open(&settings).await;
+    script(
+        "a.write = () => { throw new Error('at once'); }",
+        &[&storage],
+    );
+    let event = heard.of_type("halted").await;
+    assert_eq!(text(&event, "code"), "STORAGE_WRITE_FAILED");
+    assert!(text(&event, "message").contains("at once"));
+}
+
+#[wasm_bindgen_test]
+async fn a_halted_node_sends_nothing_and_writes_nothing() {
+    let storage = memory_storage();
+    let (host, heard, _) = node_on(&storage).await;
+    // A vote for the other node needs a write: that one fails.
+    script("a.fail = new Error('broken')", &[&storage]);
+    let vote = quorate_rsm::codec::encode_messages(
+        tag(&text(&status(&host), "cluster")),
+        0,
+        &[quorate_raft::Message {
+            from: quorate_raft::NodeId(2),
+            to: quorate_raft::NodeId(1),
+            term: quorate_raft::Term(1_000),
+            body: quorate_raft::Body::RequestVote {
+                last: quorate_raft::EntryId::ZERO,
+                transfer: true,
+            },
+        }],
+    );
+    let (ours, theirs) = channel();
+    host.connect_peer(2.0, ours).expect("an open node");
+    let frames = script(
+        "const frames = []; a.onmessage = (event) => frames.push(event.data);
+         a.postMessage(b.buffer); return frames;",
+        &[&theirs, &js_sys::Uint8Array::from(&vote[..])],
+    );
+    heard.of_type("halted").await;
+    let writes = number(&storage, "writes.length");
+    let sent = number(&frames, "length");
+    // Many times the longest election timeout.
+    sleep(2_000).await;
+    assert_eq!(number(&frames, "length"), sent);
+    assert_eq!(number(&storage, "writes.length"), writes);
+    let halted = heard
+        .all()
+        .iter()
+        .filter(|event| text(event, "type") == "halted")
+        .count();
+    assert_eq!(halted, 1, "told once");
+}
+
+/// FNV-1a, as frames between nodes carry it.
+pub fn tag(cluster: &str) -> u64 {
+    cluster
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+}
+
+#[wasm_bindgen_test]
+async fn an_aborted_transaction_halts_a_node_on_indexed_db() {
+    let cluster = unique("abort");
+    let (host, heard) = open(&config(&cluster, 1, 1)).await;
+    let restore = script(
+        "const original = IDBTransaction.prototype.commit;
+         IDBTransaction.prototype.commit = function () { this.abort(); };
+         return () => { IDBTransaction.prototype.commit = original; };",
+        &[],
+    );
+    let event = heard.of_type("halted").await;
+    script("a()", &[&restore]);
+    assert_eq!(text(&event, "code"), "STORAGE_WRITE_FAILED");
+    close(&host).await;
+    // What was durable before is there, and the node runs again.
+    let (host, _) = open(&config(&cluster, 1, 1)).await;
+    leading(&host).await;
+    close(&host).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_deleted_database_halts_its_node() {
+    let cluster = unique("deleted");
+    let (host, heard) = open(&config(&cluster, 1, 1)).await;
+    leading(&host).await;
+    resolved(raw_delete(&format!("quorate/{cluster}/1"))).await;
+    let event = heard.of_type("halted").await;
+    assert_eq!(text(&event, "code"), "STORAGE_TAKEN_AWAY");
+    close(&host).await;
+}
+
+#[wasm_bindgen_test]
+async fn closing_waits_for_the_write_under_way() {
+    let storage = memory_storage();
+    script(
+        "a.gate = new Promise((resolve) => { a.release = resolve; })",
+        &[&storage],
+    );
+    let settings = with(&config(&unique("closing"), 1, 1), "storage", &storage);
+    script("a.gate = undefined", &[&storage]);
+    let (host, _) = open(&settings).await;
+    script(
+        "a.gate = new Promise((resolve) => { a.release = resolve; })",
+        &[&storage],
+    );
+    until("a write is under way", || {
+        property(&status(&host), "storage.writing") == true
+    })
+    .await;
+    let writes = number(&storage, "writes.length");
+    let closed = host.close();
+    sleep(20).await;
+    assert_eq!(number(&storage, "closed"), 0.0, "not under the write");
+    script("a.release()", &[&storage]);
+    resolved(closed).await;
+    assert_eq!(number(&storage, "writes.length"), writes + 1.0);
+    assert_eq!(number(&storage, "closed"), 1.0);
+    resolved(host.close()).await;
+    assert_eq!(number(&storage, "closed"), 1.0, "once");
+    let error = host.status().expect_err("closed");
+    assert_eq!(text(&error, "code"), "CLOSED");
+}
