@@ -25,7 +25,7 @@ const suites = [
     name: "build",
     about: "the package, release",
     minutes: 20,
-    steps: (options) => build(options),
+    steps: (options) => build({ strict: true, ...options }),
   },
   {
     name: "rust",

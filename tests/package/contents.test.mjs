@@ -102,7 +102,7 @@ test("the types are right for every way to resolve them", async () => {
   const attw = join(root, "node_modules", ".bin", "attw");
   await run(
     attw,
-    [consumer.path, "--profile", "esm-only", "--exclude-entrypoints", "./raft.wasm", "./worker"],
+    [consumer.path, "--profile", "esm-only", "--exclude-entrypoints", "./quorate.wasm", "./worker"],
     consumer.project,
   );
 });
