@@ -9,6 +9,6 @@ import { setup } from "./setup.mjs";
 await script(async () => {
   const chosen = pick(checks, process.argv.slice(2));
   await setup("start");
-  if (chosen.some(({ name }) => name === "types")) await build({ release: false, quiet: true });
+  if (chosen.some(({ name }) => name === "types")) await build({ quiet: true });
   return (await runSuites(chosen)) === 0 ? 0 : 1;
 });

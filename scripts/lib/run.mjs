@@ -22,6 +22,9 @@ export function environment(extra = {}) {
   return { ...process.env, CARGO_TARGET_DIR: at("target"), ...extra, PATH: path };
 }
 
+/** For output that goes to a file. */
+const plain = { NO_COLOR: "1", CARGO_TERM_COLOR: "never", FORCE_COLOR: undefined };
+
 /** The full path of a program, or undefined. */
 export function which(name) {
   for (const folder of environment().PATH.split(delimiter)) {
@@ -64,7 +67,8 @@ export function run(command, args, { env = {}, cwd = root, log, onLine, limit } 
   const stdio = log === undefined ? "inherit" : ["ignore", "pipe", "pipe"];
   // A process group of its own can be killed as a whole; what reads the terminal must stay in ours.
   const detached = log !== undefined;
-  const child = spawn(command, args, { cwd, env: environment(env), stdio, detached });
+  const variables = environment(detached ? { ...plain, ...env } : env);
+  const child = spawn(command, args, { cwd, env: variables, stdio, detached });
   const end = () => {
     try {
       process.kill(detached ? -child.pid : child.pid, detached ? "SIGKILL" : "SIGTERM");

@@ -52,7 +52,7 @@ test("one wasm and one glue, and one embedded copy of both in the inline entry",
     ["pkg/dist/quorate.wasm"],
   );
   const scripts = paths().filter((path) => path.endsWith(".js"));
-  const withGlue = scripts.filter((path) => read(path).includes("__wbindgen_free"));
+  const withGlue = scripts.filter((path) => read(path).includes("__wbindgen_malloc"));
   assert.equal(withGlue.length, 2, withGlue.join(", "));
   const wasm = read("pkg/dist/quorate.wasm").toString("base64");
   const withWasm = scripts.filter((path) => read(path).includes(wasm));

@@ -13,7 +13,7 @@ import { Cluster as Inline } from "quorate/inline";
 export async function use(signal: AbortSignal): Promise<string | undefined> {
   await using cluster = await Cluster.open({ name: "shop", nodes: 3, signal });
   const revision: { modRevision: number } | null = await cluster.kv.get("cart");
-  cluster.addEventListener("leaderchange", (event) => { const leader: number | undefined = event.detail.leader; void leader; });
+  cluster.addEventListener("leaderchange", (event) => { const leader: number | null = event.detail.leader; void leader; });
   await cluster.node(1).kill();
   cluster.network.partition([1], [2, 3]);
   try {
