@@ -3,6 +3,7 @@
 //!
 //! Times are virtual. The nodes have the shipped default timeouts.
 
+use core::fmt;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -15,7 +16,26 @@ use quorate_sim::network::RuleId;
 use quorate_sim::rules::{Cut, Unreliable};
 
 /// Why a scenario failed.
-pub type Failure = String;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure(pub String);
+
+impl From<Violation> for Failure {
+    fn from(violation: Violation) -> Self {
+        Self(violation.to_string())
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(what: &str) -> Self {
+        Self(what.to_owned())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// One second of virtual time.
 pub const SECOND: u64 = 1_000_000;
@@ -78,7 +98,7 @@ impl Lab {
             unreliable: None,
         };
         for id in lab.nodes() {
-            lab.cluster.start(id).map_err(text)?;
+            lab.cluster.start(id)?;
         }
         Ok(lab)
     }
@@ -138,13 +158,13 @@ impl Lab {
 
     /// Ends a node's run without farewell.
     pub fn crash(&mut self, id: NodeId) -> Result<(), Failure> {
-        self.cluster.crash(id).map_err(text)
+        Ok(self.cluster.crash(id)?)
     }
 
     /// Starts a node that does not run, or crashes it and starts it again.
     pub fn restart(&mut self, id: NodeId) -> Result<(), Failure> {
         self.crash(id)?;
-        self.cluster.start(id).map_err(text)
+        Ok(self.cluster.start(id)?)
     }
 
     /// Lets virtual time pass.
@@ -163,7 +183,7 @@ impl Lab {
             if self.cluster.now() >= end {
                 return Ok(false);
             }
-            if let Some(Occurrence::Replies { replies, .. }) = self.cluster.step().map_err(text)? {
+            if let Some(Occurrence::Replies { replies, .. }) = self.cluster.step()? {
                 for reply in replies {
                     let opened = reply
                         .result
@@ -241,7 +261,7 @@ impl Lab {
             id: RequestId(sequence),
             body,
         };
-        self.cluster.request(id, TESTER, request).map_err(text)?;
+        self.cluster.request(id, TESTER, request)?;
         Ok(Some(tag))
     }
 
@@ -322,7 +342,7 @@ impl Lab {
         }
         let (time, traffic) = (self.cluster.now(), self.cluster.traffic);
         self.sleep(SECOND)?;
-        self.cluster.check_all().map_err(text)?;
+        self.cluster.check_all()?;
         let running = self.nodes().into_iter().filter(|id| self.is_connected(*id));
         let mut journals: Vec<_> = running.filter_map(|id| self.cluster.machine(id)).collect();
         journals.dedup();
@@ -341,7 +361,7 @@ impl Lab {
     /// A failure with its virtual time.
     #[must_use]
     pub fn fail(&self, what: &str) -> Failure {
-        format!("at {} ms: {what}", self.cluster.now() / MS)
+        Failure(format!("at {} ms: {what}", self.cluster.now() / MS))
     }
 
     /// The tester's session, opened with the first command.
@@ -356,9 +376,7 @@ impl Lab {
                     id: RequestId(0),
                     body: RequestBody::OpenSession,
                 };
-                self.cluster
-                    .request(leader, TESTER, request)
-                    .map_err(text)?;
+                self.cluster.request(leader, TESTER, request)?;
             }
             self.wait(100 * MS, |lab| lab.session.is_some())?;
         }
@@ -369,8 +387,4 @@ impl Lab {
     pub fn random_bytes(&mut self, len: usize) -> Bytes {
         (0..len).map(|_| self.random.below(256) as u8).collect()
     }
-}
-
-fn text(violation: Violation) -> Failure {
-    violation.to_string()
 }

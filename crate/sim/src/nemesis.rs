@@ -135,9 +135,9 @@ impl Nemesis {
                 let (mut left, mut right) = (Vec::new(), Vec::new());
                 for &id in cluster.voters() {
                     if self.random.below(2) == 0 {
-                        left.push(id)
+                        left.push(id);
                     } else {
-                        right.push(id)
+                        right.push(id);
                     }
                 }
                 End::Remove(cluster.network.add(Partition::new([&left, &right])))

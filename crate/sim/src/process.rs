@@ -171,6 +171,11 @@ impl<M: StateMachine + Default> Process<M> {
         }
     }
 
+    /// A fair draw from the node's clock.
+    pub(crate) fn coin(&mut self) -> bool {
+        self.clock_random.below(2) == 0
+    }
+
     /// When the timer has to fire for the node's next deadline, if it is not armed for it already.
     pub(crate) fn arm(&mut self, profile: ClockProfile) -> Option<u64> {
         let running = self.running.as_mut()?;

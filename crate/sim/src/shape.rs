@@ -86,7 +86,7 @@ impl Shape {
                 trace: false,
             },
             clients: between(random, 1, 6),
-            pipeline: weighted(random, &[(3, 1), (1, 3), (1, 8)]),
+            pipeline: weighted(random, &[(3, 1), (2, 3), (2, 8), (1, 40)]),
             think_mean: weighted(random, &[(1, 5_000), (2, 50_000), (1, 300_000)]),
             keys: between(random, 1, 6),
             call_timeout: Duration::from_millis(weighted(

@@ -183,7 +183,7 @@ impl User {
     pub fn call(&mut self, now: u64, history: &mut History) -> u64 {
         let key = self.random.below(self.habits.keys);
         let action = self.draw();
-        self.begin(now, key, action, self.habits.timeout, history)
+        self.begin(now, key, &action, self.habits.timeout, history)
     }
 
     /// Begins a call that must succeed within `timeout`; its tag.
@@ -192,7 +192,7 @@ impl User {
         self.begin(
             now,
             key,
-            Action::Put(Bytes::from_static(b"1")),
+            &Action::Put(Bytes::from_static(b"1")),
             timeout,
             history,
         )
@@ -251,12 +251,12 @@ impl User {
         &mut self,
         now: u64,
         key: u64,
-        action: Action,
+        action: &Action,
         timeout: Duration,
         history: &mut History,
     ) -> u64 {
         let tag = history.call(key, action.clone());
-        let call = encode(tag, key, &action);
+        let call = encode(tag, key, action);
         let deadline = Instant(now).after(timeout);
         let id = self.client.call(Instant(now), call, deadline);
         self.open.insert(id.expect("few calls are open"), tag);

@@ -126,7 +126,7 @@ fn replay(seed: u64, seconds: u64) -> String {
 }
 
 fn progress(options: &Options, total: &Total) {
-    if std::io::stdout().is_terminal() && !options.single && total.seeds % 5 == 0 {
+    if std::io::stdout().is_terminal() && !options.single && total.seeds.is_multiple_of(5) {
         print!("\r{}", total.sentence());
         drop(std::io::stdout().flush());
     }

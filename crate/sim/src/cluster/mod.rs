@@ -1,0 +1,422 @@
+//! A cluster in one queue: the shipped nodes, their disks and clocks, the network between them, and
+//! the checker that looks after every step. What clients do and which faults come is decided above.
+
+mod drive;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use quorate_raft::{Instant, NodeId, Raft};
+use quorate_rsm::codec;
+use quorate_rsm::{ClientId, Input, NodeConfig, NodeStatus, Reply, Request, StateMachine};
+
+use crate::checker::Violation;
+use crate::checker::state::State;
+use crate::disk::{Disk, DiskProfile};
+use crate::network::{Address, Link, Network, Packet, Payload};
+use crate::process::{ClockProfile, Process, snapshot_bytes};
+use crate::queue::Queue;
+use crate::streams::Streams;
+use crate::trace::{self, Trace};
+
+/// What a cluster is made of.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// All chance comes from it.
+    pub seed: u64,
+    /// How many nodes, numbered from one; all vote.
+    pub voters: u64,
+    /// Settings of every node; the id is replaced.
+    pub node: NodeConfig,
+    /// How links behave.
+    pub link: Link,
+    /// How disks behave.
+    pub disk: DiskProfile,
+    /// How clocks behave.
+    pub clock: ClockProfile,
+    /// Every message travels alone, rather than all of a drain together.
+    pub split_frames: bool,
+    /// Keep the lines of the trace.
+    pub trace: bool,
+}
+
+impl ClusterConfig {
+    /// A cluster of `voters` in a fair world.
+    #[must_use]
+    pub fn fair(seed: u64, voters: u64) -> Self {
+        Self {
+            seed,
+            voters,
+            node: NodeConfig::new(NodeId(0)),
+            link: Link::FAIR,
+            disk: DiskProfile::FAIR,
+            clock: ClockProfile::FAIR,
+            split_frames: false,
+            trace: false,
+        }
+    }
+}
+
+/// What nodes sent each other, whether it arrived or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Frames.
+    pub frames: u64,
+    /// Messages that are no answers.
+    pub requests: u64,
+    /// Messages that are answers.
+    pub responses: u64,
+    /// Bytes of the frames.
+    pub bytes: u64,
+}
+
+/// What one step was, as far as it concerns those above.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occurrence {
+    /// Something between the nodes.
+    Internal,
+    /// A time asked for with [`Cluster::wake_at`] has come.
+    Wake(u64),
+    /// Answers reached a client.
+    Replies {
+        /// Which one.
+        client: ClientId,
+        /// Of which node.
+        from: NodeId,
+        /// The answers.
+        replies: Vec<Reply>,
+    },
+}
+
+#[derive(Debug)]
+enum Event {
+    Deliver {
+        from: Address,
+        to: Address,
+        frame: Bytes,
+    },
+    Timer {
+        node: NodeId,
+        run: u64,
+        local: Instant,
+    },
+    Written {
+        node: NodeId,
+        run: u64,
+        seq: u64,
+        fails: bool,
+    },
+    Wake(u64),
+}
+
+/// The frames' group.
+const GROUP: u32 = 0;
+
+/// A simulated cluster of nodes with machine `M`.
+pub struct Cluster<M: StateMachine> {
+    config: ClusterConfig,
+    voters: Vec<NodeId>,
+    queue: Queue<Event>,
+    processes: BTreeMap<NodeId, Process<M>>,
+    /// What arrived for nodes that are paused, in order.
+    waiting: Vec<(NodeId, Event)>,
+    steps: u64,
+    starts: u64,
+    restores: u64,
+    /// The network: rules go here.
+    pub network: Network,
+    /// The checker.
+    pub state: State,
+    /// What happened.
+    pub trace: Trace,
+    /// What was sent between nodes.
+    pub traffic: Traffic,
+}
+
+impl<M: StateMachine + Default> Cluster<M> {
+    /// A cluster of which no node runs yet.
+    #[must_use]
+    pub fn new(config: ClusterConfig) -> Self {
+        let streams = Streams::new(config.seed);
+        let voters: Vec<NodeId> = (1..=config.voters).map(NodeId).collect();
+        let process = |&id| (id, Process::new(id, &streams, config.disk));
+        Self {
+            queue: Queue::new(),
+            processes: voters.iter().map(process).collect(),
+            waiting: Vec::new(),
+            steps: 0,
+            starts: 0,
+            restores: 0,
+            network: Network::new(streams, config.link),
+            state: State::new(&voters),
+            trace: Trace::new(config.trace),
+            traffic: Traffic::default(),
+            voters,
+            config,
+        }
+    }
+
+    /// Virtual time in microseconds.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.queue.now()
+    }
+
+    /// All nodes, running or not.
+    #[must_use]
+    pub fn voters(&self) -> &[NodeId] {
+        &self.voters
+    }
+
+    /// How often the nodes were driven.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// How often a node was started.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.starts
+    }
+
+    /// How often a machine was replaced by a leader's snapshot.
+    #[must_use]
+    pub fn restores(&self) -> u64 {
+        self.restores
+    }
+
+    /// Settings that hold from the next start on.
+    pub fn config_mut(&mut self) -> &mut ClusterConfig {
+        &mut self.config
+    }
+
+    /// The disk of a node.
+    pub fn disk_mut(&mut self, id: NodeId) -> &mut Disk {
+        &mut self.process_mut(id).disk
+    }
+
+    /// Whether a node runs; one that is paused does.
+    #[must_use]
+    pub fn is_running(&self, id: NodeId) -> bool {
+        self.processes[&id].running.is_some()
+    }
+
+    /// Whether a node is paused.
+    #[must_use]
+    pub fn is_paused(&self, id: NodeId) -> bool {
+        self.processes[&id].paused
+    }
+
+    /// A picture of a node that runs.
+    #[must_use]
+    pub fn status(&self, id: NodeId) -> Option<NodeStatus> {
+        self.processes[&id]
+            .running
+            .as_ref()
+            .map(|running| running.node.status())
+    }
+
+    /// The core of a node that runs.
+    #[must_use]
+    pub fn raft(&self, id: NodeId) -> Option<&Raft> {
+        self.processes[&id]
+            .running
+            .as_ref()
+            .map(|running| running.node.raft())
+    }
+
+    /// The machine of a node that runs.
+    #[must_use]
+    pub fn machine(&self, id: NodeId) -> Option<&M> {
+        self.processes[&id]
+            .running
+            .as_ref()
+            .map(|running| running.node.machine().machine())
+    }
+
+    /// The state of a node's machine, as the bytes of its snapshot.
+    #[must_use]
+    pub fn machine_bytes(&self, id: NodeId) -> Option<Vec<Bytes>> {
+        self.machine(id).map(snapshot_bytes)
+    }
+
+    /// The nodes that believe they lead.
+    #[must_use]
+    pub fn leaders(&self) -> Vec<NodeId> {
+        let leads = |id: &NodeId| self.raft(*id).is_some_and(Raft::is_leader);
+        self.voters.iter().copied().filter(leads).collect()
+    }
+
+    /// [`Occurrence::Wake`] comes with `token` at virtual time `at`.
+    pub fn wake_at(&mut self, at: u64, token: u64) {
+        self.queue.push(at, Event::Wake(token));
+    }
+
+    /// Starts a node with what its disk holds.
+    ///
+    /// # Errors
+    /// It does not find there what was durable.
+    pub fn start(&mut self, id: NodeId) -> Result<(), Violation> {
+        let now = self.now();
+        let (config, voters) = (&self.config, &self.voters);
+        let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        let group = process.load(voters)?;
+        let last = group
+            .restored
+            .entries
+            .last()
+            .map_or(group.restored.log_start, |e| e.id);
+        self.state.started(id, process.run + 1, &group.restored)?;
+        let mut node = config.node.clone();
+        node.raft.id = id;
+        process.start(node, group, config.clock, now)?;
+        let run = process.run;
+        self.starts += 1;
+        self.trace
+            .event(now, &id, trace::Event::Start, last.index.0, || {
+                format!("run {run} log to {last}")
+            });
+        self.drain(id)
+    }
+
+    /// Ends a node's run without farewell. The round of writes under way is kept or lost.
+    ///
+    /// # Errors
+    /// The round that was kept breaks a promise.
+    pub fn crash(&mut self, id: NodeId) -> Result<(), Violation> {
+        if !self.is_running(id) {
+            return Ok(());
+        }
+        let kept = self.process_mut(id).crash();
+        self.waiting.retain(|(node, _)| *node != id);
+        let (now, value) = (self.now(), u64::from(kept.is_some()));
+        self.trace.event(now, &id, trace::Event::Crash, value, || {
+            if value == 1 {
+                "with the round under way written".to_owned()
+            } else {
+                String::new()
+            }
+        });
+        self.state.crashed(id);
+        match kept {
+            Some(batch) => self.state.persisted(id, &batch),
+            None => Ok(()),
+        }
+    }
+
+    /// Freezes a node: its clock goes on, and nothing else.
+    pub fn pause(&mut self, id: NodeId) {
+        let process = self.process_mut(id);
+        process.paused = process.running.is_some();
+    }
+
+    /// Lets a frozen node go on: everything that came meanwhile comes now. Which of what is due comes
+    /// first, timers or messages, is not for a node to rely on.
+    pub fn resume(&mut self, id: NodeId) {
+        let now = self.now();
+        let process = self.process_mut(id);
+        process.paused = false;
+        let timers_last = process.coin();
+        let waiting = core::mem::take(&mut self.waiting);
+        let (mut due, others): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(node, _)| *node == id);
+        self.waiting = others;
+        if timers_last {
+            due.sort_by_key(|(_, event)| matches!(event, Event::Timer { .. }));
+        }
+        due.into_iter()
+            .for_each(|(_, event)| self.queue.push(now, event));
+    }
+
+    /// A client sends requests through the network.
+    pub fn send_requests(&mut self, client: ClientId, to: NodeId, requests: Vec<Request>) {
+        let frame = codec::encode_requests(GROUP, &requests);
+        let (from, to) = (Address::Client(client), Address::Node(to));
+        self.transmit(
+            &Packet {
+                from,
+                to,
+                payload: Payload::Requests(requests),
+            },
+            frame,
+        );
+    }
+
+    /// A request reaches a node at once, past the network, as if its user made it on the spot.
+    ///
+    /// # Errors
+    /// What the node does breaks a property.
+    pub fn request(
+        &mut self,
+        to: NodeId,
+        client: ClientId,
+        request: Request,
+    ) -> Result<(), Violation> {
+        self.take_requests(to, client, vec![request])
+    }
+
+    /// A client is gone.
+    ///
+    /// # Errors
+    /// What a node does breaks a property.
+    pub fn client_gone(&mut self, client: ClientId) -> Result<(), Violation> {
+        for id in self.voters.clone() {
+            self.handle(id, vec![Input::ClientGone { client }])?;
+        }
+        Ok(())
+    }
+
+    /// Does what comes next; `None` if nothing ever will.
+    ///
+    /// # Errors
+    /// A property no longer holds.
+    pub fn step(&mut self) -> Result<Option<Occurrence>, Violation> {
+        let Some(event) = self.queue.pop() else {
+            return Ok(None);
+        };
+        let occurrence = match event {
+            Event::Wake(token) => Occurrence::Wake(token),
+            Event::Deliver { from, to, frame } => return self.deliver(from, to, frame).map(Some),
+            Event::Timer { node, .. } | Event::Written { node, .. } if self.is_paused(node) => {
+                self.waiting.push((node, event));
+                Occurrence::Internal
+            }
+            Event::Timer { node, run, local } => {
+                self.fire(node, run, local)?;
+                Occurrence::Internal
+            }
+            Event::Written {
+                node,
+                run,
+                seq,
+                fails,
+            } => {
+                self.written(node, run, seq, fails)?;
+                Occurrence::Internal
+            }
+        };
+        Ok(Some(occurrence))
+    }
+
+    /// When [`Cluster::step`] will have something to do.
+    #[must_use]
+    pub fn next_at(&self) -> Option<u64> {
+        self.queue.next_at()
+    }
+
+    /// Compares all of every running node's log with what was seen of it.
+    ///
+    /// # Errors
+    /// Something changed that no step showed.
+    pub fn check_all(&self) -> Result<(), Violation> {
+        self.voters
+            .iter()
+            .filter_map(|id| self.raft(*id))
+            .try_for_each(|raft| self.state.check_all(raft))
+    }
+
+    pub(super) fn process_mut(&mut self, id: NodeId) -> &mut Process<M> {
+        self.processes.get_mut(&id).expect("a node of this cluster")
+    }
+}

@@ -1,0 +1,209 @@
+//! Whole worlds: equal seeds are equal worlds, every kind of fault comes, and bad machines and bad
+//! disks are found.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quorate_raft::NodeId;
+use quorate_rsm::{
+    ApplyContext, ClientId, Request, RequestBody, RequestId, SessionId, StateMachine,
+};
+use quorate_sim::checker::Violation;
+use quorate_sim::cluster::{Cluster, ClusterConfig, Occurrence};
+use quorate_sim::machine::{Journal, JournalSnapshot, tagged};
+use quorate_sim::nemesis::FaultKind;
+use quorate_sim::shape::Shape;
+use quorate_sim::world::{Summary, World};
+
+const TORMENT: Duration = Duration::from_secs(5);
+
+fn run(seed: u64, trace: bool) -> (Summary, String) {
+    let mut shape = Shape::draw(seed, TORMENT);
+    shape.cluster.trace = trace;
+    let mut world = World::new(shape);
+    let summary = world
+        .run()
+        .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    (summary, world.take_lines())
+}
+
+#[test]
+fn a_seed_gives_the_same_world_twice_and_with_its_trace() {
+    for seed in 1..=12 {
+        let (first, _) = run(seed, false);
+        let (second, _) = run(seed, false);
+        let (traced, lines) = run(seed, true);
+        assert_eq!(first, second, "seed {seed}");
+        assert_eq!(first, traced, "seed {seed}");
+        assert_eq!(lines.lines().count() as u64, traced.events);
+    }
+}
+
+#[test]
+fn seeds_differ_and_bring_every_kind_of_fault() {
+    let mut hashes = BTreeSet::new();
+    let mut faults = BTreeSet::new();
+    let mut total = Summary::default();
+    for seed in 1..=60 {
+        let (summary, _) = run(seed, false);
+        hashes.insert(summary.hash);
+        faults.extend(summary.faults.keys().copied());
+        total.answered += summary.answered;
+        total.failed += summary.failed;
+        total.restores += summary.restores;
+        total.network.lost += summary.network.lost;
+        total.network.dropped += summary.network.dropped;
+        total.network.duplicated += summary.network.duplicated;
+    }
+    assert_eq!(hashes.len(), 60);
+    assert_eq!(faults.into_iter().collect::<Vec<_>>(), FaultKind::ALL);
+    let counters = total.network;
+    assert!(counters.lost > 100 && counters.dropped > 100 && counters.duplicated > 100);
+    assert!(
+        total.answered > 1_000 && total.failed > 100 && total.restores > 10,
+        "{total:?}"
+    );
+}
+
+/// A cluster with a leader and an open session.
+fn ready<M: StateMachine + Default>(
+    seed: u64,
+) -> Result<(Cluster<M>, NodeId, SessionId), Violation> {
+    let mut cluster = Cluster::<M>::new(ClusterConfig::fair(seed, 3));
+    (1..=3).try_for_each(|id| cluster.start(NodeId(id)))?;
+    while cluster.leaders().is_empty() {
+        cluster.step()?;
+    }
+    let leader = cluster.leaders()[0];
+    let open = Request {
+        id: RequestId(0),
+        body: RequestBody::OpenSession,
+    };
+    cluster.request(leader, ClientId(1), open)?;
+    loop {
+        if let Some(Occurrence::Replies { replies, .. }) = cluster.step()? {
+            let data = replies[0].result.clone().expect("a leader opens sessions");
+            let id = <[u8; 8]>::try_from(&data[..]).expect("a session id has eight bytes");
+            return Ok((cluster, leader, SessionId(u64::from_le_bytes(id))));
+        }
+    }
+}
+
+fn write(sequence: u64, session: SessionId) -> Request {
+    let command = tagged(sequence, b"x");
+    let body = RequestBody::Write {
+        session,
+        sequence,
+        acknowledged: 0,
+        command,
+    };
+    Request {
+        id: RequestId(sequence),
+        body,
+    }
+}
+
+fn pass(cluster: &mut Cluster<impl StateMachine + Default>, time: u64) -> Result<(), Violation> {
+    let end = cluster.now() + time;
+    cluster.wake_at(end, 0);
+    while cluster.now() < end {
+        cluster.step()?;
+    }
+    Ok(())
+}
+
+thread_local! {
+    static APPLIED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A machine that looks at something that is not in the log.
+#[derive(Default)]
+struct Leaky(Journal);
+
+impl StateMachine for Leaky {
+    type Snapshot = JournalSnapshot;
+    type Restore = LeakyRestore;
+
+    fn apply(&mut self, context: &ApplyContext, command: &Bytes) -> Bytes {
+        self.0.apply(context, command);
+        APPLIED.set(APPLIED.get() + 1);
+        Bytes::copy_from_slice(&APPLIED.get().to_le_bytes())
+    }
+
+    fn query(&self, query: &Bytes) -> Bytes {
+        self.0.query(query)
+    }
+
+    fn snapshot(&self) -> JournalSnapshot {
+        self.0.snapshot()
+    }
+
+    fn restore() -> LeakyRestore {
+        LeakyRestore
+    }
+}
+
+struct LeakyRestore;
+
+impl quorate_rsm::MachineRestore for LeakyRestore {
+    type Machine = Leaky;
+
+    fn chunk(&mut self, _: &Bytes) -> Result<(), quorate_rsm::BadSnapshot> {
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Leaky, quorate_rsm::BadSnapshot> {
+        Ok(Leaky::default())
+    }
+}
+
+#[test]
+fn a_machine_that_is_not_deterministic_is_found() {
+    let (mut cluster, leader, session) = ready::<Leaky>(1).unwrap();
+    cluster
+        .request(leader, ClientId(1), write(1, session))
+        .unwrap();
+    let violation = pass(&mut cluster, 1_000_000).expect_err("replicas differ");
+    assert_eq!(violation.property, "State Machine Safety");
+}
+
+#[test]
+fn a_good_machine_and_a_retry_pass() {
+    let (mut cluster, leader, session) = ready::<Journal>(1).unwrap();
+    for _ in 0..3 {
+        cluster
+            .request(leader, ClientId(1), write(1, session))
+            .unwrap();
+    }
+    pass(&mut cluster, 1_000_000).unwrap();
+    assert_eq!(cluster.machine(leader).unwrap().commands().len(), 1);
+}
+
+#[test]
+fn any_flipped_bit_on_disk_stops_the_node_from_starting() {
+    let mut places = BTreeSet::new();
+    for seed in 0..60 {
+        let (mut cluster, leader, session) = ready::<Journal>(seed).unwrap();
+        (1..=20).for_each(|n| {
+            cluster
+                .request(leader, ClientId(1), write(n, session))
+                .unwrap();
+        });
+        pass(&mut cluster, 200_000).unwrap();
+        let victim = NodeId(seed % 3 + 1);
+        cluster.crash(victim).unwrap();
+        let place = cluster
+            .disk_mut(victim)
+            .damage()
+            .expect("the disk holds something");
+        let violation = cluster
+            .start(victim)
+            .expect_err("damage is never read as truth");
+        assert!(violation.seen.contains(&place), "{place}: {violation}");
+        assert!(!cluster.is_running(victim));
+        places.insert(place.split('/').nth(1).unwrap_or("ident").to_owned());
+    }
+    assert!(places.len() >= 3, "{places:?}");
+}
