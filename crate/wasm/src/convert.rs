@@ -1,40 +1,19 @@
 //! Values that cross to JavaScript at human rate: settings in, status and events out. The only user
-//! of `serde-wasm-bindgen`; whatever is frequent goes by as bytes or numbers.
+//! of `serde-wasm-bindgen`, and of its writing half alone: settings are read by hand, so that each
+//! error names its setting. Whatever is frequent crosses as bytes or numbers.
 
-use js_sys::Object;
+use std::cell::RefCell;
+use std::time::Duration;
+
+use js_sys::{Array, Object};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::error::Failure;
+use crate::error::{Failure, get};
 
 /// The largest number that JavaScript holds exactly.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
-
-/// Reads settings: `what` names them in the error, `fields` are all there are. A name that is not
-/// among them is refused, since a misspelled setting would be ignored for ever.
-pub fn read<T: DeserializeOwned>(
-    value: JsValue,
-    what: &str,
-    fields: &[&str],
-) -> Result<T, Failure> {
-    let Some(object) = value.dyn_ref::<Object>() else {
-        return Err(Failure::argument(format!("{what} must be an object")));
-    };
-    for key in Object::keys(object)
-        .iter()
-        .filter_map(|key| key.as_string())
-    {
-        if !fields.contains(&key.as_str()) {
-            return Err(Failure::argument(format!(
-                "{what} has no setting \"{key}\""
-            )));
-        }
-    }
-    serde_wasm_bindgen::from_value(value)
-        .map_err(|error| Failure::argument(format!("{what}: {error}")))
-}
 
 /// Writes a plain object; absent values become `null`.
 pub fn write(value: &impl Serialize) -> JsValue {
@@ -52,5 +31,122 @@ pub fn whole(value: f64, what: &str) -> Result<u64, Failure> {
         Err(Failure::argument(format!(
             "{what} must be a whole number from 0 to 2^53 - 1"
         )))
+    }
+}
+
+/// An object of settings. Each is asked for by its name; `finish` refuses the names that nobody has
+/// asked for, since a misspelled setting would be ignored for ever.
+pub struct Settings {
+    object: Object,
+    what: &'static str,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl Settings {
+    /// `what` names the whole in errors.
+    pub fn new(value: JsValue, what: &'static str) -> Result<Self, Failure> {
+        match value.dyn_into() {
+            Ok(object) => Ok(Self {
+                object,
+                what,
+                asked: RefCell::default(),
+            }),
+            Err(_) => Err(Failure::argument(format!("{what} must be an object"))),
+        }
+    }
+
+    /// Whether every name was known.
+    pub fn finish(self) -> Result<(), Failure> {
+        let asked = self.asked.borrow();
+        for key in Object::keys(&self.object)
+            .iter()
+            .filter_map(|key| key.as_string())
+        {
+            if !asked.contains(&key.as_str()) {
+                return Err(Failure::argument(format!(
+                    "{} have no \"{key}\"",
+                    self.what
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Any value, if it is there.
+    pub fn value(&self, name: &'static str) -> Option<JsValue> {
+        self.asked.borrow_mut().push(name);
+        get(&self.object, name)
+    }
+
+    /// A text that must be there.
+    pub fn text(&self, name: &'static str) -> Result<String, Failure> {
+        let text = self.value(name).and_then(|value| value.as_string());
+        text.ok_or_else(|| self.wrong(name, "a string"))
+    }
+
+    /// Yes or no.
+    pub fn flag(&self, name: &'static str) -> Result<Option<bool>, Failure> {
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
+        value
+            .as_bool()
+            .map(Some)
+            .ok_or_else(|| self.wrong(name, "true or false"))
+    }
+
+    /// A number.
+    pub fn number(&self, name: &'static str) -> Result<Option<f64>, Failure> {
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
+        value
+            .as_f64()
+            .map(Some)
+            .ok_or_else(|| self.wrong(name, "a number"))
+    }
+
+    /// A count or id.
+    pub fn whole(&self, name: &'static str) -> Result<Option<u64>, Failure> {
+        self.number(name)?
+            .map(|number| whole(number, name))
+            .transpose()
+    }
+
+    /// Counts or ids.
+    pub fn list(&self, name: &'static str) -> Result<Option<Vec<u64>>, Failure> {
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
+        let wrong = || self.wrong(name, "a list of whole numbers");
+        let list = value.dyn_into::<Array>().map_err(|_| wrong())?;
+        let number = |value: JsValue| whole(value.as_f64()?, name).ok();
+        list.iter()
+            .map(number)
+            .collect::<Option<_>>()
+            .map(Some)
+            .ok_or_else(wrong)
+    }
+
+    /// Replaces a count, if one is given.
+    pub fn count<T: TryFrom<u64>>(&self, name: &'static str, slot: &mut T) -> Result<(), Failure> {
+        if let Some(number) = self.whole(name)? {
+            *slot = T::try_from(number).map_err(|_| self.wrong(name, "smaller"))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces a time in milliseconds, if one is given.
+    pub fn millis(&self, name: &'static str, slot: &mut Duration) -> Result<(), Failure> {
+        if let Some(number) = self.whole(name)? {
+            let ms = u32::try_from(number).map_err(|_| self.wrong(name, "smaller"))?;
+            *slot = Duration::from_millis(ms.into());
+        }
+        Ok(())
+    }
+
+    /// What a setting must be.
+    pub fn wrong(&self, name: &str, must: &str) -> Failure {
+        Failure::argument(format!("{}: {name} must be {must}", self.what))
     }
 }

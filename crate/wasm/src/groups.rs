@@ -3,8 +3,6 @@
 //! All messages that one drain has for one peer travel in one frame per group, and so do all
 //! answers for one client.
 
-use std::collections::BTreeMap;
-
 use quorate_kv::Kv;
 use quorate_raft::{Instant, Message, NodeId, PersistBatch};
 use quorate_rsm::storage::Layout;
@@ -12,6 +10,7 @@ use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 
 use crate::error::Failure;
 use crate::event::{HostEvent, role_name};
+use crate::table::Table;
 
 /// One group's node, and where its records are.
 pub struct Group {
@@ -35,7 +34,7 @@ impl Group {
 
 /// All groups of a worker.
 pub struct Groups {
-    members: BTreeMap<u32, Group>,
+    members: Table<u32, Group>,
     cluster: u64,
 }
 
@@ -54,42 +53,42 @@ pub struct Drained {
 
 impl Groups {
     /// `cluster` marks the frames to peers.
-    pub fn new(members: BTreeMap<u32, Group>, cluster: u64) -> Self {
+    pub fn new(members: Table<u32, Group>, cluster: u64) -> Self {
         Self { members, cluster }
     }
 
     /// The group `id`, if this worker takes part in it.
     pub fn group(&mut self, id: u32) -> Option<&mut Group> {
-        self.members.get_mut(&id)
+        self.members.get_mut(id)
     }
 
     /// Whether this worker takes part in the group `id`.
     pub fn has(&self, id: u32) -> bool {
-        self.members.contains_key(&id)
+        self.members.has(id)
     }
 
     /// All groups, by id.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
-        self.members.iter().map(|(id, group)| (*id, group))
+        self.members.iter()
     }
 
     /// Gives one group an input. A halted node refuses, and has said so by an event before.
     pub fn handle(&mut self, now: Instant, group: u32, input: Input) {
-        if let Some(group) = self.members.get_mut(&group) {
+        if let Some(group) = self.members.get_mut(group) {
             let _ = group.node.handle(now, input);
         }
     }
 
     /// Gives every group an input.
     pub fn handle_all(&mut self, now: Instant, input: &Input) {
-        for group in self.members.values_mut() {
+        for (_, group) in self.members.iter_mut() {
             let _ = group.node.handle(now, input.clone());
         }
     }
 
     /// Tells the groups whose deadline has passed.
     pub fn handle_timers(&mut self, now: Instant) {
-        for group in self.members.values_mut() {
+        for (_, group) in self.members.iter_mut() {
             if group.node.next_timeout() <= now {
                 let _ = group.node.handle(now, Input::TimerFired);
             }
@@ -98,24 +97,27 @@ impl Groups {
 
     /// The nearest deadline of all.
     pub fn next_timeout(&self) -> Instant {
-        let deadlines = self.members.values().map(|group| group.node.next_timeout());
+        let deadlines = self
+            .members
+            .iter()
+            .map(|(_, group)| group.node.next_timeout());
         deadlines.min().unwrap_or(Instant::NEVER)
     }
 
     /// Takes all outputs of all groups.
     pub fn drain(&mut self) -> Drained {
         let mut drained = Drained::default();
-        for (&id, group) in &mut self.members {
-            let mut messages: BTreeMap<NodeId, Vec<Message>> = BTreeMap::new();
-            let mut replies: BTreeMap<ClientId, Vec<Reply>> = BTreeMap::new();
+        for (id, group) in self.members.iter_mut() {
+            let mut messages: Table<NodeId, Vec<Message>> = Table::default();
+            let mut replies: Table<ClientId, Vec<Reply>> = Table::default();
             while let Some(output) = group.node.poll_output() {
                 match output {
-                    Output::Send(message) => messages.entry(message.to).or_default().push(message),
+                    Output::Send(message) => messages.or_default(message.to).push(message),
                     Output::Reply {
                         client,
                         replies: more,
                     } => {
-                        replies.entry(client).or_default().extend(more);
+                        replies.or_default(client).extend(more);
                     }
                     Output::Persist(batch) => drained.batches.push((id, batch)),
                     Output::RoleChanged { role, term, leader } => {
@@ -152,7 +154,7 @@ impl Groups {
     /// The groups whose log has moved since they were last asked about.
     pub fn take_progress(&mut self) -> Vec<HostEvent> {
         let mut events = Vec::new();
-        for (&id, group) in &mut self.members {
+        for (id, group) in self.members.iter_mut() {
             let raft = group.node.status().raft;
             let progress = HostEvent::Progress {
                 group: id,

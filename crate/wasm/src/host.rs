@@ -75,9 +75,9 @@ impl Host {
         peer: f64,
         #[wasm_bindgen(unchecked_param_type = "LinkRule")] rule: JsValue,
     ) -> Result<(), JsValue> {
-        let fields = ["blocked", "drop", "delayMs", "jitterMs"];
-        let rule: LinkRule = convert::read(rule, "the rule", &fields)?;
-        Ok(self.shared.set_link(node_id(peer)?, rule)?)
+        Ok(self
+            .shared
+            .set_link(node_id(peer)?, LinkRule::read(rule)?)?)
     }
 
     /// A picture of the node.

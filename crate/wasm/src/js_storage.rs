@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use js_sys::{Array, Promise, Uint8Array};
 use quorate_rsm::storage::Round;
-use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::error::{Failure, get};
 use crate::storage::{Sink, StorageEvent};
@@ -28,11 +28,10 @@ extern "C" {
     fn close(this: &StorageObject) -> Result<JsValue, JsValue>;
 }
 
-/// The JavaScript object, and what to call when its promises end.
+/// The JavaScript object, and whom to tell how its writes end.
 pub struct JsStorage {
     object: StorageObject,
-    written: Closure<dyn FnMut(JsValue)>,
-    failed: Closure<dyn FnMut(JsValue)>,
+    sink: Sink,
 }
 
 impl JsStorage {
@@ -45,13 +44,9 @@ impl JsStorage {
                 )));
             }
         }
-        let (on_written, on_failed) = (sink.clone(), sink.clone());
         Ok(Self {
             object: object.unchecked_into(),
-            written: Closure::new(move |_| on_written.send(StorageEvent::Written)),
-            failed: Closure::new(move |reason: JsValue| {
-                on_failed.send(StorageEvent::Failed(write_failure(&reason)));
-            }),
+            sink: sink.clone(),
         })
     }
 
@@ -89,7 +84,16 @@ impl JsStorage {
             .object
             .write(&deletes, &puts)
             .map_err(|reason| write_failure(&reason))?;
-        let _ = Promise::resolve(&promise).then2(&self.written, &self.failed);
+        let (written, sink) = (
+            JsFuture::from(Promise::resolve(&promise)),
+            self.sink.clone(),
+        );
+        spawn_local(async move {
+            sink.send(match written.await {
+                Ok(_) => StorageEvent::Written,
+                Err(reason) => StorageEvent::Failed(write_failure(&reason)),
+            });
+        });
         Ok(())
     }
 

@@ -4,7 +4,6 @@
 //! through one handler with flat values; it is called when nothing is borrowed, so it may call back.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -14,12 +13,14 @@ use quorate_kv::{Command, Expected, KeyRange, KeyValue, Projection, Query, Reply
 use quorate_raft::NodeId;
 use quorate_rsm::{Call, CallError, CallId, Client, ClientInput, ClientOutput, Outcome, codec};
 use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::config::KvClientConfig;
 use crate::convert::{NUMBER_MAX, whole};
 use crate::entropy;
 use crate::error::{Failure, get};
+use crate::table::Table;
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
 
@@ -44,9 +45,6 @@ extern "C" {
 
     #[wasm_bindgen(method, structural, catch)]
     fn failed(this: &KvHandler, call: f64, error: &JsValue) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(js_name = queueMicrotask)]
-    fn queue_microtask(task: &JsValue);
 }
 
 /// A client of the key-value store: one session, many calls at a time.
@@ -59,9 +57,8 @@ struct Shared {
     group: u32,
     handler: KvHandler,
     client: RefCell<Client>,
-    ports: RefCell<BTreeMap<NodeId, Port>>,
+    ports: RefCell<Table<NodeId, Port>>,
     alarm: Rc<Alarm>,
-    flush: Closure<dyn Fn()>,
     flush_queued: Cell<bool>,
     closed: Cell<bool>,
 }
@@ -80,28 +77,21 @@ impl KvClient {
                 return Err(Failure::argument(format!("handler has no method {method}()")).into());
             }
         }
-        let client_config = config.client_config();
-        let nodes = client_config.nodes.clone();
-        let mut client = Client::new(client_config, entropy::seed()?);
+        let nodes = config.client.nodes.clone();
+        let mut client = Client::new(config.client, entropy::seed()?);
         for node in nodes {
             client.handle(timer::now(), ClientInput::NodeDown { node });
         }
         let shared = Rc::new_cyclic(|weak: &Weak<Shared>| {
-            let (on_timer, on_flush) = (weak.clone(), weak.clone());
+            let on_timer = weak.clone();
             Shared {
                 group: config.group,
                 handler,
                 client: RefCell::new(client),
-                ports: RefCell::new(BTreeMap::new()),
+                ports: RefCell::new(Table::default()),
                 alarm: Alarm::new(move || {
                     if let Some(shared) = on_timer.upgrade() {
                         shared.handle(ClientInput::TimerFired);
-                    }
-                }),
-                flush: Closure::new(move || {
-                    if let Some(shared) = on_flush.upgrade() {
-                        shared.flush_queued.set(false);
-                        shared.drain();
                     }
                 }),
                 flush_queued: Cell::new(false),
@@ -316,7 +306,7 @@ impl Shared {
     }
 
     fn disconnect(&self, node: NodeId) {
-        let port = self.ports.borrow_mut().remove(&node);
+        let port = self.ports.borrow_mut().remove(node);
         drop(port);
         self.handle(ClientInput::NodeDown { node });
     }
@@ -354,9 +344,13 @@ impl Shared {
     }
 
     /// Drains at the end of this turn, once, however many calls it makes.
-    fn queue_flush(&self) {
+    fn queue_flush(self: &Rc<Self>) {
         if !self.flush_queued.replace(true) {
-            queue_microtask(self.flush.as_ref());
+            let shared = self.clone();
+            spawn_local(async move {
+                shared.flush_queued.set(false);
+                shared.drain();
+            });
         }
     }
 
@@ -370,7 +364,7 @@ impl Shared {
             while let Some(output) = client.poll_output() {
                 match output {
                     ClientOutput::Send { to, requests } => {
-                        if let Some(port) = ports.get(&to) {
+                        if let Some(port) = ports.get(to) {
                             let frame = codec::encode_requests(self.group, &requests);
                             frames.push((port.sender(), frame));
                         }

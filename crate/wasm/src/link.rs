@@ -1,11 +1,15 @@
 //! The way to one peer: its port, the faults a user asked for, and what went over it.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use quorate_raft::{Instant, Random};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use wasm_bindgen::JsValue;
 
+use crate::convert::Settings;
+use crate::error::Failure;
 use crate::transport::{Port, Sender};
 
 /// Frames held back by a delay, at most; further ones are dropped.
@@ -14,8 +18,8 @@ const MAX_DELAYED_FRAMES: usize = 4_096;
 const MAX_DELAYED_BYTES: usize = 64 << 20;
 
 /// What happens to frames on a link. The default lets everything through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LinkRule {
     /// Nothing is sent, and nothing that arrives is taken.
     pub blocked: bool,
@@ -28,8 +32,22 @@ pub struct LinkRule {
 }
 
 impl LinkRule {
+    /// Reads and checks a rule.
+    pub fn read(value: JsValue) -> Result<Self, Failure> {
+        let settings = Settings::new(value, "the rule")?;
+        let rule = Self {
+            blocked: settings.flag("blocked")?.unwrap_or(false),
+            drop: settings.number("drop")?.unwrap_or(0.0),
+            delay_ms: settings.number("delayMs")?.unwrap_or(0.0),
+            jitter_ms: settings.number("jitterMs")?.unwrap_or(0.0),
+        };
+        settings.finish()?;
+        rule.validate().map_err(Failure::argument)?;
+        Ok(rule)
+    }
+
     /// Whether the numbers make sense; the sentence says which one does not.
-    pub fn validate(&self) -> Result<(), &'static str> {
+    fn validate(&self) -> Result<(), &'static str> {
         let delays = 0.0..=3_600_000.0;
         if !(0.0..=1.0).contains(&self.drop) {
             Err("drop must be between 0 and 1")
@@ -66,7 +84,7 @@ pub struct Link {
     /// What went over it.
     pub traffic: Traffic,
     rule: LinkRule,
-    delayed: BTreeMap<(Instant, u64), Vec<u8>>,
+    delayed: BinaryHeap<Reverse<(Instant, u64, Vec<u8>)>>,
     delayed_bytes: usize,
     delayed_count: u64,
 }
@@ -115,17 +133,16 @@ impl Link {
         self.delayed_bytes += frame.len();
         self.delayed_count += 1;
         let due = now.after(Duration::from_micros((wait_ms * 1_000.0) as u64));
-        self.delayed.insert((due, self.delayed_count), frame);
+        self.delayed.push(Reverse((due, self.delayed_count, frame)));
         None
     }
 
     /// A frame whose delay is over.
     pub fn pop_due(&mut self, now: Instant) -> Option<Vec<u8>> {
-        let entry = self.delayed.first_entry()?;
-        if entry.key().0 > now {
+        if self.next_due() > now {
             return None;
         }
-        let frame = entry.remove();
+        let Reverse((.., frame)) = self.delayed.pop()?;
         self.delayed_bytes -= frame.len();
         Some(frame)
     }
@@ -133,8 +150,8 @@ impl Link {
     /// When the next delay is over.
     pub fn next_due(&self) -> Instant {
         self.delayed
-            .first_key_value()
-            .map_or(Instant::NEVER, |((due, _), _)| *due)
+            .peek()
+            .map_or(Instant::NEVER, |Reverse((due, ..))| *due)
     }
 
     /// Counts a frame about to be sent, and gives the handle that sends it.

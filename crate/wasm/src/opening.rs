@@ -4,7 +4,6 @@
 //! finds no identity knows that it has forgotten whatever it promised.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
@@ -26,23 +25,23 @@ use crate::js_storage::JsStorage;
 use crate::lock::Lock;
 use crate::shared::{Identity, Platform, Shared};
 use crate::storage::{Sink, Storage, StorageEvent};
+use crate::table::Table;
 use crate::timer;
 
 /// Opens a node and starts it. Whatever fails, nothing stays open or locked.
 pub async fn open(config: HostConfig, on_event: Function) -> Result<Rc<Shared>, Failure> {
     let sink = Sink::default();
     let gone = listen(&sink, on_event.clone());
-    let database = config.storage.is_undefined() || config.storage.is_null();
-    let lock = match config.lock.unwrap_or(database) {
+    let lock = match config.lock {
         true => Lock::acquire(&config.place(), config.lock_wait_ms, &sink).await?,
         false => None,
     };
-    let storage = if database {
-        let name = config.place();
-        let timeout_ms = config.open_timeout_ms;
-        Storage::IndexedDb(IndexedDb::open(&name, DATABASE_VERSION, timeout_ms, &sink).await?)
-    } else {
-        Storage::Js(JsStorage::new(config.storage.clone(), &sink)?)
+    let storage = match &config.storage {
+        Some(object) => Storage::Js(JsStorage::new(object.clone(), &sink)?),
+        None => {
+            let (name, timeout_ms) = (config.place(), config.open_timeout_ms);
+            Storage::IndexedDb(IndexedDb::open(&name, DATABASE_VERSION, timeout_ms, &sink).await?)
+        }
     };
     let opened = match prepare(&config, &storage, &sink).await {
         Ok(prepared) => gone.borrow_mut().take().map_or(Ok(prepared), Err),
@@ -99,7 +98,7 @@ async fn prepare(
     };
     let now = timer::now();
     let mut random = Random::new(entropy::seed()?);
-    let mut members = BTreeMap::new();
+    let mut members = Table::default();
     for &id in &config.groups {
         let loaded = groups
             .remove(&id)
@@ -111,7 +110,7 @@ async fn prepare(
         } = loaded;
         let seed = random.next_u64();
         let node = Node::new(
-            config.node_config(),
+            config.node_config.clone(),
             restored,
             &chunks,
             Kv::new(),
@@ -134,16 +133,15 @@ async fn prepare(
 /// Whether the storage is this node's.
 fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
     let foreign = |message| Err(Failure::new("STORAGE_FOREIGN", message));
-    if ident.cluster != config.cluster || ident.node.0 != config.node {
+    if ident.cluster != config.cluster || ident.node != config.node {
         foreign(format!(
             "this storage belongs to node {} of cluster \"{}\", not to node {} of \"{}\"",
-            ident.node.0, ident.cluster, config.node, config.cluster
+            ident.node.0, ident.cluster, config.node.0, config.cluster
         ))
-    } else if ident.voters != config.voters() {
+    } else if ident.voters != config.voters {
         foreign(format!(
             "this storage belongs to a cluster founded by {:?}, not by {:?}",
-            ident.voters,
-            config.voters()
+            ident.voters, config.voters
         ))
     } else {
         Ok(ident)
@@ -154,9 +152,9 @@ fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
 async fn found(config: &HostConfig, storage: &Storage, sink: &Sink) -> Result<Ident, Failure> {
     let ident = Ident {
         cluster: config.cluster.clone(),
-        node: quorate_raft::NodeId(config.node),
+        node: config.node,
         storage_id: entropy::storage_id()?,
-        voters: config.voters(),
+        voters: config.voters.clone(),
     };
     let mut round = Round::default();
     ident.put(&mut round);

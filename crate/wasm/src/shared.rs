@@ -4,7 +4,6 @@
 //! call right back.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use crate::link::{Link, LinkRule};
 use crate::lock::Lock;
 use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
 use crate::storage::{Sink, Storage, StorageEvent};
+use crate::table::Table;
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
 use crate::writer::{Batch, Writer};
@@ -71,8 +71,8 @@ pub struct Shared {
 struct State {
     identity: Identity,
     groups: Groups,
-    links: BTreeMap<NodeId, Link>,
-    clients: BTreeMap<ClientId, Client>,
+    links: Table<NodeId, Link>,
+    clients: Table<ClientId, Client>,
     writer: Writer,
     random: Random,
     halted: Option<Failure>,
@@ -122,8 +122,8 @@ impl Shared {
                 state: RefCell::new(State {
                     identity,
                     groups,
-                    links: BTreeMap::new(),
-                    clients: BTreeMap::new(),
+                    links: Table::default(),
+                    clients: Table::default(),
                     writer: Writer::default(),
                     random,
                     halted: None,
@@ -188,9 +188,8 @@ impl Shared {
     /// Replaces the faults of a link.
     pub fn set_link(&self, id: NodeId, rule: LinkRule) -> Result<(), Failure> {
         self.check_open()?;
-        rule.validate().map_err(Failure::argument)?;
         self.state.borrow().check_peer(id)?;
-        self.run(|state, _| state.links.entry(id).or_default().set_rule(rule));
+        self.run(|state, _| state.links.or_default(id).set_rule(rule));
         Ok(())
     }
 
@@ -215,9 +214,13 @@ impl Shared {
             peers: state
                 .links
                 .iter()
-                .map(|(id, link)| PeerStatus::new(*id, link))
+                .map(|(id, link)| PeerStatus::new(id, link))
                 .collect(),
-            clients: state.clients.values().map(|client| client.status).collect(),
+            clients: state
+                .clients
+                .iter()
+                .map(|(_, client)| client.status)
+                .collect(),
             storage: StorageStatus::new(&state.writer),
         })
     }
@@ -322,7 +325,7 @@ impl State {
             Err(Failure::argument("a node has no link to itself"))
         } else if id.0 == 0 {
             Err(Failure::argument("node ids start at 1"))
-        } else if self.links.len() >= MAX_LINKS && !self.links.contains_key(&id) {
+        } else if self.links.len() >= MAX_LINKS && !self.links.has(id) {
             Err(Failure::argument("a node has at most 255 links"))
         } else {
             Ok(())
@@ -330,7 +333,7 @@ impl State {
     }
 
     fn check_client(&self, id: ClientId) -> Result<(), Failure> {
-        if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&id) {
+        if self.clients.len() >= MAX_CLIENTS && !self.clients.has(id) {
             Err(Failure::argument("a node serves at most 4096 clients"))
         } else {
             Ok(())
@@ -340,8 +343,8 @@ impl State {
     /// Gives back the earlier port, to be closed when nothing is borrowed.
     fn set_peer(&mut self, now: Instant, id: NodeId, port: Option<Port>) -> Option<Port> {
         let link = match &port {
-            Some(_) => self.links.entry(id).or_default(),
-            None => self.links.get_mut(&id)?,
+            Some(_) => self.links.or_default(id),
+            None => self.links.get_mut(id)?,
         };
         let earlier = link.connect(port);
         if earlier.is_some() {
@@ -360,7 +363,7 @@ impl State {
                 };
                 self.clients.insert(id, Client { port, status })
             }
-            None => self.clients.remove(&id),
+            None => self.clients.remove(id),
         };
         if earlier.is_some() {
             self.groups
@@ -370,7 +373,7 @@ impl State {
     }
 
     fn handle_peer_frame(&mut self, now: Instant, from: NodeId, frame: Option<Bytes>) {
-        let Some(link) = self.links.get_mut(&from) else {
+        let Some(link) = self.links.get_mut(from) else {
             return;
         };
         if link.rule().blocked {
@@ -400,7 +403,7 @@ impl State {
     }
 
     fn handle_client_frame(&mut self, now: Instant, from: ClientId, frame: Option<Bytes>) {
-        let Some(client) = self.clients.get_mut(&from) else {
+        let Some(client) = self.clients.get_mut(from) else {
             return;
         };
         client.status.received_frames += 1;
@@ -454,12 +457,12 @@ impl State {
             self.send_to_peer(now, to, frame, &mut effects.frames);
         }
         for (to, frame) in drained.to_clients {
-            if let Some(client) = self.clients.get_mut(&to) {
+            if let Some(client) = self.clients.get_mut(to) {
                 client.status.sent_frames += 1;
                 effects.frames.push((client.port.sender(), frame));
             }
         }
-        for link in self.links.values_mut() {
+        for (_, link) in self.links.iter_mut() {
             while let Some(frame) = link.pop_due(now) {
                 effects
                     .frames
@@ -493,7 +496,7 @@ impl State {
         frame: Vec<u8>,
         frames: &mut Vec<(Sender, Vec<u8>)>,
     ) {
-        let Some(link) = self.links.get_mut(&to) else {
+        let Some(link) = self.links.get_mut(to) else {
             return;
         };
         if let Some(frame) = link.admit(now, frame, &mut self.random) {
@@ -504,8 +507,8 @@ impl State {
     fn next_deadline(&self) -> Instant {
         let delayed = self
             .links
-            .values()
-            .map(Link::next_due)
+            .iter()
+            .map(|(_, link)| link.next_due())
             .min()
             .unwrap_or(Instant::NEVER);
         let reports = !self.progress_interval.is_zero() && self.moved;
