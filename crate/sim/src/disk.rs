@@ -37,8 +37,8 @@ pub struct Disk {
     random: Random,
     /// How it behaves now.
     pub profile: DiskProfile,
-    /// The next round fails.
-    pub fail_next: bool,
+    /// The next round, or the one under way, fails.
+    pub failing: bool,
     /// Rounds that became durable.
     pub rounds: u64,
     /// Bytes in them.
@@ -54,18 +54,17 @@ impl Disk {
             writing: None,
             random,
             profile,
-            fail_next: false,
+            failing: false,
             rounds: 0,
             bytes: 0,
         }
     }
 
-    /// Begins a round; how long it takes in microseconds, and whether it will fail.
-    pub fn begin(&mut self, round: Round) -> (u64, bool) {
+    /// Begins a round; how long it takes in microseconds.
+    pub fn begin(&mut self, round: Round) -> u64 {
         assert!(self.writing.is_none(), "one round of writes at a time");
         self.writing = Some(round);
-        let delay = self.profile.write_min + exponential(&mut self.random, self.profile.write_mean);
-        (delay, core::mem::take(&mut self.fail_next))
+        self.profile.write_min + exponential(&mut self.random, self.profile.write_mean)
     }
 
     /// The round under way is durable.

@@ -188,7 +188,7 @@ impl Nemesis {
                 End::FairDisk(node)
             }
             FaultKind::FailDisk => {
-                cluster.disk_mut(node).fail_next = true;
+                cluster.disk_mut(node).failing = true;
                 End::Start(vec![node])
             }
         };
@@ -223,7 +223,7 @@ impl Nemesis {
             });
         match end {
             End::Start(nodes) => nodes.into_iter().try_for_each(|id| {
-                cluster.disk_mut(id).fail_next = false;
+                cluster.disk_mut(id).failing = false;
                 if cluster.is_running(id) {
                     Ok(())
                 } else {
@@ -261,7 +261,7 @@ impl Nemesis {
         cluster.config_mut().clock.late_max = crate::process::ClockProfile::FAIR.late_max;
         for id in cluster.voters().to_vec() {
             cluster.disk_mut(id).profile = crate::disk::DiskProfile::FAIR;
-            cluster.disk_mut(id).fail_next = false;
+            cluster.disk_mut(id).failing = false;
             cluster.resume(id);
             if !cluster.is_running(id) {
                 cluster.start(id)?;

@@ -145,8 +145,8 @@ impl<M: StateMachine + Default> Process<M> {
         Ok(())
     }
 
-    /// Begins a round of writes; its time, and whether it will fail.
-    pub(crate) fn write(&mut self, batch: PersistBatch) -> (u64, bool) {
+    /// Begins a round of writes; how long it takes.
+    pub(crate) fn write(&mut self, batch: PersistBatch) -> u64 {
         let running = self.running.as_mut().expect("a node that writes runs");
         let mut round = Round::default();
         running.layout.round(&batch, &mut round);

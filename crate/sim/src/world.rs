@@ -311,23 +311,17 @@ impl World {
 
     /// The faults stop. Each client asks for one put that must be answered.
     fn calm_down(&mut self) -> Result<(), Failure> {
+        let before = self.running();
+        self.nemesis.stop(&mut self.cluster)?;
         self.calm = true;
-        self.stop_faults()?;
+        if self.shape.notices {
+            self.notify(&before)?;
+        }
         for user in 0..self.users.len() {
             self.prove(user);
             self.drain(user)?;
         }
         Ok(())
-    }
-
-    fn stop_faults(&mut self) -> Result<(), Failure> {
-        let before = self.running();
-        self.nemesis.stop(&mut self.cluster)?;
-        if self.shape.notices {
-            self.notify(&before)
-        } else {
-            Ok(())
-        }
     }
 
     fn prove(&mut self, user: usize) {
@@ -355,8 +349,6 @@ impl World {
             }
             self.wake_in(LOOK_EVERY, Wake::Look);
             self.run_until(self.cluster.now() + LOOK_EVERY)?;
-            // A write that was to fail may have been under way when the faults stopped.
-            self.stop_faults()?;
         }
     }
 

@@ -104,19 +104,13 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.handle(id, vec![Input::TimerFired])
     }
 
-    pub(super) fn written(
-        &mut self,
-        id: NodeId,
-        run: u64,
-        seq: u64,
-        fails: bool,
-    ) -> Result<(), Violation> {
+    pub(super) fn written(&mut self, id: NodeId, run: u64, seq: u64) -> Result<(), Violation> {
         let now = self.now();
         let process = self.process_mut(id);
         if process.run != run || process.running.is_none() {
             return Ok(());
         }
-        if fails {
+        if core::mem::take(&mut process.disk.failing) {
             self.trace
                 .event(now, &id, trace::Event::Fail, seq, || format!("round {seq}"));
             return self.handle(id, vec![Input::PersistFailed]);
@@ -265,17 +259,10 @@ impl<M: StateMachine + Default> Cluster<M> {
             },
         );
         let process = self.process_mut(id);
-        let (delay, fails) = process.write(batch);
+        let delay = process.write(batch);
         let run = process.run;
-        self.queue.push(
-            now + delay,
-            Event::Written {
-                node: id,
-                run,
-                seq,
-                fails,
-            },
-        );
+        self.queue
+            .push(now + delay, Event::Written { node: id, run, seq });
     }
 
     fn send_messages(&mut self, from: NodeId, to: NodeId, messages: Vec<Message>) {

@@ -104,7 +104,6 @@ enum Event {
         node: NodeId,
         run: u64,
         seq: u64,
-        fails: bool,
     },
     Wake(u64),
 }
@@ -386,13 +385,8 @@ impl<M: StateMachine + Default> Cluster<M> {
                 self.fire(node, run, local)?;
                 Occurrence::Internal
             }
-            Event::Written {
-                node,
-                run,
-                seq,
-                fails,
-            } => {
-                self.written(node, run, seq, fails)?;
+            Event::Written { node, run, seq } => {
+                self.written(node, run, seq)?;
                 Occurrence::Internal
             }
         };
