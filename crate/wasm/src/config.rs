@@ -6,6 +6,7 @@ use wasm_bindgen::JsValue;
 
 use crate::convert::Settings;
 use crate::error::Failure;
+use crate::table::Table;
 
 /// Nodes that one cluster can have.
 const MAX_VOTERS: usize = 63;
@@ -43,18 +44,21 @@ impl HostConfig {
         let settings = Settings::new(value, "the node's settings")?;
         let cluster = settings.text("cluster")?;
         let node = settings.whole("node")?.unwrap_or(0);
-        let voters = ascending(settings.list("voters")?.unwrap_or_default());
-        let groups = ascending(settings.list("groups")?.unwrap_or_else(|| vec![0]));
+        let voters = set(settings.list("voters")?.unwrap_or_default(), MAX_VOTERS)
+            .filter(|ids| ids.first() != Some(&0))
+            .ok_or_else(|| settings.wrong("voters", "1 to 63 different ids from 1"))?;
+        let groups = set(
+            settings.list("groups")?.unwrap_or_else(|| vec![0]),
+            MAX_GROUPS,
+        )
+        .filter(|ids| ids.last().is_some_and(|id| *id <= u64::from(u16::MAX)))
+        .ok_or_else(|| settings.wrong("groups", "1 to 1024 different ids from 0 to 65535"))?;
         let storage = settings.value("storage");
         let mut config = Self {
             cluster,
             node: NodeId(node),
             voters: voters.iter().copied().map(NodeId).collect(),
-            groups: groups
-                .iter()
-                .filter_map(|id| u16::try_from(*id).ok())
-                .map(u32::from)
-                .collect(),
+            groups: groups.iter().map(|id| *id as u32).collect(),
             lock: settings.flag("lock")?.unwrap_or(storage.is_none()),
             storage,
             lock_wait_ms: 2_000,
@@ -71,12 +75,8 @@ impl HostConfig {
             return Err(settings.wrong("cluster", "a name of 1 to 128 characters"));
         } else if node == 0 {
             return Err(settings.wrong("node", "an id from 1 to 2^53 - 1"));
-        } else if !is_set(&voters, MAX_VOTERS) || voters.first() == Some(&0) {
-            return Err(settings.wrong("voters", "1 to 63 different ids from 1"));
         } else if !voters.contains(&node) {
             return Err(settings.wrong("voters", "a list that has the node itself"));
-        } else if !is_set(&groups, MAX_GROUPS) || groups.len() != config.groups.len() {
-            return Err(settings.wrong("groups", "1 to 1024 different ids from 0 to 65535"));
         }
         settings.finish()?;
         config
@@ -120,7 +120,9 @@ impl KvClientConfig {
     /// Reads and checks the settings.
     pub fn read(value: JsValue) -> Result<Self, Failure> {
         let settings = Settings::new(value, "the client's settings")?;
-        let nodes = ascending(settings.list("nodes")?.unwrap_or_default());
+        let nodes = set(settings.list("nodes")?.unwrap_or_default(), MAX_VOTERS)
+            .filter(|ids| ids.first() != Some(&0))
+            .ok_or_else(|| settings.wrong("nodes", "1 to 63 different ids from 1"))?;
         let mut group = 0;
         settings.count("group", &mut group)?;
         let mut client = ClientConfig::new(nodes.iter().copied().map(NodeId).collect());
@@ -129,9 +131,7 @@ impl KvClientConfig {
         settings.millis("attemptTimeoutMs", &mut client.attempt_timeout)?;
         settings.millis("backoffMinMs", &mut client.backoff_min)?;
         settings.millis("backoffMaxMs", &mut client.backoff_max)?;
-        if !is_set(&nodes, MAX_VOTERS) || nodes.first() == Some(&0) {
-            return Err(settings.wrong("nodes", "1 to 63 different ids from 1"));
-        } else if client.max_pending == 0 || client.window == 0 {
+        if client.max_pending == 0 || client.window == 0 {
             return Err(settings.wrong("maxPending and window", "above zero"));
         } else if client.attempt_timeout.is_zero() {
             return Err(settings.wrong("attemptTimeoutMs", "above zero"));
@@ -141,12 +141,10 @@ impl KvClientConfig {
     }
 }
 
-fn ascending(mut ids: Vec<u64>) -> Vec<u64> {
-    ids.sort_unstable();
-    ids
-}
-
-/// Whether sorted ids are different, and neither none nor too many.
-fn is_set(ids: &[u64], limit: usize) -> bool {
-    (1..=limit).contains(&ids.len()) && ids.windows(2).all(|pair| pair[0] < pair[1])
+/// The ids in order; `None` if one stands there twice, or there are none or too many.
+fn set(ids: Vec<u64>, limit: usize) -> Option<Vec<u64>> {
+    let mut set = Table::default();
+    let different = ids.into_iter().all(|id| set.insert(id, ()).is_none());
+    let fits = different && (1..=limit).contains(&set.len());
+    fits.then(|| set.into_iter().map(|(id, ())| id).collect())
 }

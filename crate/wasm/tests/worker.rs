@@ -18,8 +18,6 @@ mod halting;
 mod locking;
 #[path = "worker/opening.rs"]
 mod opening;
-#[path = "worker/panicking.rs"]
-mod panicking;
 #[path = "worker/ports.rs"]
 mod ports;
 #[path = "worker/segments.rs"]
