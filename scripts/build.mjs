@@ -21,7 +21,7 @@ import { wasmTarget } from "./lib/tools.mjs";
 /** What the wasm may cost a visitor, in gzipped bytes. */
 const budget = 90_000;
 
-/** The code is as fast as the compiler made it, and as small as that allows. */
+/** wasm-opt reads from the module which features it uses. */
 const optimize = ["-O3", "--strip-producers"];
 
 const wasm = at("pkg", "wasm");
@@ -69,11 +69,13 @@ async function compile(mode, io) {
   const args = ["build", "-p", "quorate-wasm", "--target", wasmTarget];
   // The places that panics name shall not tell on which machine this was built.
   const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
-  const env =
-    mode === "release"
-      ? { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: `--remap-path-prefix=${registry}=crates` }
-      : {};
-  await must("cargo", mode === "release" ? [...args, "--release"] : args, { ...io, env });
+  const release = {
+    // A tenth smaller than 3, and as fast where it counts: what a commit waits for are ports and disks.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL: "s",
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: `--remap-path-prefix=${registry}=crates`,
+  };
+  if (mode === "release") await must("cargo", [...args, "--release"], { ...io, env: release });
+  else await must("cargo", args, io);
   return at("target", wasmTarget, mode, "quorate_wasm.wasm");
 }
 
