@@ -13,11 +13,11 @@ await script(async () => {
   await build();
   if (!existsSync(at("www", "index.html"))) throw new Failure("www/index.html is missing");
   const vite = await import("vite");
-  await vite.build({ root: page, logLevel: "warn" });
+  await vite.build({ root: page, logLevel: "error" });
   // The first free port from 5173 on; nothing is opened.
   const server = await vite.preview({
     root: page,
-    logLevel: "warn",
+    logLevel: "error",
     preview: { port: 5173, open: false },
   });
   console.log(`\nQuorate runs at ${server.resolvedUrls?.local[0]}\nEnd with Ctrl-C.`);

@@ -45,6 +45,7 @@ const suites = [
     name: "sim",
     about: `the simulator, ${seeds} seeds`,
     minutes: 30,
+    counts: true,
     steps: [
       {
         command: "cargo",

@@ -49,10 +49,12 @@ async function attempt(suite, log) {
   }
 }
 
-/** How many tests passed, as cargo, wasm-bindgen's runner and Node print it. */
+/** How many tests passed, as cargo, wasm-bindgen's runner, the simulator and Node print it. */
 function testCount(log) {
   const text = readFileSync(join(logs, log), "utf8");
-  const found = text.matchAll(/^(?:test result: \w+\. (\d+) passed|# pass (\d+)|ℹ pass (\d+))/gm);
+  const found = text.matchAll(
+    /^(?:test result: \w+\. (\d+) passed|(\d+) seeds passed|# pass (\d+)|ℹ pass (\d+))/gm,
+  );
   return [...found].reduce(
     (sum, [, ...counts]) => sum + Number(counts.find((one) => one !== undefined)),
     0,
