@@ -136,21 +136,29 @@ impl KvClient {
         self.read(&Query::Get { key: key.into() }, timeout_ms)
     }
 
-    /// Asks for the keys in `[start, end)`, at most `limit` of them; zero is no limit.
+    /// Asks for the keys in `[start, end)`, at most `limit` of them; zero is no limit. Projection 0
+    /// gives whole records, 1 only keys (values are empty), 2 only their number.
     pub fn range(
         &self,
         start: Vec<u8>,
         end: Option<Vec<u8>>,
         limit: f64,
+        #[wasm_bindgen(unchecked_param_type = "0 | 1 | 2")] projection: f64,
         timeout_ms: f64,
     ) -> Result<f64, JsValue> {
         let range = key_range(start, end);
         let limit = whole(limit, "limit")?;
+        let projection = match whole(projection, "projection")? {
+            0 => Projection::Records,
+            1 => Projection::Keys,
+            2 => Projection::Count,
+            _ => return Err(Failure::argument("a projection must be 0, 1 or 2").into()),
+        };
         self.read(
             &Query::Range {
                 range,
                 limit,
-                projection: Projection::Records,
+                projection,
             },
             timeout_ms,
         )

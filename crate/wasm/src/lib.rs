@@ -63,3 +63,7 @@ struct Formats {
     storage: u32,
     database: u32,
 }
+
+// The unit tests run in a browser too, with the others.
+#[cfg(all(test, target_arch = "wasm32"))]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -97,6 +97,9 @@ mod tests {
 
     use quorate_raft::Random;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

@@ -215,23 +215,29 @@ async fn every_operation_answers_flat() {
     }
     let end = prefix_end(b"p/".to_vec());
     assert_eq!(end.as_deref(), Some(&b"p0"[..]));
-    let range = |end, limit| {
-        client
-            .range(b"p/".to_vec(), end, limit, TIMEOUT_MS)
-            .unwrap()
+    let range = |end, limit, projection| {
+        let range = client.range(b"p/".to_vec(), end, limit, projection, TIMEOUT_MS);
+        range.expect("begun")
     };
-    let all = test.answer(range(end.clone(), 0.0)).await;
+    let all = test.answer(range(end.clone(), 0.0, 0.0)).await;
     assert_eq!(
         (all.number, all.more, all.entries.length()),
         (3.0, false, 15)
     );
-    let some = test.answer(range(end.clone(), 2.0)).await;
+    let some = test.answer(range(end.clone(), 2.0, 0.0)).await;
     assert_eq!(
         (some.number, some.more, some.entries.length()),
         (3.0, true, 10)
     );
-    let open_ended = test.answer(range(None, 0.0)).await;
+    let open_ended = test.answer(range(None, 0.0, 0.0)).await;
     assert_eq!(open_ended.number, 4.0);
+    let keys = test.answer(range(end.clone(), 0.0, 1.0)).await;
+    assert_eq!(
+        (string(&keys.entries, 0), string(&keys.entries, 1)),
+        ("p/1".into(), String::new())
+    );
+    let count = test.answer(range(end.clone(), 0.0, 2.0)).await;
+    assert_eq!((count.number, count.entries.length()), (3.0, 0));
     let deleted = client.delete(b"q".to_vec(), TIMEOUT_MS).unwrap();
     assert_eq!(test.answer(deleted).await.number, 1.0);
     let deleted = client
@@ -466,7 +472,7 @@ async fn arguments_that_make_no_sense_are_refused() {
     for limit in [-1.0, 0.5, f64::NAN] {
         assert!(
             test.client
-                .range(Vec::new(), None, limit, TIMEOUT_MS)
+                .range(Vec::new(), None, limit, 0.0, TIMEOUT_MS)
                 .is_err()
         );
     }
