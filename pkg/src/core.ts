@@ -13,7 +13,7 @@ export function initCore(module: WebAssembly.Module): void {
   if (state !== "fresh") return;
   initSync({ module });
   state = "ready";
-  setPanicHandler((message, place) => {
+  setPanicHandler((message: string, place: string) => {
     state = "panicked";
     reason = `the core panicked in this thread: ${message} (${place}); reload the page or restart the process`;
     for (const listener of [...listeners]) listener(reason);

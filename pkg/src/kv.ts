@@ -105,8 +105,8 @@ class Store<V> implements Kv<V> {
     const limit =
       range.limit === undefined ? 0 : integer(range.limit, '"limit"', 1, Number.MAX_SAFE_INTEGER);
     const { only = "entries" } = range;
-    const projection = PROJECTIONS.indexOf(only);
-    if (projection < 0) throw invalid(`"only" is "entries", "keys" or "count", not ${show(only)}`);
+    const projection = PROJECTIONS.get(only);
+    if (projection === undefined) throw invalid(`"only" is "entries", "keys" or "count", not ${show(only)}`);
     const answer = await this.#calls.run(options, (client, ms) =>
       client.range(start, end, limit, projection, ms),
     );
@@ -157,7 +157,11 @@ class Store<V> implements Kv<V> {
 }
 
 /** As the core's client numbers them. */
-const PROJECTIONS: readonly string[] = ["entries", "keys", "count"];
+const PROJECTIONS: ReadonlyMap<string, 0 | 1 | 2> = new Map([
+  ["entries", 0],
+  ["keys", 1],
+  ["count", 2],
+]);
 
 function codecOf(
   codec: Codec,

@@ -34,7 +34,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   };
   const start = (message: ToWorker & { type: "start" }) => {
     initSync({ module: message.module });
-    setPanicHandler((text, place) =>
+    setPanicHandler((text: string, place: string) =>
       halt(
         { code: "NODE_PANICKED", message: `the core panicked: ${text}`, place },
         "NODE_PANICKED",

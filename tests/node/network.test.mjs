@@ -61,10 +61,9 @@ test("writes get through loss and delay", async (t) => {
   await cluster.leader();
   cluster.network.drop({ probability: 0.2 });
   cluster.network.delay({ ms: 5, jitter: 20 });
-  const sums = await Promise.all(
-    Array.from({ length: 50 }, () => cluster.kv.increment("n", 1, { timeout: 60_000 })),
-  );
-  assert.equal(Math.max(...sums.map(({ value }) => value)), 50);
+  for (let at = 1; at <= 40; at++) {
+    assert.equal((await cluster.kv.increment("n", 1, { timeout: 60_000 })).value, at);
+  }
   const { nodes } = await cluster.status();
   assert.ok(nodes.some(({ status }) => status.droppedFrames > 0));
   cluster.network.heal();
