@@ -1,8 +1,6 @@
 //! Elections (§5.2, §5.4.1), with the pre-vote and the leader stickiness of the thesis (§9.6,
 //! §4.2.3) and a quorum check by the leader.
 
-use std::collections::BTreeMap;
-
 use crate::entry::Payload;
 use crate::message::{Body, Message};
 use crate::persistence::{Held, RestsOn};
@@ -11,6 +9,7 @@ use crate::quorum::VoteResult;
 use crate::raft::Raft;
 use crate::read_index::Reads;
 use crate::role::{Campaign, Follower, Leader, Role};
+use crate::table::Table;
 use crate::types::{EntryId, Instant, NodeId, Term};
 
 impl Raft {
@@ -69,7 +68,7 @@ impl Raft {
         let heard = |id| {
             leader
                 .progress
-                .get(&id)
+                .get(id)
                 .map_or(self.now, |progress| progress.last_heard)
         };
         let contact = self.conf_state.reached(heard).unwrap_or(self.now);
@@ -78,7 +77,7 @@ impl Raft {
 
     /// Asks whether an election could be won, so that a node that cannot win moves no term.
     pub(crate) fn pre_campaign(&mut self) {
-        let votes = BTreeMap::from([(self.config.id, true)]);
+        let votes = Table::from_iter([(self.config.id, true)]);
         let deadline = self.random_deadline();
         self.role = Role::PreCandidate(Campaign { votes, deadline });
         self.push_role_changed();
@@ -102,7 +101,7 @@ impl Raft {
         self.set_hard_state(term, Some(self.config.id));
         let deadline = self.random_deadline();
         self.role = Role::Candidate(Campaign {
-            votes: BTreeMap::new(),
+            votes: Table::default(),
             deadline,
         });
         self.push_role_changed();
@@ -159,7 +158,7 @@ impl Raft {
         };
         match self
             .conf_state
-            .vote_result(|id| campaign.votes.get(&id).copied())
+            .vote_result(|id| campaign.votes.get(id).copied())
         {
             VoteResult::Won => self.campaign(false),
             // Lost is no reason to hurry: the deadline of the campaign tries again.
@@ -194,7 +193,7 @@ impl Raft {
         campaign.votes.insert(from, granted);
         match self
             .conf_state
-            .vote_result(|id| campaign.votes.get(&id).copied())
+            .vote_result(|id| campaign.votes.get(id).copied())
         {
             VoteResult::Won => self.become_leader(),
             // A later attempt in a later term may do better; the deadline decides when.

@@ -34,6 +34,7 @@ mod replication;
 mod role;
 mod snapshot;
 mod status;
+mod table;
 mod types;
 
 pub use config::Config;
@@ -48,4 +49,5 @@ pub use quorum::{ConfState, VoteResult};
 pub use raft::Raft;
 pub use random::Random;
 pub use status::{PeerStatus, ProgressMode, Status};
+pub use table::Table;
 pub use types::{EntryId, Index, Instant, NodeId, Term};

@@ -182,7 +182,7 @@ impl Raft {
             Role::Leader(leader) => leader
                 .progress
                 .iter()
-                .map(|(&id, progress)| PeerStatus {
+                .map(|(id, progress)| PeerStatus {
                     id,
                     matched: progress.matched,
                     next: progress.next,

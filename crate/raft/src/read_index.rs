@@ -78,7 +78,7 @@ impl Raft {
         let progress = &leader.progress;
         let confirmed = |id| {
             progress
-                .get(&id)
+                .get(id)
                 .map_or(u64::MAX, |peer| peer.confirmed_round)
         };
         let reads = &mut leader.reads;

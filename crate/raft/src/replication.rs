@@ -34,7 +34,7 @@ impl Raft {
         let Role::Leader(leader) = &self.role else {
             return;
         };
-        let peers: Vec<NodeId> = leader.progress.keys().copied().collect();
+        let peers: Vec<NodeId> = leader.progress.keys().collect();
         for peer in peers {
             self.flush_peer(peer);
         }
@@ -65,7 +65,7 @@ impl Raft {
         let Role::Leader(leader) = &self.role else {
             return Next::Nothing;
         };
-        let Some(progress) = leader.progress.get(&peer) else {
+        let Some(progress) = leader.progress.get(peer) else {
             return Next::Nothing;
         };
         let window_open = match &progress.mode {
@@ -100,7 +100,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
-        let Some(progress) = leader.progress.get_mut(&peer) else {
+        let Some(progress) = leader.progress.get_mut(peer) else {
             return;
         };
         let prev = progress.next.prev();
@@ -162,7 +162,7 @@ impl Raft {
         let beats: Vec<_> = leader
             .progress
             .iter_mut()
-            .map(|(&peer, progress)| {
+            .map(|(peer, progress)| {
                 progress.notified_commit = commit.min(progress.matched);
                 (
                     peer,
@@ -242,7 +242,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
-        let Some(progress) = leader.progress.get_mut(&from) else {
+        let Some(progress) = leader.progress.get_mut(from) else {
             return;
         };
         progress.last_heard = now;
@@ -305,7 +305,7 @@ impl Raft {
         let matched = |id| {
             leader
                 .progress
-                .get(&id)
+                .get(id)
                 .map_or(persisted, |progress| progress.matched)
         };
         let Some(reached) = self.conf_state.reached(matched) else {
@@ -323,7 +323,7 @@ impl Raft {
 
     pub(crate) fn with_progress(&mut self, peer: NodeId, change: impl FnOnce(&mut Progress)) {
         if let Role::Leader(leader) = &mut self.role
-            && let Some(progress) = leader.progress.get_mut(&peer)
+            && let Some(progress) = leader.progress.get_mut(peer)
         {
             change(progress);
         }

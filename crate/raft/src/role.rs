@@ -1,10 +1,9 @@
 //! What a node is doing, with the state that only exists while it does it.
 
-use std::collections::BTreeMap;
-
 use crate::output::RoleKind;
 use crate::progress::Progress;
 use crate::read_index::Reads;
+use crate::table::Table;
 use crate::types::{Index, Instant, NodeId};
 
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub(crate) struct Follower {
 #[derive(Debug)]
 pub(crate) struct Campaign {
     /// One vote each, so that a repeated answer counts once.
-    pub(crate) votes: BTreeMap<NodeId, bool>,
+    pub(crate) votes: Table<NodeId, bool>,
     /// When to try again.
     pub(crate) deadline: Instant,
 }
@@ -35,7 +34,7 @@ pub(crate) struct Campaign {
 #[derive(Debug)]
 pub(crate) struct Leader {
     /// Every member but this node.
-    pub(crate) progress: BTreeMap<NodeId, Progress>,
+    pub(crate) progress: Table<NodeId, Progress>,
     pub(crate) heartbeat_deadline: Instant,
     /// Payload bytes of own-term entries that are not committed.
     pub(crate) uncommitted_bytes: usize,

@@ -71,8 +71,8 @@ impl Raft {
         let (current, patience) = (self.log.snapshot.last, self.config.election_timeout);
         let receiving = leader
             .progress
-            .values()
-            .any(|progress| match &progress.mode {
+            .iter()
+            .any(|(_, progress)| match &progress.mode {
                 Mode::Snapshot(transfer) => {
                     transfer.snapshot == current && self.now < progress.last_heard.after(patience)
                 }
@@ -94,7 +94,7 @@ impl Raft {
         // The machine keeps its last two snapshots: a transfer of an older one starts again.
         let current = self.log.snapshot.last;
         if let Role::Leader(leader) = &mut self.role {
-            for progress in leader.progress.values_mut() {
+            for (_, progress) in leader.progress.iter_mut() {
                 if let Mode::Snapshot(transfer) = &mut progress.mode
                     && transfer.snapshot.index < previous.index
                 {
@@ -117,7 +117,7 @@ impl Raft {
         let Role::Leader(leader) = &self.role else {
             return;
         };
-        let Some(Mode::Snapshot(transfer)) = leader.progress.get(&to).map(|peer| &peer.mode) else {
+        let Some(Mode::Snapshot(transfer)) = leader.progress.get(to).map(|peer| &peer.mode) else {
             return;
         };
         if transfer.snapshot.index == snapshot && transfer.number == number {

@@ -7,10 +7,10 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
-use quorate_raft::{Instant, NodeId, Random};
+use quorate_raft::{Instant, NodeId, Random, Table};
 
 use crate::request::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
 
@@ -172,7 +172,7 @@ pub struct Client {
     now: Instant,
     random: Random,
     closed: bool,
-    up: BTreeSet<NodeId>,
+    up: Table<NodeId, ()>,
     /// Who is believed to lead, or worth a try.
     target: Option<NodeId>,
     /// Refusals and silences since the last success.
@@ -180,13 +180,13 @@ pub struct Client {
     /// Nothing is sent before this.
     pause_until: Instant,
     session: Session,
-    calls: BTreeMap<CallId, Open>,
+    calls: Table<CallId, Open>,
     /// Calls to be sent, oldest first.
-    queue: BTreeSet<CallId>,
+    queue: Table<CallId, ()>,
     /// Deadlines of calls and attempts.
-    timers: BTreeSet<(Instant, CallId)>,
+    timers: Table<(Instant, CallId), ()>,
     /// Every attempt of every open call.
-    requests: BTreeMap<RequestId, CallId>,
+    requests: Table<RequestId, CallId>,
     next_call: u64,
     next_request: u64,
     outputs: VecDeque<ClientOutput>,
@@ -205,13 +205,13 @@ struct Numbers {
     id: SessionId,
     next: u64,
     /// Given out and not answered.
-    open: BTreeSet<u64>,
+    open: Table<u64, ()>,
 }
 
 impl Numbers {
     /// Everything up to here was answered.
     fn acknowledged(&self) -> u64 {
-        self.open.first().map_or(self.next, |first| *first) - 1
+        self.open.first().map_or(self.next, |(first, ())| first) - 1
     }
 }
 
@@ -254,7 +254,7 @@ impl Client {
     /// A client that has nothing to do yet. `seed` decides whom it tries first and how long it pauses.
     #[must_use]
     pub fn new(config: ClientConfig, seed: u64) -> Self {
-        let up = config.nodes.iter().copied().collect();
+        let up = config.nodes.iter().map(|node| (*node, ())).collect();
         Self {
             config,
             now: Instant::default(),
@@ -265,10 +265,10 @@ impl Client {
             failures: 0,
             pause_until: Instant::default(),
             session: Session::Closed,
-            calls: BTreeMap::new(),
-            queue: BTreeSet::new(),
-            timers: BTreeSet::new(),
-            requests: BTreeMap::new(),
+            calls: Table::default(),
+            queue: Table::default(),
+            timers: Table::default(),
+            requests: Table::default(),
             next_call: 1,
             next_request: 1,
             outputs: VecDeque::new(),
@@ -313,7 +313,7 @@ impl Client {
         match input {
             ClientInput::Reply { from, reply } => self.handle_reply(from, reply),
             ClientInput::NodeUp { node } => {
-                if self.config.nodes.contains(&node) && self.up.insert(node) {
+                if self.config.nodes.contains(&node) && self.up.insert(node, ()).is_none() {
                     self.pause_until = self.now;
                 }
             }
@@ -334,7 +334,10 @@ impl Client {
     /// When [`ClientInput::TimerFired`] is next due. A later or an earlier one does no harm.
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
-        let timer = self.timers.first().map_or(Instant::NEVER, |(at, _)| *at);
+        let timer = self
+            .timers
+            .first()
+            .map_or(Instant::NEVER, |((at, _), ())| at);
         // With no node up there is nothing to wake for but the deadlines.
         if self.queue.is_empty() || self.up.is_empty() || self.pause_until <= self.now {
             timer
@@ -346,7 +349,7 @@ impl Client {
     /// Calls that have not ended.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.calls.len() - usize::from(self.calls.contains_key(&OPEN_SESSION))
+        self.calls.len() - usize::from(self.calls.has(OPEN_SESSION))
     }
 
     fn begin(&mut self, id: CallId, kind: OpenKind, deadline: Instant) {
@@ -358,8 +361,8 @@ impl Client {
             uncertain: false,
         };
         self.calls.insert(id, open);
-        self.timers.insert((deadline, id));
-        self.queue.insert(id);
+        self.timers.insert((deadline, id), ());
+        self.queue.insert(id, ());
     }
 
     fn poll_send(&mut self) -> Option<ClientOutput> {
@@ -368,7 +371,7 @@ impl Client {
         }
         let to = self.choose_target()?;
         let expires = self.now.after(self.config.attempt_timeout);
-        let queued: Vec<CallId> = self.queue.iter().copied().collect();
+        let queued: Vec<CallId> = self.queue.keys().collect();
         let mut requests = Vec::new();
         for call in queued {
             let Some(body) = self.request_body(call) else {
@@ -376,10 +379,10 @@ impl Client {
             };
             let request = RequestId(self.next_request);
             self.next_request += 1;
-            self.queue.remove(&call);
+            self.queue.remove(call);
             self.requests.insert(request, call);
-            self.timers.insert((expires, call));
-            let open = self.calls.get_mut(&call).expect("what is queued is open");
+            self.timers.insert((expires, call), ());
+            let open = self.calls.get_mut(call).expect("what is queued is open");
             open.attempt = Some(Attempt {
                 request,
                 to,
@@ -400,7 +403,7 @@ impl Client {
 
     /// What to ask for `call`, if it can be asked now.
     fn request_body(&mut self, call: CallId) -> Option<RequestBody> {
-        let open = self.calls.get_mut(&call)?;
+        let open = self.calls.get_mut(call)?;
         match &mut open.kind {
             OpenKind::OpenSession => Some(RequestBody::OpenSession),
             OpenKind::Read { query } => Some(RequestBody::Read {
@@ -416,7 +419,7 @@ impl Client {
                         return None;
                     }
                     None => {
-                        numbers.open.insert(numbers.next);
+                        numbers.open.insert(numbers.next, ());
                         numbers.next += 1;
                         (numbers.id, numbers.next - 1)
                     }
@@ -435,7 +438,7 @@ impl Client {
     }
 
     fn handle_reply(&mut self, from: NodeId, reply: Reply) {
-        let Some(&call) = self.requests.get(&reply.id) else {
+        let Some(&call) = self.requests.get(reply.id) else {
             return; // Of a call that has ended.
         };
         let error = match reply.result {
@@ -448,7 +451,7 @@ impl Client {
         };
         let open = self
             .calls
-            .get_mut(&call)
+            .get_mut(call)
             .expect("a known request is of an open call");
         if open
             .attempt
@@ -482,7 +485,7 @@ impl Client {
             Ok(id) => Session::Open(Numbers {
                 id: SessionId(u64::from_le_bytes(id)),
                 next: 1,
-                open: BTreeSet::new(),
+                open: Table::default(),
             }),
             Err(_) => Session::Closed,
         };
@@ -494,7 +497,7 @@ impl Client {
         if self.target != Some(from) {
             return;
         }
-        let hint = hint.filter(|node| *node != from && self.up.contains(node));
+        let hint = hint.filter(|node| *node != from && self.up.has(*node));
         self.target = hint.or_else(|| self.next_after(from));
         self.failures += 1;
         // A hint is worth following at once; a second one in a row may be a circle.
@@ -508,7 +511,7 @@ impl Client {
             kind: OpenKind::Write { number, .. },
             uncertain,
             ..
-        }) = self.calls.get_mut(&call)
+        }) = self.calls.get_mut(call)
         else {
             return;
         };
@@ -528,7 +531,7 @@ impl Client {
     }
 
     fn handle_node_down(&mut self, node: NodeId) {
-        self.up.remove(&node);
+        self.up.remove(node);
         if self.target == Some(node) {
             self.target = None;
         }
@@ -536,7 +539,7 @@ impl Client {
             .calls
             .iter()
             .filter(|(_, open)| open.attempt.is_some_and(|attempt| attempt.to == node))
-            .map(|(call, _)| *call)
+            .map(|(call, _)| call)
             .collect();
         for call in lost {
             self.give_up_attempt(call);
@@ -544,9 +547,11 @@ impl Client {
     }
 
     fn handle_timer(&mut self) {
-        while let Some(&(at, call)) = self.timers.first().filter(|(at, _)| *at <= self.now) {
-            self.timers.remove(&(at, call));
-            let Some(open) = self.calls.get(&call) else {
+        while let Some(((at, call), ())) =
+            self.timers.first().filter(|((at, _), ())| *at <= self.now)
+        {
+            self.timers.pop_first();
+            let Some(open) = self.calls.get(call) else {
                 continue;
             };
             if open.deadline <= self.now {
@@ -562,12 +567,7 @@ impl Client {
 
     fn close(&mut self) {
         self.closed = true;
-        let open: Vec<CallId> = self
-            .calls
-            .keys()
-            .copied()
-            .filter(|id| *id != OPEN_SESSION)
-            .collect();
+        let open: Vec<CallId> = self.calls.keys().filter(|id| *id != OPEN_SESSION).collect();
         for call in open {
             self.fail(call, |outcome| CallError::Closed { outcome });
         }
@@ -588,23 +588,23 @@ impl Client {
 
     /// An attempt got no answer; what it did is unknown.
     fn give_up_attempt(&mut self, call: CallId) {
-        if let Some(open) = self.calls.get_mut(&call) {
+        if let Some(open) = self.calls.get_mut(call) {
             open.uncertain = true;
         }
         self.requeue(call);
     }
 
     fn requeue(&mut self, call: CallId) {
-        if let Some(open) = self.calls.get_mut(&call) {
+        if let Some(open) = self.calls.get_mut(call) {
             if let Some(attempt) = open.attempt.take() {
-                self.timers.remove(&(attempt.expires, call));
+                self.timers.remove((attempt.expires, call));
             }
-            self.queue.insert(call);
+            self.queue.insert(call, ());
         }
     }
 
     fn fail(&mut self, call: CallId, error: impl FnOnce(Outcome) -> CallError) {
-        if let Some(open) = self.calls.get(&call) {
+        if let Some(open) = self.calls.get(call) {
             let is_write = matches!(open.kind, OpenKind::Write { .. });
             let unknown = is_write && (open.uncertain || open.attempt.is_some());
             let outcome = if unknown {
@@ -624,16 +624,16 @@ impl Client {
 
     /// Removes every trace of a call; whether there was one.
     fn forget(&mut self, call: CallId) -> bool {
-        let Some(open) = self.calls.remove(&call) else {
+        let Some(open) = self.calls.remove(call) else {
             return false;
         };
-        self.queue.remove(&call);
-        self.timers.remove(&(open.deadline, call));
+        self.queue.remove(call);
+        self.timers.remove((open.deadline, call));
         if let Some(attempt) = open.attempt {
-            self.timers.remove(&(attempt.expires, call));
+            self.timers.remove((attempt.expires, call));
         }
         for request in open.requests {
-            self.requests.remove(&request);
+            self.requests.remove(request);
         }
         if let (
             OpenKind::Write {
@@ -644,23 +644,23 @@ impl Client {
         ) = (open.kind, &mut self.session)
             && id == numbers.id
         {
-            numbers.open.remove(&sequence);
+            numbers.open.remove(sequence);
         }
         true
     }
 
     fn choose_target(&mut self) -> Option<NodeId> {
-        if self.target.is_none_or(|node| !self.up.contains(&node)) {
+        if self.target.is_none_or(|node| !self.up.has(node)) {
             let skip = self.random.below(self.up.len() as u64) as usize;
-            self.target = self.up.iter().nth(skip).copied();
+            self.target = self.up.keys().nth(skip);
         }
         self.target
     }
 
     /// The next node that is up, around the circle; `node` itself if it is the only one.
     fn next_after(&self, node: NodeId) -> Option<NodeId> {
-        let later = self.up.range(node..).find(|id| **id != node);
-        later.or_else(|| self.up.first()).copied()
+        let later = self.up.keys().find(|id| *id > node);
+        later.or_else(|| self.up.keys().next())
     }
 
     /// Waits a while: longer with every failure, and with jitter, so that clients do not march in

@@ -4,12 +4,12 @@
 //! [`Node::poll_output`], and report every `Persist` back once. A request is always answered: with
 //! the machine's reply, with a redirection, or with a typed error; never left hanging.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use quorate_raft::{
     Config, Entry, EntryId, InputError, Instant, Message, NodeId, Payload, PersistBatch,
-    ProposeError, Raft, ReadError, Restored, RoleKind, Status, Term,
+    ProposeError, Raft, ReadError, Restored, RoleKind, Status, Table, Term,
 };
 
 use crate::command::{Command, Kind};
@@ -182,13 +182,13 @@ pub struct Node<M: StateMachine> {
     /// Proposals of this leadership, in the order of the log.
     proposals: VecDeque<(EntryId, ClientId, RequestId)>,
     /// Reads that wait for their index, by the name Raft knows them under.
-    reads: BTreeMap<u64, Read>,
+    reads: Table<u64, Read>,
     next_read: u64,
     snapshots: Snapshots<M>,
     restoring: Option<Restoring<M>>,
     /// Command bytes applied since the last snapshot.
     bytes_since_snapshot: u64,
-    replies: BTreeMap<ClientId, Vec<Reply>>,
+    replies: Table<ClientId, Vec<Reply>>,
     outputs: VecDeque<Output>,
     halted: bool,
 }
@@ -242,11 +242,11 @@ impl<M: StateMachine> Node<M> {
                 leading: None,
             },
             proposals: VecDeque::new(),
-            reads: BTreeMap::new(),
+            reads: Table::default(),
             next_read: 0,
             restoring: None,
             bytes_since_snapshot: 0,
-            replies: BTreeMap::new(),
+            replies: Table::default(),
             outputs: VecDeque::new(),
             halted: false,
             config,
@@ -266,7 +266,7 @@ impl<M: StateMachine> Node<M> {
                 Ok(())
             }
             Input::ClientGone { client } => {
-                self.replies.remove(&client);
+                self.replies.remove(client);
                 self.reads.retain(|_, read| read.client != client);
                 Ok(())
             }
@@ -442,7 +442,7 @@ impl<M: StateMachine> Node<M> {
                     index <= self.raft.applied().index,
                     "a read waits for what it must see"
                 );
-                if let Some(Read { client, id, query }) = self.reads.remove(&ctx) {
+                if let Some(Read { client, id, query }) = self.reads.remove(ctx) {
                     let reply = self.machine.query(&query);
                     self.reply(client, id, Ok(reply));
                 }
@@ -539,7 +539,12 @@ impl<M: StateMachine> Node<M> {
                             time_ms,
                         };
                         let reply = self.machine.apply(&context, &command);
-                        self.sessions.record(session, sequence, reply.clone());
+                        self.sessions.record(
+                            session,
+                            sequence,
+                            reply.clone(),
+                            &self.config.sessions,
+                        );
                         Ok(reply)
                     }
                 }
@@ -558,7 +563,7 @@ impl<M: StateMachine> Node<M> {
                 Err(RequestError::LeadershipLost { hint: leader }),
             );
         }
-        for Read { client, id, .. } in core::mem::take(&mut self.reads).into_values() {
+        for (_, Read { client, id, .. }) in core::mem::take(&mut self.reads) {
             self.reply(client, id, Err(RequestError::NotLeader { hint: leader }));
         }
     }
@@ -649,10 +654,7 @@ impl<M: StateMachine> Node<M> {
     }
 
     fn reply(&mut self, client: ClientId, id: RequestId, result: Result<Bytes, RequestError>) {
-        self.replies
-            .entry(client)
-            .or_default()
-            .push(Reply { id, result });
+        self.replies.or_default(client).push(Reply { id, result });
     }
 }
 

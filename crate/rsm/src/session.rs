@@ -7,10 +7,10 @@
 //! A client may have several commands under way; it tells with each up to where it has the answers.
 //! Replies above that are kept, within a window.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use quorate_raft::Table;
 
 use crate::machine::BadSnapshot;
 use crate::request::{RequestError, SessionId};
@@ -25,6 +25,12 @@ pub struct SessionLimits {
     pub ttl_ms: u64,
     /// How far a sequence may be ahead of what the client acknowledged. Default 1,024.
     pub window: u64,
+    /// Bytes of kept replies from which a session takes no further write, until its client has
+    /// acknowledged some. Default 4 MiB.
+    pub window_bytes: usize,
+    /// Bytes of kept replies, and one reply more, of all sessions together: beyond them the session
+    /// that was silent longest ends. Default 64 MiB.
+    pub max_bytes: usize,
 }
 
 impl Default for SessionLimits {
@@ -33,6 +39,8 @@ impl Default for SessionLimits {
             max_sessions: 4_096,
             ttl_ms: 3_600_000,
             window: 1_024,
+            window_bytes: 4 << 20,
+            max_bytes: 64 << 20,
         }
     }
 }
@@ -51,7 +59,9 @@ pub(crate) enum Admission {
 /// The replicated table. Cloning shares the sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sessions {
-    table: BTreeMap<SessionId, Arc<Session>>,
+    table: Table<SessionId, Arc<Session>>,
+    /// Bytes of all replies kept.
+    bytes: usize,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +71,9 @@ struct Session {
     /// The client has the answers up to here.
     acknowledged: u64,
     /// Answers above that. Invariant: keys in `(acknowledged, acknowledged + window]`.
-    replies: BTreeMap<u64, Bytes>,
+    replies: Table<u64, Bytes>,
+    /// Their sum.
+    bytes: usize,
 }
 
 impl Sessions {
@@ -70,15 +82,11 @@ impl Sessions {
     }
 
     pub(crate) fn open(&mut self, id: SessionId, time_ms: u64, limits: &SessionLimits) {
-        self.table
-            .retain(|_, session| !session.is_expired(time_ms, limits));
+        let expired = |session: &Session| session.is_expired(time_ms, limits);
+        self.table.retain(|_, session| !expired(session));
+        self.bytes = self.table.iter().map(|(_, session)| session.bytes).sum();
         while self.table.len() >= limits.max_sessions.max(1) {
-            let silent = self
-                .table
-                .iter()
-                .min_by_key(|(id, session)| (session.active_ms, **id));
-            let id = *silent.expect("the table is not empty").0;
-            self.table.remove(&id);
+            self.end_most_silent(|_, _| true);
         }
         self.table.insert(
             id,
@@ -90,7 +98,23 @@ impl Sessions {
     }
 
     pub(crate) fn close(&mut self, id: SessionId) {
-        self.table.remove(&id);
+        if let Some(session) = self.table.remove(id) {
+            self.bytes -= session.bytes;
+        }
+    }
+
+    /// Ends the session that was silent longest, of those that `may` end; whether there was one.
+    fn end_most_silent(&mut self, may: impl Fn(SessionId, &Session) -> bool) -> bool {
+        let silent = self
+            .table
+            .iter()
+            .filter(|(id, session)| may(*id, session))
+            .min_by_key(|(id, session)| (session.active_ms, *id));
+        let id = silent.map(|(id, _)| id);
+        if let Some(id) = id {
+            self.close(id);
+        }
+        id.is_some()
     }
 
     /// Decides on a write, and forgets what `acknowledged` allows to forget.
@@ -102,43 +126,56 @@ impl Sessions {
         time_ms: u64,
         limits: &SessionLimits,
     ) -> Admission {
-        if self
+        let live = self
             .table
-            .get(&id)
-            .is_none_or(|session| session.is_expired(time_ms, limits))
-        {
-            self.table.remove(&id);
+            .get_mut(id)
+            .filter(|session| !session.is_expired(time_ms, limits));
+        let Some(session) = live.map(Arc::make_mut) else {
+            self.close(id);
             return Admission::Refused(RequestError::SessionExpired);
-        }
-        let session = self
-            .table
-            .get_mut(&id)
-            .map(Arc::make_mut)
-            .expect("looked up above");
+        };
         session.active_ms = session.active_ms.max(time_ms);
         if acknowledged > session.acknowledged && acknowledged < sequence {
             session.acknowledged = acknowledged;
-            session.replies = session.replies.split_off(&(acknowledged + 1));
+            let before = session.bytes;
+            session.forget_to(acknowledged);
+            self.bytes -= before - session.bytes;
         }
         if sequence <= session.acknowledged || sequence - session.acknowledged > limits.window {
             return Admission::Refused(RequestError::WindowExceeded);
         }
-        match session.replies.get(&sequence) {
+        match session.replies.get(sequence) {
             Some(reply) => Admission::Repeated(reply.clone()),
+            // The write that the client waits for most must pass: its reply lets it acknowledge.
+            None if session.bytes >= limits.window_bytes && sequence > session.acknowledged + 1 => {
+                Admission::Refused(RequestError::WindowExceeded)
+            }
             None => Admission::Apply,
         }
     }
 
     /// Keeps the reply to a write that was just admitted.
-    pub(crate) fn record(&mut self, id: SessionId, sequence: u64, reply: Bytes) {
-        if let Some(session) = self.table.get_mut(&id).map(Arc::make_mut) {
-            session.replies.insert(sequence, reply);
-        }
+    pub(crate) fn record(
+        &mut self,
+        id: SessionId,
+        sequence: u64,
+        reply: Bytes,
+        limits: &SessionLimits,
+    ) {
+        let Some(session) = self.table.get_mut(id).map(Arc::make_mut) else {
+            return;
+        };
+        session.bytes += reply.len();
+        self.bytes += reply.len();
+        session.replies.insert(sequence, reply);
+        while self.bytes > limits.max_bytes
+            && self.end_most_silent(|other, session| other != id && session.bytes > 0)
+        {}
     }
 
     /// The reply to a write that was applied before.
     pub(crate) fn reply(&self, id: SessionId, sequence: u64) -> Option<&Bytes> {
-        self.table.get(&id)?.replies.get(&sequence)
+        self.table.get(id)?.replies.get(sequence)
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
@@ -158,27 +195,38 @@ impl Sessions {
     pub(crate) fn decode(reader: &mut Reader) -> Result<Self, BadSnapshot> {
         const BAD: BadSnapshot = BadSnapshot("the session table is malformed");
         let number = |reader: &mut Reader| reader.number().map_err(|_| BAD);
-        let mut table = BTreeMap::new();
+        let mut sessions = Self::default();
         for _ in 0..number(reader)? {
             let id = SessionId(number(reader)?);
             let mut session = Session {
                 active_ms: number(reader)?,
                 acknowledged: number(reader)?,
-                replies: BTreeMap::new(),
+                ..Session::default()
             };
             for _ in 0..number(reader)? {
                 let sequence = number(reader)?;
-                session
-                    .replies
-                    .insert(sequence, reader.bytes().map_err(|_| BAD)?);
+                let reply = reader.bytes().map_err(|_| BAD)?;
+                session.bytes += reply.len();
+                session.replies.insert(sequence, reply);
             }
-            table.insert(id, Arc::new(session));
+            sessions.bytes += session.bytes;
+            sessions.table.insert(id, Arc::new(session));
         }
-        Ok(Self { table })
+        Ok(sessions)
     }
 }
 
 impl Session {
+    /// Drops the replies up to `acknowledged`.
+    fn forget_to(&mut self, acknowledged: u64) {
+        while let Some((sequence, reply)) = self.replies.first()
+            && sequence <= acknowledged
+        {
+            self.bytes -= reply.len();
+            self.replies.pop_first();
+        }
+    }
+
     fn is_expired(&self, time_ms: u64, limits: &SessionLimits) -> bool {
         time_ms.saturating_sub(self.active_ms) > limits.ttl_ms
     }
@@ -192,6 +240,8 @@ mod tests {
         max_sessions: 2,
         ttl_ms: 1_000,
         window: 4,
+        window_bytes: 8,
+        max_bytes: 12,
     };
     const ID: SessionId = SessionId(7);
 
@@ -209,7 +259,7 @@ mod tests {
     fn retry_gets_the_first_reply() {
         let mut sessions = opened();
         assert_eq!(admit(&mut sessions, 1, 0, 100), Admission::Apply);
-        sessions.record(ID, 1, Bytes::from_static(b"one"));
+        sessions.record(ID, 1, Bytes::from_static(b"one"), &LIMITS);
         assert_eq!(
             admit(&mut sessions, 1, 0, 200),
             Admission::Repeated(Bytes::from_static(b"one"))
@@ -222,7 +272,7 @@ mod tests {
         let mut sessions = opened();
         for sequence in 1..=3 {
             assert_eq!(admit(&mut sessions, sequence, 0, 100), Admission::Apply);
-            sessions.record(ID, sequence, Bytes::new());
+            sessions.record(ID, sequence, Bytes::new(), &LIMITS);
         }
         assert_eq!(admit(&mut sessions, 4, 2, 100), Admission::Apply);
         assert!(sessions.reply(ID, 2).is_none() && sessions.reply(ID, 3).is_some());
@@ -257,10 +307,39 @@ mod tests {
     }
 
     #[test]
+    fn replies_are_bounded_in_bytes_and_the_lowest_write_always_passes() {
+        let mut sessions = opened();
+        for sequence in [2, 3] {
+            assert_eq!(admit(&mut sessions, sequence, 0, 100), Admission::Apply);
+            sessions.record(ID, sequence, Bytes::from_static(b"12345"), &LIMITS);
+        }
+        let full = Admission::Refused(RequestError::WindowExceeded);
+        assert_eq!(admit(&mut sessions, 4, 0, 100), full);
+        assert_eq!(admit(&mut sessions, 1, 0, 100), Admission::Apply);
+        sessions.record(ID, 1, Bytes::new(), &LIMITS);
+        assert_eq!(admit(&mut sessions, 4, 2, 100), Admission::Apply);
+    }
+
+    #[test]
+    fn replies_of_all_are_bounded_in_bytes_at_the_cost_of_the_silent() {
+        let mut sessions = opened();
+        let (silent, other) = (ID, SessionId(8));
+        sessions.open(other, 200, &LIMITS);
+        sessions.record(silent, 1, Bytes::from_static(b"1234567"), &LIMITS);
+        sessions.record(other, 1, Bytes::from_static(b"12345"), &LIMITS);
+        assert_eq!(sessions.len(), 2);
+        sessions.record(other, 2, Bytes::from_static(b"1"), &LIMITS);
+        assert!(sessions.reply(silent, 1).is_none());
+        // One session is never ended by its own replies.
+        sessions.record(other, 3, Bytes::from_static(b"1234567890"), &LIMITS);
+        assert!(sessions.reply(other, 3).is_some());
+    }
+
+    #[test]
     fn table_survives_its_encoding() {
         let mut sessions = opened();
         assert_eq!(admit(&mut sessions, 2, 1, 150), Admission::Apply);
-        sessions.record(ID, 2, Bytes::from_static(b"two"));
+        sessions.record(ID, 2, Bytes::from_static(b"two"), &LIMITS);
         sessions.open(SessionId(300), 200, &LIMITS);
         let mut writer = Writer::new();
         sessions.encode(&mut writer);

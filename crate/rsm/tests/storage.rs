@@ -37,7 +37,12 @@ impl Store {
     }
 
     fn group(&self) -> LoadedGroup {
-        self.load().expect("an intact store").groups[&GROUP].clone()
+        self.load()
+            .expect("an intact store")
+            .groups
+            .get(GROUP)
+            .expect("the group")
+            .clone()
     }
 
     fn damage(&self) -> (String, Damage) {
@@ -160,7 +165,7 @@ fn what_is_written_comes_back() {
         (&*ident.cluster, ident.node, ident.storage_id),
         ("shop", NodeId(2), 7 << 100)
     );
-    let group = &loaded.groups[&GROUP];
+    let group = &loaded.groups.get(GROUP).expect("the group");
     assert_eq!(log(group), [id(3, 1), id(3, 2), id(4, 3)]);
     assert_eq!(group.restored.commit, Index(2));
     assert_eq!(group.restored.hard_state.vote, Some(NodeId(1)));

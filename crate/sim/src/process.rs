@@ -104,7 +104,7 @@ impl<M: StateMachine + Default> Process<M> {
             }
         }
         let fresh = || LoadedGroup::fresh(GROUP, voters);
-        Ok(loaded.groups.remove(&GROUP).unwrap_or_else(fresh))
+        Ok(loaded.groups.remove(GROUP).unwrap_or_else(fresh))
     }
 
     /// Begins a run at virtual time `now`.

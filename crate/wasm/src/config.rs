@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 
 use crate::convert::Settings;
 use crate::error::Failure;
-use crate::table::Table;
+use quorate_raft::Table;
 
 /// Nodes that one cluster can have.
 const MAX_VOTERS: usize = 63;

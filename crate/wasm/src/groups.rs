@@ -10,7 +10,7 @@ use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 
 use crate::error::Failure;
 use crate::event::{HostEvent, role_name};
-use crate::table::Table;
+use quorate_raft::Table;
 
 /// One group's node, and where its records are.
 pub struct Group {

@@ -20,9 +20,9 @@ use crate::config::KvClientConfig;
 use crate::convert::{NUMBER_MAX, whole};
 use crate::entropy;
 use crate::error::{Failure, get};
-use crate::table::Table;
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
+use quorate_raft::Table;
 
 /// The longest timeout of a call.
 const MAX_TIMEOUT_MS: f64 = 86_400_000.0;

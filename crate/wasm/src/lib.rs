@@ -28,7 +28,6 @@ pub mod segments;
 pub mod shared;
 pub mod status;
 pub mod storage;
-pub mod table;
 pub mod timer;
 pub mod transport;
 mod typescript;

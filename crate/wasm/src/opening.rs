@@ -25,8 +25,8 @@ use crate::js_storage::JsStorage;
 use crate::lock::Lock;
 use crate::shared::{Identity, Platform, Shared};
 use crate::storage::{Sink, Storage, StorageEvent};
-use crate::table::Table;
 use crate::timer;
+use quorate_raft::Table;
 
 /// Opens a node and starts it. Whatever fails, nothing stays open or locked.
 pub async fn open(config: HostConfig, on_event: Function) -> Result<Rc<Shared>, Failure> {
@@ -101,7 +101,7 @@ async fn prepare(
     let mut members = Table::default();
     for &id in &config.groups {
         let loaded = groups
-            .remove(&id)
+            .remove(id)
             .unwrap_or_else(|| LoadedGroup::fresh(id, &ident.voters));
         let LoadedGroup {
             restored,

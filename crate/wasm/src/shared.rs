@@ -22,10 +22,10 @@ use crate::link::{Link, LinkRule};
 use crate::lock::Lock;
 use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
 use crate::storage::{Sink, Storage, StorageEvent};
-use crate::table::Table;
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
 use crate::writer::{Batch, Writer};
+use quorate_raft::Table;
 
 /// Peers that a node may have links to.
 const MAX_LINKS: usize = 255;

@@ -1,8 +1,6 @@
 //! From a round of the core's writes to records.
 
-use std::collections::BTreeSet;
-
-use quorate_raft::{EntryId, Index, PersistBatch, SnapshotManifest};
+use quorate_raft::{EntryId, Index, PersistBatch, SnapshotManifest, Table};
 
 use super::Round;
 use super::record::{Kind, seal};
@@ -16,7 +14,7 @@ use crate::varint::Writer;
 pub struct Layout {
     pub(super) group: u32,
     /// First index of each log record.
-    pub(super) starts: BTreeSet<Index>,
+    pub(super) starts: Table<Index, ()>,
 }
 
 impl Layout {
@@ -25,7 +23,7 @@ impl Layout {
     pub fn new(group: u32) -> Self {
         Self {
             group,
-            starts: BTreeSet::new(),
+            starts: Table::default(),
         }
     }
 
@@ -64,10 +62,10 @@ impl Layout {
 
     /// Replaces everything stored at and above `first`.
     fn put_log(&mut self, first: Index, batch: &PersistBatch, round: &mut Round) {
-        if self.starts.range(first..).next().is_some() {
+        if self.starts.keys().next_back() >= Some(first) {
             self.delete_log(first, Index(u64::MAX), round);
         }
-        self.starts.insert(first);
+        self.starts.insert(first, ());
         let size: usize = batch
             .entries
             .iter()
@@ -90,11 +88,12 @@ impl Layout {
     /// A snapshot is complete: what it replaces goes.
     fn drop_old(&mut self, manifest: &SnapshotManifest, round: &mut Round) {
         let next = manifest.log_start.index.next();
+        let holds_next = self.starts.keys().rfind(|start| *start <= next);
         if manifest.clear_log {
             self.delete_log(Index(0), Index(u64::MAX), round);
-        } else if let Some(&holds_next) = self.starts.range(..=next).next_back() {
+        } else if let Some(holds_next) = holds_next {
             // The record that holds the first entry kept stays, with what it has before.
-            if self.starts.first().is_some_and(|first| *first < holds_next) {
+            if self.starts.keys().next() < Some(holds_next) {
                 self.delete_log(Index(0), holds_next, round);
             }
         }
@@ -107,7 +106,7 @@ impl Layout {
     }
 
     fn delete_log(&mut self, from: Index, to: Index, round: &mut Round) {
-        self.starts.retain(|start| *start < from || *start >= to);
+        self.starts.retain(|start, ()| start < from || start >= to);
         round
             .deletes
             .push((log_key(self.group, from), log_key(self.group, to)));

@@ -1,10 +1,9 @@
 //! From records back to the state of a node.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use quorate_raft::{
     ConfState, CorruptState, Entry, EntryId, HardState, Index, NodeId, Restored, SnapshotMeta,
+    Table,
 };
 
 use super::ident::{self, Ident};
@@ -20,7 +19,7 @@ pub struct Loaded {
     /// Whose it is; `None` if the store is empty.
     pub ident: Option<Ident>,
     /// Groups that have written something.
-    pub groups: BTreeMap<u32, LoadedGroup>,
+    pub groups: Table<u32, LoadedGroup>,
 }
 
 /// One group's state.
@@ -51,8 +50,7 @@ impl LoadedGroup {
 /// # Errors
 /// A record is damaged, unknown or missing, or they contradict one another. The place is its key.
 pub fn load(records: impl IntoIterator<Item = (String, Bytes)>) -> Result<Loaded, StorageError> {
-    let records: BTreeMap<String, Bytes> = records.into_iter().collect();
-    let mut groups: BTreeMap<u32, Records> = BTreeMap::new();
+    let mut groups: Table<u32, Records> = Table::default();
     let mut ident = None;
     for (key, record) in records {
         if key == ident::KEY {
@@ -62,7 +60,7 @@ pub fn load(records: impl IntoIterator<Item = (String, Bytes)>) -> Result<Loaded
         let Some((group, name)) = parse(&key) else {
             return Err(StorageError::new(key, Damage::Malformed("an unknown key")));
         };
-        groups.entry(group).or_default().read(name, &key, &record)?;
+        groups.or_default(group).read(name, &key, &record)?;
     }
     let Some(ident) = ident else {
         if groups.is_empty() {
@@ -122,8 +120,8 @@ struct Records {
     hard_state: Option<HardState>,
     manifest: Option<(SnapshotMeta, u32, EntryId)>,
     /// By first index: the commit index and the entries.
-    log: BTreeMap<Index, (Index, Vec<Entry>)>,
-    chunks: BTreeMap<(Index, u32), Bytes>,
+    log: Table<Index, (Index, Vec<Entry>)>,
+    chunks: Table<(Index, u32), Bytes>,
 }
 
 impl Records {
@@ -181,7 +179,7 @@ impl Records {
 
     fn assemble(mut self, group: u32, voters: &[NodeId]) -> Result<LoadedGroup, StorageError> {
         let mut loaded = LoadedGroup::fresh(group, voters);
-        loaded.layout.starts = self.log.keys().copied().collect();
+        loaded.layout.starts = self.log.keys().map(|start| (start, ())).collect();
         let restored = &mut loaded.restored;
         let Some(hard_state) = self.hard_state else {
             if self.log.is_empty() && self.manifest.is_none() {
@@ -194,7 +192,7 @@ impl Records {
         if let Some((meta, chunks, log_start)) = self.manifest {
             let index = meta.last.index;
             for number in 0..chunks {
-                let chunk = self.chunks.remove(&(index, number)).ok_or_else(|| {
+                let chunk = self.chunks.remove((index, number)).ok_or_else(|| {
                     let damage = Damage::Missing("a chunk of the snapshot");
                     StorageError::new(chunk_key(group, index, number), damage)
                 })?;
