@@ -509,7 +509,7 @@ fn rounds_out_of_order_and_of_newer_software_are_refused() {
     ));
     let mut newer = seal_round(5, &rounds[0]);
     newer[2] = 2;
-    let crc = crc32fast::hash(&newer[..8]);
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&newer[..8]);
     newer[8..12].copy_from_slice(&crc.to_le_bytes());
     assert_eq!(
         scan(&newer).map_err(|e| e.damage),

@@ -10,7 +10,9 @@
 //! Numbers are little-endian. The first twelve bytes keep this shape in all versions, so that a
 //! newer record is told from a damaged one, and a wrong length from a torn write.
 
-use crc32fast::Hasher;
+use std::sync::LazyLock;
+
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
 use super::Damage;
 
@@ -20,6 +22,10 @@ pub const STORAGE_VERSION: u8 = 1;
 pub(super) const HEADER_BYTES: usize = 12;
 pub(super) const OVERHEAD_BYTES: usize = HEADER_BYTES + 4;
 const MAGIC: [u8; 2] = *b"QR";
+
+/// Sixteen bytes a step. Computed when first needed: as data it would be a tenth of the module.
+static CRC: LazyLock<Crc<u32, Table<16>>> =
+    LazyLock::new(|| Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC));
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +45,7 @@ pub(super) fn seal(kind: Kind, place: &[u8], payload: &[u8]) -> Vec<u8> {
     record.extend_from_slice(&MAGIC);
     record.extend_from_slice(&[STORAGE_VERSION, kind as u8]);
     record.extend_from_slice(&len.to_le_bytes());
-    record.extend_from_slice(&crc32fast::hash(&record).to_le_bytes());
+    record.extend_from_slice(&CRC.checksum(&record).to_le_bytes());
     record.extend_from_slice(payload);
     record.extend_from_slice(&checksum(kind as u8, place, payload).to_le_bytes());
     record
@@ -49,7 +55,7 @@ pub(super) fn seal(kind: Kind, place: &[u8], payload: &[u8]) -> Vec<u8> {
 pub(super) fn payload_len(record: &[u8]) -> Result<usize, Damage> {
     let header: &[u8; HEADER_BYTES] = record.first_chunk().ok_or(Damage::Checksum)?;
     let [m0, m1, version, _, l0, l1, l2, l3, c0, c1, c2, c3] = *header;
-    let intact = crc32fast::hash(&header[..8]) == u32::from_le_bytes([c0, c1, c2, c3]);
+    let intact = CRC.checksum(&header[..8]) == u32::from_le_bytes([c0, c1, c2, c3]);
     if [m0, m1] != MAGIC || !intact {
         return Err(Damage::Checksum);
     }
@@ -76,7 +82,7 @@ pub(super) fn unseal<'a>(kind: Kind, place: &[u8], record: &'a [u8]) -> Result<&
 }
 
 fn checksum(kind: u8, place: &[u8], payload: &[u8]) -> u32 {
-    let mut hasher = Hasher::new();
+    let mut hasher = CRC.digest();
     hasher.update(&[kind]);
     hasher.update(place);
     // The length parts place from payload.
@@ -134,7 +140,7 @@ mod tests {
     fn newer_version_is_told_from_damage() {
         let mut record = seal(Kind::Hard, b"0000/hard", b"from the future");
         record[2] = 9;
-        let crc = crc32fast::hash(&record[..8]);
+        let crc = CRC.checksum(&record[..8]);
         record[8..12].copy_from_slice(&crc.to_le_bytes());
         let found = unseal(Kind::Hard, b"0000/hard", &record);
         assert_eq!(found, Err(Damage::Version { found: 9 }));
