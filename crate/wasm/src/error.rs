@@ -65,7 +65,7 @@ impl Failure {
     }
 
     /// A failed storage operation. A full disk is told from the rest by the name that browsers
-    /// give it; a `code` string on the reason, set by a user's own storage, is kept.
+    /// give it; strings `code` and `place` on the reason, set by a storage in JavaScript, are kept.
     pub fn storage(code: &'static str, what: &str, reason: &JsValue) -> Self {
         let text = |name| get(reason, name).and_then(|value| value.as_string());
         let name = text("name").unwrap_or_else(|| "Error".into());
@@ -77,7 +77,10 @@ impl Failure {
             _ if name == "QuotaExceededError" => Cow::Borrowed("QUOTA_EXCEEDED"),
             _ => Cow::Borrowed(code),
         };
-        Self::new(code, format!("{what}: {name}: {detail}"))
+        Self {
+            place: text("place"),
+            ..Self::new(code, format!("{what}: {name}: {detail}"))
+        }
     }
 }
 

@@ -17,7 +17,8 @@ const platform: Platform = {
   spawn: async (node, create, events) =>
     attach(
       node,
-      create?.(node) ?? new Worker(new URL("./worker-node.js", import.meta.url)),
+      // Not the flags of the process: some (`--input-type`) end a worker, others preload what it does not need.
+      create?.(node) ?? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] }),
       events,
     ),
   lockDirectory,

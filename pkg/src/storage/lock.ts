@@ -12,7 +12,6 @@
 import { open, readdir, readFile, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { pid } from "node:process";
 import { quorateError } from "../errors.js";
 import { makeDirectory } from "./durable.js";
 
@@ -67,6 +66,8 @@ async function numbers(directory: string): Promise<number[]> {
 }
 
 async function create(directory: string, number: number): Promise<boolean> {
+  // The global: importing from "node:process" would open the standard streams.
+  const { pid } = process;
   const holder: Holder = { host: hostname(), pid, started: await startOf(pid) };
   try {
     const handle = await open(file(directory, number), "wx");
@@ -106,7 +107,7 @@ async function refuseIfHeld(directory: string, number: number): Promise<void> {
   if (isAlive(holder.pid) && (await startOf(holder.pid)) === holder.started) {
     throw locked(
       directory,
-      holder.pid === pid ? "another cluster in this process" : `process ${holder.pid}`,
+      holder.pid === process.pid ? "another cluster in this process" : `process ${holder.pid}`,
     );
   }
 }
