@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  root: fileURLToPath(new URL(".", import.meta.url)),
+  // Works below any path of a static server.
+  base: "./",
+  // The package as it is shipped, from this checkout.
+  resolve: {
+    alias: { quorate: fileURLToPath(new URL("../pkg/dist/auto.js", import.meta.url)) },
+  },
+  server: { fs: { allow: [fileURLToPath(new URL("..", import.meta.url))] } },
+  worker: { format: "es" },
+  build: {
+    target: "es2022",
+    // Data URLs are not what the page's Content-Security-Policy allows.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+});
