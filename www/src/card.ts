@@ -21,7 +21,7 @@ export class Card {
   readonly #cells = Array.from({ length: STRIP }, () => make("span", { class: "cell" }));
   readonly #strip = make("div", { class: "strip", role: "img" }, ...this.#cells);
   readonly #power = make("button", { type: "button" });
-  readonly #cut = make("button", { type: "button" });
+  readonly #cut = make("button", { type: "button" }, "Cut off");
   #node: NodeModel | undefined;
 
   constructor(id: number, actions: CardActions) {
@@ -42,6 +42,7 @@ export class Card {
       if (this.#node?.state === "running") actions.kill(id);
       else actions.start(id);
     });
+    setAttribute(this.#cut, "aria-label", `Cut off node ${id} from the others`);
     this.#cut.addEventListener("click", () => {
       actions.cut(id, this.#cut.getAttribute("aria-pressed") !== "true");
     });
@@ -55,13 +56,12 @@ export class Card {
     setAttribute(this.element, "data-state", runs ? role : state);
     setText(this.#badge, runs ? ROLE_NAMES[role] : STATES[state]);
     this.#trouble.hidden = node.trouble === null;
-    if (node.trouble !== null) setText(this.#trouble, `${node.trouble.text} (${node.trouble.code})`);
+    if (node.trouble !== null)
+      setText(this.#trouble, `${node.trouble.text} (${node.trouble.code})`);
 
     setText(this.#power, runs ? "Kill" : "Start");
     setAttribute(this.#power, "aria-label", `${runs ? "Kill" : "Start"} node ${id}`);
     this.#power.disabled = state === "starting";
-    setText(this.#cut, isCut ? "Reconnect" : "Cut off");
-    setAttribute(this.#cut, "aria-label", `Cut off node ${id} from the others`);
     setAttribute(this.#cut, "aria-pressed", String(isCut));
 
     if (status === null) return;
@@ -72,7 +72,7 @@ export class Card {
       Log: last === 0 ? "empty" : `${logStart + 1} to ${last}, term ${lastTerm}`,
       Committed: String(commit),
       Applied: String(applied),
-      Written: `${bytes(storage.bytes)}, ${storage.rounds} transactions`,
+      Written: `${bytes(storage.bytes)}, ${storage.rounds} writes`,
     };
     for (const [name, element] of this.#facts) setText(element, values[name]);
     this.#showStrip(strip(status), last, commit);
@@ -98,5 +98,7 @@ const STATES = {
 
 function bytes(count: number): string {
   if (count < 1_000) return `${count} B`;
-  return count < 1_000_000 ? `${(count / 1_000).toFixed(1)} KB` : `${(count / 1_000_000).toFixed(1)} MB`;
+  return count < 1_000_000
+    ? `${(count / 1_000).toFixed(1)} KB`
+    : `${(count / 1_000_000).toFixed(1)} MB`;
 }

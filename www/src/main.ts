@@ -2,7 +2,7 @@
 
 import { Cluster, QuorateError } from "quorate";
 
-import { initial, type Action, type Happening, type Trouble, update } from "./model.js";
+import { type Action, type Happening, initial, isolated, type Trouble, update } from "./model.js";
 import { View } from "./view.js";
 
 /** How many entries of the store are listed. */
@@ -77,8 +77,9 @@ function watch(cluster: Cluster): void {
     tell("error", `node ${node} stopped: ${reason.message} (${reason.code})`);
   });
   cluster.addEventListener("network", ({ detail: { rules } }) => {
-    const cuts = rules.filter(({ cut }) => cut).length;
-    tell("fault", cuts === 0 ? "the network is whole" : `${cuts} of 6 directed links are cut`);
+    const ids = cluster.nodes.map(({ id }) => id);
+    const cut = isolated(ids, rules).map((id) => `node ${id}`);
+    tell("fault", cut.length === 0 ? "the network is whole" : `cut off: ${cut.join(", ")}`);
   });
 }
 
@@ -122,7 +123,9 @@ async function perform(
       return `stored at revision ${(await kv.put(key, value, options)).revision}`;
     case "get": {
       const entry = await kv.get(key, options);
-      return entry === null ? "there is none" : `“${entry.value}”, of revision ${entry.modRevision}`;
+      return entry === null
+        ? "there is none"
+        : `“${entry.value}”, of revision ${entry.modRevision}`;
     }
     case "delete": {
       const { deleted, revision } = await kv.delete(key, options);

@@ -9,7 +9,6 @@ export interface Model {
   readonly trouble: Trouble | null;
   readonly leader: number | null;
   readonly term: number;
-  readonly commit: number;
   readonly nodes: readonly NodeModel[];
   /** The nodes that the visitor cut off, ascending. */
   readonly cut: readonly number[];
@@ -87,7 +86,6 @@ export const initial: Model = {
   trouble: null,
   leader: null,
   term: 0,
-  commit: 0,
   nodes: [],
   cut: [],
   store: { entries: [], count: 0, revision: 0, stale: false },
@@ -128,11 +126,10 @@ export function update(model: Model, action: Action): Model {
 }
 
 function picture(status: ClusterStatus): Partial<Model> {
-  const { leader, term, commit, nodes, rules } = status;
+  const { leader, term, nodes, rules } = status;
   return {
     leader,
     term,
-    commit,
     cut: isolated(
       nodes.map(({ id }) => id),
       rules,
@@ -146,11 +143,10 @@ function picture(status: ClusterStatus): Partial<Model> {
   };
 }
 
-/** Those whose links are all cut. */
-function isolated(ids: readonly number[], rules: readonly LinkRule[]): number[] {
+/** Those who reach nobody. */
+export function isolated(ids: readonly number[], rules: readonly LinkRule[]): number[] {
   const cut = (a: number, b: number) =>
     rules.some(({ from, to, cut }) => cut && from === a && to === b);
-  // With all links cut every node is isolated; with some, only those that reach nobody.
   return ids.filter((id) => ids.every((other) => other === id || cut(id, other)));
 }
 
@@ -203,13 +199,13 @@ export function advice(code: Trouble["code"]): string {
 }
 
 /** One sentence for the whole. */
-export function summary({ phase, leader, term, commit, nodes }: Model): string {
+export function summary({ phase, leader, term, nodes }: Model): string {
   if (phase === "opening") return "Opening the cluster…";
   if (phase === "failed") return "There is no cluster in this tab.";
   const running = nodes.filter(({ state }) => state === "running").length;
   const quorum = Math.floor(nodes.length / 2) + 1;
   if (leader !== null)
-    return `Node ${leader} leads in term ${term}. ${running} of ${nodes.length} nodes run; ${commit} entries are committed.`;
+    return `Node ${leader} leads in term ${term}. ${running} of ${nodes.length} nodes run.`;
   return running < quorum
     ? `No quorum: ${running} of ${nodes.length} nodes run, ${quorum} are needed. Start one more.`
     : "No leader yet: an election is under way.";

@@ -78,10 +78,7 @@ export class View {
     const some = entries.length < count ? `, the first ${entries.length} shown` : "";
     const age = stale ? "; the cluster does not answer now" : "";
     const keys = count === 1 ? "1 key" : `${count} keys`;
-    setText(
-      this.#caption,
-      phase === "open" ? `${keys} at revision ${revision}${some}${age}` : "",
-    );
+    setText(this.#caption, phase === "open" ? `${keys} at revision ${revision}${some}${age}` : "");
     if (entries === this.#rows) return;
     this.#rows = entries;
     this.#entries.replaceChildren(

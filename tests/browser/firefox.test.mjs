@@ -1,0 +1,45 @@
+// The page in Firefox: elect, put, kill the leader, read, reload, read again.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { firefox } from "./firefox.mjs";
+import { servePage } from "./help.mjs";
+
+test("elect, put, kill the leader, read, reload, read again", async (t) => {
+  const site = await servePage();
+  t.after(() => site.close());
+  const browser = await firefox();
+  t.after(() => browser.close());
+
+  const leader = (former) =>
+    browser.until(
+      `const [, id] = /^Node (\\d) leads/.exec(document.querySelector("#summary").textContent) ?? [];
+       return id !== arguments[0] && id;`,
+      former ?? null,
+    );
+  const call = async (what, key, value) => {
+    await browser.run(
+      `document.querySelector("#answer").textContent = "";
+       document.querySelector("#key").value = arguments[1];
+       document.querySelector("#value").value = arguments[2];
+       document.querySelector("button[value=" + arguments[0] + "]").click();`,
+      what,
+      key,
+      value ?? "",
+    );
+    return browser.until(
+      `const answer = document.querySelector("#answer");
+       return answer.dataset.kind !== "waiting" && answer.textContent;`,
+    );
+  };
+
+  await browser.open(site.url);
+  const first = await leader();
+  assert.match(await call("put", "fruit", "apple"), /stored at revision 1/);
+  await browser.run(`document.querySelector("[aria-label='Kill node ${first}']").click();`);
+  await leader(first);
+  assert.match(await call("get", "fruit"), /“apple”, of revision 1/);
+  await browser.open(site.url);
+  await leader();
+  assert.match(await call("get", "fruit"), /“apple”, of revision 1/);
+});
