@@ -23,9 +23,10 @@ use crate::snapshot::{Image, Restoring, Snapshots};
 pub struct NodeConfig {
     /// Raft's own.
     pub raft: Config,
-    /// Take a snapshot after this many entries. Default 10,000.
+    /// Take a snapshot after this many entries, or more if the last one was larger than they are.
+    /// Default 10,000.
     pub snapshot_entries: u64,
-    /// Or after this many bytes of commands. Default 16 MiB.
+    /// Or after this many bytes of commands, or as many as the last one had. Default 16 MiB.
     pub snapshot_bytes: u64,
     /// Keep up to this many entries behind a snapshot, for slow followers. Default 1,000.
     pub keep_entries: u64,
@@ -171,6 +172,9 @@ pub struct NodeStatus {
     pub time_ms: u64,
 }
 
+/// What an entry counts at least, against the size of a snapshot.
+const ENTRY_BYTES: u64 = 128;
+
 /// A replicated machine on one node.
 pub struct Node<M: StateMachine> {
     config: NodeConfig,
@@ -218,29 +222,30 @@ impl<M: StateMachine> Node<M> {
         let index = restored.snapshot.last.index;
         let raft = Raft::new(config.raft.clone(), restored, now, seed);
         let raft = raft.map_err(OpenError::Corrupt)?;
-        let mut state = (machine, Sessions::default(), 0);
-        if index.0 > 0 {
+        let (machine, sessions, image) = if index.0 > 0 {
             let mut restoring = Restoring::<M>::new(index);
             for chunk in chunks {
                 restoring
                     .chunk(chunk)
                     .map_err(|bad| OpenError::BadSnapshot(bad.0))?;
             }
-            state = restoring
-                .finish()
-                .map_err(|bad| OpenError::BadSnapshot(bad.0))?;
-        }
-        let (machine, sessions, time_ms) = state;
+            let restored = restoring.finish();
+            restored.map_err(|bad| OpenError::BadSnapshot(bad.0))?
+        } else {
+            let sessions = Sessions::default();
+            let image = Image::new(index, &machine, &sessions, 0);
+            (machine, sessions, image)
+        };
         Ok(Self {
             now,
-            snapshots: Snapshots::new(Image::new(index, &machine, &sessions, time_ms)),
             raft,
             machine,
             sessions,
             clock: LogClock {
-                applied_ms: time_ms,
+                applied_ms: image.time_ms(),
                 leading: None,
             },
+            snapshots: Snapshots::new(image),
             proposals: VecDeque::new(),
             reads: Table::default(),
             next_read: 0,
@@ -568,12 +573,14 @@ impl<M: StateMachine> Node<M> {
         }
     }
 
-    /// Begins a snapshot when the log has grown enough since the last one.
+    /// Begins a snapshot when the log has grown enough since the last one: at least as much as that
+    /// one was large, so that writing snapshots never costs more than writing the log.
     fn maybe_snapshot(&mut self) {
         let applied = self.raft.applied().index;
         let entries = applied - self.snapshots.latest();
-        let due = entries >= self.config.snapshot_entries
-            || self.bytes_since_snapshot >= self.config.snapshot_bytes;
+        let size = self.snapshots.latest_bytes();
+        let due = entries >= self.config.snapshot_entries.max(size / ENTRY_BYTES)
+            || self.bytes_since_snapshot >= self.config.snapshot_bytes.max(size);
         if self.halted || !due || self.snapshots.is_taking() {
             return;
         }
@@ -622,14 +629,12 @@ impl<M: StateMachine> Node<M> {
             .take()
             .filter(|r| r.index() == snapshot.index)?;
         match restoring.finish() {
-            Ok((machine, sessions, time_ms)) => {
+            Ok((machine, sessions, image)) => {
                 self.machine = machine;
                 self.sessions = sessions;
-                self.clock.applied_ms = time_ms;
+                self.clock.applied_ms = image.time_ms();
                 self.bytes_since_snapshot = 0;
-                let index = snapshot.index;
-                self.snapshots =
-                    Snapshots::new(Image::new(index, &self.machine, &self.sessions, time_ms));
+                self.snapshots = Snapshots::new(image);
                 Some(Output::Restored { snapshot })
             }
             Err(bad) => {

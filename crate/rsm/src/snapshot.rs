@@ -17,6 +17,8 @@ pub(crate) struct Image<M: StateMachine> {
     time_ms: u64,
     sessions: Sessions,
     machine: M::Snapshot,
+    /// Its size, as far as its chunks were stored.
+    bytes: u64,
 }
 
 impl<M: StateMachine> Image<M> {
@@ -26,7 +28,13 @@ impl<M: StateMachine> Image<M> {
             time_ms,
             sessions: sessions.clone(),
             machine: machine.snapshot(),
+            bytes: 0,
         }
+    }
+
+    /// Log time of the state.
+    pub(crate) fn time_ms(&self) -> u64 {
+        self.time_ms
     }
 
     fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool) {
@@ -68,6 +76,11 @@ impl<M: StateMachine> Snapshots<M> {
         self.current.index
     }
 
+    /// Its size in bytes.
+    pub(crate) fn latest_bytes(&self) -> u64 {
+        self.current.bytes
+    }
+
     pub(crate) fn is_taking(&self) -> bool {
         self.taking.is_some()
     }
@@ -89,6 +102,7 @@ impl<M: StateMachine> Snapshots<M> {
         let number = taking.next?;
         let (data, done) = taking.image.chunk(number, max_bytes);
         taking.next = (!done).then_some(number + 1);
+        taking.image.bytes += data.len() as u64;
         Some((
             SnapshotChunk {
                 snapshot: taking.image.index,
@@ -127,6 +141,7 @@ pub(crate) struct Restoring<M: StateMachine> {
     index: Index,
     head: Option<(u64, Sessions)>,
     machine: M::Restore,
+    bytes: u64,
 }
 
 impl<M: StateMachine> Restoring<M> {
@@ -135,6 +150,7 @@ impl<M: StateMachine> Restoring<M> {
             index,
             head: None,
             machine: M::restore(),
+            bytes: 0,
         }
     }
 
@@ -143,6 +159,7 @@ impl<M: StateMachine> Restoring<M> {
     }
 
     pub(crate) fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
+        self.bytes += data.len() as u64;
         if self.head.is_some() {
             return self.machine.chunk(data);
         }
@@ -158,8 +175,14 @@ impl<M: StateMachine> Restoring<M> {
         }
     }
 
-    pub(crate) fn finish(self) -> Result<(M, Sessions, u64), BadSnapshot> {
+    /// The state, and the image that it came from.
+    pub(crate) fn finish(self) -> Result<(M, Sessions, Image<M>), BadSnapshot> {
         let (time_ms, sessions) = self.head.ok_or(BadSnapshot("the head is missing"))?;
-        Ok((self.machine.finish()?, sessions, time_ms))
+        let machine = self.machine.finish()?;
+        let image = Image {
+            bytes: self.bytes,
+            ..Image::new(self.index, &machine, &sessions, time_ms)
+        };
+        Ok((machine, sessions, image))
     }
 }
