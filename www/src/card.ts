@@ -1,7 +1,9 @@
 /** A node's card. */
 
-import { make, setAttribute, setText } from "./dom.js";
-import { type Cell, type NodeModel, ROLE_NAMES, STRIP, strip } from "./model.js";
+import { make, setAttribute, setEnabled, setText } from "./dom.js";
+import type { NodeModel } from "./model.js";
+import { type Cell, describeLog, STRIP, strip } from "./strip.js";
+import { bytes, sentences, standing } from "./words.js";
 
 /** What a visitor can do to a node. */
 export interface CardActions {
@@ -10,95 +12,105 @@ export interface CardActions {
   cut(id: number, off: boolean): void;
 }
 
+/** What a card shows beside its node. */
+export interface CardContext {
+  readonly open: boolean;
+  readonly leader: number | null;
+  /** The first entry of all strips. */
+  readonly first: number;
+}
+
 /** Facts in the order of the card, by name. */
-const FACTS = ["Term", "Voted for", "Log", "Committed", "Applied", "Written"] as const;
+const FACTS = ["Term", "Voted for", "Log", "Committed", "Applied", "On disk"] as const;
 
 export class Card {
   readonly element: HTMLLIElement;
+  readonly #article: HTMLElement;
   readonly #badge = make("span", { class: "badge" });
+  readonly #cutBadge = make("span", { class: "badge cut" }, "Cut off");
   readonly #trouble = make("p", { class: "error" });
-  readonly #facts = new Map(FACTS.map((name) => [name, make("dd")]));
-  readonly #cells = Array.from({ length: STRIP }, () => make("span", { class: "cell" }));
+  readonly #facts = new Map(FACTS.map((name) => [name, make("dd", {}, "–")]));
+  readonly #cells = Array.from({ length: STRIP }, () => make("span", { class: "cell none" }));
   readonly #strip = make("div", { class: "strip", role: "img" }, ...this.#cells);
+  readonly #first = make("span", {}, "1");
+  readonly #last = make("span", {}, String(STRIP));
+  readonly #written = make("p", { class: "written" });
   readonly #power = make("button", { type: "button" });
   readonly #cut = make("button", { type: "button" }, "Cut off");
   #node: NodeModel | undefined;
+  #open = false;
 
   constructor(id: number, actions: CardActions) {
     const title = make("h3", { id: `node-${id}` }, `Node ${id}`);
     const facts = FACTS.map((name) =>
       make("div", {}, make("dt", {}, name), this.#facts.get(name) ?? ""),
     );
-    this.element = make(
-      "li",
+    this.#article = make(
+      "article",
       { class: "card", "aria-labelledby": title.id },
-      make("div", { class: "title" }, title, this.#badge),
+      make("div", { class: "title" }, title, this.#cutBadge, this.#badge),
       this.#trouble,
-      this.#strip,
+      make(
+        "div",
+        {},
+        this.#strip,
+        make("div", { class: "scale", "aria-hidden": "true" }, this.#first, this.#last),
+      ),
       make("dl", {}, ...facts),
+      this.#written,
       make("div", { class: "buttons" }, this.#power, this.#cut),
     );
+    this.element = make("li", {}, this.#article);
     this.#power.addEventListener("click", () => {
       if (this.#node?.state === "running") actions.kill(id);
-      else actions.start(id);
+      else if (this.#node?.state !== "starting") actions.start(id);
     });
     setAttribute(this.#cut, "aria-label", `Cut off node ${id} from the others`);
     this.#cut.addEventListener("click", () => {
-      actions.cut(id, this.#cut.getAttribute("aria-pressed") !== "true");
+      if (this.#open) actions.cut(id, this.#node?.isCut !== true);
     });
   }
 
-  show(node: NodeModel, isCut: boolean): void {
+  show(node: NodeModel, { open, leader, first }: CardContext): void {
     this.#node = node;
-    const { id, state, status } = node;
-    const runs = state === "running";
-    const role = status?.role ?? "follower";
-    setAttribute(this.element, "data-state", runs ? role : state);
-    setText(this.#badge, runs ? ROLE_NAMES[role] : STATES[state]);
-    this.#trouble.hidden = node.trouble === null;
-    if (node.trouble !== null)
-      setText(this.#trouble, `${node.trouble.text} (${node.trouble.code})`);
+    this.#open = open;
+    const { id, state, status, trouble, isCut } = node;
+    const [is, name] = standing(node, leader);
+    setAttribute(this.#article, "data-state", is);
+    setText(this.#badge, name);
+    this.#cutBadge.hidden = !isCut;
+    this.#trouble.hidden = trouble === null;
+    if (trouble !== null) setText(this.#trouble, sentences(trouble, "running"));
 
-    setText(this.#power, runs ? "Kill" : "Start");
-    setAttribute(this.#power, "aria-label", `${runs ? "Kill" : "Start"} node ${id}`);
-    this.#power.disabled = state === "starting";
+    const verb = state === "running" ? "Kill" : "Start";
+    setText(this.#power, verb);
+    setAttribute(this.#power, "aria-label", `${verb} node ${id}`);
+    setEnabled(this.#power, state !== "starting");
     setAttribute(this.#cut, "aria-pressed", String(isCut));
+    setEnabled(this.#cut, open);
 
+    setText(this.#first, String(first));
+    setText(this.#last, String(first + STRIP - 1));
+    setAttribute(this.#strip, "aria-label", status === null ? "Log" : describeLog(status));
     if (status === null) return;
-    const { term, vote, logStart, last, lastTerm, commit, applied, storage } = status;
+    const { term, vote, logStart, last, commit, applied, persisted, storage } = status;
     const values: Record<(typeof FACTS)[number], string> = {
       Term: String(term),
       "Voted for": vote === null ? "nobody" : `node ${vote}`,
-      Log: last === 0 ? "empty" : `${logStart + 1} to ${last}, term ${lastTerm}`,
+      Log: last === logStart ? "empty" : `${logStart + 1} to ${last}`,
       Committed: String(commit),
       Applied: String(applied),
-      Written: `${bytes(storage.bytes)}, ${storage.rounds} writes`,
+      "On disk": String(persisted),
     };
     for (const [name, element] of this.#facts) setText(element, values[name]);
-    this.#showStrip(strip(status), last, commit);
+    const written = `${bytes(storage.bytes)} written in ${storage.rounds} transactions since it started`;
+    setText(this.#written, state === "running" ? written : "As it was last seen");
+    this.#showStrip(strip(status, first));
   }
 
-  #showStrip(cells: readonly Cell[], last: number, commit: number): void {
-    const empty = this.#cells.length - cells.length;
+  #showStrip(cells: readonly Cell[]): void {
     for (const [at, element] of this.#cells.entries()) {
-      setAttribute(element, "class", `cell ${cells[at - empty] ?? ""}`);
+      setAttribute(element, "class", `cell ${cells[at]}`);
     }
-    const open = last - commit;
-    const rest = open > 0 ? `, ${open} not committed` : "";
-    setAttribute(this.#strip, "aria-label", `Log: ${last} entries${rest}`);
   }
-}
-
-const STATES = {
-  starting: "Starting…",
-  running: "Running",
-  killed: "Killed",
-  halted: "Halted",
-} as const;
-
-function bytes(count: number): string {
-  if (count < 1_000) return `${count} B`;
-  return count < 1_000_000
-    ? `${(count / 1_000).toFixed(1)} KB`
-    : `${(count / 1_000_000).toFixed(1)} MB`;
 }

@@ -28,3 +28,8 @@ export function setText(element: Element, text: string): void {
 export function setAttribute(element: Element, name: string, value: string): void {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
+
+/** Lets a button act or not. One that has the focus keeps it, as one that is `disabled` would not. */
+export function setEnabled(button: HTMLButtonElement, enabled: boolean): void {
+  setAttribute(button, "aria-disabled", String(!enabled));
+}

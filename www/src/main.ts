@@ -2,24 +2,42 @@
 
 import { Cluster, QuorateError } from "quorate";
 
-import { type Action, type Happening, initial, isolated, type Trouble, update } from "./model.js";
+import {
+  type Action,
+  type Happening,
+  initial,
+  isolated,
+  NODES,
+  type Trouble,
+  troubleOf,
+  update,
+} from "./model.js";
 import { View } from "./view.js";
+import { capital, nodeList, sentences, shorten } from "./words.js";
 
 /** How many entries of the store are listed. */
 const LISTED = 50;
 /** How long a call of the visitor may take, in milliseconds. */
 const PATIENCE = 5_000;
+/** An opening that takes longer is remarked upon. */
+const SLOW = 1_000;
+/** How often the nodes are asked how they are, beside what they tell by themselves. */
+const LOOK = 1_000;
+
+type Call = "put" | "get" | "delete";
 
 let model = initial;
 let cluster: Cluster | undefined;
 let painting = false;
+let calls = 0;
 let reading: "no" | "now" | "again" = "no";
 
 const view = new View({
   kill: (id) => act(async () => cluster?.node(id).kill()),
-  start: (id) => act(async () => cluster?.node(id).start()),
+  start: (id) => act(() => start(id)),
   cut: (id, off) => {
-    const cut = off ? [...model.cut, id] : model.cut.filter((other) => other !== id);
+    const before = model.nodes.filter(({ isCut }) => isCut).map((node) => node.id);
+    const cut = off ? [...before, id] : before.filter((other) => other !== id);
     act(async () =>
       cut.length === 0 ? cluster?.network.heal() : cluster?.network.isolate(...cut),
     );
@@ -41,29 +59,36 @@ function send(action: Action): void {
 }
 
 function tell(kind: Happening["kind"], text: string): void {
-  send({ type: "happened", what: { at: performance.now(), kind, text } });
+  send({ type: "happened", what: { at: performance.now(), kind, text: capital(text) } });
 }
 
 async function open(): Promise<void> {
   send({ type: "opening" });
+  const slow = setTimeout(() => send({ type: "slow" }), SLOW);
   try {
-    cluster = await Cluster.open({ name: "page", nodes: 3 });
+    cluster = await Cluster.open({ name: "page", nodes: NODES });
+    watch(cluster);
+    send({ type: "opened" });
+    tell("mended", "the cluster is open");
+    await look();
+    await readStore();
   } catch (error) {
-    return send({ type: "failed", trouble: troubleOf(error) });
+    send({ type: "failed", trouble: asTrouble(error) });
+  } finally {
+    clearTimeout(slow);
   }
-  watch(cluster);
-  send({ type: "opened" });
-  send({ type: "status", status: await cluster.status() });
-  await readStore();
 }
 
 function watch(cluster: Cluster): void {
-  cluster.addEventListener("status", ({ detail }) => {
-    send({ type: "status", status: detail });
-  });
+  cluster.addEventListener("status", ({ detail }) => send({ type: "status", status: detail }));
   cluster.addEventListener("leaderchange", ({ detail: { leader, term } }) => {
-    tell("role", leader === null ? "there is no leader" : `node ${leader} leads in term ${term}`);
-    void readStore();
+    if (leader === null) {
+      tell("role", "there is no leader");
+      send({ type: "storeUnread" });
+    } else {
+      tell("leader", `node ${leader} leads in term ${term}`);
+      void readStore();
+    }
   });
   cluster.addEventListener("rolechange", ({ detail: { node, role, term } }) => {
     if (role === "candidate") tell("role", `node ${node} asks for votes in term ${term}`);
@@ -72,14 +97,37 @@ function watch(cluster: Cluster): void {
   cluster.addEventListener("nodedown", ({ detail: { node } }) => {
     tell("fault", `node ${node} was killed`);
   });
-  cluster.addEventListener("nodeup", ({ detail: { node } }) => tell("fault", `node ${node} runs`));
+  cluster.addEventListener("nodeup", ({ detail: { node } }) => tell("mended", `node ${node} runs`));
   cluster.addEventListener("halted", ({ detail: { node, reason } }) => {
-    tell("error", `node ${node} stopped: ${reason.message} (${reason.code})`);
+    tell("error", `node ${node} halted: ${sentences(troubleOf(reason), "running")}`);
   });
   cluster.addEventListener("network", ({ detail: { rules } }) => {
     const ids = cluster.nodes.map(({ id }) => id);
-    const cut = isolated(ids, rules).map((id) => `node ${id}`);
-    tell("fault", cut.length === 0 ? "the network is whole" : `cut off: ${cut.join(", ")}`);
+    const cut = isolated(ids, rules);
+    if (cut.length === 0) tell("mended", "the network is whole");
+    else tell("fault", `${nodeList(cut)} cut off from the others`);
+  });
+  // What is not committed is told by nobody, and shown all the same.
+  setInterval(() => document.hidden || look(), LOOK);
+}
+
+/** Asks all nodes how they are. One that does not answer stays as it was last seen. */
+async function look(): Promise<void> {
+  try {
+    const status = await cluster?.status({ timeout: LOOK });
+    if (status !== undefined) send({ type: "status", status });
+  } catch {
+    // The next look follows.
+  }
+}
+
+async function start(id: number): Promise<void> {
+  const node = cluster?.node(id);
+  const started = node?.start();
+  void look();
+  await started?.catch((error: unknown) => {
+    // A node that halts tells why by itself.
+    if (node?.state !== "halted") throw error;
   });
 }
 
@@ -88,35 +136,32 @@ async function act(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    const { code, text } = troubleOf(error);
-    tell("error", `${text} (${code})`);
+    tell("error", sentences(asTrouble(error), "running"));
   }
 }
 
-async function call(what: "put" | "get" | "delete", key: string, value: string): Promise<void> {
+async function call(what: Call, key: string, value: string): Promise<void> {
   if (cluster === undefined) return;
-  const kv = cluster.kv.as("utf8");
-  const name = `${what} ${key}`;
-  send({ type: "answer", answer: { kind: "waiting", text: `${name}…` } });
+  const number = ++calls;
+  const name = capital(`${what} ${shorten(key, 60)}`);
+  const answer = (kind: "waiting" | "done" | "failed", text: string) =>
+    send({ type: "answer", answer: { call: number, kind, text } });
+  answer("waiting", `${name}…`);
   const began = performance.now();
   try {
-    const text = await perform(kv, what, key, value);
-    const took = `${Math.max(1, Math.round(performance.now() - began))} ms`;
-    send({ type: "answer", answer: { kind: "done", text: `${name}: ${text}, after ${took}` } });
-    if (what !== "get") tell("write", `${name}: ${text}`);
+    const result = await perform(cluster, what, key, value);
+    const took = Math.max(1, Math.round(performance.now() - began));
+    answer("done", `${name}: ${result}, after ${took} ms`);
+    if (what !== "get") tell("write", `${name}: ${result}`);
   } catch (error) {
-    const { code, text } = troubleOf(error);
-    send({ type: "answer", answer: { kind: "failed", text: `${name}: ${text} (${code})` } });
-    tell("error", `${name}: ${text} (${code})`);
+    const text = `${name}: ${sentences(asTrouble(error), "calling", what !== "get")}`;
+    answer("failed", text);
+    tell("refused", text);
   }
 }
 
-async function perform(
-  kv: ReturnType<Cluster["kv"]["as"]>,
-  what: "put" | "get" | "delete",
-  key: string,
-  value: string,
-): Promise<string> {
+async function perform(cluster: Cluster, what: Call, key: string, value: string): Promise<string> {
+  const kv = cluster.kv.as("utf8");
   const options = { timeout: PATIENCE };
   switch (what) {
     case "put":
@@ -125,7 +170,7 @@ async function perform(
       const entry = await kv.get(key, options);
       return entry === null
         ? "there is none"
-        : `“${entry.value}”, of revision ${entry.modRevision}`;
+        : `“${shorten(entry.value)}”, of revision ${entry.modRevision}`;
     }
     case "delete": {
       const { deleted, revision } = await kv.delete(key, options);
@@ -140,29 +185,33 @@ async function readStore(): Promise<void> {
     reading = reading === "no" ? "no" : "again";
     return;
   }
-  reading = "now";
-  try {
-    const { entries, count, revision } = await cluster.kv
-      .as("utf8")
-      .range({ limit: LISTED }, { timeout: PATIENCE });
-    const rows = entries.map(({ key, value, modRevision, version }) => ({
-      key,
-      value: value ?? "",
-      revision: modRevision,
-      changes: version,
-    }));
-    send({ type: "store", store: { entries: rows, count, revision } });
-  } catch {
-    send({ type: "storeUnread" });
-  }
-  const again = (reading as string) === "again";
+  do {
+    reading = "now";
+    try {
+      const kv = cluster.kv.as("utf8");
+      const { entries, count, revision } = await kv.range({ limit: LISTED }, { timeout: PATIENCE });
+      const rows = entries.map(({ key, value, modRevision, version }) => ({
+        key,
+        value: value ?? "",
+        revision: modRevision,
+        changes: version,
+      }));
+      send({ type: "store", store: { entries: rows, count, revision } });
+    } catch {
+      send({ type: "storeUnread" });
+    }
+  } while (hasChanged());
   reading = "no";
-  if (again) await readStore();
 }
 
-function troubleOf(error: unknown): Trouble {
+/** Whether something changed while the store was read. */
+function hasChanged(): boolean {
+  return reading === "again";
+}
+
+function asTrouble(error: unknown): Trouble {
   return error instanceof QuorateError
-    ? { code: error.code, text: error.message }
+    ? troubleOf(error)
     : { code: "UNKNOWN", text: String(error) };
 }
 

@@ -1,17 +1,17 @@
 /** What the page knows, and how each thing that happens changes it. Pure: no clock, no document, no cluster. */
 
-import type { ClusterStatus, ErrorCode, LinkRule, NodeState, NodeStatus, Role } from "quorate";
+import type { ClusterStatus, ErrorCode, LinkRule, NodeState, NodeStatus, Outcome } from "quorate";
 
 /** Everything that the page shows. */
 export interface Model {
   readonly phase: "opening" | "open" | "failed";
+  /** Opening takes longer than usual. */
+  readonly slow: boolean;
   /** Why there is no cluster, when there is none. */
   readonly trouble: Trouble | null;
   readonly leader: number | null;
   readonly term: number;
   readonly nodes: readonly NodeModel[];
-  /** The nodes that the visitor cut off, ascending. */
-  readonly cut: readonly number[];
   readonly store: StoreModel;
   readonly answer: Answer | null;
   /** The newest first; at most `MAX_HAPPENINGS`. */
@@ -28,6 +28,10 @@ export interface NodeModel {
   readonly trouble: Trouble | null;
   /** Of its last moment, if it does not run. */
   readonly status: NodeStatus | null;
+  /** It is cut off from every other node. */
+  readonly isCut: boolean;
+  /** With how many running nodes it can talk, itself included; 0 if it does not run. */
+  readonly reach: number;
 }
 
 /** What the store held when it was last asked. */
@@ -50,10 +54,16 @@ export interface Row {
 export interface Trouble {
   readonly code: ErrorCode | "UNKNOWN";
   readonly text: string;
+  /** The damaged place. */
+  readonly place?: string | undefined;
+  /** What can have become of a write. */
+  readonly outcome?: Outcome | undefined;
 }
 
-/** What came of the last call. */
+/** What came of the visitor's newest call. */
 export interface Answer {
+  /** Calls are numbered in the order of their beginning. */
+  readonly call: number;
   readonly kind: "waiting" | "done" | "failed";
   readonly text: string;
 }
@@ -63,13 +73,14 @@ export interface Happening {
   readonly number: number;
   /** Milliseconds since the page was opened. */
   readonly at: number;
-  readonly kind: "role" | "fault" | "write" | "error";
+  readonly kind: "leader" | "role" | "fault" | "mended" | "write" | "refused" | "error";
   readonly text: string;
 }
 
 /** Something that happened. */
 export type Action =
   | { readonly type: "opening" }
+  | { readonly type: "slow" }
   | { readonly type: "opened" }
   | { readonly type: "failed"; readonly trouble: Trouble }
   | { readonly type: "status"; readonly status: ClusterStatus }
@@ -78,16 +89,26 @@ export type Action =
   | { readonly type: "answer"; readonly answer: Answer }
   | { readonly type: "happened"; readonly what: Omit<Happening, "number"> };
 
-/** More are forgotten. */
+/** The size of the page's cluster. */
+export const NODES = 3;
+
+/** Older happenings are forgotten. */
 export const MAX_HAPPENINGS = 200;
 
 export const initial: Model = {
   phase: "opening",
+  slow: false,
   trouble: null,
   leader: null,
   term: 0,
-  nodes: [],
-  cut: [],
+  nodes: Array.from({ length: NODES }, (_, at) => ({
+    id: at + 1,
+    state: "starting",
+    trouble: null,
+    status: null,
+    isCut: false,
+    reach: 0,
+  })),
   store: { entries: [], count: 0, revision: 0, stale: false },
   answer: null,
   happenings: [],
@@ -99,12 +120,16 @@ export function update(model: Model, action: Action): Model {
   switch (action.type) {
     case "opening":
       return { ...initial, happenings: model.happenings, nextHappening: model.nextHappening };
+    case "slow":
+      return { ...model, slow: true };
     case "opened":
-      return { ...model, phase: "open", trouble: null };
+      return { ...model, phase: "open" };
     case "failed":
       return { ...model, phase: "failed", trouble: action.trouble };
-    case "status":
-      return { ...model, ...picture(action.status) };
+    case "status": {
+      const { leader, term } = action.status;
+      return { ...model, leader, term, nodes: nodesOf(action.status) };
+    }
     case "store":
       // Answers may overtake one another; the store never goes back.
       return action.store.revision < model.store.revision
@@ -113,7 +138,10 @@ export function update(model: Model, action: Action): Model {
     case "storeUnread":
       return { ...model, store: { ...model.store, stale: true } };
     case "answer":
-      return { ...model, answer: action.answer };
+      // What an older call still says is not about what the visitor asked last.
+      return action.answer.call < (model.answer?.call ?? 0)
+        ? model
+        : { ...model, answer: action.answer };
     case "happened": {
       const happening = { ...action.what, number: model.nextHappening };
       return {
@@ -125,88 +153,41 @@ export function update(model: Model, action: Action): Model {
   }
 }
 
-function picture(status: ClusterStatus): Partial<Model> {
-  const { leader, term, nodes, rules } = status;
-  return {
-    leader,
-    term,
-    cut: isolated(
-      nodes.map(({ id }) => id),
-      rules,
-    ),
-    nodes: nodes.map(({ id, state, reason, status }) => ({
-      id,
-      state,
-      trouble: reason === undefined ? null : { code: reason.code, text: reason.message },
-      status,
-    })),
-  };
+/** How many nodes make a majority. */
+export function quorum(nodes: readonly unknown[]): number {
+  return Math.floor(nodes.length / 2) + 1;
 }
 
-/** Those who reach nobody. */
+/** The nodes that reach nobody under these rules. */
 export function isolated(ids: readonly number[], rules: readonly LinkRule[]): number[] {
-  const cut = (a: number, b: number) =>
-    rules.some(({ from, to, cut }) => cut && from === a && to === b);
-  return ids.filter((id) => ids.every((other) => other === id || cut(id, other)));
+  return ids.filter((id) => ids.every((other) => other === id || !linked(id, other, rules)));
 }
 
-/** An entry of the log, as its strip shows it. */
-export type Cell = "applied" | "durable" | "pending";
-
-/** How many entries a strip shows. */
-export const STRIP = 24;
-
-/** The newest entries of a log, the newest last. */
-export function strip({ commit, persisted, last, logStart }: NodeStatus): Cell[] {
-  const first = Math.max(logStart + 1, last - STRIP + 1);
-  return Array.from({ length: last - first + 1 }, (_, at) => {
-    const index = first + at;
-    if (index <= commit) return "applied";
-    return index <= persisted ? "durable" : "pending";
-  });
+function nodesOf({ nodes, rules }: ClusterStatus): NodeModel[] {
+  const ids = nodes.map(({ id }) => id);
+  const cut = isolated(ids, rules);
+  const running = nodes.filter(({ state }) => state === "running").map(({ id }) => id);
+  return nodes.map(({ id, state, reason, status }) => ({
+    id,
+    state,
+    trouble: reason === undefined ? null : troubleOf(reason),
+    status,
+    isCut: cut.includes(id),
+    reach: running.includes(id)
+      ? running.filter((other) => other === id || linked(id, other, rules)).length
+      : 0,
+  }));
 }
 
-/** What a role is called. */
-export const ROLE_NAMES: Readonly<Record<Role, string>> = {
-  leader: "Leader",
-  follower: "Follower",
-  preCandidate: "Pre-candidate",
-  candidate: "Candidate",
-};
-
-/** What the visitor can do about a cluster that did not open. */
-export function advice(code: Trouble["code"]): string {
-  switch (code) {
-    case "STORAGE_LOCKED":
-    case "STORAGE_TAKEN_AWAY":
-      return "The cluster runs in another tab of this browser. Use it there, or close that tab and try again.";
-    case "STORAGE_BLOCKED":
-      return "Another tab holds the database. Close the other tabs of this page, and try again.";
-    case "STORAGE_UNAVAILABLE":
-      return "The browser refuses to store anything for this page. A private window or a setting may be the reason.";
-    case "QUOTA_EXCEEDED":
-      return "The disk, or this page's share of it, is full. Make room, and try again.";
-    case "STORAGE_VERSION":
-      return "A newer version of this page wrote the data. Load the newer version.";
-    case "STORAGE_CORRUPT":
-    case "STORAGE_FOREIGN":
-      return "A majority of the databases cannot be used. Clear this site's data to begin anew.";
-    case "WASM_LOAD":
-      return "Part of the page did not arrive. Look at the connection, and try again.";
-    default:
-      return "Try again. If it stays so, reload the page.";
-  }
+/** Whether two nodes can talk in both directions. */
+function linked(a: number, b: number, rules: readonly LinkRule[]): boolean {
+  return !rules.some(
+    ({ from, to, cut }) => cut && ((from === a && to === b) || (from === b && to === a)),
+  );
 }
 
-/** One sentence for the whole. */
-export function summary({ phase, leader, term, nodes }: Model): string {
-  if (phase === "opening") return "Opening the cluster…";
-  if (phase === "failed") return "There is no cluster in this tab.";
-  const running = nodes.filter(({ state }) => state === "running").length;
-  const quorum = Math.floor(nodes.length / 2) + 1;
-  if (leader !== null)
-    return `Node ${leader} leads in term ${term}. ${running} of ${nodes.length} nodes run.`;
-  return running < quorum
-    ? `No quorum: ${running} of ${nodes.length} nodes run, ${quorum} are needed. Start one more.`
-    : "No leader yet: an election is under way.";
+/** What a visitor needs of an error of the package. */
+export function troubleOf(error: Omit<Trouble, "text"> & { readonly message: string }): Trouble {
+  const { code, message, place, outcome } = error;
+  return { code, text: message, place, outcome };
 }

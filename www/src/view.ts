@@ -1,8 +1,11 @@
 /** Shows the model. Keeps what it made, and changes what differs. */
 
+import { Announcer } from "./announcer.js";
 import { Card, type CardActions } from "./card.js";
-import { find, make, setAttribute, setText } from "./dom.js";
-import { advice, type Happening, type Model, type Row, summary } from "./model.js";
+import { find, make, setAttribute, setEnabled, setText } from "./dom.js";
+import type { Happening, Model, Row } from "./model.js";
+import { firstShown } from "./strip.js";
+import { advice, capital, clock, nodeList, shorten, summary } from "./words.js";
 
 /** What a visitor can do. */
 export interface Actions extends CardActions {
@@ -17,6 +20,7 @@ export class View {
   readonly #trouble = find("trouble", HTMLElement);
   readonly #troubleText = find("trouble-text", HTMLElement);
   readonly #troubleAdvice = find("trouble-advice", HTMLElement);
+  readonly #nodesTitle = find("nodes-title", HTMLElement);
   readonly #nodes = find("nodes", HTMLUListElement);
   readonly #network = find("network", HTMLElement);
   readonly #heal = find("heal", HTMLButtonElement);
@@ -24,9 +28,10 @@ export class View {
   readonly #caption = find("entries-caption", HTMLElement);
   readonly #entries = find("entries", HTMLElement);
   readonly #events = find("events", HTMLElement);
+  readonly #announcer = new Announcer(find("announcer", HTMLElement));
   readonly #buttons: readonly HTMLButtonElement[];
   readonly #cards = new Map<number, Card>();
-  #rows: readonly Row[] = [];
+  #rows: readonly Row[] | undefined;
   #newest = 0;
 
   constructor(actions: Actions) {
@@ -46,20 +51,27 @@ export class View {
   }
 
   show(model: Model): void {
-    const { phase, trouble, nodes, cut, answer } = model;
+    const { phase, trouble, nodes, leader, answer } = model;
+    const open = phase === "open";
     setText(this.#summary, summary(model));
     setAttribute(document.body, "data-phase", phase);
+    // The button that was pressed goes away: the focus goes on to what comes instead.
+    const leaves = trouble === null && this.#trouble.contains(document.activeElement);
     this.#trouble.hidden = trouble === null;
+    if (leaves) this.#nodesTitle.focus();
     if (trouble !== null) {
-      setText(this.#troubleText, `${trouble.text} (${trouble.code})`);
-      setText(this.#troubleAdvice, advice(trouble.code));
+      setText(this.#troubleText, `${capital(trouble.text)} (${trouble.code})`);
+      setText(this.#troubleAdvice, advice(trouble.code, "opening"));
     }
-    for (const button of this.#buttons) button.disabled = phase !== "open";
-    for (const node of nodes) this.#card(node.id).show(node, cut.includes(node.id));
-    setText(this.#network, cut.length === 0 ? "" : `Cut off from all others: ${cut.join(", ")}.`);
-    this.#heal.disabled = phase !== "open" || cut.length === 0;
+    const context = { open, leader, first: firstShown(nodes) };
+    for (const node of nodes) this.#card(node.id).show(node, context);
+    const cut = nodes.filter(({ isCut }) => isCut).map(({ id }) => id);
+    setText(this.#network, cut.length === 0 ? "" : `${capital(nodeList(cut))} cut off.`);
+    setEnabled(this.#heal, open && cut.length > 0);
+    for (const button of this.#buttons) button.disabled = !open;
     setText(this.#answer, answer?.text ?? "");
     setAttribute(this.#answer, "data-kind", answer?.kind ?? "none");
+    setAttribute(this.#answer, "data-call", String(answer?.call ?? 0));
     this.#showStore(model);
     this.#showHappenings(model.happenings);
   }
@@ -78,7 +90,8 @@ export class View {
     const some = entries.length < count ? `, the first ${entries.length} shown` : "";
     const age = stale ? "; the cluster does not answer now" : "";
     const keys = count === 1 ? "1 key" : `${count} keys`;
-    setText(this.#caption, phase === "open" ? `${keys} at revision ${revision}${some}${age}` : "");
+    const none = phase === "open" ? "Nothing is stored yet" : "Not read yet";
+    setText(this.#caption, revision === 0 ? none : `${keys} at revision ${revision}${some}${age}`);
     if (entries === this.#rows) return;
     this.#rows = entries;
     this.#entries.replaceChildren(
@@ -86,8 +99,8 @@ export class View {
         make(
           "tr",
           {},
-          make("th", { scope: "row" }, key),
-          make("td", {}, value),
+          make("th", { scope: "row" }, shorten(key)),
+          value === "" ? make("td", { class: "soft" }, "(empty)") : make("td", {}, shorten(value)),
           make("td", { class: "number" }, String(revision)),
           make("td", { class: "number" }, String(changes)),
         ),
@@ -97,6 +110,7 @@ export class View {
 
   #showHappenings(happenings: readonly Happening[]): void {
     const fresh = happenings.filter(({ number }) => number > this.#newest);
+    if (fresh.length === 0) return;
     this.#newest = happenings[0]?.number ?? this.#newest;
     this.#events.prepend(
       ...fresh.map(({ at, kind, text }) =>
@@ -104,11 +118,9 @@ export class View {
       ),
     );
     while (this.#events.childElementCount > happenings.length) this.#events.lastChild?.remove();
+    // What came of a call is told where it is shown.
+    for (const { kind, text } of fresh.reverse()) {
+      if (kind !== "write" && kind !== "refused") this.#announcer.say(text);
+    }
   }
-}
-
-/** Minutes, seconds and tenths since the page was opened. */
-function clock(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  return `${minutes}:${((ms % 60_000) / 1_000).toFixed(1).padStart(4, "0")}`;
 }

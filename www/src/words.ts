@@ -1,0 +1,156 @@
+/** The page's sentences. Pure. */
+
+import type { ErrorCode, NodeState, Role } from "quorate";
+
+import { type Model, type NodeModel, quorum, type Trouble } from "./model.js";
+
+/** What a node is to the visitor. */
+export type Standing = Role | Exclude<NodeState, "running"> | "formerLeader";
+
+const STANDINGS: Readonly<Record<Standing, string>> = {
+  leader: "Leader",
+  // Its term is over, but nobody could tell it so far.
+  formerLeader: "Leader of the past",
+  follower: "Follower",
+  preCandidate: "Pre-candidate",
+  candidate: "Candidate",
+  starting: "Starting…",
+  killed: "Killed",
+  halted: "Halted",
+};
+
+/** What a node is, given the cluster's leader. */
+export function standing(node: NodeModel, leader: number | null): [Standing, string] {
+  const { id, state, status } = node;
+  const role = status?.role ?? "follower";
+  const is =
+    state !== "running" ? state : role === "leader" && id !== leader ? "formerLeader" : role;
+  return [is, STANDINGS[is]];
+}
+
+/** One sentence for the whole. */
+export function summary({ phase, slow, leader, term, nodes }: Model): string {
+  if (phase === "failed") return "There is no cluster in this tab.";
+  if (phase === "opening")
+    return slow ? "Opening the cluster… Another tab may have it open." : "Opening the cluster…";
+  const needed = quorum(nodes);
+  const running = nodes.filter(({ state }) => state === "running").length;
+  if (running < needed)
+    return `No quorum: ${running} of ${nodes.length} nodes run, ${needed} are needed. Start a node.`;
+  if (nodes.every(({ reach }) => reach < needed))
+    return "No quorum: no majority of nodes reach one another. Start a node or heal the network.";
+  const reach = nodes.find(({ id }) => id === leader)?.reach ?? 0;
+  // A leader that is cut off does not know yet.
+  if (reach < needed) return "No leader yet: an election is under way.";
+  const [all, those] = running === nodes.length ? ["All", ""] : [running, `of ${nodes.length} `];
+  return `Node ${leader} leads in term ${term}. ${all} ${those}nodes run.`;
+}
+
+/** What was being done when something went wrong. */
+export type Doing = "opening" | "running" | "calling";
+
+type Advice = Partial<Record<ErrorCode, string>> & { readonly otherwise: string };
+
+const ADVICE: Readonly<Record<Doing, Advice>> = {
+  opening: {
+    STORAGE_LOCKED:
+      "The cluster runs in another tab of this browser. Use it there, or close that tab and try again.",
+    STORAGE_TAKEN_AWAY: "Another tab took the cluster over. Close it, and try again.",
+    STORAGE_BLOCKED:
+      "Another tab holds the database. Close the other tabs of this page, and try again.",
+    STORAGE_UNAVAILABLE:
+      "The browser refuses to store anything for this page. Leave the private window, or allow this site to store data.",
+    STORAGE_VERSION:
+      "A newer version of this page wrote the data. Reload to get the newer version.",
+    STORAGE_CORRUPT:
+      "Too many nodes have damaged data to go on. Clear this site's data to begin anew.",
+    STORAGE_FOREIGN: "The data is another cluster's. Clear this site's data to begin anew.",
+    QUOTA_EXCEEDED: "The disk, or this site's share of it, is full. Make room, and try again.",
+    WASM_LOAD: "Part of the page did not arrive. Check the connection, and try again.",
+    WORKER_FAILED: "Part of the page did not arrive or could not run. Reload the page.",
+    CLIENT_PANICKED: "The page itself is broken. Reload it.",
+    otherwise: "Try again. If it stays so, reload the page.",
+  },
+  running: {
+    STORAGE_LOCKED: "Another tab uses its storage. Close that tab, then start it.",
+    STORAGE_TAKEN_AWAY: "Another tab took its storage. Close that tab, then start it.",
+    STORAGE_BLOCKED: "Another tab holds its database. Close that tab, then start it.",
+    STORAGE_CORRUPT: "It stays out for good, and the others go on without it.",
+    STORAGE_VERSION: "A newer version of this page wrote its data. Reload to get that version.",
+    STORAGE_LOST: "The site's data was cleared, or the browser took it. Reload the page.",
+    QUOTA_EXCEEDED: "Make room on the disk, then start it.",
+    STORAGE_WRITE_FAILED: "What was answered is safe with the others. Start it to try again.",
+    otherwise: "The others go on without it. Start it to try again.",
+  },
+  calling: {
+    TIMEOUT: "Try again.",
+    TOO_MANY_CALLS: "Wait for some of them.",
+    SESSION_EXPIRED: "Try again.",
+    CLOSED: "Reload the page.",
+    CLIENT_PANICKED: "Reload the page.",
+    ENCODING: "Put another value, or delete the key.",
+    otherwise: "",
+  },
+};
+
+/** What the visitor can do about it. */
+export function advice(code: Trouble["code"], doing: Doing): string {
+  const known = ADVICE[doing];
+  return (code === "UNKNOWN" ? undefined : known[code]) ?? known.otherwise;
+}
+
+/** What can have become of a write that failed. */
+const OUTCOMES = {
+  "not-applied": "Nothing was changed.",
+  unknown: "It may have been done, or may still be: get the key to see.",
+  applied: "It was done.",
+} as const;
+
+/** An error in full: what, where, what became of it, what to do, and its code. */
+export function sentences(trouble: Trouble, doing: Doing, writes = false): string {
+  const { code, text, place, outcome } = trouble;
+  const parts = [
+    capital(text) + (place === undefined || text.includes(place) ? "" : `, at ${place}`),
+    writes && outcome !== undefined ? OUTCOMES[outcome] : "",
+    advice(code, doing),
+  ];
+  return [...parts.filter((part) => part !== "").map(sentence), `(${code})`].join(" ");
+}
+
+/** `text` with a capital first letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** "node 1", "nodes 1 and 2", "nodes 1, 2 and 3". */
+export function nodeList(ids: readonly number[]): string {
+  const last = ids.at(-1);
+  return ids.length < 2 ? `node ${last}` : `nodes ${ids.slice(0, -1).join(", ")} and ${last}`;
+}
+
+/** `text`, or its beginning with the length of the whole. */
+export function shorten(text: string, most = 160): string {
+  if (text.length <= most) return text;
+  // Half of a pair of surrogates is no character.
+  const start = text.slice(0, most).replace(/[\uD800-\uDBFF]$/, "");
+  return `${start}… (${text.length.toLocaleString("en")} characters)`;
+}
+
+/** Minutes, seconds and tenths. */
+export function clock(ms: number): string {
+  const tenths = Math.floor(ms / 100);
+  const seconds = (tenths % 600) / 10;
+  return `${Math.floor(tenths / 600)}:${seconds.toFixed(1).padStart(4, "0")}`;
+}
+
+/** A number of bytes. */
+export function bytes(count: number): string {
+  if (count < 1_000) return `${count} B`;
+  return count < 1_000_000
+    ? `${(count / 1_000).toFixed(1)} KB`
+    : `${(count / 1_000_000).toFixed(1)} MB`;
+}
+
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
