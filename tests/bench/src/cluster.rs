@@ -9,8 +9,8 @@ use quorate_raft::{ConfState, Instant, Message, NodeId, Restored, Table};
 use quorate_rsm::codec;
 use quorate_rsm::storage::{Layout, Round};
 use quorate_rsm::{
-    Call, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Input, Node, NodeConfig,
-    Output,
+    Call, CallId, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Input, Node,
+    NodeConfig, Output,
 };
 
 const CLUSTER: u64 = 7;
@@ -44,7 +44,10 @@ pub struct Cluster {
     members: Vec<Member>,
     client: Client,
     mail: VecDeque<Mail>,
-    done: u32,
+    /// When each open call began.
+    open: Table<CallId, f64>,
+    latencies: Vec<f64>,
+    now_ms: fn() -> f64,
 }
 
 impl Cluster {
@@ -76,7 +79,9 @@ impl Cluster {
             members: ids.iter().map(member).collect(),
             client: Client::new(ClientConfig::new(ids.clone()), 1),
             mail: VecDeque::new(),
-            done: 0,
+            open: Table::default(),
+            latencies: Vec::new(),
+            now_ms: || 0.0,
         };
         for _ in 0..1_000 {
             if cluster
@@ -96,32 +101,40 @@ impl Cluster {
         panic!("no leader after ten seconds");
     }
 
-    /// Commits `count` puts, `in_flight` at a time; the rounds that the leader wrote for them.
+    /// Commits `count` puts, `in_flight` at a time; their latencies, and the rounds that the leader
+    /// wrote for them.
     ///
     /// # Panics
     /// If a put fails or the cluster stands still: the core is broken.
-    pub fn commit(&mut self, count: u32, in_flight: u32, value_bytes: usize) -> u32 {
-        let value = Bytes::from(vec![7; value_bytes]);
+    pub fn commit(
+        &mut self,
+        count: u32,
+        in_flight: u32,
+        value_bytes: u32,
+        now_ms: fn() -> f64,
+    ) -> (Vec<f64>, u32) {
+        self.now_ms = now_ms;
+        let value = Bytes::from(vec![7; value_bytes as usize]);
         let before = self.rounds();
-        let (mut begun, mut idle, end) = (0, 0, self.done + count);
-        while self.done < end {
-            while begun < count && begun - (self.done + count - end) < in_flight {
+        let (mut begun, mut idle) = (0, 0);
+        while begun < count || !self.open.is_empty() {
+            while begun < count && self.open.len() < in_flight as usize {
                 // A thousand keys, so that the store stays as large as it is.
                 let key = Bytes::from(format!("key/{:03}", begun % 1_000));
-                let put = Command::Put {
-                    key,
-                    value: value.clone(),
-                };
-                let call = Call::Write(put.encode());
-                self.client
-                    .call(self.now, call, DEADLINE)
-                    .expect("room for a call");
+                let value = value.clone();
+                let call = Call::Write(Command::Put { key, value }.encode());
+                let call = self.client.call(self.now, call, DEADLINE);
+                self.open.insert(call.expect("room for a call"), now_ms());
                 begun += 1;
             }
-            let before = self.done;
+            let before = self.latencies.len();
             self.drain_client();
             self.deliver();
-            idle = if self.done > before { 0 } else { idle + 1 };
+            idle = if self.latencies.len() > before {
+                0
+            } else {
+                idle + 1
+            };
             assert!(idle < 100, "the cluster stands still");
             if idle > 0 {
                 // A refusal makes the client wait; time is what it waits for.
@@ -129,7 +142,8 @@ impl Cluster {
                 self.client.handle(self.now, ClientInput::TimerFired);
             }
         }
-        self.rounds() - before
+        let latencies = core::mem::take(&mut self.latencies);
+        (latencies, self.rounds() - before)
     }
 
     fn rounds(&self) -> u32 {
@@ -226,9 +240,10 @@ impl Cluster {
                     let frame = codec::encode_requests(GROUP, &requests).into();
                     self.mail.push_back(Mail::Requests(to, frame));
                 }
-                ClientOutput::Done { result, .. } => {
+                ClientOutput::Done { call, result } => {
                     result.expect("a put succeeds");
-                    self.done += 1;
+                    let began = self.open.remove(call).expect("an open call");
+                    self.latencies.push((self.now_ms)() - began);
                 }
             }
         }

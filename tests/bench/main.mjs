@@ -1,0 +1,49 @@
+// npm run bench [-- --quick] [-- --only core,browser,node] [-- --json FILE]
+//
+// Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
+// Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { logs, newLog } from "../../scripts/lib/run.mjs";
+import { measureBrowser } from "./browser.mjs";
+import { measureCore } from "./core.mjs";
+import { measureNode } from "./node.mjs";
+import { aims, medians, printCore, printHost } from "./table.mjs";
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "core,browser,node" },
+    json: { type: "string" },
+  },
+});
+const only = values.only.split(",");
+const unknown = only.filter((name) => !["core", "browser", "node"].includes(name));
+if (unknown.length > 0) throw new Error(`--only knows core, browser and node, not ${unknown}`);
+const [ms, repeat] = values.quick ? [300, 1] : [1_500, 3];
+
+mkdirSync(logs, { recursive: true });
+newLog("bench.log");
+const result = {};
+if (only.includes("core")) {
+  const { native, wasm } = await measureCore(ms / 3000, repeat);
+  result.core = { native: native.map(medians), wasm: wasm.map(medians) };
+  printCore(result.core);
+}
+const hosts = [
+  ["browser", "Three workers in Chromium, IndexedDB strict", measureBrowser],
+  ["node", "Three threads on Node, append and fdatasync", measureNode],
+].filter(([name]) => only.includes(name));
+const runs = Object.fromEntries(hosts.map(([name]) => [name, []]));
+for (let turn = 0; turn < repeat; turn++) {
+  for (const [name, , measure] of hosts) runs[name].push(await measure(ms));
+}
+for (const [name, title] of hosts) {
+  const across = (part) =>
+    runs[name][0][part].map((_, at) => medians(runs[name].map((run) => run[part][at])));
+  result[name] = { limits: across("limits"), cells: across("cells") };
+  printHost(title, result[name]);
+}
+if (result.browser !== undefined) aims(result.browser);
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
