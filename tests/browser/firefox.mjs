@@ -34,7 +34,12 @@ export async function firefox() {
     return value;
   };
   const alwaysMatch = { "moz:firefoxOptions": { args: ["-headless"] } };
-  const { sessionId } = await send("POST", "/session", { capabilities: { alwaysMatch } });
+  const { sessionId } = await send("POST", "/session", { capabilities: { alwaysMatch } }).catch(
+    (error) => {
+      driver.kill();
+      throw error;
+    },
+  );
   const command = (method, path, body) => send(method, `/session/${sessionId}${path}`, body);
   const run = (script, ...args) => command("POST", "/execute/sync", { script, args });
   return {
@@ -49,9 +54,6 @@ export async function firefox() {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
-    close: async () => {
-      await command("DELETE", "");
-      driver.kill();
-    },
+    close: () => command("DELETE", "").finally(() => driver.kill()),
   };
 }

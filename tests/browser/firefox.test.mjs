@@ -18,18 +18,20 @@ test("elect, put, kill the leader, read, reload, read again", async (t) => {
       former ?? null,
     );
   const call = async (what, key, value) => {
-    await browser.run(
-      `document.querySelector("#answer").textContent = "";
+    const before = await browser.run(
+      `const before = document.querySelector("#answer").dataset.call;
        document.querySelector("#key").value = arguments[1];
        document.querySelector("#value").value = arguments[2];
-       document.querySelector("button[value=" + arguments[0] + "]").click();`,
+       document.querySelector("button[value=" + arguments[0] + "]").click();
+       return Number(before);`,
       what,
       key,
       value ?? "",
     );
     return browser.until(
-      `const answer = document.querySelector("#answer");
-       return answer.dataset.kind !== "waiting" && answer.textContent;`,
+      `const { dataset: { call, kind }, textContent } = document.querySelector("#answer");
+       return Number(call) > arguments[0] && kind !== "waiting" && textContent;`,
+      before,
     );
   };
 

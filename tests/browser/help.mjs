@@ -1,21 +1,26 @@
 // What the tests of the page share: the page, built and served; a browser; and the visitor's moves.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { build, preview } from "vite";
+import { build } from "vite";
+import { serve } from "../package/help.mjs";
 
 const root = fileURLToPath(new URL("../../www", import.meta.url));
 
-/** The page as `npm start` serves it, on a free port. */
+/** The page as it is published: built, and served as plain files somewhere below the root of a site. */
 export async function servePage() {
-  await build({ root, logLevel: "error" });
-  const server = await preview({
-    root,
-    logLevel: "error",
-    preview: { host: "127.0.0.1", port: 0, open: false },
-  });
-  const [url] = server.resolvedUrls.local;
-  return { url, close: () => server.close() };
+  const folder = mkdtempSync(join(tmpdir(), "quorate-page-"));
+  const outDir = join(folder, "some", "where");
+  await build({ root, logLevel: "error", build: { outDir, emptyOutDir: true } });
+  const site = await serve(folder);
+  const close = async () => {
+    await site.close();
+    rmSync(folder, { recursive: true });
+  };
+  return { url: `${site.url}some/where/index.html`, close };
 }
 
 export function launch() {
@@ -27,15 +32,17 @@ export function launch() {
 
 /** A visitor with an empty browser profile, who reads the console too. */
 export class Visitor {
-  /** Warnings and errors that the browser told of. */
+  /** Warnings and errors that the browser told of, and files that did not come. */
   complaints = [];
 
-  static async arrive(browser, url, options = {}) {
+  /** Goes to the page. `prepare` gets the browser's context before. */
+  static async arrive(browser, url, { prepare = async () => {}, ...options } = {}) {
     const visitor = new Visitor();
     visitor.context = await browser.newContext({
       viewport: { width: 1180, height: 900 },
       ...options,
     });
+    await prepare(visitor.context);
     visitor.page = await visitor.openTab(url);
     return visitor;
   }
@@ -48,6 +55,9 @@ export class Visitor {
         this.complaints.push(message.text());
     });
     page.on("pageerror", (error) => this.complaints.push(String(error)));
+    page.on("response", (response) => {
+      if (response.status() >= 400) this.complaints.push(`${response.status()} ${response.url()}`);
+    });
     await page.goto(url);
     return page;
   }
@@ -65,6 +75,11 @@ export class Visitor {
     return handle.jsonValue();
   }
 
+  /** Waits until the line above all says this. */
+  summary(text) {
+    return this.page.locator("#summary", { hasText: text }).waitFor();
+  }
+
   card(id) {
     return this.page.locator(".card", { has: this.page.locator(`#node-${id}`) });
   }
@@ -73,30 +88,68 @@ export class Visitor {
     return this.page.getByRole("button", { name, exact: true });
   }
 
-  /** Waits until the card of a node tells this of it. */
-  role(id, name) {
-    return this.card(id).locator(".badge", { hasText: name }).waitFor();
+  /** Waits until the card of a node bears this badge. */
+  badge(id, name) {
+    return this.card(id).locator(".badge:visible", { hasText: name }).waitFor();
   }
 
-  /** How far a node knows the log to be committed. */
-  async committed(id) {
-    const fact = this.card(id).locator("div", {
-      has: this.page.locator("dt", { hasText: "Committed" }),
+  async kill(id) {
+    await this.button(`Kill node ${id}`).click();
+    await this.badge(id, "Killed");
+  }
+
+  async cutOff(id) {
+    await this.button(`Cut off node ${id} from the others`).click();
+    await this.badge(id, "Cut off");
+  }
+
+  /** A fact of a node's card. */
+  async fact(id, name) {
+    const facts = this.card(id).locator("dl > div", {
+      has: this.page.locator("dt", { hasText: name }),
     });
-    return Number(await fact.locator("dd").last().textContent());
+    return facts.locator("dd").textContent();
+  }
+
+  /** Waits until all cards tell the same of this fact, and something else than `before`. */
+  alike(name, before = "–") {
+    return this.page.waitForFunction(
+      ([name, before]) => {
+        const terms = [...document.querySelectorAll("dt")].filter((dt) => dt.textContent === name);
+        const facts = new Set(terms.map((dt) => dt.nextElementSibling.textContent));
+        return facts.size === 1 && !facts.has(before);
+      },
+      [name, before],
+    );
+  }
+
+  /** How many entries of each kind the strip of a node shows. */
+  async strip(id) {
+    const classes = await this.card(id)
+      .locator(".cell")
+      .evaluateAll((cells) => cells.map((cell) => cell.classList[1]));
+    return Object.fromEntries(
+      [...new Set(classes)].map((kind) => [kind, classes.filter((other) => other === kind).length]),
+    );
   }
 
   /** Puts, gets or deletes; what the page answers. */
   async call(what, key, value = "") {
+    const number = await this.begin(what, key, value);
+    await this.page.waitForFunction((number) => {
+      const { call, kind } = document.querySelector("#answer").dataset;
+      return Number(call) >= number && kind !== "waiting";
+    }, number);
+    return this.page.locator("#answer").textContent();
+  }
+
+  /** Begins a call; its number. */
+  async begin(what, key, value = "") {
     await this.page.getByLabel("Key", { exact: true }).fill(key);
     await this.page.getByLabel("Value", { exact: true }).fill(value);
-    const before = await this.page.locator("#answer").textContent();
+    const before = Number(await this.page.locator("#answer").getAttribute("data-call"));
     await this.button(what).click();
-    await this.page.waitForFunction((before) => {
-      const answer = document.querySelector("#answer");
-      return answer.dataset.kind !== "waiting" && answer.textContent !== before;
-    }, before);
-    return this.page.locator("#answer").textContent();
+    return before + 1;
   }
 
   /** The store as the table lists it. */
@@ -115,4 +168,17 @@ export class Visitor {
       [key, value],
     );
   }
+
+  /** Waits until the list of events tells this. */
+  told(text) {
+    return this.page.locator("#events li", { hasText: text }).first().waitFor();
+  }
+}
+
+/** Runs `code` first in every worker of the page. */
+export async function inWorkers(context, code) {
+  await context.route(/\/worker-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${code}\n${await response.text()}` });
+  });
 }

@@ -1,42 +1,77 @@
-// The page's model: what each thing that happens changes.
+// The page's pure parts: what each thing that happens changes, how a log is drawn, and what is said.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { build } from "vite";
+import { build } from "rolldown";
 
-const { output } = await build({
-  configFile: false,
-  logLevel: "error",
-  build: {
-    write: false,
-    minify: false,
-    lib: {
-      entry: fileURLToPath(new URL("../../www/src/model.ts", import.meta.url)),
-      formats: ["es"],
-    },
-  },
-}).then(([bundle]) => bundle);
-const { advice, initial, MAX_HAPPENINGS, STRIP, strip, summary, update } = await import(
-  `data:text/javascript,${encodeURIComponent(output[0].code)}`
-);
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** A module of the page, by itself. */
+async function load(name) {
+  const { output } = await build({ input: at(`www/src/${name}.ts`), write: false });
+  return import(`data:text/javascript,${encodeURIComponent(output[0].code)}`);
+}
+
+const [{ initial, MAX_HAPPENINGS, troubleOf, update }, { describeLog, firstShown, STRIP, strip }] =
+  await Promise.all([load("model"), load("strip")]);
+const { advice, bytes, clock, nodeList, sentences, shorten, standing, summary } =
+  await load("words");
 
 const apply = (...actions) => actions.reduce(update, initial);
-const node = (id, state = "running") => ({ id, state, reason: undefined, status: null });
+const node = (id, state = "running", status = null) => ({ id, state, reason: undefined, status });
+const three = (...states) => states.map((state, at) => node(at + 1, state));
 const picture = (nodes, rest = {}) => ({
   type: "status",
   status: { name: "t", nodes, leader: null, term: 0, commit: 0, rules: [], ...rest },
 });
 const link = (from, to) => ({ from, to, cut: true, drop: 0, delay: 0, jitter: 0 });
+const apart = (...ids) =>
+  ids.flatMap((id) =>
+    [1, 2, 3]
+      .filter((other) => other !== id)
+      .flatMap((other) => [link(id, other), link(other, id)]),
+  );
+
+test("there are three nodes from the beginning", () => {
+  assert.deepEqual(
+    initial.nodes.map(({ id, state }) => [id, state]),
+    [1, 2, 3].map((id) => [id, "starting"]),
+  );
+});
 
 test("a node is cut off when it reaches nobody, and only then", () => {
-  const nodes = [1, 2, 3].map((id) => node(id));
-  const cut = (...rules) => apply(picture(nodes, { rules })).cut;
-  assert.deepEqual(cut(), []);
-  assert.deepEqual(cut(link(1, 2), link(2, 1)), []);
-  assert.deepEqual(cut(link(1, 2), link(1, 3), link(2, 1), link(3, 1)), [1]);
-  const all = nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b) => link(a.id, b.id)));
-  assert.deepEqual(cut(...all), [1, 2, 3]);
+  const cut = (rules) =>
+    apply(picture(three("running", "running", "running"), { rules }))
+      .nodes.filter(({ isCut }) => isCut)
+      .map(({ id }) => id);
+  assert.deepEqual(cut([]), []);
+  assert.deepEqual(cut([link(1, 2), link(2, 1)]), []);
+  assert.deepEqual(cut(apart(1)), [1]);
+  assert.deepEqual(cut([link(1, 2), link(1, 3)]), [1], "one direction is not enough to talk");
+  assert.deepEqual(cut(apart(1, 2)), [1, 2, 3]);
+  assert.deepEqual(cut([{ ...link(1, 2), cut: false, drop: 1 }, link(1, 3)]), []);
+});
+
+test("reach counts the running nodes that a node can talk with, itself included", () => {
+  const reach = (states, rules) =>
+    apply(picture(three(...states), { rules })).nodes.map(({ reach }) => reach);
+  assert.deepEqual(reach(["running", "running", "running"], []), [3, 3, 3]);
+  assert.deepEqual(reach(["running", "killed", "running"], []), [2, 0, 2]);
+  assert.deepEqual(reach(["running", "running", "running"], apart(3)), [2, 2, 1]);
+  assert.deepEqual(reach(["running", "halted", "running"], apart(3)), [1, 0, 1]);
+});
+
+test("a node that halted keeps its reason", () => {
+  const reason = { code: "STORAGE_CORRUPT", message: "a record is damaged", place: "0000/hard" };
+  const [halted] = apply(picture([{ ...node(1, "halted"), reason }])).nodes;
+  assert.deepEqual(halted.trouble, {
+    code: "STORAGE_CORRUPT",
+    text: "a record is damaged",
+    place: "0000/hard",
+    outcome: undefined,
+  });
 });
 
 test("an older answer of the store does not replace a newer one", () => {
@@ -46,36 +81,140 @@ test("an older answer of the store does not replace a newer one", () => {
   assert.equal(apply(store(5), { type: "storeUnread" }, store(5)).store.stale, false);
 });
 
-test("history is bounded, the newest first, with numbers that never repeat", () => {
+test("an older call does not overwrite what is told of the newest", () => {
+  const answer = (call, kind) => ({ type: "answer", answer: { call, kind, text: `${call}` } });
+  const text = (...answers) => apply(...answers).answer.text;
+  assert.equal(text(answer(1, "waiting"), answer(2, "waiting"), answer(1, "done")), "2");
+  assert.equal(text(answer(1, "waiting"), answer(2, "waiting"), answer(2, "done")), "2");
+});
+
+test("history is bounded, numbered, the newest first, and survives another try", () => {
   const happened = (at) => ({ type: "happened", what: { at, kind: "write", text: `${at}` } });
   const { happenings } = apply(...Array.from({ length: 500 }, (_, at) => happened(at)));
+  assert.equal(MAX_HAPPENINGS, 200);
   assert.equal(happenings.length, MAX_HAPPENINGS);
   assert.deepEqual([happenings[0].text, happenings[0].number], ["499", 500]);
   assert.equal(apply(happened(1), { type: "opening" }, happened(2)).happenings[0].number, 2);
 });
 
-test("the strip tells committed, durable and pending entries, the newest last", () => {
-  const status = { logStart: 0, last: 5, commit: 2, persisted: 4 };
-  assert.deepEqual(strip(status), ["applied", "applied", "durable", "durable", "pending"]);
-  assert.deepEqual(strip({ logStart: 0, last: 0, commit: 0, persisted: 0 }), []);
-  assert.equal(strip({ logStart: 0, last: 900, commit: 900, persisted: 900 }).length, STRIP);
-  assert.equal(strip({ logStart: 898, last: 900, commit: 900, persisted: 900 }).length, 2);
+test("another try forgets what went wrong", () => {
+  const trouble = { code: "STORAGE_LOCKED", text: "locked" };
+  const failed = apply({ type: "slow" }, { type: "failed", trouble });
+  assert.deepEqual([failed.phase, failed.trouble], ["failed", trouble]);
+  const again = update(failed, { type: "opening" });
+  assert.deepEqual([again.phase, again.trouble, again.slow], ["opening", null, false]);
+});
+
+test("a model is never changed, only followed by another", () => {
+  const freeze = (value) => {
+    if (typeof value === "object" && value !== null) Object.values(value).forEach(freeze);
+    return Object.freeze(value);
+  };
+  const action = freeze(picture(three("running", "killed", "running"), { rules: apart(1) }));
+  assert.doesNotThrow(() => update(update(freeze(apply(action)), { type: "opened" }), action));
+});
+
+test("the strip tells committed, durable, pending and compacted entries apart", () => {
+  const cells = (log, first = 1) => strip(log, first).filter((cell) => cell !== "none");
+  const log = { logStart: 0, last: 5, commit: 2, persisted: 4 };
+  assert.deepEqual(cells(log), ["committed", "committed", "durable", "durable", "pending"]);
+  assert.deepEqual(cells({ ...log, logStart: 1 })[0], "compacted");
+  assert.deepEqual(cells({ logStart: 0, last: 0, commit: 0, persisted: 0 }), []);
+  assert.equal(strip(log, 1).length, STRIP);
+});
+
+test("all strips begin at the same entry, and the newest of all nodes fits in", () => {
+  const last = (last) => node(1, "running", { last });
+  assert.equal(firstShown([]), 1);
+  assert.equal(firstShown([last(3), { status: null }]), 1);
+  assert.equal(firstShown([last(STRIP), last(3)]), 1);
+  assert.equal(firstShown([last(900), last(899)]), 901 - STRIP);
+  const newest = { logStart: 0, last: 900, commit: 900, persisted: 900 };
+  assert.equal(strip(newest, firstShown([last(900)])).at(-1), "committed");
+});
+
+test("a strip in words", () => {
+  const log = { logStart: 0, last: 5, commit: 5, persisted: 5, lastTerm: 2 };
+  assert.equal(describeLog(log), "Log: entries 1 to 5, all committed; the last one is of term 2");
+  assert.match(describeLog({ ...log, commit: 3 }), /, 2 not known to be committed;/);
+  assert.match(describeLog({ ...log, logStart: 5 }), /all in the snapshot, all committed/);
+  assert.equal(describeLog({ ...log, last: 0, commit: 0 }), "Log: empty");
+});
+
+test("a node that believes to lead is no leader beside the leader", () => {
+  const leads = (id) => node(id, "running", { role: "leader" });
+  assert.deepEqual(standing(leads(1), 1), ["leader", "Leader"]);
+  assert.deepEqual(standing(leads(1), 2), ["formerLeader", "Leader of the past"]);
+  assert.deepEqual(standing(leads(1), null)[0], "formerLeader");
+  assert.deepEqual(standing(node(1, "killed", { role: "leader" }), 1), ["killed", "Killed"]);
 });
 
 test("the summary tells an election from a lost quorum", () => {
-  const three = (...states) => states.map((state, at) => node(at + 1, state));
   const open = { type: "opened" };
   const text = (nodes, rest) => summary(apply(open, picture(nodes, rest)));
+  const all = three("running", "running", "running");
   assert.match(text(three("running", "running", "killed")), /election is under way/);
-  assert.match(text(three("running", "killed", "halted")), /No quorum: 1 of 3 nodes run, 2 are/);
+  assert.match(text(three("running", "killed", "halted")), /^No quorum: 1 of 3 nodes run, 2 are/);
+  assert.match(text(all, { rules: apart(1, 2) }), /^No quorum: no majority of nodes reach/);
+  assert.match(text(three("running", "killed", "running"), { rules: apart(1) }), /^No quorum: no/);
+  assert.equal(text(all, { leader: 2, term: 7 }), "Node 2 leads in term 7. All nodes run.");
   assert.match(
     text(three("running", "running", "killed"), { leader: 2, term: 7 }),
-    /Node 2 leads in term 7\. 2 of 3/,
+    /^Node 2 leads in term 7\. 2 of 3 nodes run\.$/,
   );
+  assert.match(text(all, { leader: 2, term: 7, rules: apart(2) }), /election is under way/);
 });
 
-test("every error has advice that ends in a full stop", () => {
-  for (const code of ["STORAGE_LOCKED", "STORAGE_UNAVAILABLE", "QUOTA_EXCEEDED", "UNKNOWN"])
-    assert.match(advice(code), /^[A-Z].*\.$/);
-  assert.notEqual(advice("STORAGE_LOCKED"), advice("UNKNOWN"));
+/** Every code that the package documents. */
+const codes = [...readFileSync(at("docs/errors.md"), "utf8").matchAll(/^\| `([A-Z_]+)` \|/gm)].map(
+  ([, code]) => code,
+);
+
+test("there is advice on every error, in sentences", () => {
+  assert.ok(codes.length > 25);
+  for (const code of [...codes, "UNKNOWN"]) {
+    for (const doing of ["opening", "running"])
+      assert.match(advice(code, doing), /^[A-Z].*\.$/, `${code} while ${doing}`);
+    for (const doing of ["opening", "running", "calling"])
+      assert.match(
+        sentences({ code, text: "it is so" }, doing),
+        new RegExp(`^It is so\\. .*\\(${code}\\)$`),
+      );
+  }
+});
+
+test("an error tells its place, what became of a write, and what to do", () => {
+  const error = { code: "TIMEOUT", message: "no answer within 5 ms", outcome: "unknown" };
+  assert.equal(
+    sentences(troubleOf(error), "calling", true),
+    "No answer within 5 ms. It may have been done, or may still be: get the key to see. Try again. (TIMEOUT)",
+  );
+  assert.equal(
+    sentences(troubleOf(error), "calling"),
+    "No answer within 5 ms. Try again. (TIMEOUT)",
+  );
+  const damaged = { code: "STORAGE_CORRUPT", text: "damaged", place: "0000/hard" };
+  assert.match(sentences(damaged, "running"), /^Damaged, at 0000\/hard\. It stays out/);
+  assert.match(sentences({ ...damaged, text: "0000/hard: bad" }, "running"), /^0000\/hard: bad\. /);
+});
+
+test("long texts are cut between characters, and say how long they are", () => {
+  assert.equal(shorten("short"), "short");
+  assert.equal(shorten("abcdef", 3), "abc… (6 characters)");
+  assert.equal(shorten("ab\u{1F34E}cdef", 3), "ab… (8 characters)");
+});
+
+test("numbers as people read them", () => {
+  assert.deepEqual([0, 59_999, 60_000, 754_321].map(clock), [
+    "0:00.0",
+    "0:59.9",
+    "1:00.0",
+    "12:34.3",
+  ]);
+  assert.deepEqual([999, 1_000, 12_345_678].map(bytes), ["999 B", "1.0 KB", "12.3 MB"]);
+  assert.deepEqual([[1], [1, 3], [1, 2, 3]].map(nodeList), [
+    "node 1",
+    "nodes 1 and 3",
+    "nodes 1, 2 and 3",
+  ]);
 });

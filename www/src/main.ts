@@ -83,7 +83,7 @@ function watch(cluster: Cluster): void {
   cluster.addEventListener("status", ({ detail }) => send({ type: "status", status: detail }));
   cluster.addEventListener("leaderchange", ({ detail: { leader, term } }) => {
     if (leader === null) {
-      tell("role", "there is no leader");
+      tell("fault", "there is no leader");
       send({ type: "storeUnread" });
     } else {
       tell("leader", `node ${leader} leads in term ${term}`);

@@ -14,6 +14,9 @@ export interface Actions extends CardActions {
   retry(): void;
 }
 
+/** Not announced: what came of a call is told where it is shown, and candidates come and go. */
+const UNSPOKEN: ReadonlySet<Happening["kind"]> = new Set(["write", "refused", "role"]);
+
 export class View {
   readonly #actions: Actions;
   readonly #summary = find("summary", HTMLElement);
@@ -118,9 +121,8 @@ export class View {
       ),
     );
     while (this.#events.childElementCount > happenings.length) this.#events.lastChild?.remove();
-    // What came of a call is told where it is shown.
     for (const { kind, text } of fresh.reverse()) {
-      if (kind !== "write" && kind !== "refused") this.#announcer.say(text);
+      if (!UNSPOKEN.has(kind)) this.#announcer.say(text);
     }
   }
 }

@@ -1,0 +1,171 @@
+// What goes wrong around the page: each is told in a sentence with its code, and nothing hangs.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { inWorkers, launch, servePage, Visitor } from "./help.mjs";
+
+let site;
+let browser;
+before(async () => {
+  [site, browser] = await Promise.all([servePage(), launch()]);
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+async function visit(t, prepare) {
+  const visitor = await Visitor.arrive(browser, site.url, { prepare });
+  t.after(() => visitor.leave());
+  return visitor;
+}
+
+/** Lets every write of node 2 fail from the moment that the test sets off, as IndexedDB does on a full disk. */
+const fullDisk = `
+  let node;
+  addEventListener("message", ({ data }) => { if (data.type === "start") node = data.node; });
+  new BroadcastChannel("disk").onmessage = ({ data }) => {
+    if (node !== 2) return;
+    IDBObjectStore.prototype.put = function () {
+      throw new DOMException("no space is left", "QuotaExceededError");
+    };
+  };
+`;
+
+test("a node whose disk is full halts with its reason; the others go on; started, it catches up", async (t) => {
+  const visitor = await visit(t, (context) => inWorkers(context, fullDisk));
+  await visitor.leader();
+  await visitor.call("Put", "k", "1");
+  await visitor.page.evaluate(() => new BroadcastChannel("disk").postMessage("full"));
+  assert.match(await visitor.call("Put", "k", "2"), /stored at revision 2/);
+  await visitor.badge(2, "Halted");
+  const trouble = visitor.card(2).locator(".error");
+  assert.match(
+    await trouble.textContent(),
+    /Make room on the disk, then start it\. \(QUOTA_EXCEEDED\)$/,
+  );
+  await visitor.told("Node 2 halted");
+  // Its new worker has a whole disk.
+  await visitor.button("Start node 2").click();
+  await visitor.badge(2, "Follower");
+  assert.equal(await trouble.isVisible(), false);
+  await visitor.alike("Committed");
+});
+
+test("without IndexedDB the page says why it cannot run", async (t) => {
+  const off = `Object.defineProperty(globalThis, "indexedDB", { value: undefined });`;
+  const visitor = await visit(t, (context) => inWorkers(context, off));
+  await visitor.page.getByText("(STORAGE_UNAVAILABLE)").waitFor();
+  await visitor.page.getByText("Leave the private window").waitFor();
+  await visitor.summary("There is no cluster in this tab.");
+});
+
+test("WebAssembly that does not come is told, and tried again", async (t) => {
+  let missing = true;
+  const visitor = await visit(t, async (context) => {
+    for (const file of [/\.wasm$/, /\/inline-[^/]*\.js$/])
+      await context.route(file, (route) => (missing ? route.abort() : route.continue()));
+  });
+  await visitor.page.getByText("(WASM_LOAD)").waitFor();
+  await visitor.page.getByText("Check the connection, and try again.").waitFor();
+  missing = false;
+  await visitor.button("Try again").click();
+  await visitor.leader();
+});
+
+test("a worker that does not come is told", async (t) => {
+  const visitor = await visit(t, async (context) => {
+    for (const file of [/\/worker-[^/]*\.js$/, /\/inline-[^/]*\.js$/])
+      await context.route(file, (route) => route.abort());
+  });
+  await visitor.page.getByText("(WORKER_FAILED)").waitFor();
+  await visitor.page.getByText("Reload the page.").waitFor();
+});
+
+test("data that is cleared under a node halts it with a reason", async (t) => {
+  const visitor = await visit(t);
+  await visitor.leader();
+  await visitor.call("Put", "k", "1");
+  await visitor.page.evaluate(async () => {
+    const names = (await indexedDB.databases()).map(({ name }) => name);
+    indexedDB.deleteDatabase(names.find((name) => name.endsWith("3")));
+  });
+  await visitor.badge(3, "Halted");
+  assert.match(await visitor.card(3).locator(".error").textContent(), /\. \(STORAGE_[A-Z_]+\)$/);
+  assert.match(await visitor.call("Put", "k", "2"), /stored at revision 2/);
+});
+
+test("damaged data halts the node that has it, and the place is named", async (t) => {
+  const visitor = await visit(t);
+  await visitor.leader();
+  await visitor.call("Put", "k", "1");
+  await visitor.alike("Committed");
+  await visitor.kill(1);
+  await visitor.page.evaluate(async () => {
+    const done = (request) =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const name = (await indexedDB.databases()).map((one) => one.name).find((n) => n.endsWith("1"));
+    const database = await done(indexedDB.open(name));
+    const [store] = database.objectStoreNames;
+    const records = database.transaction(store, "readwrite").objectStore(store);
+    const key = (await done(records.getAllKeys())).find((key) => key.includes("log"));
+    const bytes = new Uint8Array(await done(records.get(key)));
+    bytes[bytes.length - 1] ^= 1;
+    await done(records.put(bytes, key));
+    database.close();
+  });
+  await visitor.button("Start node 1").click();
+  await visitor.badge(1, "Halted");
+  const text = await visitor.card(1).locator(".error").textContent();
+  assert.match(text, /log\/0+.*\(STORAGE_CORRUPT\)$/);
+  assert.match(await visitor.call("Get", "k"), /“1”/);
+});
+
+test("the Content-Security-Policy holds: no foreign, inline or evaluated code runs", async (t) => {
+  const visitor = await visit(t, (context) =>
+    context.route("**/probe.js", (route) =>
+      route.fulfill({
+        contentType: "text/javascript",
+        body: "try { globalThis.own = eval('1'); } catch (error) { globalThis.own = error.name; }",
+      }),
+    ),
+  );
+  await visitor.leader();
+  const outcome = await visitor.page.evaluate(async () => {
+    const blocked = [];
+    addEventListener("securitypolicyviolation", ({ effectiveDirective }) =>
+      blocked.push(effectiveDirective),
+    );
+    const add = (tag, attributes, text = "") => {
+      const element = Object.assign(document.createElement(tag), attributes);
+      element.append(text);
+      document.body.append(element);
+      return element;
+    };
+    add("script", {}, "globalThis.inline = true");
+    add("script", { src: "http://127.0.0.1:9/foreign.js" });
+    add("img", { src: "http://127.0.0.1:9/foreign.png" });
+    add("style", {}, "body { display: none }");
+    fetch("http://127.0.0.1:9/").catch(() => {});
+    add("script", { src: "./probe.js" });
+    const end = performance.now() + 5_000;
+    while (blocked.length < 6 && performance.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    return { inline: globalThis.inline, own: globalThis.own, blocked: blocked.sort() };
+  });
+  assert.deepEqual(outcome, {
+    inline: undefined,
+    own: "EvalError",
+    blocked: [
+      "connect-src",
+      "img-src",
+      "script-src",
+      "script-src-elem",
+      "script-src-elem",
+      "style-src-elem",
+    ],
+  });
+});
