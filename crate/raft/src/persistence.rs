@@ -8,6 +8,8 @@
 //!                          └ round under way ┘└ unstable ┘
 //! ```
 
+use core::mem::discriminant;
+
 use crate::entry::{HardState, PersistBatch, SnapshotChunk, SnapshotManifest};
 use crate::error::InputError;
 use crate::log::Log;
@@ -100,8 +102,9 @@ impl Persistence {
         self.manifest = Some(manifest);
     }
 
-    /// Whether a leader's snapshot has replaced the log in memory and not yet in storage.
-    pub(crate) fn is_installing(&self) -> bool {
+    /// Whether the manifest of an own snapshot at `index` may follow those that are not durable: it
+    /// must not take the place of one that clears the stored log, nor of a later one.
+    pub(crate) fn can_snapshot(&self, index: Index) -> bool {
         let under_way = self
             .round
             .as_ref()
@@ -109,7 +112,7 @@ impl Persistence {
         self.manifest
             .iter()
             .chain(under_way)
-            .any(|manifest| manifest.clear_log)
+            .all(|manifest| !manifest.clear_log && manifest.meta.last.index < index)
     }
 
     /// The log was cut at `first`: what was durable there is so no longer.
@@ -133,9 +136,7 @@ impl Persistence {
     /// Holds `effect` until what it rests on is durable; gives it back if it already is.
     pub(crate) fn hold(&mut self, effect: Held, rests: RestsOn, log: &Log) -> Option<Held> {
         if self.is_pending(rests, log) {
-            if !merge_acknowledgement(&mut self.held, &effect) {
-                self.held.push(effect);
-            }
+            keep(&mut self.held, effect);
             return None;
         }
         let Some(round) = self.round.as_mut().filter(|round| match rests {
@@ -144,9 +145,7 @@ impl Persistence {
         }) else {
             return Some(effect);
         };
-        if !merge_acknowledgement(&mut round.held, &effect) {
-            round.held.push(effect);
-        }
+        keep(&mut round.held, effect);
         None
     }
 
@@ -211,33 +210,39 @@ impl Persistence {
     }
 }
 
-/// A later acknowledgement to the same leader says all that an earlier one held with it does, so
-/// what is held is bounded, and a burst of appends is answered once.
-fn merge_acknowledgement(held: &mut [Held], effect: &Held) -> bool {
-    let Held::Send(Message {
-        to,
-        term,
-        body: Body::AppendEntriesResponse(new),
-        ..
-    }) = effect
-    else {
-        return false;
-    };
-    let AppendOutcome::Accepted { matched: new } = new else {
-        return false;
-    };
-    held.iter_mut().any(|held| match held {
-        Held::Send(Message {
-            to: held_to,
-            term: held_term,
-            body: Body::AppendEntriesResponse(AppendOutcome::Accepted { matched }),
-            ..
-        }) if held_to == to && held_term == term => {
-            *matched = (*matched).max(*new);
-            true
+/// Keeps `effect` in place of an earlier one of its kind to the same peer, so what is held is
+/// bounded however long a write takes. Any message may be lost, so the earlier one may; but of
+/// acknowledgements in one term the greatest stays, and a burst of appends is answered once.
+fn keep(held: &mut Vec<Held>, effect: Held) {
+    match held.iter_mut().find(|held| held.is_like(&effect)) {
+        Some(earlier) if earlier.claim() > effect.claim() => {}
+        Some(earlier) => *earlier = effect,
+        None => held.push(effect),
+    }
+}
+
+impl Held {
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Send(a), Self::Send(b)) => {
+                a.to == b.to && discriminant(&a.body) == discriminant(&b.body)
+            }
+            (Self::SelfVote(_), Self::SelfVote(_)) => true,
+            (Self::Send(_), Self::SelfVote(_)) | (Self::SelfVote(_), Self::Send(_)) => false,
         }
-        Held::Send(_) | Held::SelfVote(_) => false,
-    })
+    }
+
+    /// In which term, and up to where the log is said to match.
+    fn claim(&self) -> (Term, Index) {
+        match self {
+            Self::Send(Message {
+                term,
+                body: Body::AppendEntriesResponse(AppendOutcome::Accepted { matched }),
+                ..
+            }) => (*term, *matched),
+            Self::Send(Message { term, .. }) | Self::SelfVote(term) => (*term, Index(0)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -346,10 +351,45 @@ mod tests {
     fn acknowledgements_held_together_are_one() {
         let (mut log, mut persistence) = (empty_log(), Persistence::new(Index(0)));
         append(&mut log, 1);
-        for (term, matched) in [(1, 1), (1, 3), (1, 2), (2, 1)] {
+        for (term, matched, kept) in [(1, 1, (1, 1)), (1, 3, (1, 3)), (1, 2, (1, 3))] {
             persistence.hold(acknowledge(term, matched), RestsOn::Log, &log);
+            assert_eq!(persistence.held, [acknowledge(kept.0, kept.1)]);
         }
-        assert_eq!(persistence.held, [acknowledge(1, 3), acknowledge(2, 1)]);
+        persistence.hold(acknowledge(2, 1), RestsOn::Log, &log);
+        assert_eq!(persistence.held, [acknowledge(2, 1)]);
+    }
+
+    #[test]
+    fn what_a_slow_write_holds_is_one_of_a_kind_for_each_peer() {
+        let (mut log, mut persistence) = (empty_log(), Persistence::new(Index(0)));
+        append(&mut log, 1);
+        take(&mut persistence, &log);
+        for under_way in [true, false] {
+            if !under_way {
+                append(&mut log, 1);
+            }
+            for n in 0..1_000 {
+                let to = NodeId(2 + n % 2);
+                let bodies = [
+                    Body::HeartbeatResponse { round: n },
+                    Body::RequestVoteResponse { granted: n > 500 },
+                ];
+                for body in bodies {
+                    let (from, term) = (NodeId(1), Term(n));
+                    let message = Message {
+                        from,
+                        to,
+                        term,
+                        body,
+                    };
+                    persistence.hold(Held::Send(message), RestsOn::Log, &log);
+                }
+                persistence.hold(Held::SelfVote(Term(n)), RestsOn::Log, &log);
+            }
+        }
+        assert_eq!(persistence.held.len(), 5);
+        assert!(persistence.held.contains(&Held::SelfVote(Term(999))));
+        assert_eq!(persistence.round.map(|round| round.held.len()), Some(5));
     }
 
     #[test]

@@ -37,8 +37,7 @@ impl Raft {
             index <= self.applied
                 && index > self.log.snapshot.last.index
                 && compact_to <= index
-                // Its manifest must not replace the one that clears the stored log.
-                && !self.persistence.is_installing()
+                && self.persistence.can_snapshot(index)
         }) else {
             return Err(InputError::UnexpectedSnapshot { index });
         };
