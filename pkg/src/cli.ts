@@ -7,27 +7,19 @@
 import { stdin, stdout } from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { execute, HELP } from "./commands.js";
+import { execute, HELP, numberOf } from "./commands.js";
 import { Cluster } from "./entry/node.js";
-import { QuorateError } from "./errors.js";
+import { ArgumentError, QuorateError } from "./errors.js";
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      name: { type: "string", default: "cluster" },
-      nodes: { type: "string", default: "3" },
-      directory: { type: "string" },
-      memory: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const values = readArgs();
   if (values.help) {
     console.log(USAGE);
     return 0;
   }
   const cluster = await Cluster.open({
     name: values.name,
-    nodes: Number(values.nodes),
+    nodes: numberOf(values.nodes),
     ...(values.memory ? { storage: "memory" } : {}),
     ...(values.directory === undefined ? {} : { directory: values.directory }),
   });
@@ -40,12 +32,23 @@ async function main(): Promise<number> {
       prompt: "> ",
       terminal: interactive,
     });
+    let atPrompt = false;
+    const prompt = () => {
+      atPrompt = interactive;
+      if (interactive) lines.prompt(true);
+    };
     if (interactive) {
-      watch(cluster);
       console.log(`node ${await cluster.leader()} leads; "help" lists the commands`);
-      lines.prompt();
+      watch(cluster, (text) => {
+        // Above the line that is being typed, which stays.
+        if (atPrompt) stdout.write("\r\x1b[K");
+        console.log(text);
+        if (atPrompt) prompt();
+      });
     }
+    prompt();
     for await (const line of lines) {
+      atPrompt = false;
       try {
         const answer = await execute(cluster, line);
         if (answer === "exit") break;
@@ -54,8 +57,9 @@ async function main(): Promise<number> {
         failures += 1;
         console.log(describe(error));
       }
-      if (interactive) lines.prompt();
+      prompt();
     }
+    atPrompt = false;
     lines.close();
   } finally {
     await cluster.close();
@@ -63,15 +67,33 @@ async function main(): Promise<number> {
   return interactive || failures === 0 ? 0 : 1;
 }
 
+/** The options, or `INVALID_OPTION`. */
+function readArgs() {
+  try {
+    return parseArgs({
+      options: {
+        name: { type: "string", default: "cluster" },
+        nodes: { type: "string", default: "3" },
+        directory: { type: "string" },
+        memory: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new ArgumentError(
+      "INVALID_OPTION",
+      `${(error as Error).message}; --help lists what there is`,
+    );
+  }
+}
+
 /** Says what happens while somebody types. */
-function watch(cluster: Cluster): void {
-  cluster.addEventListener("leaderchange", ({ detail }) =>
-    console.log(
-      detail.leader === null ? "no leader" : `node ${detail.leader} leads in term ${detail.term}`,
-    ),
+function watch(cluster: Cluster, tell: (text: string) => void): void {
+  cluster.addEventListener("leaderchange", ({ detail: { leader, term } }) =>
+    tell(leader === null ? "no leader" : `node ${leader} leads in term ${term}`),
   );
-  cluster.addEventListener("halted", ({ detail }) =>
-    console.log(`node ${detail.node} halted: ${describe(detail.reason)}`),
+  cluster.addEventListener("halted", ({ detail: { node, reason } }) =>
+    tell(`node ${node} halted: ${describe(reason)}`),
   );
 }
 

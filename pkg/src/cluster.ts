@@ -67,6 +67,8 @@ class LiveCluster implements Cluster, MemberEvents {
   #commit = 0;
   #nextClient = 1;
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Wakes those who wait for a leader when the cluster closes. */
+  readonly #over = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -124,12 +126,11 @@ class LiveCluster implements Cluster, MemberEvents {
         "no leader was elected",
         async () => {
           while (this.#leader.leader === null) {
-            await new Promise<void>((resolve) =>
-              this.#events.add("leaderchange", () => resolve(), {
-                once: true,
-                signal: stop.signal,
-              }),
-            );
+            await new Promise<void>((resolve) => {
+              const { signal } = stop;
+              this.#events.add("leaderchange", () => resolve(), { once: true, signal });
+              this.#over.signal.addEventListener("abort", () => resolve(), { signal });
+            });
             this.#assertOpen();
           }
           return this.#leader.leader;
@@ -279,10 +280,9 @@ class LiveCluster implements Cluster, MemberEvents {
 
   async #close(): Promise<void> {
     clearTimeout(this.#statusTimer);
+    this.#over.abort();
     this.#calls.close();
     await Promise.all(this.#members.map((member) => member.retire()));
-    // Wakes those who wait for a leader.
-    this.#events.emit("leaderchange", { leader: null, term: this.#leader.term });
     await this.#unlock?.();
   }
 }

@@ -118,7 +118,8 @@ function nodeOf(words: string[], usage: string): number {
   return numberOf(args(words, 1, usage)[0]);
 }
 
-function numberOf(word: string): number {
+/** The number that a word is. */
+export function numberOf(word: string): number {
   const number = Number(word);
   if (word.trim() === "" || Number.isNaN(number)) throw invalid(`${word} is no number`);
   return number;

@@ -106,7 +106,8 @@ class Store<V> implements Kv<V> {
       range.limit === undefined ? 0 : integer(range.limit, '"limit"', 1, Number.MAX_SAFE_INTEGER);
     const { only = "entries" } = range;
     const projection = PROJECTIONS.get(only);
-    if (projection === undefined) throw invalid(`"only" is "entries", "keys" or "count", not ${show(only)}`);
+    if (projection === undefined)
+      throw invalid(`"only" is "entries", "keys" or "count", not ${show(only)}`);
     const answer = await this.#calls.run(options, (client, ms) =>
       client.range(start, end, limit, projection, ms),
     );

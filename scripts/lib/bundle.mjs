@@ -36,7 +36,13 @@ async function modules(folder, wasm, release) {
   const { rolldown } = await import("rolldown");
   const external = /^node:/;
   // With white space kept, quotes stay quotes: bundlers look for `new URL("./worker.js", import.meta.url)` in these words.
-  const minify = release && { compress: true, mangle: true, codegen: { removeWhitespace: false } };
+  // Classes keep their names, which people see where errors and clusters are printed.
+  const keepNames = { class: true, function: false };
+  const minify = release && {
+    compress: { keepNames },
+    mangle: { keepNames },
+    codegen: { removeWhitespace: false },
+  };
   const output = { dir: folder, format: "es", minify, sourcemap: !release };
 
   // The inline entry carries the wasm and the whole worker as text.

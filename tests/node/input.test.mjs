@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { Worker } from "node:worker_threads";
 import { ArgumentError, CallError, Cluster, QuorateError } from "quorate";
-import { failure, open } from "./help.mjs";
+import { failure, open, picture } from "./help.mjs";
 
 test("options are checked before anything starts", async () => {
   const wrong = [
@@ -191,6 +191,19 @@ test("a closed cluster says so, and closing twice is closing once", async (t) =>
   await cluster.close();
 });
 
+test("closing ends the wait for a leader, and is no loss of a leader", async (t) => {
+  const cluster = await open(t, { deadline: 86_400_000 });
+  await Promise.all([1, 2].map((node) => cluster.node(node).kill()));
+  await picture(cluster, ({ leader }) => leader === null);
+  const waiting = failure(cluster.leader(), "CLOSED");
+  const told = [];
+  for (const type of ["leaderchange", "nodedown", "halted"])
+    cluster.addEventListener(type, () => told.push(type));
+  await cluster.close();
+  await waiting;
+  assert.deepEqual(told, []);
+});
+
 test("asyncDispose closes", async () => {
   const cluster = await Cluster.open({ name: "a", storage: "memory", nodes: 1 });
   await cluster[Symbol.asyncDispose]();
@@ -219,6 +232,7 @@ test("a worker that is none, or fails, is told", async () => {
     make("throw new Error('broken')"),
     make("process.exit(3)"),
     () => ({ postMessage() {}, terminate() {} }),
+    () => null,
     () => {
       throw new Error("no workers today");
     },

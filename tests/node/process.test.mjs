@@ -149,7 +149,16 @@ test("options of the prompt", async (t) => {
   const bad = await run([cli, "--nodes", "9"], "", cwd);
   assert.match(bad.stderr, /^INVALID_OPTION: .*"nodes"/);
   assert.equal(bad.code, 1);
-  assert.equal((await run([cli, "--nope"], "", cwd)).code, 1);
+  for (const [args, told] of [
+    [["--nope"], /^INVALID_OPTION: .*--nope.*--help/],
+    [["surplus"], /^INVALID_OPTION: .*surplus/],
+    [["--nodes", "many"], /many/],
+    [["--memory", "--directory", "here"], /"directory"/],
+  ]) {
+    const { code, stderr } = await run([cli, ...args], "put k v\n", cwd);
+    assert.match(stderr, told);
+    assert.equal(code, 1);
+  }
   const five = await run([cli, "--nodes", "5", "--memory"], "status\n", cwd);
   assert.equal(five.stdout.trimEnd().split("\n").length, 5);
 });

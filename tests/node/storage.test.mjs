@@ -113,10 +113,14 @@ test("locks left by the dead, the nameless and other machines", async (t) => {
 test("a directory that cannot be made is told", async (t) => {
   const directory = scratch(t);
   writeFileSync(join(directory, "file"), "");
-  await failure(
-    open(t, { storage: "directory", directory: join(directory, "file", "below") }),
-    "STORAGE_UNAVAILABLE",
-  );
+  // The last one exists, but can have no directories in it, and says that it does not exist.
+  for (const path of [
+    join(directory, "file", "below"),
+    join(directory, "file"),
+    "/proc/none/below",
+  ]) {
+    await failure(open(t, { storage: "directory", directory: path }), "STORAGE_UNAVAILABLE");
+  }
 });
 
 test("storage of a cluster of another size or name is refused", async (t) => {

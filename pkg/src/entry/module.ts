@@ -12,7 +12,9 @@ export async function compile(
   if (source instanceof URL) return compileBytes(await read(source), source.href);
   if (source instanceof Response)
     return compileBytes(await body(source), source.url || "the response");
-  return compileBytes(source, "the buffer");
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source))
+    return compileBytes(source, "the buffer");
+  throw loadError('the option "wasm" is no URL, Response, buffer or WebAssembly.Module');
 }
 
 /** Fetches WebAssembly. */

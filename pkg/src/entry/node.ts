@@ -18,7 +18,9 @@ const platform: Platform = {
     attach(
       node,
       // Not the flags of the process: some (`--input-type`) end a worker, others preload what it does not need.
-      create?.(node) ?? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] }),
+      create === undefined
+        ? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] })
+        : create(node),
       events,
     ),
   lockDirectory,

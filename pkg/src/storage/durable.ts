@@ -1,6 +1,6 @@
 /** Directory entries that survive a power cut, on Node. */
 
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Makes what was created, renamed or removed in a directory durable. */
@@ -15,10 +15,38 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and its parents, durably. */
+/**
+ * Makes a directory and its parents, durably. Not with `recursive`, which never ends where a file system denies a parent
+ * that is there, as `/proc` does.
+ */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made))
-    await syncDirectory(dirname(made));
+  if (await made(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeDirectory(parent);
+  if (!(await made(path))) throw new Error(`ENOENT: ${parent} takes no directory`);
+}
+
+/** Whether the directory exists now, durably; not, if its parent is missing. */
+async function made(path: string): Promise<boolean> {
+  let found = false;
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return false;
+    if (!isCode(error, "EEXIST") || !(await stat(path)).isDirectory()) throw error;
+    found = true;
+  }
+  try {
+    // Also if it was found: whoever made it may have ended before this.
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    // Made by others, in a place that is not for us to read.
+    if (!found || !isCode(error, "EACCES")) throw error;
+  }
+  return true;
+}
+
+/** Whether the system gave this reason. */
+export function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -13,7 +13,7 @@ import { open, readdir, readFile, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { quorateError } from "../errors.js";
-import { makeDirectory } from "./durable.js";
+import { isCode, makeDirectory } from "./durable.js";
 
 interface Holder {
   readonly host: string;
@@ -154,10 +154,6 @@ function locked(directory: string, by: string) {
 
 function file(directory: string, number: number): string {
   return join(directory, `lock-${number}`);
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 const FREE = "free";
