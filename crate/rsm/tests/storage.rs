@@ -516,3 +516,27 @@ fn rounds_out_of_order_and_of_newer_software_are_refused() {
         Err(Damage::Version { found: 2 })
     );
 }
+
+#[test]
+fn a_record_that_ends_in_unwritten_sectors_is_torn_wherever_it_begins() {
+    // The last record begins at every place in a sector, its header across two included.
+    for filler in 0..600 {
+        let put = |len| Round {
+            puts: vec![("0000/log/0000000000000001".into(), vec![9; len])],
+            ..Round::default()
+        };
+        let (file, ends) = file(&[put(filler), put(1_000)]);
+        let begin = ends[1];
+        let sectors = (begin.next_multiple_of(512)..file.len() - 3).step_by(512);
+        for sector in sectors {
+            let mut torn = file.clone();
+            torn[sector..].fill(0);
+            let scanned = scan(&torn).expect("a torn tail");
+            assert_eq!(
+                (scanned.valid_bytes, scanned.torn),
+                (begin, true),
+                "{sector}"
+            );
+        }
+    }
+}

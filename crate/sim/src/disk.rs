@@ -1,11 +1,12 @@
 //! A node's disk: an ordered map from keys to bytes, written in atomic rounds. It outlives the
-//! node's runs; a crash takes the round under way, or the round just made it.
+//! node's runs; a crash takes the round under way, or the round just made it. A [`Medium::File`]
+//! keeps the same records as a host with a directory does, and may be torn at its end.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use quorate_raft::Random;
-use quorate_rsm::storage::Round;
+use quorate_rsm::storage::{Round, StorageError, scan, seal_round};
 
 use crate::streams::{chance, exponential};
 
@@ -29,12 +30,24 @@ impl DiskProfile {
     };
 }
 
+/// What the records lie on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// A store of records that are written together or not at all.
+    Records,
+    /// A file to which rounds are appended.
+    File,
+}
+
 /// One disk.
 #[derive(Debug)]
 pub struct Disk {
     records: BTreeMap<String, Bytes>,
+    file: Option<File>,
     writing: Option<Round>,
     random: Random,
+    /// The next reading sees one bit otherwise than it was written.
+    misreading: bool,
     /// How it behaves now.
     pub profile: DiskProfile,
     /// The next round, or the one under way, fails.
@@ -43,20 +56,28 @@ pub struct Disk {
     pub rounds: u64,
     /// Bytes in them.
     pub bytes: u64,
+    /// Rounds of which a part was found at the end of a file, and dropped.
+    pub torn: u64,
 }
 
 impl Disk {
     /// An empty disk.
     #[must_use]
-    pub fn new(random: Random, profile: DiskProfile) -> Self {
+    pub fn new(random: Random, profile: DiskProfile, medium: Medium) -> Self {
         Self {
             records: BTreeMap::new(),
+            file: match medium {
+                Medium::Records => None,
+                Medium::File => Some(File::default()),
+            },
             writing: None,
             random,
+            misreading: false,
             profile,
             failing: false,
             rounds: 0,
             bytes: 0,
+            torn: 0,
         }
     }
 
@@ -71,51 +92,172 @@ impl Disk {
     pub fn finish(&mut self) {
         let round = self.writing.take().expect("a round is under way");
         self.rounds += 1;
-        for (first, end) in round.deletes {
-            let gone: Vec<String> = self
-                .records
-                .range(first..end)
-                .map(|(k, _)| k.clone())
-                .collect();
-            for key in gone {
-                self.records.remove(&key);
-            }
+        self.bytes += round
+            .puts
+            .iter()
+            .map(|(_, value)| value.len() as u64)
+            .sum::<u64>();
+        if let Some(file) = &mut self.file {
+            file.append(&round);
         }
-        for (key, value) in round.puts {
-            self.bytes += value.len() as u64;
-            self.records.insert(key, Bytes::from(value));
+        apply(&mut self.records, round);
+        if let Some(file) = &mut self.file {
+            file.maybe_rewrite(&self.records);
         }
     }
 
     /// The run that wrote ends. Whether the round under way was kept, if there was one.
     pub fn crash(&mut self) -> Option<bool> {
         let kept = chance(&mut self.random, self.profile.kept_permille);
-        self.writing.as_ref()?;
+        let round = self.writing.as_ref()?;
         if kept {
             self.finish();
         } else {
+            if let Some(file) = &mut self.file {
+                file.tear(round, &mut self.random);
+            }
             self.writing = None;
         }
         Some(kept)
     }
 
-    /// Everything that is durable.
-    pub fn records(&self) -> impl Iterator<Item = (String, Bytes)> + '_ {
-        self.records
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()))
+    /// Everything that is durable. A torn end of the file is cut off.
+    ///
+    /// # Errors
+    /// What is there was not written so.
+    pub fn read(&mut self) -> Result<Vec<(String, Bytes)>, StorageError> {
+        let misreading = core::mem::take(&mut self.misreading);
+        let records = match &mut self.file {
+            Some(file) => {
+                let flip = misreading.then(|| self.random.below(file.valid as u64 * 8));
+                let (records, torn) = file.read(flip)?;
+                self.torn += u64::from(torn);
+                records
+            }
+            None if misreading => self.misread_record(),
+            None => self.records.clone(),
+        };
+        Ok(records.into_iter().collect())
     }
 
-    /// Flips one bit of one record, for tests of what a node does then; the key of that record.
-    pub fn damage(&mut self) -> Option<String> {
-        let nth = self.random.below(self.records.len() as u64) as usize;
-        let (key, value) = self.records.iter_mut().nth(nth)?;
-        let mut bytes = value.to_vec();
-        let bit = self.random.below(bytes.len() as u64 * 8) as usize;
-        *bytes.get_mut(bit / 8)? ^= 1 << (bit % 8);
-        *value = Bytes::from(bytes);
-        Some(key.clone())
+    /// The next reading sees one bit otherwise than it was written.
+    pub fn misread(&mut self) {
+        self.misreading = true;
     }
+
+    /// Keys of the records that are durable.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.records.keys().map(String::as_str)
+    }
+
+    fn misread_record(&mut self) -> BTreeMap<String, Bytes> {
+        let mut records = self.records.clone();
+        let nth = self.random.below(records.len() as u64) as usize;
+        let value = records
+            .values_mut()
+            .nth(nth)
+            .expect("the disk holds something");
+        let mut bytes = value.to_vec();
+        flip_bit(&mut bytes, self.random.below(value.len() as u64 * 8));
+        *value = Bytes::from(bytes);
+        records
+    }
+}
+
+/// Rounds one after another, as a host with a directory keeps them.
+#[derive(Debug, Default)]
+struct File {
+    bytes: Vec<u8>,
+    /// What lies behind is the torn part of a round.
+    valid: usize,
+    sequence: u64,
+    /// Rewritten when longer than this.
+    rewrite_at: usize,
+}
+
+/// What a disk writes as a whole.
+const SECTOR_BYTES: usize = 512;
+/// A round in a file ends with so many.
+const CHECKSUM_BYTES: usize = 4;
+/// Files shorter than this are left as they are.
+const REWRITE_MIN: usize = 16 << 10;
+
+impl File {
+    fn append(&mut self, round: &Round) {
+        self.sequence += 1;
+        self.bytes.truncate(self.valid);
+        self.bytes
+            .extend_from_slice(&seal_round(self.sequence, round));
+        self.valid = self.bytes.len();
+    }
+
+    /// A file that is mostly history begins anew, with what is still needed.
+    fn maybe_rewrite(&mut self, records: &BTreeMap<String, Bytes>) {
+        if self.valid <= self.rewrite_at.max(REWRITE_MIN) {
+            return;
+        }
+        self.valid = 0;
+        let puts = records
+            .iter()
+            .map(|(key, value)| (key.clone(), value.to_vec()));
+        self.append(&Round {
+            puts: puts.collect(),
+            ..Round::default()
+        });
+        self.rewrite_at = 4 * self.valid;
+    }
+
+    /// The crash came while the round was written: its first bytes are there, and the file may be
+    /// as long as if all were, with sectors of zeros behind.
+    fn tear(&mut self, round: &Round, random: &mut Random) {
+        let whole = seal_round(self.sequence + 1, round);
+        let cut = random.below(whole.len() as u64) as usize;
+        self.bytes.extend_from_slice(&whole[..cut]);
+        let (written, end) = (self.bytes.len(), self.valid + whole.len());
+        let sector = (written / SECTOR_BYTES * SECTOR_BYTES).max(self.valid);
+        // Less than a checksum of zeros is not told from damage, and stops the node.
+        if random.below(2) == 0 && end - sector >= CHECKSUM_BYTES {
+            self.bytes.truncate(sector);
+            self.bytes.resize(end, 0);
+        }
+    }
+
+    /// The records, and whether there was a torn round behind them.
+    fn read(&mut self, flip: Option<u64>) -> Result<(BTreeMap<String, Bytes>, bool), StorageError> {
+        if let Some(bit) = flip {
+            flip_bit(&mut self.bytes, bit);
+        }
+        let scan = scan(&self.bytes);
+        if let Some(bit) = flip {
+            flip_bit(&mut self.bytes, bit);
+        }
+        let scan = scan?;
+        self.bytes.truncate(scan.valid_bytes);
+        let mut records = BTreeMap::new();
+        scan.rounds
+            .into_iter()
+            .for_each(|scanned| apply(&mut records, scanned.round));
+        Ok((records, scan.torn))
+    }
+}
+
+fn apply(records: &mut BTreeMap<String, Bytes>, round: Round) {
+    for (first, end) in round.deletes {
+        let gone: Vec<String> = records
+            .range(first..end)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            records.remove(&key);
+        }
+    }
+    for (key, value) in round.puts {
+        records.insert(key, Bytes::from(value));
+    }
+}
+
+fn flip_bit(bytes: &mut [u8], bit: u64) {
+    bytes[bit as usize / 8] ^= 1 << (bit % 8);
 }
 
 #[cfg(test)]
@@ -129,39 +271,99 @@ mod tests {
         }
     }
 
-    fn keys(disk: &Disk) -> Vec<String> {
-        disk.records().map(|(key, _)| key).collect()
+    fn disk(seed: u64, medium: Medium) -> Disk {
+        Disk::new(Random::new(seed), DiskProfile::FAIR, medium)
+    }
+
+    /// The keys that a restart finds.
+    fn keys(disk: &mut Disk) -> Vec<String> {
+        disk.read()
+            .unwrap()
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect()
     }
 
     #[test]
     fn a_crash_takes_the_round_under_way_whole_or_not_at_all() {
-        let mut seen = [false; 2];
-        for seed in 0..20 {
-            let mut disk = Disk::new(Random::new(seed), DiskProfile::FAIR);
-            disk.begin(put("a"));
-            disk.finish();
-            disk.begin(put("b"));
-            let kept = disk.crash().unwrap();
-            seen[usize::from(kept)] = true;
-            assert_eq!(keys(&disk).len(), 1 + usize::from(kept));
-            assert_eq!(disk.crash(), None);
+        for medium in [Medium::Records, Medium::File] {
+            let mut seen = [false; 2];
+            for seed in 0..20 {
+                let mut disk = disk(seed, medium);
+                disk.begin(put("a"));
+                disk.finish();
+                disk.begin(put("b"));
+                let kept = disk.crash().unwrap();
+                seen[usize::from(kept)] = true;
+                assert_eq!(keys(&mut disk).len(), 1 + usize::from(kept));
+                assert_eq!(disk.crash(), None);
+            }
+            assert_eq!(seen, [true; 2]);
         }
-        assert_eq!(seen, [true; 2]);
     }
 
     #[test]
     fn deletes_come_before_puts_and_end_before_their_end() {
-        let mut disk = Disk::new(Random::new(1), DiskProfile::FAIR);
-        for key in ["a", "b", "c"] {
-            disk.begin(put(key));
+        for medium in [Medium::Records, Medium::File] {
+            let mut disk = disk(1, medium);
+            for key in ["a", "b", "c"] {
+                disk.begin(put(key));
+                disk.finish();
+            }
+            let deletes = vec![("a".to_owned(), "c".to_owned())];
+            disk.begin(Round {
+                deletes,
+                ..put("b")
+            });
+            disk.finish();
+            assert_eq!(keys(&mut disk), ["b", "c"]);
+        }
+    }
+
+    #[test]
+    fn a_torn_file_keeps_what_was_finished_and_takes_more() {
+        let mut torn = 0;
+        for seed in 0..300 {
+            let mut disk = disk(seed, Medium::File);
+            let large = |key: &str, len| Round {
+                puts: vec![(key.to_owned(), vec![7; len])],
+                ..Round::default()
+            };
+            disk.begin(large("a", seed as usize * 7));
+            disk.finish();
+            disk.begin(large("b", 1_500));
+            let kept = disk.crash().unwrap();
+            assert_eq!(keys(&mut disk).len(), 1 + usize::from(kept), "seed {seed}");
+            disk.begin(put("c"));
+            disk.finish();
+            assert_eq!(keys(&mut disk).len(), 2 + usize::from(kept), "seed {seed}");
+            torn += disk.torn;
+        }
+        assert!(torn > 100, "{torn}");
+    }
+
+    #[test]
+    fn a_file_does_not_grow_with_its_history() {
+        let mut disk = disk(1, Medium::File);
+        for _ in 0..10_000 {
+            disk.begin(put("a"));
             disk.finish();
         }
-        let deletes = vec![("a".to_owned(), "c".to_owned())];
-        disk.begin(Round {
-            deletes,
-            ..put("b")
-        });
-        disk.finish();
-        assert_eq!(keys(&disk), ["b", "c"]);
+        assert!(disk.file.as_ref().unwrap().bytes.len() <= 2 * REWRITE_MIN);
+        assert_eq!(keys(&mut disk), ["a"]);
+    }
+
+    #[test]
+    fn a_misread_file_is_an_error_once() {
+        for seed in 0..200 {
+            let mut disk = disk(seed, Medium::File);
+            for key in ["a", "b", "c"] {
+                disk.begin(put(key));
+                disk.finish();
+            }
+            disk.misread();
+            assert!(disk.read().is_err(), "seed {seed}");
+            assert_eq!(keys(&mut disk), ["a", "b", "c"]);
+        }
     }
 }

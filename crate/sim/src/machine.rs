@@ -18,6 +18,8 @@ pub struct Applied {
     pub term: Term,
     /// The command's name, given once per call of a client.
     pub tag: u64,
+    /// Log time.
+    pub time_ms: u64,
     /// A fingerprint of command and reply.
     pub digest: u64,
 }
@@ -66,12 +68,16 @@ impl<M: StateMachine> StateMachine for Probe<M> {
         let mut digest = Digest::new();
         digest.bytes(&inner);
         digest.bytes(&reply);
-        digest.number(context.time_ms);
-        let (index, term) = (context.index, context.term);
+        let ApplyContext {
+            index,
+            term,
+            time_ms,
+        } = *context;
         self.applied.get_mut().push(Applied {
             index,
             term,
             tag,
+            time_ms,
             digest: digest.value(),
         });
         reply

@@ -8,6 +8,7 @@ use quorate_rsm::StateMachine;
 use crate::checker::Violation;
 use crate::cluster::Cluster;
 use crate::network::RuleId;
+use crate::process::READABLE;
 use crate::rules::{Clog, Cut, Filter, Isolate, Partition};
 use crate::streams::{between, exponential};
 use crate::trace;
@@ -41,11 +42,13 @@ pub enum FaultKind {
     SlowDisk,
     /// A disk's next write fails: the node stops, and is started again later.
     FailDisk,
+    /// One node crashes; when it comes back, its disk is misread once, by one bit.
+    Misread,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Crash,
         Self::CrashLeader,
         Self::CrashAll,
@@ -59,6 +62,7 @@ impl FaultKind {
         Self::Filter,
         Self::SlowDisk,
         Self::FailDisk,
+        Self::Misread,
     ];
 }
 
@@ -75,6 +79,7 @@ enum End {
     Resume(NodeId),
     Remove(RuleId),
     FairDisk(NodeId),
+    Misread(NodeId),
 }
 
 /// The faults under way.
@@ -191,6 +196,10 @@ impl Nemesis {
                 cluster.disk_mut(node).failing = true;
                 End::Start(vec![node])
             }
+            FaultKind::Misread => {
+                self.crash(cluster, vec![node])?;
+                End::Misread(node)
+            }
         };
         self.next += 1;
         let number = self.next;
@@ -241,6 +250,18 @@ impl Nemesis {
             End::FairDisk(node) => {
                 cluster.disk_mut(node).profile = crate::disk::DiskProfile::FAIR;
                 Ok(())
+            }
+            End::Misread(node) if cluster.is_running(node) => Ok(()),
+            End::Misread(node) => {
+                cluster.disk_mut(node).misread();
+                match cluster.start(node) {
+                    Err(violation) if violation.property == READABLE => cluster.start(node),
+                    Err(violation) => Err(violation),
+                    Ok(()) => {
+                        let seen = format!("{node} started from a disk with a flipped bit");
+                        Err(Violation::new(READABLE, seen))
+                    }
+                }
             }
         }
     }

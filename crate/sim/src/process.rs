@@ -9,7 +9,7 @@ use quorate_rsm::{ClientId, Node, NodeConfig, RequestId, StateMachine};
 
 use crate::checker::Violation;
 use crate::clock::Clock;
-use crate::disk::{Disk, DiskProfile};
+use crate::disk::{Disk, DiskProfile, Medium};
 use crate::machine::Probe;
 use crate::streams::{Concern, Streams, between};
 
@@ -17,6 +17,9 @@ use crate::streams::{Concern, Streams, between};
 const CLUSTER: &str = "sim";
 /// The only group.
 const GROUP: u32 = 0;
+
+/// What is violated when a disk reads otherwise than it was written, and the node notices.
+pub const READABLE: &str = "Stored records can be read";
 
 /// How the clocks behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,15 +62,15 @@ pub(crate) struct Running<M: StateMachine> {
     pub(crate) armed: Instant,
     /// The round under way.
     writing: Option<PersistBatch>,
-    /// Which command a client's open request carries.
-    pub(crate) asked: BTreeMap<(ClientId, RequestId), u64>,
+    /// Requests without an answer, and the command that each carries, if it does.
+    pub(crate) asked: BTreeMap<(ClientId, RequestId), Option<u64>>,
 }
 
 impl<M: StateMachine + Default> Process<M> {
-    pub(crate) fn new(id: NodeId, streams: &Streams, profile: DiskProfile) -> Self {
+    pub(crate) fn new(id: NodeId, streams: &Streams, profile: DiskProfile, medium: Medium) -> Self {
         Self {
             id,
-            disk: Disk::new(streams.stream(Concern::Disk, id.0), profile),
+            disk: Disk::new(streams.stream(Concern::Disk, id.0), profile, medium),
             clock_random: streams.stream(Concern::Clock, id.0),
             node_random: streams.stream(Concern::Node, id.0),
             run: 0,
@@ -78,12 +81,9 @@ impl<M: StateMachine + Default> Process<M> {
 
     /// Reads the disk as every host does.
     pub(crate) fn load(&mut self, voters: &[NodeId]) -> Result<LoadedGroup, Violation> {
-        let mut loaded = storage::load(self.disk.records()).map_err(|error| {
-            Violation::new(
-                "A restart finds what was durable",
-                format!("{}: {error:?}", self.id),
-            )
-        })?;
+        let loaded = self.disk.read().and_then(storage::load);
+        let mut loaded =
+            loaded.map_err(|error| Violation::new(READABLE, format!("{}: {error:?}", self.id)))?;
         let ident = Ident {
             cluster: CLUSTER.to_owned(),
             node: self.id,

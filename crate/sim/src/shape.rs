@@ -7,7 +7,7 @@ use quorate_raft::{NodeId, Random};
 use quorate_rsm::NodeConfig;
 
 use crate::cluster::ClusterConfig;
-use crate::disk::DiskProfile;
+use crate::disk::{DiskProfile, Medium};
 use crate::nemesis::FaultKind;
 use crate::network::Link;
 use crate::process::ClockProfile;
@@ -81,6 +81,7 @@ impl Shape {
                 node: node_config(random, election_ms),
                 link,
                 disk,
+                medium: weighted(random, &[(1, Medium::Records), (1, Medium::File)]),
                 clock,
                 split_frames: random.below(2) == 0,
                 trace: false,

@@ -13,6 +13,7 @@ use quorate_rsm::{
 
 use crate::checker::Violation;
 use crate::checker::linearizability::{Action, Answer, End, Operation};
+use crate::checker::store::Store;
 use crate::machine::tagged;
 use crate::streams::{between, exponential, weighted};
 
@@ -21,7 +22,8 @@ use crate::streams::{between, exponential, weighted};
 pub struct History {
     /// Calls and answers so far.
     events: u64,
-    operations: Vec<Recorded>,
+    calls: Vec<Recorded>,
+    store: Store,
     /// When commands took effect first, by tag.
     executed: BTreeMap<u64, u64>,
     /// Commands whose client was told that they never take effect.
@@ -32,11 +34,22 @@ pub struct History {
     pub failed: u64,
 }
 
+/// What was asked of the store.
+#[derive(Clone, Debug)]
+enum Wish {
+    Write(kv::Command),
+    Read(kv::Query),
+}
+
 #[derive(Debug)]
 struct Recorded {
-    operation: Operation,
+    wish: Wish,
+    /// What it means for single keys.
+    operations: Vec<Operation>,
     /// It took no effect: it is no part of what must be explained.
     void: bool,
+    /// The latest revision that any client knew of when it began.
+    since: u64,
 }
 
 impl History {
@@ -45,20 +58,22 @@ impl History {
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
         let mut operations = Vec::new();
-        for (tag, recorded) in (1..).zip(&self.operations) {
-            let mut operation = recorded.operation.clone();
+        for (tag, recorded) in (1..).zip(&self.calls) {
             let executed = self.executed.get(&tag);
-            operation.hint = executed.copied().unwrap_or(u64::MAX);
-            let explains = match (&operation.end, executed) {
-                (End::Unknown, Some(at)) => {
-                    operation.end = End::Executed(*at);
-                    true
+            for operation in &recorded.operations {
+                let mut operation = operation.clone();
+                operation.hint = executed.copied().unwrap_or(u64::MAX);
+                let explains = match (&operation.end, executed) {
+                    (End::Unknown, Some(at)) => {
+                        operation.end = End::Executed(*at);
+                        true
+                    }
+                    (End::Unknown, None) => false,
+                    (End::Answered(..) | End::Executed(_), _) => true,
+                };
+                if explains && !recorded.void {
+                    operations.push(operation);
                 }
-                (End::Unknown, None) => false,
-                (End::Answered(..) | End::Executed(_), _) => true,
-            };
-            if explains && !recorded.void {
-                operations.push(operation);
             }
         }
         operations
@@ -68,6 +83,10 @@ impl History {
     pub fn note_executed(&mut self, tag: u64) {
         let at = self.tick();
         self.executed.insert(tag, at);
+        if let Some(Wish::Write(command)) = self.calls.get(tag as usize - 1).map(|call| &call.wish)
+        {
+            self.store.execute(tag, command);
+        }
     }
 
     /// Commands that must not have been executed.
@@ -77,19 +96,22 @@ impl History {
     }
 
     /// Begins a call; its number, which is also the command's tag.
-    fn call(&mut self, key: u64, action: Action) -> u64 {
-        let operation = Operation {
+    fn call(&mut self, wish: Wish, actions: Vec<(u64, Action)>) -> u64 {
+        let called = self.tick();
+        let operation = |(key, action)| Operation {
             key,
             action,
-            called: self.tick(),
+            called,
             end: End::Unknown,
             hint: 0,
         };
-        self.operations.push(Recorded {
-            operation,
+        self.calls.push(Recorded {
+            wish,
+            operations: actions.into_iter().map(operation).collect(),
             void: false,
+            since: self.store.told(),
         });
-        self.operations.len() as u64
+        self.calls.len() as u64
     }
 
     fn tick(&mut self) -> u64 {
@@ -97,16 +119,28 @@ impl History {
         self.events
     }
 
-    fn answer(&mut self, tag: u64, answer: Answer) {
+    fn answer(&mut self, tag: u64, reply: kv::Reply) -> Result<(), Violation> {
         let at = self.tick();
         self.answered += 1;
-        self.operations[tag as usize - 1].operation.end = End::Answered(at, answer);
+        let recorded = &mut self.calls[tag as usize - 1];
+        match &recorded.wish {
+            Wish::Write(_) => self.store.check_write(tag, &reply)?,
+            Wish::Read(query) => self.store.check_read(query, recorded.since, &reply)?,
+        }
+        match (&mut recorded.operations[..], answer(reply)) {
+            ([operation], Some(answer)) => operation.end = End::Answered(at, answer),
+            // What a range gave says nothing about one key.
+            (operations, _) => operations
+                .iter_mut()
+                .for_each(|o| o.end = End::Executed(at)),
+        }
+        Ok(())
     }
 
     fn fail(&mut self, tag: u64, outcome: Outcome) {
         self.failed += 1;
-        let recorded = &mut self.operations[tag as usize - 1];
-        let reads = recorded.operation.action == Action::Get;
+        let recorded = &mut self.calls[tag as usize - 1];
+        let reads = matches!(recorded.wish, Wish::Read(_));
         recorded.void = reads || outcome == Outcome::NotApplied;
         if recorded.void && !reads {
             self.never.push(tag);
@@ -181,18 +215,18 @@ impl User {
 
     /// Begins a random call; its tag.
     pub fn call(&mut self, now: u64, history: &mut History) -> u64 {
-        let key = self.random.below(self.habits.keys);
-        let action = self.draw();
-        self.begin(now, key, &action, self.habits.timeout, history)
+        let (wish, actions) = self.draw();
+        self.begin(now, wish, actions, self.habits.timeout, history)
     }
 
     /// Begins a call that must succeed within `timeout`; its tag.
     pub fn call_put(&mut self, now: u64, timeout: Duration, history: &mut History) -> u64 {
         let key = self.random.below(self.habits.keys);
+        let action = Action::Put(Bytes::from_static(b"1"));
         self.begin(
             now,
-            key,
-            &Action::Put(Bytes::from_static(b"1")),
+            wish(key, &action),
+            vec![(key, action)],
             timeout,
             history,
         )
@@ -250,13 +284,16 @@ impl User {
     fn begin(
         &mut self,
         now: u64,
-        key: u64,
-        action: &Action,
+        wish: Wish,
+        actions: Vec<(u64, Action)>,
         timeout: Duration,
         history: &mut History,
     ) -> u64 {
-        let tag = history.call(key, action.clone());
-        let call = encode(tag, key, action);
+        let tag = history.call(wish.clone(), actions);
+        let call = match wish {
+            Wish::Write(command) => Call::Write(tagged(tag, &command.encode())),
+            Wish::Read(query) => Call::Read(query.encode()),
+        };
         let deadline = Instant(now).after(timeout);
         let id = self.client.call(Instant(now), call, deadline);
         self.open.insert(id.expect("few calls are open"), tag);
@@ -271,13 +308,11 @@ impl User {
     ) -> Result<(), Violation> {
         let outcome = match result {
             Ok(bytes) => {
-                let reply = kv::Reply::decode(&bytes).ok().and_then(answer);
-                let Some(answer) = reply else {
+                let Ok(reply) = kv::Reply::decode(&bytes) else {
                     let seen = format!("call {tag} was answered {bytes:?}");
                     return Err(Violation::new("Replies survive their encoding", seen));
                 };
-                history.answer(tag, answer);
-                return Ok(());
+                return history.answer(tag, reply);
             }
             Err(
                 CallError::DeadlineExceeded { outcome } | CallError::SessionExpired { outcome },
@@ -291,12 +326,24 @@ impl User {
         Ok(())
     }
 
-    fn draw(&mut self) -> Action {
+    /// A random wish, and what it means for single keys.
+    fn draw(&mut self) -> (Wish, Vec<(u64, Action)>) {
         let random = &mut self.random;
         let digits = |random: &mut Random| Bytes::from(between(random, 1, 99).to_string());
-        match weighted(
+        let key = random.below(self.habits.keys);
+        let end = random.below(self.habits.keys + 1);
+        let action = match weighted(
             random,
-            &[(40, 0), (15, 1), (20, 2), (10, 3), (10, 4), (5, 5)],
+            &[
+                (30, 0),
+                (15, 1),
+                (20, 2),
+                (10, 3),
+                (10, 4),
+                (5, 5),
+                (10, 6),
+                (3, 7),
+            ],
         ) {
             0 => Action::Get,
             1 => Action::Put(digits(random)),
@@ -307,15 +354,39 @@ impl User {
                 Action::Swap { expected, new }
             }
             4 => Action::Increment(between(random, 1, 9) as i64),
-            _ => Action::Delete,
-        }
+            5 => Action::Delete,
+            6 => {
+                let projections = [
+                    kv::Projection::Records,
+                    kv::Projection::Keys,
+                    kv::Projection::Count,
+                ];
+                let query = kv::Query::Range {
+                    range: kv::KeyRange::between(name(key), name(end)),
+                    limit: random.below(4),
+                    projection: projections[random.below(3) as usize],
+                };
+                return (Wish::Read(query), Vec::new());
+            }
+            _ => {
+                let range = kv::KeyRange::between(name(key), name(end));
+                let actions = (key..end).map(|key| (key, Action::Delete)).collect();
+                return (Wish::Write(kv::Command::DeleteRange { range }), actions);
+            }
+        };
+        (wish(key, &action), vec![(key, action)])
     }
 }
 
-fn encode(tag: u64, key: u64, action: &Action) -> Call {
-    let key = Bytes::from(format!("key/{key}"));
-    let command = match action.clone() {
-        Action::Get => return Call::Read(kv::Query::Get { key }.encode()),
+/// Keys have one digit, so that their order is that of their numbers.
+fn name(key: u64) -> Bytes {
+    Bytes::from(format!("key/{key}"))
+}
+
+fn wish(key: u64, action: &Action) -> Wish {
+    let key = name(key);
+    Wish::Write(match action.clone() {
+        Action::Get => return Wish::Read(kv::Query::Get { key }),
         Action::Put(value) => kv::Command::Put { key, value },
         Action::Append(value) => kv::Command::Append { key, value },
         Action::Swap { expected, new } => {
@@ -324,10 +395,10 @@ fn encode(tag: u64, key: u64, action: &Action) -> Call {
         }
         Action::Increment(by) => kv::Command::Increment { key, by },
         Action::Delete => kv::Command::Delete { key },
-    };
-    Call::Write(tagged(tag, &command.encode()))
+    })
 }
 
+/// What a reply says of one key; `None` if it speaks of many.
 fn answer(reply: kv::Reply) -> Option<Answer> {
     let versioned = |hit: Option<kv::KeyValue>| hit.map(|hit| (hit.value, hit.meta.version));
     Some(match reply {

@@ -70,6 +70,8 @@ pub struct Summary {
     pub starts: u64,
     /// Times a machine was replaced by a leader's snapshot.
     pub restores: u64,
+    /// Parts of rounds that were found at the end of a file, and dropped.
+    pub torn: u64,
     /// Frames lost, dropped by a rule, or delivered twice.
     pub network: crate::network::Counters,
 }
@@ -183,6 +185,7 @@ impl World {
             faults: self.nemesis.counts.clone(),
             starts: self.cluster.starts(),
             restores: self.cluster.restores(),
+            torn: self.cluster.torn(),
             network: self.cluster.network.counters,
             ..Summary::default()
         }
@@ -390,6 +393,7 @@ impl World {
     /// What can only be said at the end.
     fn judge(&mut self, recovery: u64) -> Result<Summary, Failure> {
         self.cluster.check_all()?;
+        self.cluster.check_quiet()?;
         let states: Vec<_> = self
             .cluster
             .voters()

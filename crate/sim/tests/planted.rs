@@ -440,6 +440,7 @@ fn an_acknowledged_command_that_was_not_executed() {
         index: Index(1),
         term: Term(1),
         tag: 7,
+        time_ms: 0,
         digest: 0,
     };
     state.executed(A, &[applied]).unwrap();
@@ -453,6 +454,7 @@ fn a_command_executed_before_it_is_committed() {
         index: Index(2),
         term: Term(1),
         tag: 7,
+        time_ms: 0,
         digest: 0,
     };
     objects(

@@ -14,6 +14,7 @@ use quorate_sim::checker::Violation;
 use quorate_sim::cluster::{Cluster, ClusterConfig, Occurrence};
 use quorate_sim::machine::{Journal, JournalSnapshot, tagged};
 use quorate_sim::nemesis::FaultKind;
+use quorate_sim::process::READABLE;
 use quorate_sim::shape::Shape;
 use quorate_sim::world::{Summary, World};
 
@@ -53,6 +54,7 @@ fn seeds_differ_and_bring_every_kind_of_fault() {
         total.answered += summary.answered;
         total.failed += summary.failed;
         total.restores += summary.restores;
+        total.torn += summary.torn;
         total.network.lost += summary.network.lost;
         total.network.dropped += summary.network.dropped;
         total.network.duplicated += summary.network.duplicated;
@@ -194,16 +196,19 @@ fn any_flipped_bit_on_disk_stops_the_node_from_starting() {
         pass(&mut cluster, 200_000).unwrap();
         let victim = NodeId(seed % 3 + 1);
         cluster.crash(victim).unwrap();
-        let place = cluster
-            .disk_mut(victim)
-            .damage()
-            .expect("the disk holds something");
+        cluster.disk_mut(victim).misread();
         let violation = cluster
             .start(victim)
             .expect_err("damage is never read as truth");
-        assert!(violation.seen.contains(&place), "{place}: {violation}");
+        assert_eq!(violation.property, READABLE, "{violation}");
         assert!(!cluster.is_running(victim));
+        let place = violation
+            .seen
+            .split('"')
+            .nth(1)
+            .expect("the place is named");
         places.insert(place.split('/').nth(1).unwrap_or("ident").to_owned());
+        cluster.start(victim).unwrap();
     }
     assert!(places.len() >= 3, "{places:?}");
 }

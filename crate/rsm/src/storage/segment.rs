@@ -6,9 +6,10 @@
 //! else is an error.
 //!
 //! What counts as torn: fewer bytes than a header; nothing but zeros to the end (pages that were
-//! never written); an intact header whose record goes beyond the end of the file; a last record
-//! that fails its checksum and covers a whole sector of zeros. A file's length becomes durable
-//! together with what was appended, so an acknowledged record is none of these.
+//! never written), also from a sector's beginning within the header on; an intact header whose
+//! record goes beyond the end of the file; a last record that fails its checksum and covers a whole
+//! sector of zeros, or ends in a sector of zeros. A file's length becomes durable together with what
+//! was appended, and a record ends with a checksum, so an acknowledged record is none of these.
 
 use bytes::Bytes;
 
@@ -17,6 +18,8 @@ use super::{Damage, Round, StorageError};
 use crate::varint::{Malformed, Reader, Writer};
 
 const SECTOR_BYTES: usize = 512;
+/// A record ends with so many.
+const CHECKSUM_BYTES: usize = OVERHEAD_BYTES - HEADER_BYTES;
 /// What a round is bound to besides its number.
 const PLACE: &[u8] = b"segment";
 
@@ -73,7 +76,7 @@ pub fn scan(file: &[u8]) -> Result<Scan, StorageError> {
         let offset = scan.valid_bytes;
         let rest = &file[offset..];
         let fail = |damage| StorageError::new(offset.to_string(), damage);
-        let Some(len) = record_len(rest).map_err(fail)? else {
+        let Some(len) = record_len(rest, offset).map_err(fail)? else {
             scan.torn = true;
             break;
         };
@@ -98,24 +101,29 @@ pub fn scan(file: &[u8]) -> Result<Scan, StorageError> {
 }
 
 /// The length of the record that `rest` begins with; `None` if it is torn.
-fn record_len(rest: &[u8]) -> Result<Option<usize>, Damage> {
-    if rest.len() < HEADER_BYTES || rest.iter().all(|byte| *byte == 0) {
+fn record_len(rest: &[u8], offset: usize) -> Result<Option<usize>, Damage> {
+    let next_sector = offset.next_multiple_of(SECTOR_BYTES) - offset;
+    let is_cut = next_sector < HEADER_BYTES && is_unwritten(&rest[next_sector.min(rest.len())..]);
+    if rest.len() < HEADER_BYTES || is_unwritten(rest) || is_cut {
         return Ok(None);
     }
     let len = payload_len(rest)? + OVERHEAD_BYTES;
     Ok(Some(len).filter(|len| *len <= rest.len()))
 }
 
-/// Whether a sector of the file that lies wholly within the record was never written.
+/// Whether a sector of the file that begins within the record was never written.
 fn has_unwritten_sector(record: &[u8], offset: usize) -> bool {
     let first = offset.next_multiple_of(SECTOR_BYTES) - offset;
-    let sectors = record
+    record
         .get(first..)
         .unwrap_or_default()
-        .chunks_exact(SECTOR_BYTES);
-    sectors
-        .into_iter()
-        .any(|sector| sector.iter().all(|byte| *byte == 0))
+        .chunks(SECTOR_BYTES)
+        .any(is_unwritten)
+}
+
+/// Nothing but zeros, and enough of them to be no part of a written record's end.
+fn is_unwritten(bytes: &[u8]) -> bool {
+    bytes.len() >= CHECKSUM_BYTES && bytes.iter().all(|byte| *byte == 0)
 }
 
 fn read_round(payload: &[u8]) -> Result<ScannedRound, Malformed> {

@@ -77,6 +77,12 @@ impl AppliedLog {
             let seen = format!("{node} executed {applied:?}, others {first:?}");
             return violation("State Machine Safety", seen);
         }
+        if let Some((_, earlier)) = self.by_index.range(..index).next_back()
+            && earlier.time_ms > applied.time_ms
+        {
+            let seen = format!("{earlier:?} comes before {applied:?}");
+            return violation("Log time never falls", seen);
+        }
         let first = *self.by_tag.entry(tag).or_insert_with(|| {
             self.order.push(tag);
             index
@@ -107,6 +113,7 @@ mod tests {
             index: Index(index),
             term: Term(1),
             tag,
+            time_ms: index,
             digest: tag,
         }
     }
@@ -149,6 +156,17 @@ mod tests {
             property(log.executed(B, &applied(3, 8))),
             "State Machine Safety"
         );
+    }
+
+    #[test]
+    fn a_time_that_falls_is_found() {
+        let mut log = AppliedLog::default();
+        log.executed(A, &applied(2, 7)).unwrap();
+        let earlier = Applied {
+            time_ms: 1,
+            ..applied(3, 8)
+        };
+        assert_eq!(property(log.executed(A, &earlier)), "Log time never falls");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What must be true, one family per file: [`state`] after every step, [`linearizability`] of what
-//! clients saw, [`liveness`] when the faults have stopped.
+//! What must be true, one family per file: [`state`] after every step, [`store`] with every answer,
+//! [`linearizability`] of what clients saw, [`liveness`] when the faults have stopped.
 
 pub mod applied;
 pub mod durable;
@@ -7,6 +7,7 @@ pub mod linearizability;
 pub mod liveness;
 pub mod mirror;
 pub mod state;
+pub mod store;
 
 use core::fmt;
 

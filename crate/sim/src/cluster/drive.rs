@@ -77,13 +77,14 @@ impl<M: StateMachine + Default> Cluster<M> {
             return Ok(());
         };
         for request in &requests {
-            if let RequestBody::Write { command, .. } = &request.body
-                && let Some(tag) = command.first_chunk::<8>()
-            {
-                running
-                    .asked
-                    .insert((client, request.id), u64::from_le_bytes(*tag));
-            }
+            let tag = match &request.body {
+                RequestBody::Write { command, .. } => command.first_chunk::<8>(),
+                _ => None,
+            };
+            running.asked.insert(
+                (client, request.id),
+                tag.map(|tag| u64::from_le_bytes(*tag)),
+            );
         }
         let input = |request| Input::Request { client, request };
         self.handle(id, requests.into_iter().map(input).collect())
@@ -216,6 +217,10 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         let raft = running.node.raft();
         self.state.stepped(raft)?;
+        if !raft.is_leader() && running.node.status().waiting > 0 {
+            let seen = format!("{id} does not lead, and lets requests wait");
+            return Err(Violation::new("Every request is answered", seen));
+        }
         if self.steps.is_multiple_of(STEPS_PER_FULL_CHECK) {
             self.state.check_all(raft)?;
         }
@@ -296,7 +301,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             .expect("a node that answers runs");
         let mut done = Vec::new();
         for reply in &replies {
-            if let Some(tag) = running.asked.remove(&(to, reply.id)) {
+            if let Some(Some(tag)) = running.asked.remove(&(to, reply.id)) {
                 done.extend(reply.result.is_ok().then_some(tag));
             }
         }

@@ -12,7 +12,7 @@ use quorate_rsm::{ClientId, Input, NodeConfig, NodeStatus, Reply, Request, State
 
 use crate::checker::Violation;
 use crate::checker::state::State;
-use crate::disk::{Disk, DiskProfile};
+use crate::disk::{Disk, DiskProfile, Medium};
 use crate::network::{Address, Link, Network, Packet, Payload};
 use crate::process::{ClockProfile, Process, snapshot_bytes};
 use crate::queue::Queue;
@@ -32,6 +32,8 @@ pub struct ClusterConfig {
     pub link: Link,
     /// How disks behave.
     pub disk: DiskProfile,
+    /// What is on them.
+    pub medium: Medium,
     /// How clocks behave.
     pub clock: ClockProfile,
     /// Every message travels alone, rather than all of a drain together.
@@ -50,6 +52,7 @@ impl ClusterConfig {
             node: NodeConfig::new(NodeId(0)),
             link: Link::FAIR,
             disk: DiskProfile::FAIR,
+            medium: Medium::Records,
             clock: ClockProfile::FAIR,
             split_frames: false,
             trace: false,
@@ -138,7 +141,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     pub fn new(config: ClusterConfig) -> Self {
         let streams = Streams::new(config.seed);
         let voters: Vec<NodeId> = (1..=config.voters).map(NodeId).collect();
-        let process = |&id| (id, Process::new(id, &streams, config.disk));
+        let process = |&id| (id, Process::new(id, &streams, config.disk, config.medium));
         Self {
             queue: Queue::new(),
             processes: voters.iter().map(process).collect(),
@@ -183,6 +186,15 @@ impl<M: StateMachine + Default> Cluster<M> {
     #[must_use]
     pub fn restores(&self) -> u64 {
         self.restores
+    }
+
+    /// How often a torn round was found at the end of a file.
+    #[must_use]
+    pub fn torn(&self) -> u64 {
+        self.processes
+            .values()
+            .map(|process| process.disk.torn)
+            .sum()
     }
 
     /// Settings that hold from the next start on.
@@ -408,6 +420,32 @@ impl<M: StateMachine + Default> Cluster<M> {
             .iter()
             .filter_map(|id| self.raft(*id))
             .try_for_each(|raft| self.state.check_all(raft))
+    }
+
+    /// In a quiet world every node has answered whatever it was asked, and keeps nothing on its disk
+    /// that it no longer needs.
+    ///
+    /// # Errors
+    /// A request is left hanging, or a record is left behind.
+    pub fn check_quiet(&self) -> Result<(), Violation> {
+        for (id, process) in &self.processes {
+            let Some(running) = &process.running else {
+                continue;
+            };
+            if let Some((client, request)) = running.asked.keys().next() {
+                let seen = format!("{id} never answered {request:?} of {client:?}");
+                return Err(Violation::new("Every request is answered", seen));
+            }
+            // By the layout of storage: hexadecimal indices, so that keys sort as they do.
+            let snapshot = running.node.raft().snapshot().last.index;
+            let needed = format!("0000/snap/{:016x}/", snapshot.0);
+            let left = |key: &&str| key.starts_with("0000/snap/") && **key < *needed;
+            if let Some(key) = process.disk.keys().find(left) {
+                let seen = format!("{id} keeps {key} beside its snapshot {snapshot}");
+                return Err(Violation::new("Old snapshots are removed", seen));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn process_mut(&mut self, id: NodeId) -> &mut Process<M> {
