@@ -228,6 +228,17 @@ fn hints_take_a_leader_back_a_term_at_a_time() {
 }
 
 #[test]
+fn rejection_goes_back_by_one_at_least_whatever_it_hints() {
+    let mut host = Host::with(config(), stored(3, 1, None, &[1, 1, 1]));
+    host.lead();
+    for prev in [3, 2, 1] {
+        assert_eq!(host.progress(2), (0, prev + 1, Probe));
+        host.reject(2, prev, id(1, prev));
+    }
+    assert_eq!(host.progress(2), (0, 1, Probe));
+}
+
+#[test]
 fn late_rejections_move_nothing() {
     let mut host = Host::with(config(), stored(3, 5, None, &[1, 1, 1, 4, 4, 5, 5]));
     host.lead();
