@@ -206,6 +206,58 @@ mod tests {
         assert!(LinkRule::default().validate().is_ok());
     }
 
+    fn connected(rule: LinkRule) -> Link {
+        let channel = web_sys::MessageChannel::new().expect("a channel");
+        let port = Port::open(channel.port1().into(), |_| ()).ok();
+        let mut link = Link::default();
+        link.connect(port);
+        link.set_rule(rule);
+        link
+    }
+
+    fn delaying(delay_ms: f64) -> Link {
+        connected(LinkRule {
+            delay_ms,
+            ..LinkRule::default()
+        })
+    }
+
+    #[test]
+    fn a_delayed_frame_leaves_when_its_time_has_come() {
+        let mut random = Random::new(1);
+        let mut link = delaying(10.0);
+        assert_eq!(link.admit(Instant(0), vec![1], &mut random), None);
+        assert_eq!(link.admit(Instant(500), vec![2], &mut random), None);
+        assert_eq!(link.next_due(), Instant(10_000));
+        assert_eq!(link.pop_due(Instant(9_999)), None);
+        assert_eq!(link.pop_due(Instant(10_000)), Some(vec![1]));
+        assert_eq!(link.pop_due(Instant(10_000)), None);
+        assert_eq!(link.delayed_frames(), 1);
+
+        link.set_rule(LinkRule {
+            blocked: true,
+            ..LinkRule::default()
+        });
+        assert_eq!(link.pop_due(Instant(20_000)), None, "blocking forgets");
+        assert_eq!(link.traffic.dropped_frames, 1);
+    }
+
+    #[test]
+    fn delayed_frames_are_bounded_in_number_and_bytes() {
+        let mut random = Random::new(1);
+        for (frame, room) in [
+            (vec![0; 1], MAX_DELAYED_FRAMES),
+            (vec![0; 16 << 20], MAX_DELAYED_BYTES >> 24),
+        ] {
+            let mut link = delaying(1_000.0);
+            for _ in 0..=room {
+                assert_eq!(link.admit(Instant(0), frame.clone(), &mut random), None);
+            }
+            assert_eq!(link.delayed_frames(), room);
+            assert_eq!(link.traffic.dropped_frames, 1);
+        }
+    }
+
     #[test]
     fn a_link_without_port_drops_and_counts() {
         let mut link = Link::default();

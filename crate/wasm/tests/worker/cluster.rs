@@ -323,3 +323,45 @@ async fn progress_is_told_but_not_too_often() {
     );
     close(&host).await;
 }
+
+#[wasm_bindgen_test]
+async fn a_peer_that_goes_is_probed_and_a_client_that_goes_waits_no_more() {
+    let settings: Vec<JsValue> = {
+        let name = unique("gone");
+        let settings = |id| with(&config(&name, id, 3), "storage", &memory_storage());
+        (1..=3).map(settings).collect()
+    };
+    let mut cluster = Cluster::open(settings).await;
+    let client = TestClient::new(3);
+    for index in 0..3 {
+        cluster.connect_client(&client, index);
+    }
+    client.put("a", "1").await;
+    let leader = cluster.leader().await;
+    let group = |path: &str| format!("groups.0.{path}");
+    let mode = |cluster: &Cluster, peer: usize| {
+        let peers: js_sys::Array = property(&status(cluster.node(leader)), &group("peers")).into();
+        let is = |entry: &JsValue| number(entry, "id") as usize == peer + 1;
+        peers.iter().find(is).map(|entry| text(&entry, "mode"))
+    };
+    let (first, second) = ((leader + 1) % 3, (leader + 2) % 3);
+    for peer in [first, second] {
+        let replicates = || mode(&cluster, peer).as_deref() == Some("replicate");
+        until("both are in step", replicates).await;
+    }
+    cluster.kill(first);
+    assert_eq!(mode(&cluster, first).as_deref(), Some("probe"));
+    assert_eq!(mode(&cluster, second).as_deref(), Some("replicate"));
+
+    // Without the other follower nobody confirms the leader: the read waits on it.
+    cluster.kill(second);
+    client.client.get(b"a".to_vec(), 60_000.0).expect("begun");
+    let waiting = |cluster: &Cluster| number(&status(cluster.node(leader)), &group("waiting"));
+    until("the call waits", || waiting(&cluster) == 1.0).await;
+    cluster
+        .node(leader)
+        .disconnect_client(1.0)
+        .expect("an open node");
+    assert_eq!(waiting(&cluster), 0.0);
+    cluster.close().await;
+}

@@ -191,6 +191,38 @@ async fn an_aborted_transaction_is_a_failed_write_and_leaves_nothing() {
 }
 
 #[wasm_bindgen_test]
+async fn a_round_counts_only_when_its_transaction_is_complete() {
+    let name = unique("complete");
+    let (database, heard) = open_database(&name).await;
+    // Every request of the round succeeds; then the transaction aborts all the same.
+    let restore = script(
+        "const { commit } = IDBTransaction.prototype;
+         const { put } = IDBObjectStore.prototype;
+         IDBTransaction.prototype.commit = () => {};
+         IDBObjectStore.prototype.put = function (...args) {
+             const request = put.apply(this, args);
+             request.addEventListener('success', () => this.transaction.abort());
+             return request;
+         };
+         return () => {
+             IDBTransaction.prototype.commit = commit;
+             IDBObjectStore.prototype.put = put;
+         };",
+        &[],
+    );
+    database.write(&round(&[], &[("a", b"1")])).unwrap();
+    let failure = heard.next("the write fails", failure).await;
+    script("a()", &[&restore]);
+    assert_eq!(failure.code, "STORAGE_WRITE_FAILED");
+    assert!(
+        !heard.all().contains(&StorageEvent::Written),
+        "never durable"
+    );
+    database.close();
+    assert!(raw_keys(&name).await.is_empty());
+}
+
+#[wasm_bindgen_test]
 async fn a_full_disk_is_told_from_other_failures() {
     let (database, heard) = open_database(&unique("quota")).await;
     let restore = abort_commits("QuotaExceededError");
@@ -269,6 +301,32 @@ async fn a_database_that_the_browser_closes_is_lost() {
     );
     let failure = heard.next("the storage goes", failure).await;
     assert_eq!(failure.code, "STORAGE_LOST");
+}
+
+#[wasm_bindgen_test]
+async fn an_open_that_fails_without_a_reason_is_tried_thrice() {
+    for (failures, attempts, code) in [(2, 3.0, None), (9, 3.0, Some("STORAGE_UNAVAILABLE"))] {
+        let opens = script(
+            "const original = IDBFactory.prototype.open;
+             const opens = { count: 0, restore() { IDBFactory.prototype.open = original; } };
+             IDBFactory.prototype.open = function (...args) {
+                 if (++opens.count > a) return original.apply(this, args);
+                 const request = { error: new DOMException('odd', 'UnknownError') };
+                 queueMicrotask(() => request.onerror());
+                 return request;
+             };
+             return opens;",
+            &[&failures.into()],
+        );
+        let (sink, _) = hear_storage();
+        let opened = IndexedDb::open(&unique("odd"), 1, TIMEOUT_MS, &sink).await;
+        script("a.restore()", &[&opens]);
+        assert_eq!(
+            opened.err().map(|failure| failure.code),
+            code.map(Into::into)
+        );
+        assert_eq!(number(&opens, "count"), attempts);
+    }
 }
 
 #[wasm_bindgen_test]

@@ -151,12 +151,7 @@ async fn a_deleted_database_halts_its_node() {
 #[wasm_bindgen_test]
 async fn closing_waits_for_the_write_under_way() {
     let storage = memory_storage();
-    script(
-        "a.gate = new Promise((resolve) => { a.release = resolve; })",
-        &[&storage],
-    );
     let settings = with(&config(&unique("closing"), 1, 1), "storage", &storage);
-    script("a.gate = undefined", &[&storage]);
     let (host, _) = open(&settings).await;
     script(
         "a.gate = new Promise((resolve) => { a.release = resolve; })",

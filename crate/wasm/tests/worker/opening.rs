@@ -226,3 +226,46 @@ async fn the_state_comes_back_after_a_crash() {
         "each run began a new term: {terms:?}"
     );
 }
+
+#[wasm_bindgen_test]
+async fn a_lock_stolen_while_opening_opens_nothing() {
+    let cluster = unique("meanwhile");
+    let storage = memory_storage();
+    let restore = script(
+        "const { request } = LockManager.prototype;
+         let held;
+         LockManager.prototype.request = function (...args) {
+             return (held = request.apply(this, args));
+         };
+         a.load = async () => {
+             const ours = held;
+             request.call(navigator.locks, b, { steal: true }, () => {});
+             await ours.catch(() => {});
+             return [];
+         };
+         return () => { LockManager.prototype.request = request; };",
+        &[&storage, &format!("quorate/{cluster}/1").into()],
+    );
+    let settings = with(&config(&cluster, 1, 1), "storage", &storage);
+    let error = refused(&with(&settings, "lock", &true.into())).await;
+    script("a()", &[&restore]);
+    assert_eq!(text(&error, "code"), "STORAGE_TAKEN_AWAY");
+    assert_eq!(number(&storage, "closed"), 1.0);
+}
+
+#[wasm_bindgen_test]
+async fn an_open_that_waits_too_long_lets_the_next_one_in() {
+    let cluster = unique("patience");
+    let database = format!("quorate/{cluster}/1");
+    let other = raw_open(&database, 1, true).await;
+    let deleted = raw_delete(&database);
+    let hasty = with(&config(&cluster, 1, 1), "openTimeoutMs", &300.into());
+    let error = refused(&hasty).await;
+    assert_eq!(text(&error, "code"), "STORAGE_BLOCKED");
+    assert_eq!(property(&error, "retryable"), true);
+    other.close();
+    resolved(deleted).await;
+    let (host, _) = open(&config(&cluster, 1, 1)).await;
+    leading(&host).await;
+    close(&host).await;
+}

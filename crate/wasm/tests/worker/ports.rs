@@ -257,3 +257,58 @@ async fn rules_block_drop_and_delay() {
     }
     close(&host).await;
 }
+
+/// A port of plain JavaScript, with what is done to it.
+fn plain_port() -> JsValue {
+    script(
+        "return { closed: 0, postMessage() {}, close() { this.closed += 1; } }",
+        &[],
+    )
+}
+
+#[wasm_bindgen_test]
+async fn a_port_that_is_replaced_or_taken_away_is_closed_and_not_heard() {
+    let (host, ..) = half_a_cluster().await;
+    let ports: Vec<JsValue> = (0..4).map(|_| plain_port()).collect();
+    let gone = |port: &JsValue| {
+        number(port, "closed") == 1.0 && !property(port, "onmessage").is_function()
+    };
+    host.connect_peer(2.0, ports[0].clone()).expect("a port");
+    host.connect_client(1.0, ports[1].clone()).expect("a port");
+    assert!(
+        ports[..2]
+            .iter()
+            .all(|port| property(port, "onmessage").is_function())
+    );
+    host.connect_peer(2.0, ports[2].clone()).expect("a port");
+    host.connect_client(1.0, ports[3].clone()).expect("a port");
+    assert!(gone(&ports[0]) && gone(&ports[1]), "replaced");
+    host.disconnect_peer(2.0).expect("an open node");
+    assert!(gone(&ports[2]), "taken away");
+    assert_eq!(property(&status(&host), "peers.0.connected"), false);
+    close(&host).await;
+    assert!(gone(&ports[3]), "closed with the node");
+}
+
+#[wasm_bindgen_test]
+async fn links_and_clients_are_bounded() {
+    let (host, ..) = half_a_cluster().await;
+    for id in 2..=256 {
+        host.set_link(id.into(), json("{}")).expect("room for 255");
+    }
+    assert!(host.set_link(257.into(), json("{}")).is_err());
+    assert!(host.connect_peer(257.into(), plain_port()).is_err());
+    host.connect_peer(256.into(), plain_port())
+        .expect("a known peer");
+    for id in 0..4_096 {
+        host.connect_client(id.into(), plain_port())
+            .expect("room for 4096");
+    }
+    let error = host
+        .connect_client(4_096.into(), plain_port())
+        .expect_err("no room");
+    assert_eq!(text(&error, "code"), "INVALID_ARGUMENT");
+    host.connect_client(7.into(), plain_port())
+        .expect("a known client");
+    close(&host).await;
+}

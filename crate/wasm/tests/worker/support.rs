@@ -9,7 +9,6 @@ use quorate_wasm::storage::{Sink, StorageEvent};
 use quorate_wasm::timer;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbRequest, MessageChannel};
 
 /// Longer than anything takes, on any machine; nothing passes because it was fast.
@@ -41,9 +40,13 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Waits for a promise that resolves.
+/// Waits for a promise that resolves, as long as anything may take.
 pub async fn resolved(promise: Promise) -> JsValue {
-    JsFuture::from(promise).await.expect("the promise resolves")
+    let settled = timer::within(PATIENCE_MS, |resolve, reject| {
+        script("a.then(b, c)", &[&promise, &resolve, &reject]);
+    });
+    let value = settled.await.expect("the promise resolves");
+    value.expect("the promise settles in time")
 }
 
 /// Runs JavaScript; `arguments` are `a`, `b` and `c` in it.
