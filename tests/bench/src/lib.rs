@@ -22,8 +22,9 @@ pub fn measure(count: u32, in_flight: u32, value_bytes: u32, now_ms: fn() -> f64
     [seconds, at(50), at(99), f64::from(rounds)]
 }
 
+/// For a host in JavaScript.
 #[cfg(target_arch = "wasm32")]
-mod wasm {
+pub mod wasm {
     use wasm_bindgen::prelude::wasm_bindgen;
 
     #[wasm_bindgen]
