@@ -2,6 +2,7 @@
 
 import { invalid, show } from "./check.js";
 import { ArgumentError } from "./errors.js";
+import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./limits.js";
 import type { Codec, Json, Key } from "./types.js";
 
 /** How one codec's values become bytes. `decode` refuses bytes that are none of its values. */
@@ -102,7 +103,3 @@ function decodeText(stored: Uint8Array): string {
 function encoding(what: string, cause: unknown): ArgumentError {
   return new ArgumentError("ENCODING", `the stored value is no ${what}`, { cause });
 }
-
-/** As `crate/kv` has them; it refuses what passes here by mistake. */
-const MAX_KEY_BYTES = 4 << 10;
-const MAX_VALUE_BYTES = 1 << 20;

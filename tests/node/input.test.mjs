@@ -93,13 +93,16 @@ test("keys, values and call options are checked before anything is sent", async 
 });
 
 test("limits are exact", async (t) => {
-  const { kv } = await open(t, { nodes: 1 });
+  const { kv } = await open(t);
   const bytes = kv.as("bytes");
   await bytes.put("k".repeat(4096), new Uint8Array(1 << 20));
   assert.equal((await bytes.get("k".repeat(4096))).value.length, 1 << 20);
   await failure(bytes.put("k".repeat(4097), new Uint8Array()), "KEY_TOO_LARGE");
   await failure(bytes.get("ä".repeat(2049)), "KEY_TOO_LARGE");
   await failure(bytes.put("k", new Uint8Array((1 << 20) + 1)), "VALUE_TOO_LARGE");
+  const other = new Uint8Array(1 << 20).fill(1);
+  const swap = await bytes.compareAndSwap("k".repeat(4096), new Uint8Array(1 << 20), other);
+  assert.equal(swap.swapped, true);
   await bytes.append("long", new Uint8Array(1 << 20));
   const error = await failure(bytes.append("long", Uint8Array.of(1)), "VALUE_TOO_LARGE");
   assert.equal(error.outcome, "not-applied");

@@ -1,0 +1,6 @@
+/** How large things may get, as `crate/kv` has it; it refuses what passes here by mistake. */
+
+export const MAX_KEY_BYTES = 4 << 10;
+export const MAX_VALUE_BYTES = 1 << 20;
+/** The longest command that can succeed: a swap from one largest value to another. */
+export const MAX_COMMAND_BYTES = 2 * MAX_VALUE_BYTES + MAX_KEY_BYTES + 16;
