@@ -21,8 +21,13 @@ pub struct ClientConfig {
     pub nodes: Vec<NodeId>,
     /// Calls open at a time. Default 4,096.
     pub max_pending: usize,
+    /// Bytes of the calls open at a time; one call may have more. Default 64 MiB.
+    pub max_pending_bytes: usize,
     /// Writes under way at a time; more wait here. At most the nodes' session window. Default 512.
     pub window: u64,
+    /// Bytes of calls under way at a time; one call may have more. What a leader cannot take within
+    /// `attempt_timeout` would be sent again and again, and never get through. Default 4 MiB.
+    pub window_bytes: usize,
     /// An attempt that is not answered for this long is repeated elsewhere. Default 1 s.
     pub attempt_timeout: Duration,
     /// Shortest pause before another try when no leader is known. Default 10 ms.
@@ -38,7 +43,9 @@ impl ClientConfig {
         Self {
             nodes,
             max_pending: 4_096,
+            max_pending_bytes: 64 << 20,
             window: 512,
+            window_bytes: 4 << 20,
             attempt_timeout: Duration::from_secs(1),
             backoff_min: Duration::from_millis(10),
             backoff_max: Duration::from_millis(500),
@@ -181,6 +188,9 @@ pub struct Client {
     pause_until: Instant,
     session: Session,
     calls: Table<CallId, Open>,
+    /// Bytes of all open calls, and of those with an attempt under way.
+    open_bytes: usize,
+    sent_bytes: usize,
     /// Calls to be sent, oldest first.
     queue: Table<CallId, ()>,
     /// Deadlines of calls and attempts.
@@ -240,6 +250,15 @@ enum OpenKind {
     },
 }
 
+impl OpenKind {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::OpenSession => 0,
+            Self::Write { command: body, .. } | Self::Read { query: body } => body.len(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
     request: RequestId,
@@ -266,6 +285,8 @@ impl Client {
             pause_until: Instant::default(),
             session: Session::Closed,
             calls: Table::default(),
+            open_bytes: 0,
+            sent_bytes: 0,
             queue: Table::default(),
             timers: Table::default(),
             requests: Table::default(),
@@ -291,7 +312,12 @@ impl Client {
                 outcome: Outcome::NotApplied,
             });
         }
-        if self.calls.len() >= self.config.max_pending {
+        let (Call::Write(body) | Call::Read(body)) = &call;
+        let room = self
+            .config
+            .max_pending_bytes
+            .saturating_sub(self.open_bytes);
+        if self.calls.len() >= self.config.max_pending || self.open_bytes > 0 && body.len() > room {
             return Err(CallError::TooManyCalls);
         }
         let id = CallId(self.next_call);
@@ -353,6 +379,7 @@ impl Client {
     }
 
     fn begin(&mut self, id: CallId, kind: OpenKind, deadline: Instant) {
+        self.open_bytes += kind.bytes();
         let open = Open {
             kind,
             deadline,
@@ -374,6 +401,12 @@ impl Client {
         let queued: Vec<CallId> = self.queue.keys().collect();
         let mut requests = Vec::new();
         for call in queued {
+            let bytes = self.calls.get(call).map_or(0, |open| open.kind.bytes());
+            if self.sent_bytes > 0
+                && self.sent_bytes.saturating_add(bytes) > self.config.window_bytes
+            {
+                break; // In order, so that small calls do not hold up a large one for ever.
+            }
             let Some(body) = self.request_body(call) else {
                 continue; // A write that waits for the session or the window.
             };
@@ -388,6 +421,7 @@ impl Client {
                 to,
                 expires,
             });
+            self.sent_bytes += bytes;
             open.requests.push(request);
             requests.push(Request { id: request, body });
         }
@@ -598,6 +632,7 @@ impl Client {
         if let Some(open) = self.calls.get_mut(call) {
             if let Some(attempt) = open.attempt.take() {
                 self.timers.remove((attempt.expires, call));
+                self.sent_bytes -= open.kind.bytes();
             }
             self.queue.insert(call, ());
         }
@@ -629,7 +664,9 @@ impl Client {
         };
         self.queue.remove(call);
         self.timers.remove((open.deadline, call));
+        self.open_bytes -= open.kind.bytes();
         if let Some(attempt) = open.attempt {
+            self.sent_bytes -= open.kind.bytes();
             self.timers.remove((attempt.expires, call));
         }
         for request in open.requests {

@@ -1,0 +1,132 @@
+//! What a client keeps and sends is bounded in bytes, and nothing is held up for ever.
+
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate wasm_bindgen_test;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use quorate_rsm::raft::{Instant, NodeId};
+use quorate_rsm::{
+    Call, CallError, CallId, Client, ClientConfig, ClientInput, ClientOutput, Reply, Request,
+    RequestBody, RequestId,
+};
+
+const LEADER: NodeId = NodeId(1);
+const DEADLINE: Instant = Instant(60_000_000);
+
+/// A client with an open session whose window holds `window` bytes, and which keeps 10,000.
+fn client(window_bytes: usize) -> Client {
+    let config = ClientConfig {
+        max_pending_bytes: 10_000,
+        window_bytes,
+        ..ClientConfig::new(vec![LEADER])
+    };
+    let mut client = Client::new(config, 1);
+    write(&mut client, 0).expect("there is room");
+    let opening = sent(&mut client);
+    assert!(matches!(opening[0].body, RequestBody::OpenSession));
+    reply(&mut client, opening[0].id, &7_u64.to_le_bytes());
+    let first = sent(&mut client);
+    reply(&mut client, first[0].id, b"");
+    assert!(sent(&mut client).is_empty());
+    client
+}
+
+fn write(client: &mut Client, bytes: usize) -> Result<CallId, CallError> {
+    let body = Bytes::from(vec![0; bytes]);
+    client.call(Instant(0), Call::Write(body), DEADLINE)
+}
+
+fn reply(client: &mut Client, id: RequestId, data: &[u8]) {
+    let result = Ok(Bytes::copy_from_slice(data));
+    let (from, reply) = (LEADER, Reply { id, result });
+    client.handle(Instant(0), ClientInput::Reply { from, reply });
+}
+
+/// All requests that the client wants sent.
+fn sent(client: &mut Client) -> Vec<Request> {
+    core::iter::from_fn(|| client.poll_output())
+        .filter_map(|output| match output {
+            ClientOutput::Send { requests, .. } => Some(requests),
+            ClientOutput::Done { .. } => None,
+        })
+        .flatten()
+        .collect()
+}
+
+fn sizes(requests: &[Request]) -> Vec<usize> {
+    let size = |request: &Request| match &request.body {
+        RequestBody::Write { command, .. } => command.len(),
+        _ => 0,
+    };
+    requests.iter().map(size).collect()
+}
+
+#[test]
+fn writes_beyond_the_bytes_of_the_window_wait_for_answers() {
+    let mut client = client(1_000);
+    for _ in 0..5 {
+        write(&mut client, 400).expect("there is room");
+    }
+    let mut open: VecDeque<_> = sent(&mut client).into();
+    assert_eq!(open.len(), 2);
+    for left in [3, 2, 1, 0, 0] {
+        let first = open.pop_front().expect("as many were sent");
+        reply(&mut client, first.id, b"");
+        open.extend(sent(&mut client));
+        assert_eq!(open.len(), (left + 1).min(2).min(client.pending()));
+    }
+    assert_eq!(client.pending(), 0);
+}
+
+#[test]
+fn write_larger_than_the_window_goes_alone_and_is_not_overtaken() {
+    let mut client = client(1_000);
+    for bytes in [10, 2_000, 10] {
+        write(&mut client, bytes).expect("there is room");
+    }
+    let small = sent(&mut client);
+    assert_eq!(sizes(&small), [10]);
+    reply(&mut client, small[0].id, b"");
+    let large = sent(&mut client);
+    assert_eq!(sizes(&large), [2_000]);
+    reply(&mut client, large[0].id, b"");
+    assert_eq!(sizes(&sent(&mut client)), [10]);
+}
+
+#[test]
+fn lost_node_frees_the_window() {
+    let mut client = client(1_000);
+    for _ in 0..2 {
+        write(&mut client, 800).expect("there is room");
+    }
+    assert_eq!(sizes(&sent(&mut client)), [800]);
+    let node = LEADER;
+    client.handle(Instant(0), ClientInput::NodeDown { node });
+    client.handle(Instant(0), ClientInput::NodeUp { node });
+    let again = sent(&mut client);
+    assert_eq!(sizes(&again), [800]);
+    reply(&mut client, again[0].id, b"");
+    assert_eq!(sizes(&sent(&mut client)), [800]);
+}
+
+#[test]
+fn calls_beyond_the_bytes_kept_are_refused() {
+    let mut client = client(1_000);
+    write(&mut client, 9_000).expect("there is room");
+    assert_eq!(write(&mut client, 1_001), Err(CallError::TooManyCalls));
+    let call = write(&mut client, 1_000).expect("there is just enough room");
+    assert_eq!(write(&mut client, 1), Err(CallError::TooManyCalls));
+    client.handle(Instant(0), ClientInput::Cancel { call });
+    write(&mut client, 1_000).expect("there is room again");
+}
+
+#[test]
+fn one_call_may_be_larger_than_what_is_kept() {
+    let mut client = client(1_000);
+    write(&mut client, 20_000).expect("it is the only one");
+    assert_eq!(write(&mut client, 1), Err(CallError::TooManyCalls));
+    assert_eq!(sizes(&sent(&mut client)), [20_000]);
+}
