@@ -164,6 +164,15 @@ fn known_snapshot_only_teaches_the_commit_index() {
 }
 
 #[test]
+fn snapshot_older_than_the_own_restores_nothing() {
+    let mut host = Host::with(Config::new(NodeId(1)), compacted(3, id(2, 5)));
+    host.hear(2, 2, chunk(id(1, 3), 0, true));
+    assert_eq!(host.sent(), [(2, 2, installed(3, 5))]);
+    assert_eq!(host.raft.status().last, id(2, 5));
+    assert!(!host.effects.contains(&Output::Restore(meta(id(1, 3)))));
+}
+
+#[test]
 fn leader_sends_a_chunk_at_a_time_and_then_the_log() {
     let mut host = sender();
     assert_eq!(asked(&mut host), [(2, 5, 0)]);
@@ -220,19 +229,14 @@ fn lost_chunk_is_sent_again_after_answered_heartbeats() {
 }
 
 #[test]
-fn silent_follower_gets_no_snapshot() {
-    let mut host = Host::with(Config::new(NodeId(1)), compacted(3, id(2, 5)));
-    host.lead();
-    host.reject(2, 5, id(2, 4));
-    host.forget();
-    for _ in 0..6 {
-        host.pass(60);
-        host.hear(3, 3, Body::HeartbeatResponse { round: 0 });
-    }
-    host.input(Input::Unreachable { peer: NodeId(2) });
-    asked(&mut host);
-    host.accept(3, 6);
+fn silent_follower_gets_no_snapshot_until_it_answers() {
+    let mut host = leader_of_eleven();
+    assert_eq!(take(&mut host, 11, 11), Ok(()));
+    host.pass(300);
+    host.input(Input::Unreachable { peer: NodeId(3) });
     assert_eq!(asked(&mut host), []);
+    host.hear(3, 1, Body::HeartbeatResponse { round: 0 });
+    assert_eq!(asked(&mut host), [(3, 11, 0)]);
 }
 
 #[test]
