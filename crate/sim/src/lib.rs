@@ -21,5 +21,6 @@ pub mod rules;
 pub mod shape;
 pub mod streams;
 pub mod trace;
+pub mod witness;
 pub mod workload;
 pub mod world;

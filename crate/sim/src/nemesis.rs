@@ -9,7 +9,7 @@ use crate::checker::Violation;
 use crate::cluster::Cluster;
 use crate::network::RuleId;
 use crate::process::READABLE;
-use crate::rules::{Clog, Cut, Filter, Isolate, Partition};
+use crate::rules::{Clog, Cut, Filter, Isolate, LateRequests, Partition};
 use crate::streams::{between, exponential};
 use crate::trace;
 
@@ -36,6 +36,8 @@ pub enum FaultKind {
     Star,
     /// A node's packets are held and then come in a burst.
     Clog,
+    /// What clients ask of a node comes late.
+    LateRequests,
     /// One kind of message is lost.
     Filter,
     /// A disk is slow.
@@ -48,7 +50,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Crash,
         Self::CrashLeader,
         Self::CrashAll,
@@ -59,6 +61,7 @@ impl FaultKind {
         Self::Chain,
         Self::Star,
         Self::Clog,
+        Self::LateRequests,
         Self::Filter,
         Self::SlowDisk,
         Self::FailDisk,
@@ -123,8 +126,11 @@ impl Nemesis {
     ) -> Result<(u64, u64), Violation> {
         let kind = self.kinds[self.random.below(self.kinds.len() as u64) as usize];
         let now = cluster.now();
-        let lasts = between(&mut self.random, 1_000, 100_000)
+        let mut lasts = between(&mut self.random, 1_000, 100_000)
             + exponential(&mut self.random, 1_000_000).min(LASTS_MAX);
+        if kind == FaultKind::LateRequests {
+            lasts = LASTS_MAX; // Until another leads.
+        }
         *self.counts.entry(kind).or_default() += 1;
         let node = self.one(cluster.voters());
         let leader = cluster.leaders().last().copied().unwrap_or(node);
@@ -175,6 +181,10 @@ impl Nemesis {
                 End::Remove(cluster.network.add(Cut::both_ways(cut)))
             }
             FaultKind::Clog => End::Remove(cluster.network.add(Clog {
+                node,
+                until: now + lasts,
+            })),
+            FaultKind::LateRequests => End::Remove(cluster.network.add(LateRequests {
                 node,
                 until: now + lasts,
             })),

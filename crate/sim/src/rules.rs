@@ -94,6 +94,27 @@ impl Rule for Clog {
     }
 }
 
+/// What clients ask of a node waits until a time, while the node goes on, and may come to lead: by
+/// then the clients have long asked another.
+#[derive(Clone, Copy, Debug)]
+pub struct LateRequests {
+    /// Of which node.
+    pub node: NodeId,
+    /// Until when, in virtual time.
+    pub until: u64,
+}
+
+impl Rule for LateRequests {
+    fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
+        match (packet.from, packet.to) {
+            (Address::Client(_), Address::Node(node)) if node == self.node => {
+                Verdict::HoldUntil(self.until)
+            }
+            _ => Verdict::Pass,
+        }
+    }
+}
+
 /// One kind of message between nodes is lost, while everything else passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {

@@ -16,6 +16,7 @@ use quorate_sim::machine::{Journal, JournalSnapshot, tagged};
 use quorate_sim::nemesis::FaultKind;
 use quorate_sim::process::READABLE;
 use quorate_sim::shape::Shape;
+use quorate_sim::witness;
 use quorate_sim::world::{Summary, World};
 
 const TORMENT: Duration = Duration::from_secs(5);
@@ -43,6 +44,16 @@ fn a_seed_gives_the_same_world_twice_and_with_its_trace() {
 }
 
 #[test]
+fn a_seed_gives_the_same_world_in_every_build_and_on_every_machine() {
+    let observed = witness::observed().unwrap_or_else(|failure| panic!("{failure}"));
+    let expected = witness::EXPECTED;
+    assert_eq!(
+        observed, expected,
+        "{observed:#018x} is not {expected:#018x}: if behavior was meant to change, write it anew"
+    );
+}
+
+#[test]
 fn seeds_differ_and_bring_every_kind_of_fault() {
     let mut hashes = BTreeSet::new();
     let mut faults = BTreeSet::new();
@@ -64,7 +75,7 @@ fn seeds_differ_and_bring_every_kind_of_fault() {
     let counters = total.network;
     assert!(counters.lost > 100 && counters.dropped > 100 && counters.duplicated > 100);
     assert!(
-        total.answered > 1_000 && total.failed > 100 && total.restores > 10,
+        total.answered > 1_000 && total.failed > 100 && total.restores > 10 && total.torn > 10,
         "{total:?}"
     );
 }

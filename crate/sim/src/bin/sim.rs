@@ -4,7 +4,7 @@
 //! sim [--seeds N] [--from S] [--seed S] [--seconds T] [--trace] [--keep-going]
 //! ```
 //! Exit codes: 0 all seeds passed, 2 wrong usage, 10 a panic, 11 a safety property broke, 12 a world
-//! did not become live.
+//! did not become live, 13 seeds give other worlds than they gave in other builds.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use quorate_sim::nemesis::FaultKind;
 use quorate_sim::shape::Shape;
+use quorate_sim::witness;
 use quorate_sim::world::{Failure, Summary, World};
 
 const USAGE: &str = "\
@@ -29,6 +30,7 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_PANIC: i32 = 10;
 const EXIT_SAFETY: u8 = 11;
 const EXIT_LIVENESS: u8 = 12;
+const EXIT_WITNESS: u8 = 13;
 
 /// The seed under way, for the panic's message.
 static SEED: AtomicU64 = AtomicU64::new(0);
@@ -112,7 +114,14 @@ fn run(options: &Options) -> ExitCode {
         total.sentence()
     );
     println!("{}", total.details());
-    code
+    match witness::observed() {
+        _ if options.single => code,
+        Ok(witness::EXPECTED) => code,
+        other => {
+            eprintln!("the witnesses say {other:x?}, not {:#x}", witness::EXPECTED);
+            ExitCode::from(EXIT_WITNESS)
+        }
+    }
 }
 
 /// The one command that shows a failure again.
@@ -154,6 +163,7 @@ impl Total {
         self.sum.terms += summary.terms;
         self.sum.starts += summary.starts;
         self.sum.restores += summary.restores;
+        self.sum.torn += summary.torn;
         for (kind, count) in &summary.faults {
             *self.faults.entry(*kind).or_default() += count;
         }
@@ -179,10 +189,11 @@ impl Total {
             .map(|(kind, count)| format!("{kind:?} {count}"))
             .collect();
         format!(
-            "terms {}, starts {}, snapshots installed {}, calls without answer {}, \
+            "terms {}, starts {}, torn rounds {}, snapshots installed {}, calls without answer {}, \
              slowest recovery {} ms\nfaults: {}",
             sum.terms,
             sum.starts,
+            sum.torn,
             sum.restores,
             sum.failed,
             self.slowest_recovery / 1_000,
