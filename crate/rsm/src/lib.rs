@@ -10,9 +10,11 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+mod call;
 mod client;
 pub mod codec;
 mod command;
+mod interface;
 mod machine;
 mod node;
 mod request;
@@ -21,11 +23,11 @@ mod snapshot;
 pub mod storage;
 mod varint;
 
-pub use client::{
-    Call, CallError, CallId, Client, ClientConfig, ClientInput, ClientOutput, Outcome,
-};
+pub use call::{Call, CallError, CallId, ClientConfig, ClientInput, ClientOutput, Outcome};
+pub use client::Client;
+pub use interface::{HaltCause, Input, NodeConfig, NodeStatus, OpenError, Output};
 pub use machine::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
-pub use node::{HaltCause, Input, Node, NodeConfig, NodeStatus, OpenError, Output};
+pub use node::Node;
 pub use quorate_raft as raft;
 pub use request::{ClientId, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
 pub use session::SessionLimits;

@@ -1,0 +1,167 @@
+//! What a client takes and gives: its settings, the calls, and how they end.
+
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+use quorate_raft::NodeId;
+
+use crate::request::{Reply, Request};
+
+/// Settings of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// The nodes to try.
+    pub nodes: Vec<NodeId>,
+    /// Calls open at a time. Default 4,096.
+    pub max_pending: usize,
+    /// Bytes of the calls open at a time; one call may have more. Default 64 MiB.
+    pub max_pending_bytes: usize,
+    /// Writes under way at a time; more wait here. At most the nodes' session window. Default 512.
+    pub window: u64,
+    /// Bytes of calls under way at a time; one call may have more. What a leader cannot take within
+    /// `attempt_timeout` would be sent again and again, and never get through. Default 4 MiB.
+    pub window_bytes: usize,
+    /// An attempt that is not answered for this long is repeated elsewhere. Default 1 s.
+    pub attempt_timeout: Duration,
+    /// Shortest pause before another try when no leader is known. Default 10 ms.
+    pub backoff_min: Duration,
+    /// Longest such pause. Default 500 ms.
+    pub backoff_max: Duration,
+}
+
+impl ClientConfig {
+    /// The defaults for a cluster of `nodes`.
+    #[must_use]
+    pub fn new(nodes: Vec<NodeId>) -> Self {
+        Self {
+            nodes,
+            max_pending: 4_096,
+            max_pending_bytes: 64 << 20,
+            window: 512,
+            window_bytes: 4 << 20,
+            attempt_timeout: Duration::from_secs(1),
+            backoff_min: Duration::from_millis(10),
+            backoff_max: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The client's name for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Execute a command of the machine, once.
+    Write(Bytes),
+    /// Answer a query of the machine, linearizably.
+    Read(Bytes),
+}
+
+/// An event for [`Client::handle`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientInput {
+    /// A node answered.
+    Reply {
+        /// Which one.
+        from: NodeId,
+        /// Its answer.
+        reply: Reply,
+    },
+    /// A node can be reached again. All can at the start.
+    NodeUp {
+        /// Which one.
+        node: NodeId,
+    },
+    /// A node is gone, and with it whatever it was asked.
+    NodeDown {
+        /// Which one.
+        node: NodeId,
+    },
+    /// The caller lost interest.
+    Cancel {
+        /// In this call.
+        call: CallId,
+    },
+    /// The deadline of [`Client::next_timeout`] may have passed.
+    TimerFired,
+    /// End every call, and the session.
+    Close,
+}
+
+/// An effect from [`Client::poll_output`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientOutput {
+    /// Deliver these, if possible. Losing them is safe.
+    Send {
+        /// To this node.
+        to: NodeId,
+        /// In this order.
+        requests: Vec<Request>,
+    },
+    /// A call has ended.
+    Done {
+        /// Which one.
+        call: CallId,
+        /// The machine's reply, or why there is none.
+        result: Result<Bytes, CallError>,
+    },
+}
+
+/// Whether a write that ended without an answer can have taken effect. A read has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did not, and never will.
+    NotApplied,
+    /// It may have, or may yet.
+    Unknown,
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// No answer in time: there may be no quorum.
+    DeadlineExceeded {
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The session ended between attempts, and with it the knowledge of what they did.
+    SessionExpired {
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The command is too large; it did not take effect.
+    TooLarge {
+        /// The limit in bytes.
+        limit: u32,
+    },
+    /// Too many calls are open; this one was not begun.
+    TooManyCalls,
+    /// The caller lost interest.
+    Cancelled {
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The client was closed.
+    Closed {
+        /// What became of it.
+        outcome: Outcome,
+    },
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeadlineExceeded { .. } => write!(f, "no answer before the deadline"),
+            Self::SessionExpired { .. } => write!(f, "the session ended between two attempts"),
+            Self::TooLarge { limit } => write!(f, "the command exceeds {limit} bytes"),
+            Self::TooManyCalls => write!(f, "too many calls are open"),
+            Self::Cancelled { .. } => write!(f, "cancelled"),
+            Self::Closed { .. } => write!(f, "the client is closed"),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}

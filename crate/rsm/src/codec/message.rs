@@ -1,0 +1,328 @@
+//! What nodes say to one another, as bytes.
+
+use quorate_raft::{
+    AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, SnapshotMeta,
+    SnapshotOutcome, Term,
+};
+
+use super::{Decoded, FrameError, MAX_SAFE, list, safe, small};
+use crate::varint::{Reader, Writer};
+
+/// An upper bound, so that a frame is one allocation.
+pub(super) fn message_size(message: &Message) -> usize {
+    64 + match &message.body {
+        Body::AppendEntries { entries, .. } => {
+            entries.iter().map(|entry| entry.size_bytes() + 8).sum()
+        }
+        Body::InstallSnapshot { meta, data, .. } => data.len() + 16 + conf_size(&meta.conf_state),
+        Body::PreVote { .. }
+        | Body::PreVoteResponse { .. }
+        | Body::RequestVote { .. }
+        | Body::RequestVoteResponse { .. }
+        | Body::AppendEntriesResponse(_)
+        | Body::Heartbeat { .. }
+        | Body::HeartbeatResponse { .. }
+        | Body::InstallSnapshotResponse { .. }
+        | Body::TimeoutNow => 0,
+    }
+}
+
+fn conf_size(conf_state: &ConfState) -> usize {
+    let ConfState {
+        voters,
+        voters_outgoing,
+        learners,
+        learners_next,
+    } = conf_state;
+    10 * (4 + voters.len() + voters_outgoing.len() + learners.len() + learners_next.len())
+}
+
+const PRE_VOTE: u8 = 1;
+const PRE_VOTE_GRANTED: u8 = 2;
+const PRE_VOTE_REFUSED: u8 = 3;
+const REQUEST_VOTE: u8 = 4;
+const REQUEST_VOTE_TRANSFER: u8 = 5;
+const VOTE_GRANTED: u8 = 6;
+const VOTE_REFUSED: u8 = 7;
+const APPEND: u8 = 8;
+const APPEND_ACCEPTED: u8 = 9;
+const APPEND_REJECTED: u8 = 10;
+const HEARTBEAT: u8 = 11;
+const COMMIT_NOTICE: u8 = 12;
+const HEARTBEAT_RESPONSE: u8 = 13;
+const SNAPSHOT: u8 = 14;
+const SNAPSHOT_LAST: u8 = 15;
+const SNAPSHOT_CONTINUE: u8 = 16;
+const SNAPSHOT_INSTALLED: u8 = 17;
+const TIMEOUT_NOW: u8 = 18;
+
+pub(super) fn write_message(writer: &mut Writer, message: &Message) {
+    let Message {
+        from,
+        to,
+        term,
+        body,
+    } = message;
+    writer.byte(match body {
+        Body::PreVote { .. } => PRE_VOTE,
+        Body::PreVoteResponse { granted: true } => PRE_VOTE_GRANTED,
+        Body::PreVoteResponse { granted: false } => PRE_VOTE_REFUSED,
+        Body::RequestVote {
+            transfer: false, ..
+        } => REQUEST_VOTE,
+        Body::RequestVote { transfer: true, .. } => REQUEST_VOTE_TRANSFER,
+        Body::RequestVoteResponse { granted: true } => VOTE_GRANTED,
+        Body::RequestVoteResponse { granted: false } => VOTE_REFUSED,
+        Body::AppendEntries { .. } => APPEND,
+        Body::AppendEntriesResponse(AppendOutcome::Accepted { .. }) => APPEND_ACCEPTED,
+        Body::AppendEntriesResponse(AppendOutcome::Rejected { .. }) => APPEND_REJECTED,
+        Body::Heartbeat { round: Some(_), .. } => HEARTBEAT,
+        Body::Heartbeat { round: None, .. } => COMMIT_NOTICE,
+        Body::HeartbeatResponse { .. } => HEARTBEAT_RESPONSE,
+        Body::InstallSnapshot { done: false, .. } => SNAPSHOT,
+        Body::InstallSnapshot { done: true, .. } => SNAPSHOT_LAST,
+        Body::InstallSnapshotResponse {
+            outcome: SnapshotOutcome::Continue { .. },
+            ..
+        } => SNAPSHOT_CONTINUE,
+        Body::InstallSnapshotResponse {
+            outcome: SnapshotOutcome::Installed { .. },
+            ..
+        } => SNAPSHOT_INSTALLED,
+        Body::TimeoutNow => TIMEOUT_NOW,
+    });
+    writer.number(from.0);
+    writer.number(to.0);
+    writer.number(term.0);
+    match body {
+        Body::PreVote { last } | Body::RequestVote { last, .. } => write_id(writer, *last),
+        Body::PreVoteResponse { .. } | Body::RequestVoteResponse { .. } | Body::TimeoutNow => {}
+        Body::AppendEntries {
+            prev,
+            commit,
+            entries,
+        } => {
+            write_id(writer, *prev);
+            writer.number(commit.0);
+            write_entries(writer, prev.term, entries);
+        }
+        Body::AppendEntriesResponse(AppendOutcome::Accepted { matched }) => {
+            writer.number(matched.0);
+        }
+        Body::AppendEntriesResponse(AppendOutcome::Rejected { prev, hint }) => {
+            writer.number(prev.0);
+            write_id(writer, *hint);
+        }
+        Body::Heartbeat { commit, round } => {
+            writer.number(commit.0);
+            if let Some(round) = round {
+                writer.number(*round);
+            }
+        }
+        Body::HeartbeatResponse { round } => writer.number(*round),
+        Body::InstallSnapshot {
+            meta,
+            number,
+            done: _,
+            data,
+        } => {
+            write_meta(writer, meta);
+            writer.number(u64::from(*number));
+            writer.bytes(data);
+        }
+        Body::InstallSnapshotResponse { snapshot, outcome } => {
+            writer.number(snapshot.0);
+            writer.number(match outcome {
+                SnapshotOutcome::Continue { next } => u64::from(*next),
+                SnapshotOutcome::Installed { matched } => matched.0,
+            });
+        }
+    }
+}
+
+pub(super) fn read_message(reader: &mut Reader) -> Decoded<Message> {
+    let tag = reader.byte()?;
+    let from = NodeId(safe(reader)?);
+    let to = NodeId(safe(reader)?);
+    let term = Term(safe(reader)?);
+    let body = match tag {
+        PRE_VOTE => Body::PreVote {
+            last: read_id(reader)?,
+        },
+        PRE_VOTE_GRANTED => Body::PreVoteResponse { granted: true },
+        PRE_VOTE_REFUSED => Body::PreVoteResponse { granted: false },
+        REQUEST_VOTE => Body::RequestVote {
+            last: read_id(reader)?,
+            transfer: false,
+        },
+        REQUEST_VOTE_TRANSFER => Body::RequestVote {
+            last: read_id(reader)?,
+            transfer: true,
+        },
+        VOTE_GRANTED => Body::RequestVoteResponse { granted: true },
+        VOTE_REFUSED => Body::RequestVoteResponse { granted: false },
+        APPEND => {
+            let prev = read_id(reader)?;
+            let commit = Index(safe(reader)?);
+            let entries = read_entries(reader, prev)?;
+            Body::AppendEntries {
+                prev,
+                commit,
+                entries,
+            }
+        }
+        APPEND_ACCEPTED => {
+            let matched = Index(safe(reader)?);
+            Body::AppendEntriesResponse(AppendOutcome::Accepted { matched })
+        }
+        APPEND_REJECTED => {
+            let prev = Index(safe(reader)?);
+            let hint = read_id(reader)?;
+            Body::AppendEntriesResponse(AppendOutcome::Rejected { prev, hint })
+        }
+        HEARTBEAT => {
+            let commit = Index(safe(reader)?);
+            Body::Heartbeat {
+                commit,
+                round: Some(safe(reader)?),
+            }
+        }
+        COMMIT_NOTICE => Body::Heartbeat {
+            commit: Index(safe(reader)?),
+            round: None,
+        },
+        HEARTBEAT_RESPONSE => Body::HeartbeatResponse {
+            round: safe(reader)?,
+        },
+        SNAPSHOT | SNAPSHOT_LAST => {
+            let meta = read_meta(reader)?;
+            let number = small(reader)?;
+            let data = reader.bytes()?;
+            Body::InstallSnapshot {
+                meta,
+                number,
+                done: tag == SNAPSHOT_LAST,
+                data,
+            }
+        }
+        SNAPSHOT_CONTINUE => {
+            let snapshot = Index(safe(reader)?);
+            let outcome = SnapshotOutcome::Continue {
+                next: small(reader)?,
+            };
+            Body::InstallSnapshotResponse { snapshot, outcome }
+        }
+        SNAPSHOT_INSTALLED => {
+            let snapshot = Index(safe(reader)?);
+            let outcome = SnapshotOutcome::Installed {
+                matched: Index(safe(reader)?),
+            };
+            Body::InstallSnapshotResponse { snapshot, outcome }
+        }
+        TIMEOUT_NOW => Body::TimeoutNow,
+        _ => return Err(FrameError::Malformed("an unknown message")),
+    };
+    Ok(Message {
+        from,
+        to,
+        term,
+        body,
+    })
+}
+
+/// Consecutive entries after one of term `term`: each its kind and length in one number, and the
+/// step of the term only where it rises. Also how entries are stored.
+pub(crate) fn write_entries(writer: &mut Writer, mut term: Term, entries: &[Entry]) {
+    writer.number(entries.len() as u64);
+    for Entry { id, payload } in entries {
+        let rises = id.term > term;
+        let size = match payload {
+            Payload::Noop => 0,
+            Payload::Command(data) => data.len() as u64 + 1,
+        };
+        writer.number(size << 1 | u64::from(rises));
+        if rises {
+            writer.number(id.term.0 - term.0);
+            term = id.term;
+        }
+        if let Payload::Command(data) = payload {
+            writer.raw(data);
+        }
+    }
+}
+
+pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<Entry>> {
+    let count = reader.count(1)?;
+    let EntryId {
+        mut term,
+        mut index,
+    } = prev;
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        let head = reader.number()?;
+        if head & 1 == 1 {
+            let step = safe(reader)?;
+            if step == 0 {
+                return Err(FrameError::Malformed("a term that rises by nothing"));
+            }
+            term = Term(term.0 + step);
+        }
+        index = index.next();
+        if term.0 >= MAX_SAFE || index.0 >= MAX_SAFE {
+            return Err(FrameError::Malformed("a term or an index exceeds 2^53"));
+        }
+        let payload = match (head >> 1).checked_sub(1) {
+            None => Payload::Noop,
+            Some(len) => Payload::Command(reader.take(usize::try_from(len).unwrap_or(usize::MAX))?),
+        };
+        entries.push(Entry {
+            id: EntryId::new(term, index),
+            payload,
+        });
+    }
+    Ok(entries)
+}
+
+pub(crate) fn write_id(writer: &mut Writer, id: EntryId) {
+    writer.number(id.term.0);
+    writer.number(id.index.0);
+}
+
+pub(crate) fn read_id(reader: &mut Reader) -> Decoded<EntryId> {
+    Ok(EntryId::new(Term(safe(reader)?), Index(safe(reader)?)))
+}
+
+pub(crate) fn write_meta(writer: &mut Writer, meta: &SnapshotMeta) {
+    write_id(writer, meta.last);
+    let ConfState {
+        voters,
+        voters_outgoing,
+        learners,
+        learners_next,
+    } = &meta.conf_state;
+    for ids in [voters, voters_outgoing, learners, learners_next] {
+        writer.number(ids.len() as u64);
+        for id in ids {
+            writer.number(id.0);
+        }
+    }
+}
+
+pub(crate) fn read_meta(reader: &mut Reader) -> Decoded<SnapshotMeta> {
+    let last = read_id(reader)?;
+    let mut ids = || {
+        let ids = list(reader, 1, |reader| safe(reader).map(NodeId))?;
+        if ids.is_sorted_by(|a, b| a < b) {
+            Ok(ids)
+        } else {
+            Err(FrameError::Malformed("a membership is not sorted"))
+        }
+    };
+    let conf_state = ConfState {
+        voters: ids()?,
+        voters_outgoing: ids()?,
+        learners: ids()?,
+        learners_next: ids()?,
+    };
+    Ok(SnapshotMeta { last, conf_state })
+}

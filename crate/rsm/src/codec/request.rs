@@ -1,0 +1,116 @@
+//! What clients ask and nodes answer, as bytes.
+
+use quorate_raft::NodeId;
+
+use super::{Decoded, FrameError, safe, small};
+use crate::request::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+use crate::varint::{Reader, Writer};
+
+const OPEN_SESSION: u8 = 1;
+const CLOSE_SESSION: u8 = 2;
+const WRITE: u8 = 3;
+const READ: u8 = 4;
+
+pub(super) fn write_request(writer: &mut Writer, request: &Request) {
+    writer.number(request.id.0);
+    match &request.body {
+        RequestBody::OpenSession => writer.byte(OPEN_SESSION),
+        RequestBody::CloseSession { session } => {
+            writer.byte(CLOSE_SESSION);
+            writer.number(session.0);
+        }
+        RequestBody::Write {
+            session,
+            sequence,
+            acknowledged,
+            command,
+        } => {
+            writer.byte(WRITE);
+            writer.number(session.0);
+            writer.number(*sequence);
+            writer.number(*acknowledged);
+            writer.bytes(command);
+        }
+        RequestBody::Read { query } => {
+            writer.byte(READ);
+            writer.bytes(query);
+        }
+    }
+}
+
+pub(super) fn read_request(reader: &mut Reader) -> Decoded<Request> {
+    let id = RequestId(safe(reader)?);
+    let body = match reader.byte()? {
+        OPEN_SESSION => RequestBody::OpenSession,
+        CLOSE_SESSION => RequestBody::CloseSession {
+            session: SessionId(safe(reader)?),
+        },
+        WRITE => RequestBody::Write {
+            session: SessionId(safe(reader)?),
+            sequence: safe(reader)?,
+            acknowledged: safe(reader)?,
+            command: reader.bytes()?,
+        },
+        READ => RequestBody::Read {
+            query: reader.bytes()?,
+        },
+        _ => return Err(FrameError::Malformed("an unknown request")),
+    };
+    Ok(Request { id, body })
+}
+
+const DONE: u8 = 0;
+const NOT_LEADER: u8 = 1;
+const LEADERSHIP_LOST: u8 = 2;
+const OVERLOADED: u8 = 3;
+const SESSION_EXPIRED: u8 = 4;
+const TOO_LARGE: u8 = 5;
+const WINDOW_EXCEEDED: u8 = 6;
+
+pub(super) fn write_reply(writer: &mut Writer, reply: &Reply) {
+    // Node ids start at 1, so zero can say "unknown".
+    let hinted = |writer: &mut Writer, tag, hint: &Option<NodeId>| {
+        writer.byte(tag);
+        writer.number(hint.map_or(0, |node| node.0));
+    };
+    writer.number(reply.id.0);
+    match &reply.result {
+        Ok(data) => {
+            writer.byte(DONE);
+            writer.bytes(data);
+        }
+        Err(RequestError::NotLeader { hint }) => hinted(writer, NOT_LEADER, hint),
+        Err(RequestError::LeadershipLost { hint }) => hinted(writer, LEADERSHIP_LOST, hint),
+        Err(RequestError::Overloaded) => writer.byte(OVERLOADED),
+        Err(RequestError::SessionExpired) => writer.byte(SESSION_EXPIRED),
+        Err(RequestError::TooLarge { limit }) => {
+            writer.byte(TOO_LARGE);
+            writer.number(u64::from(*limit));
+        }
+        Err(RequestError::WindowExceeded) => writer.byte(WINDOW_EXCEEDED),
+    }
+}
+
+pub(super) fn read_reply(reader: &mut Reader) -> Decoded<Reply> {
+    let id = RequestId(safe(reader)?);
+    let hint = |reader: &mut Reader| -> Decoded<Option<NodeId>> {
+        Ok(Some(NodeId(safe(reader)?)).filter(|node| node.0 > 0))
+    };
+    let result = match reader.byte()? {
+        DONE => Ok(reader.bytes()?),
+        NOT_LEADER => Err(RequestError::NotLeader {
+            hint: hint(reader)?,
+        }),
+        LEADERSHIP_LOST => Err(RequestError::LeadershipLost {
+            hint: hint(reader)?,
+        }),
+        OVERLOADED => Err(RequestError::Overloaded),
+        SESSION_EXPIRED => Err(RequestError::SessionExpired),
+        TOO_LARGE => Err(RequestError::TooLarge {
+            limit: small(reader)?,
+        }),
+        WINDOW_EXCEEDED => Err(RequestError::WindowExceeded),
+        _ => return Err(FrameError::Malformed("an unknown reply")),
+    };
+    Ok(Reply { id, result })
+}

@@ -1,0 +1,160 @@
+//! What a node takes from its host and gives to it: settings, events, effects.
+
+use quorate_raft::{Config, EntryId, Message, NodeId, PersistBatch, RoleKind, Status, Term};
+
+use crate::request::{ClientId, Reply, Request};
+use crate::session::SessionLimits;
+
+/// Settings of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Raft's own.
+    pub raft: Config,
+    /// Take a snapshot after this many entries, or more if the last one was larger than they are.
+    /// Default 10,000.
+    pub snapshot_entries: u64,
+    /// Or after this many bytes of commands, or as many as the last one had. Default 16 MiB.
+    pub snapshot_bytes: u64,
+    /// Keep up to this many entries behind a snapshot, for slow followers. Default 1,000.
+    pub keep_entries: u64,
+    /// But no more than this many bytes of them. Default 4 MiB.
+    pub keep_bytes: usize,
+    /// Size of a snapshot's chunks. Default 256 KiB.
+    pub snapshot_chunk_bytes: usize,
+    /// Requests waiting for an answer before further ones are refused. Default 65,536.
+    pub max_waiting: usize,
+    /// Largest command. Default 2 MiB.
+    pub max_command_bytes: usize,
+    /// Bounds on sessions; the same on all nodes.
+    pub sessions: SessionLimits,
+}
+
+impl NodeConfig {
+    /// The defaults for node `id`.
+    #[must_use]
+    pub fn new(id: NodeId) -> Self {
+        Self {
+            raft: Config::new(id),
+            snapshot_entries: 10_000,
+            snapshot_bytes: 16 << 20,
+            keep_entries: 1_000,
+            keep_bytes: 4 << 20,
+            snapshot_chunk_bytes: 256 << 10,
+            max_waiting: 65_536,
+            max_command_bytes: 2 << 20,
+            sessions: SessionLimits::default(),
+        }
+    }
+}
+
+/// An event for [`Node::handle`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A message of another node.
+    Message(Message),
+    /// A request of a client.
+    Request {
+        /// Over which connection.
+        client: ClientId,
+        /// What it asks.
+        request: Request,
+    },
+    /// A client's connection is gone; its answers are of no use.
+    ClientGone {
+        /// Which one.
+        client: ClientId,
+    },
+    /// The round of writes `seq` is durable.
+    Persisted {
+        /// The batch's number.
+        seq: u64,
+    },
+    /// The round of writes failed: the node halts.
+    PersistFailed,
+    /// The deadline of [`Node::next_timeout`] may have passed.
+    TimerFired,
+    /// The connection to a peer was lost.
+    Unreachable {
+        /// Which one.
+        peer: NodeId,
+    },
+}
+
+/// An effect from [`Node::poll_output`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write this round, then report it as `Persisted`.
+    Persist(PersistBatch),
+    /// Deliver this message, if possible.
+    Send(Message),
+    /// Deliver these answers, if the connection still exists.
+    Reply {
+        /// Over which connection.
+        client: ClientId,
+        /// All answers of this drain.
+        replies: Vec<Reply>,
+    },
+    /// The role, term or known leader changed.
+    RoleChanged {
+        /// The role now.
+        role: RoleKind,
+        /// The term now.
+        term: Term,
+        /// The leader, if known.
+        leader: Option<NodeId>,
+    },
+    /// The machine was replaced by a leader's snapshot.
+    Restored {
+        /// What it covers.
+        snapshot: EntryId,
+    },
+    /// The node has stopped for good, and says nothing more.
+    Halted(HaltCause),
+}
+
+/// Why a node stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HaltCause {
+    /// A write failed: nothing more can be promised.
+    PersistFailed,
+    /// A leader's snapshot could not be read.
+    BadSnapshot(&'static str),
+    /// A committed entry could not be read: a newer version of the software wrote it, or an older
+    /// one's fault did.
+    BadEntry(EntryId),
+}
+
+/// Why a node could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The stored log, or the configuration.
+    Corrupt(quorate_raft::CorruptState),
+    /// The stored snapshot.
+    BadSnapshot(&'static str),
+}
+
+impl core::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Corrupt(corrupt) => corrupt.fmt(f),
+            Self::BadSnapshot(what) => write!(f, "the stored snapshot cannot be read: {what}"),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// A picture of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Raft's part.
+    pub raft: Status,
+    /// Open sessions.
+    pub sessions: usize,
+    /// Requests that wait for an answer.
+    pub waiting: usize,
+    /// Command bytes of the log in memory.
+    pub log_bytes: usize,
+    /// Log time of the last applied command.
+    pub time_ms: u64,
+}
