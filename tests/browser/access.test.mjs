@@ -10,7 +10,8 @@ const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 let site;
 let browser;
 before(async () => {
-  [site, browser] = await Promise.all([servePage(), launch()]);
+  site = await servePage();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

@@ -7,7 +7,8 @@ import { inWorkers, launch, servePage, Visitor } from "./help.mjs";
 let site;
 let browser;
 before(async () => {
-  [site, browser] = await Promise.all([servePage(), launch()]);
+  site = await servePage();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
