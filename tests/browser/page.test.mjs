@@ -77,7 +77,10 @@ test("too few nodes: a write is refused in words, and succeeds once there are en
   await visitor.kill(2);
   await visitor.summary("No quorum: 1 of 3 nodes run, 2 are needed.");
   const refused = await visitor.call("Put", "k", "2");
-  assert.match(refused, /^Put k: No majority .* within 5000 ms.*\. (Nothing was changed|It may have been done)/);
+  assert.match(
+    refused,
+    /^Put k: No majority .* within 5000 ms.*\. (Nothing was changed|It may have been done)/,
+  );
   assert.match(refused, /\(NO_QUORUM\)$/);
   await visitor.page.getByText("the cluster does not answer now").waitFor();
   await visitor.button("Start node 1").click();
