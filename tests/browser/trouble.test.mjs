@@ -41,6 +41,7 @@ test("a node whose disk is full halts with its reason; the others go on; started
   assert.match(await visitor.call("Put", "k", "2"), /stored at revision 2/);
   await visitor.badge(2, "Halted");
   const trouble = visitor.card(2).locator(".error");
+  await trouble.waitFor();
   assert.match(
     await trouble.textContent(),
     /Make room on the disk, then start it\. \(QUOTA_EXCEEDED\)$/,
