@@ -22,7 +22,8 @@ pub struct ClientConfig {
     /// Bytes of calls under way at a time; one call may have more. What a leader cannot take within
     /// `attempt_timeout` would be sent again and again, and never get through. Default 4 MiB.
     pub window_bytes: usize,
-    /// An attempt that is not answered for this long is repeated elsewhere. Default 1 s.
+    /// An attempt whose node answers nothing for this long, or this attempt for four times as long, is
+    /// repeated elsewhere. Default 1 s.
     pub attempt_timeout: Duration,
     /// Shortest pause before another try when no leader is known. Default 10 ms.
     pub backoff_min: Duration,

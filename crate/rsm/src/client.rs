@@ -21,6 +21,8 @@ pub struct Client {
     random: Random,
     closed: bool,
     up: Table<NodeId, ()>,
+    /// When each node last answered.
+    heard: Table<NodeId, Instant>,
     /// Who is believed to lead, or worth a try.
     target: Option<NodeId>,
     /// Refusals and silences since the last success.
@@ -104,6 +106,7 @@ impl OpenKind {
 struct Attempt {
     request: RequestId,
     to: NodeId,
+    began: Instant,
     expires: Instant,
 }
 
@@ -121,6 +124,7 @@ impl Client {
             random: Random::new(seed),
             closed: false,
             up,
+            heard: Table::default(),
             target: None,
             failures: 0,
             pause_until: Instant::default(),
@@ -260,6 +264,7 @@ impl Client {
             open.attempt = Some(Attempt {
                 request,
                 to,
+                began: self.now,
                 expires,
             });
             self.sent_bytes += bytes;
@@ -313,6 +318,7 @@ impl Client {
     }
 
     fn handle_reply(&mut self, from: NodeId, reply: Reply) {
+        self.heard.insert(from, self.now);
         let Some(&call) = self.requests.get(reply.id) else {
             return; // Of a call that has ended.
         };
@@ -432,12 +438,32 @@ impl Client {
             if open.deadline <= self.now {
                 self.fail(call, |outcome| CallError::DeadlineExceeded { outcome });
             } else if let Some(attempt) = open.attempt.filter(|attempt| attempt.expires <= at) {
+                if self.extend(call, attempt) {
+                    continue;
+                }
                 self.give_up_attempt(call);
                 if self.target == Some(attempt.to) {
                     self.target = self.next_after(attempt.to);
                 }
             }
         }
+    }
+
+    /// A node that answers others is slow rather than gone, and more of the same would make it
+    /// slower: an attempt there may take up to four times as long. Whether this one may.
+    fn extend(&mut self, call: CallId, attempt: Attempt) -> bool {
+        let timeout = self.config.attempt_timeout;
+        let heard = self.heard.get(attempt.to).copied().unwrap_or_default();
+        let expires = heard.after(timeout).min(attempt.began.after(4 * timeout));
+        if expires > self.now {
+            let open = self
+                .calls
+                .get_mut(call)
+                .expect("an attempt is of an open call");
+            open.attempt = Some(Attempt { expires, ..attempt });
+            self.timers.insert((expires, call), ());
+        }
+        expires > self.now
     }
 
     fn close(&mut self) {

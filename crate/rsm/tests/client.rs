@@ -130,3 +130,44 @@ fn one_call_may_be_larger_than_what_is_kept() {
     assert_eq!(write(&mut client, 1), Err(CallError::TooManyCalls));
     assert_eq!(sizes(&sent(&mut client)), [20_000]);
 }
+
+#[test]
+fn node_that_answers_others_gets_more_time_but_not_for_ever() {
+    let at = |ms: u64| Instant(ms * 1_000);
+    let mut client = client(100_000);
+    write(&mut client, 10).expect("there is room");
+    let slow = sent(&mut client);
+    assert_eq!(slow.len(), 1);
+    // Another call is answered every 0.7 s; the first one never is.
+    for step in 1..=5 {
+        write(&mut client, 10).expect("there is room");
+        let quick = sent(&mut client);
+        assert_eq!(quick.len(), 1, "step {step}: only the new one was sent");
+        let (from, result) = (LEADER, Ok(Bytes::new()));
+        let id = quick[0].id;
+        client.handle(
+            at(step * 700),
+            ClientInput::Reply {
+                from,
+                reply: Reply { id, result },
+            },
+        );
+        client.handle(at(step * 700), ClientInput::TimerFired);
+    }
+    client.handle(client.next_timeout(), ClientInput::TimerFired);
+    assert_eq!(client.next_timeout(), at(4_000));
+    client.handle(at(3_999), ClientInput::TimerFired);
+    assert!(sent(&mut client).is_empty());
+    client.handle(at(4_000), ClientInput::TimerFired);
+    assert_eq!(sent(&mut client).len(), 1);
+}
+
+#[test]
+fn silent_node_is_given_up_after_one_timeout() {
+    let mut client = client(100_000);
+    write(&mut client, 10).expect("there is room");
+    assert_eq!(sent(&mut client).len(), 1);
+    assert_eq!(client.next_timeout(), Instant(1_000_000));
+    client.handle(Instant(1_000_000), ClientInput::TimerFired);
+    assert_eq!(sent(&mut client).len(), 1);
+}
