@@ -33,10 +33,19 @@ async function main(): Promise<number> {
       terminal: interactive,
     });
     let atPrompt = false;
+    let ended = false;
+    lines.once("close", () => {
+      ended = true;
+    });
     const prompt = () => {
-      atPrompt = interactive;
-      if (interactive) lines.prompt(true);
+      atPrompt = interactive && !ended;
+      if (atPrompt) lines.prompt(true);
     };
+    // Only a terminal says so. Closing ends the command that runs.
+    lines.on("SIGINT", () => {
+      lines.close();
+      void cluster.close();
+    });
     if (interactive) {
       console.log(`node ${await cluster.leader()} leads; "help" lists the commands`);
       watch(cluster, (text) => {
@@ -54,6 +63,7 @@ async function main(): Promise<number> {
         if (answer === "exit") break;
         if (answer !== "") console.log(answer);
       } catch (error) {
+        if (error instanceof QuorateError && error.code === "CLOSED") break;
         failures += 1;
         console.log(describe(error));
       }
@@ -62,6 +72,8 @@ async function main(): Promise<number> {
     atPrompt = false;
     lines.close();
   } finally {
+    // A pipe that stays open would keep the process.
+    stdin.destroy();
     await cluster.close();
   }
   return interactive || failures === 0 ? 0 : 1;

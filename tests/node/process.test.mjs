@@ -162,3 +162,29 @@ test("options of the prompt", async (t) => {
   const five = await run([cli, "--nodes", "5", "--memory"], "status\n", cwd);
   assert.equal(five.stdout.trimEnd().split("\n").length, 5);
 });
+
+test("Ctrl-C at the prompt ends what runs, and the process", async (t) => {
+  const terminal = ["--import", "data:text/javascript,process.stdin.isTTY = true"];
+  const child = spawn(process.execPath, [...terminal, cli, "--memory"], {
+    cwd: scratch(t),
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+  });
+  let shown = "";
+  let step = 0;
+  const steps = [
+    [/> /, "kill 1\r"],
+    [/ok/, "kill 2\r"],
+    [/ok.*ok/s, "get k\r"],
+    [/get k\r/, "\x03"],
+  ];
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    shown += text;
+    for (; step < steps.length && steps[step][0].test(shown); step++)
+      child.stdin.write(steps[step][1]);
+  });
+  const [code] = await once(child, "close");
+  assert.equal(code, 0, shown);
+  assert.equal(step, steps.length, shown);
+  assert.doesNotMatch(shown, /QUORUM|TIMEOUT|CLOSED/);
+});
