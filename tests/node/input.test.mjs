@@ -122,6 +122,20 @@ test("more calls than the client holds are refused, and the others answered", as
   }
 });
 
+test("calls of more bytes than the client holds are refused, and the others get through", async (t) => {
+  const { kv } = await open(t);
+  const value = new Uint8Array(1 << 20);
+  const calls = await Promise.allSettled(
+    Array.from({ length: 80 }, (_, at) =>
+      kv.as("bytes").put(`k${at % 3}`, value, { timeout: 60_000 }),
+    ),
+  );
+  const refused = calls.filter(({ status }) => status === "rejected");
+  // 64 MiB with their keys.
+  assert.equal(calls.length - refused.length, 63);
+  for (const { reason } of refused) assert.equal(reason.code, "TOO_MANY_CALLS");
+});
+
 test("nodes are named by their ids", async (t) => {
   const cluster = await open(t);
   for (const id of [0, 4, 1.5, "1", undefined])
