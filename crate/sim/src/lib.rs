@@ -6,6 +6,10 @@
 //! [`cluster::Cluster`] is the part that scripted scenarios use, with a network whose faults are
 //! [`network::Rule`]s. What is checked is in [`checker`].
 
+#[cfg(all(test, target_arch = "wasm32"))]
+#[macro_use]
+extern crate wasm_bindgen_test;
+
 pub mod checker;
 pub mod clock;
 pub mod cluster;

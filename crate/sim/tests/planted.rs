@@ -1,6 +1,10 @@
 //! Every checker must object to what it is there for: bad states, made by hand from real nodes that
 //! contradict one another.
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate wasm_bindgen_test;
+
 use bytes::Bytes;
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Config, Entry, EntryId, HardState, Index, Input, Instant,

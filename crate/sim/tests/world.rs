@@ -1,6 +1,10 @@
 //! Whole worlds: equal seeds are equal worlds, every kind of fault comes, and bad machines and bad
 //! disks are found.
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate wasm_bindgen_test;
+
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -114,6 +114,9 @@ enum Event {
 /// The frames' group.
 const GROUP: u32 = 0;
 
+/// Entries by which a snapshot may be late, because the last one was large or is being written.
+const SNAPSHOT_SLACK: u64 = 1_000;
+
 /// A simulated cluster of nodes with machine `M`.
 pub struct Cluster<M: StateMachine> {
     config: ClusterConfig,
@@ -422,11 +425,11 @@ impl<M: StateMachine + Default> Cluster<M> {
             .try_for_each(|raft| self.state.check_all(raft))
     }
 
-    /// In a quiet world every node has answered whatever it was asked, and keeps nothing on its disk
-    /// that it no longer needs.
+    /// In a quiet world every node has answered whatever it was asked, has compacted its log, and
+    /// keeps nothing on its disk that it no longer needs.
     ///
     /// # Errors
-    /// A request is left hanging, or a record is left behind.
+    /// A request is left hanging, a log grows for ever, or a record is left behind.
     pub fn check_quiet(&self) -> Result<(), Violation> {
         for (id, process) in &self.processes {
             let Some(running) = &process.running else {
@@ -436,8 +439,14 @@ impl<M: StateMachine + Default> Cluster<M> {
                 let seen = format!("{id} never answered {request:?} of {client:?}");
                 return Err(Violation::new("Every request is answered", seen));
             }
+            let raft = running.node.raft();
+            let snapshot = raft.snapshot().last.index;
+            let since = raft.applied().index - snapshot;
+            if since > 2 * self.config.node.snapshot_entries + SNAPSHOT_SLACK {
+                let seen = format!("{id} applied {since} entries after its snapshot {snapshot}");
+                return Err(Violation::new("Logs are compacted", seen));
+            }
             // By the layout of storage: hexadecimal indices, so that keys sort as they do.
-            let snapshot = running.node.raft().snapshot().last.index;
             let needed = format!("0000/snap/{:016x}/", snapshot.0);
             let left = |key: &&str| key.starts_with("0000/snap/") && **key < *needed;
             if let Some(key) = process.disk.keys().find(left) {
