@@ -196,18 +196,11 @@ async fn a_round_counts_only_when_its_transaction_is_complete() {
     let (database, heard) = open_database(&name).await;
     // Every request of the round succeeds; then the transaction aborts all the same.
     let restore = script(
-        "const { commit } = IDBTransaction.prototype;
-         const { put } = IDBObjectStore.prototype;
-         IDBTransaction.prototype.commit = () => {};
-         IDBObjectStore.prototype.put = function (...args) {
-             const request = put.apply(this, args);
-             request.addEventListener('success', () => this.transaction.abort());
-             return request;
+        "const original = IDBTransaction.prototype.commit;
+         IDBTransaction.prototype.commit = function () {
+             this.objectStore('records').count().onsuccess = () => this.abort();
          };
-         return () => {
-             IDBTransaction.prototype.commit = commit;
-             IDBObjectStore.prototype.put = put;
-         };",
+         return () => { IDBTransaction.prototype.commit = original; };",
         &[],
     );
     database.write(&round(&[], &[("a", b"1")])).unwrap();

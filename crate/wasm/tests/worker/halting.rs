@@ -71,8 +71,6 @@ async fn a_write_that_throws_instead_of_rejecting_halts_as_well() {
 async fn a_halted_node_sends_nothing_and_writes_nothing() {
     let storage = memory_storage();
     let (host, heard, _) = node_on(&storage).await;
-    // A vote for the other node needs a write: that one fails.
-    script("a.fail = new Error('broken')", &[&storage]);
     let vote = quorate_rsm::codec::encode_messages(
         tag(&text(&status(&host), "cluster")),
         0,
@@ -88,17 +86,25 @@ async fn a_halted_node_sends_nothing_and_writes_nothing() {
     );
     let (ours, theirs) = channel();
     host.connect_peer(2.0, ours).expect("an open node");
-    let frames = script(
-        "const frames = []; a.onmessage = (event) => frames.push(event.data);
-         a.postMessage(b.buffer); return frames;",
-        &[&theirs, &js_sys::Uint8Array::from(&vote[..])],
-    );
+    let count = |field: &str| number(&status(&host), &format!("peers.0.{field}"));
+    host.set_link(2.0, json(r#"{ "delayMs": 1000 }"#))
+        .expect("a rule");
+    until("a frame is held back", || count("delayedFrames") > 0.0).await;
+    // A vote for the other node needs a write: that one fails.
+    script("a.fail = new Error('broken')", &[&storage]);
+    let ask = || {
+        let vote = js_sys::Uint8Array::from(&vote[..]);
+        script("a.postMessage(b.buffer)", &[&theirs, &vote])
+    };
+    ask();
     heard.of_type("halted").await;
     let writes = number(&storage, "writes.length");
-    let sent = number(&frames, "length");
-    // Many times the longest election timeout.
-    sleep(2_000).await;
-    assert_eq!(number(&frames, "length"), sent);
+    let sent = count("sentFrames");
+    // Many times the longest election timeout, and the delay is over as well.
+    sleep(1_500).await;
+    ask();
+    sleep(500).await;
+    assert_eq!(count("sentFrames"), sent);
     assert_eq!(number(&storage, "writes.length"), writes);
     let halted = heard
         .all()

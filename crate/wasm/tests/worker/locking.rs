@@ -65,6 +65,13 @@ async fn a_stolen_lock_silences_the_node() {
     assert_eq!(text(&event, "code"), "STORAGE_TAKEN_AWAY");
     assert!(property(&event, "group").is_null());
     assert_eq!(text(&status(&host), "halted.code"), "STORAGE_TAKEN_AWAY");
+    // Then the database goes as well: the first cause stays, and is told once.
+    resolved(raw_delete(&format!("quorate/{cluster}/1"))).await;
+    let events = heard.all();
+    let halted = events
+        .iter()
+        .filter(|event| text(event, "type") == "halted");
+    assert_eq!(halted.count(), 1);
 }
 
 #[wasm_bindgen_test]
