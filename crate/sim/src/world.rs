@@ -88,6 +88,9 @@ enum Wake {
 /// How often a world looks whether it is live yet, in microseconds.
 const LOOK_EVERY: u64 = 20_000;
 
+/// Steps of nodes in one world. Most have a hundredth: a timer that fires without end is found.
+const STEPS_MAX: u64 = 3_000_000;
+
 /// A world under way.
 pub struct World {
     shape: Shape,
@@ -199,6 +202,10 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), Failure> {
+        if self.cluster.steps() > STEPS_MAX {
+            let now = self.cluster.now();
+            return Err(Failure::Liveness(format!("{STEPS_MAX} steps in {now} µs")));
+        }
         let running = self.shape.notices.then(|| self.running());
         match self.cluster.step()? {
             Some(Occurrence::Wake(token)) => {
