@@ -22,7 +22,8 @@ export async function measureNode(ms) {
       limits.push({
         size,
         port: await portRoundTrip(size, ms / 4),
-        durable: await durableWrite(directory, size, ms / 4),
+        durable: await durableWrites(1, directory, size, ms / 4),
+        three: await durableWrites(3, directory, size, ms / 4),
       });
     }
     const cluster = await Cluster.open({ name: "bench", directory: join(directory, "cluster") });
@@ -53,14 +54,16 @@ async function portRoundTrip(size, ms) {
   return median;
 }
 
-/** Milliseconds for one append that is durable. */
-async function durableWrite(directory, size, ms) {
-  const file = await open(join(directory, `append-${size}`), "a");
+/** Milliseconds for appends that are durable, to so many files at once, until the last is done. */
+async function durableWrites(files, directory, size, ms) {
+  const paths = Array.from({ length: files }, (_, at) => join(directory, `append-${size}-${at}`));
+  const handles = await Promise.all(paths.map((path) => open(path, "a")));
   const bytes = new Uint8Array(size);
-  const median = await pace(async () => {
-    await file.write(bytes);
-    await file.datasync();
-  }, ms);
-  await file.close();
+  const write = async (handle) => {
+    await handle.write(bytes);
+    await handle.datasync();
+  };
+  const median = await pace(() => Promise.all(handles.map(write)), ms);
+  for (const handle of handles) await handle.close();
   return median;
 }

@@ -27,7 +27,7 @@ pub struct ClientConfig {
     pub attempt_timeout: Duration,
     /// Shortest pause before another try when no leader is known. Default 10 ms.
     pub backoff_min: Duration,
-    /// Longest such pause. Default 500 ms.
+    /// Longest such pause: how late a new leader may be noticed. Default 100 ms.
     pub backoff_max: Duration,
 }
 
@@ -43,7 +43,7 @@ impl ClientConfig {
             window_bytes: 4 << 20,
             attempt_timeout: Duration::from_secs(1),
             backoff_min: Duration::from_millis(10),
-            backoff_max: Duration::from_millis(500),
+            backoff_max: Duration::from_millis(100),
         }
     }
 }
@@ -61,7 +61,7 @@ pub enum Call {
     Read(Bytes),
 }
 
-/// An event for [`Client::handle`].
+/// An event for [`Client::handle`](crate::Client::handle).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientInput {
     /// A node answered.
@@ -86,13 +86,13 @@ pub enum ClientInput {
         /// In this call.
         call: CallId,
     },
-    /// The deadline of [`Client::next_timeout`] may have passed.
+    /// The deadline of [`Client::next_timeout`](crate::Client::next_timeout) may have passed.
     TimerFired,
     /// End every call, and the session.
     Close,
 }
 
-/// An effect from [`Client::poll_output`].
+/// An effect from [`Client::poll_output`](crate::Client::poll_output).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientOutput {
     /// Deliver these, if possible. Losing them is safe.

@@ -47,7 +47,7 @@ impl NodeConfig {
     }
 }
 
-/// An event for [`Node::handle`].
+/// An event for [`Node::handle`](crate::Node::handle).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A message of another node.
@@ -71,7 +71,7 @@ pub enum Input {
     },
     /// The round of writes failed: the node halts.
     PersistFailed,
-    /// The deadline of [`Node::next_timeout`] may have passed.
+    /// The deadline of [`Node::next_timeout`](crate::Node::next_timeout) may have passed.
     TimerFired,
     /// The connection to a peer was lost.
     Unreachable {
@@ -80,7 +80,7 @@ pub enum Input {
     },
 }
 
-/// An effect from [`Node::poll_output`].
+/// An effect from [`Node::poll_output`](crate::Node::poll_output).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Write this round, then report it as `Persisted`.

@@ -9,7 +9,8 @@ export async function measure(ms) {
     limits.push({
       size,
       port: await portRoundTrip(size, ms / 4),
-      durable: await strictTransaction(size, ms / 4),
+      durable: await strictTransactions(1, size, ms / 4),
+      three: await strictTransactions(3, size, ms / 4),
     });
   }
   const cluster = await Cluster.open({ name: "bench", nodes: 3 });
@@ -37,29 +38,31 @@ async function portRoundTrip(size, ms) {
   return median;
 }
 
-/** Milliseconds for a strict transaction with one put. */
-async function strictTransaction(size, ms) {
-  const name = `limit-${size}`;
-  const database = await new Promise((resolve, reject) => {
+/** Milliseconds for strict transactions with one put each, in so many databases at once, until the last is done. */
+async function strictTransactions(databases, size, ms) {
+  const names = Array.from({ length: databases }, (_, at) => `limit-${size}-${at}`);
+  const open = await Promise.all(names.map(openDatabase));
+  const bytes = new Uint8Array(size);
+  let key = 0;
+  const write = (database) =>
+    new Promise((resolve, reject) => {
+      const transaction = database.transaction("records", "readwrite", { durability: "strict" });
+      transaction.objectStore("records").put(bytes, String(key++ % 100));
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+      transaction.commit();
+    });
+  const median = await pace(() => Promise.all(open.map(write)), ms);
+  for (const database of open) database.close();
+  for (const name of names) indexedDB.deleteDatabase(name);
+  return median;
+}
+
+function openDatabase(name) {
+  return new Promise((resolve, reject) => {
     const request = indexedDB.open(name);
     request.onupgradeneeded = () => request.result.createObjectStore("records");
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-  const bytes = new Uint8Array(size);
-  let key = 0;
-  const median = await pace(
-    () =>
-      new Promise((resolve, reject) => {
-        const transaction = database.transaction("records", "readwrite", { durability: "strict" });
-        transaction.objectStore("records").put(bytes, String(key++ % 100));
-        transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(transaction.error);
-        transaction.commit();
-      }),
-    ms,
-  );
-  database.close();
-  indexedDB.deleteDatabase(name);
-  return median;
 }
