@@ -181,6 +181,14 @@ impl State {
         Ok(())
     }
 
+    /// What is found on a node's disk is what was written.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check_stored(&self, node: NodeId, restored: &Restored) -> Result<(), Violation> {
+        self.durable[&node].check_restored(restored)
+    }
+
     /// The machine of `node` executed commands.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ use crate::trace;
 const CLUSTER: u64 = 7;
 /// So many steps of a node lie between two full comparisons of its log.
 const STEPS_PER_FULL_CHECK: u64 = 512;
+/// And so many rounds of a disk between two readings, besides those of restarts.
+const ROUNDS_PER_READING: u64 = 64;
 
 impl<M: StateMachine + Default> Cluster<M> {
     pub(super) fn deliver(
@@ -121,6 +123,13 @@ impl<M: StateMachine + Default> Cluster<M> {
             format!("round {seq}")
         });
         self.state.persisted(id, &batch)?;
+        let installs = batch.snapshot.is_some_and(|manifest| manifest.clear_log);
+        let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        if installs || process.disk.rounds.is_multiple_of(ROUNDS_PER_READING) {
+            // What would be found if the node crashed now.
+            let found = process.load(&self.voters)?;
+            self.state.check_stored(id, &found.restored)?;
+        }
         self.handle(id, vec![Input::Persisted { seq }])
     }
 
