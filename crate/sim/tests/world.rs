@@ -79,7 +79,7 @@ fn seeds_differ_and_bring_every_kind_of_fault() {
     let counters = total.network;
     assert!(counters.lost > 100 && counters.dropped > 100 && counters.duplicated > 100);
     assert!(
-        total.answered > 1_000 && total.failed > 100 && total.restores > 10 && total.torn > 10,
+        total.answered > 1_000 && total.failed > 100 && total.restores > 10 && total.torn > 0,
         "{total:?}"
     );
 }
