@@ -1,12 +1,11 @@
 //! What a host and a client are told once, as JavaScript says it.
 
-use quorate_raft::NodeId;
+use quorate_raft::{NodeId, Table};
 use quorate_rsm::{ClientConfig, NodeConfig};
 use wasm_bindgen::JsValue;
 
 use crate::convert::Settings;
 use crate::error::Failure;
-use quorate_raft::Table;
 
 /// Nodes that one cluster can have.
 const MAX_VOTERS: usize = 63;

@@ -4,13 +4,12 @@
 //! answers for one client.
 
 use quorate_kv::Kv;
-use quorate_raft::{Instant, Message, NodeId, PersistBatch};
+use quorate_raft::{Instant, Message, NodeId, PersistBatch, Table};
 use quorate_rsm::storage::Layout;
 use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 
 use crate::error::Failure;
 use crate::event::{HostEvent, role_name};
-use quorate_raft::Table;
 
 /// One group's node, and where its records are.
 pub struct Group {

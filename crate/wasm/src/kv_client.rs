@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use quorate_kv::{Command, Expected, KeyRange, KeyValue, Projection, Query, Reply};
-use quorate_raft::NodeId;
+use quorate_raft::{NodeId, Table};
 use quorate_rsm::{Call, CallError, CallId, Client, ClientInput, ClientOutput, Outcome, codec};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -22,7 +22,6 @@ use crate::entropy;
 use crate::error::{Failure, get};
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
-use quorate_raft::Table;
 
 /// The longest timeout of a call.
 const MAX_TIMEOUT_MS: f64 = 86_400_000.0;

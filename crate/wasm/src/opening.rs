@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use js_sys::{Function, Promise};
 use quorate_kv::Kv;
-use quorate_raft::{CorruptState, Random};
+use quorate_raft::{CorruptState, Random, Table};
 use quorate_rsm::storage::{Ident, Loaded, LoadedGroup, Round, load};
 use quorate_rsm::{Node, OpenError};
 use wasm_bindgen::JsValue;
@@ -26,7 +26,6 @@ use crate::lock::Lock;
 use crate::shared::{Identity, Platform, Shared};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer;
-use quorate_raft::Table;
 
 /// Opens a node and starts it. Whatever fails, nothing stays open or locked.
 pub async fn open(config: HostConfig, on_event: Function) -> Result<Rc<Shared>, Failure> {
@@ -43,11 +42,10 @@ pub async fn open(config: HostConfig, on_event: Function) -> Result<Rc<Shared>, 
             Storage::IndexedDb(IndexedDb::open(&name, DATABASE_VERSION, timeout_ms, &sink).await?)
         }
     };
-    let opened = match prepare(&config, &storage, &sink).await {
-        Ok(prepared) => gone.borrow_mut().take().map_or(Ok(prepared), Err),
-        Err(failure) => Err(failure),
-    };
-    match opened {
+    let prepared = prepare(&config, &storage, &sink).await;
+    // A storage that was taken away says why, better than what failed for it.
+    let taken = gone.borrow_mut().take();
+    match taken.map_or(prepared, Err) {
         Ok((identity, groups, random)) => {
             let platform = Platform {
                 storage,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use js_sys::Function;
-use quorate_raft::{Instant, NodeId, Random};
+use quorate_raft::{Instant, NodeId, Random, Table};
 use quorate_rsm::storage::Round;
 use quorate_rsm::{ClientId, Input, codec};
 use wasm_bindgen::JsValue;
@@ -25,7 +25,6 @@ use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
 use crate::writer::{Batch, Writer};
-use quorate_raft::Table;
 
 /// Peers that a node may have links to.
 const MAX_LINKS: usize = 255;
