@@ -6,7 +6,7 @@ import { at } from "./run.mjs";
 import { wasmTarget } from "./tools.mjs";
 
 /** Crates without a browser in them: they are tested on both targets. */
-export const pureCrates = ["quorate-raft", "quorate-rsm", "quorate-kv"];
+export const pureCrates = ["quorate-raft", "quorate-rsm", "quorate-kv", "quorate-sim"];
 /** Crates that exist on wasm32 only. */
 export const wasmCrates = ["quorate-wasm"];
 
