@@ -540,3 +540,16 @@ fn a_record_that_ends_in_unwritten_sectors_is_torn_wherever_it_begins() {
         }
     }
 }
+
+#[test]
+fn damage_in_a_last_record_full_of_zeros_is_no_torn_tail() {
+    let mut round = Round::default();
+    round.puts.push(("zeros".into(), vec![0; 4_096]));
+    let file = seal_round(1, &round);
+    assert!(scan(&file).is_ok_and(|scan| scan.rounds[0].round == round));
+    for at in 0..file.len() {
+        let mut damaged = file.clone();
+        damaged[at] ^= 0x20;
+        assert!(scan(&damaged).is_err(), "byte {at}");
+    }
+}

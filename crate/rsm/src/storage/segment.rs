@@ -9,9 +9,11 @@
 //! never written), also from a sector's beginning within the header on; an intact header whose
 //! record goes beyond the end of the file; a last record that fails its checksum and covers a whole
 //! sector of zeros, or ends in a sector of zeros. A file's length becomes durable together with what
-//! was appended, and a record ends with a checksum, so an acknowledged record is none of these.
+//! was appended, a record ends with a checksum, and its payload is masked so that zeros in a value
+//! are none in the file: an acknowledged record is none of these, damaged or not.
 
 use bytes::Bytes;
+use quorate_raft::Random;
 
 use super::record::{HEADER_BYTES, Kind, OVERHEAD_BYTES, payload_len, seal, unseal};
 use super::{Damage, Round, StorageError};
@@ -63,7 +65,20 @@ pub fn seal_round(sequence: u64, round: &Round) -> Vec<u8> {
         writer.bytes(key.as_bytes());
         writer.bytes(value);
     }
-    seal(Kind::Round, PLACE, &writer.finish())
+    let mut payload = writer.finish();
+    mask(&mut payload);
+    seal(Kind::Round, PLACE, &payload)
+}
+
+/// Masks a payload, or unmasks it: exclusive or with a fixed sequence, so that a sector of zeros in
+/// a record is one that was never written.
+fn mask(payload: &mut [u8]) {
+    let mut random = Random::new(0);
+    for word in payload.chunks_mut(8) {
+        for (byte, mask) in word.iter_mut().zip(random.next_u64().to_le_bytes()) {
+            *byte ^= mask;
+        }
+    }
 }
 
 /// Reads a file of rounds.
@@ -127,7 +142,9 @@ fn is_unwritten(bytes: &[u8]) -> bool {
 }
 
 fn read_round(payload: &[u8]) -> Result<ScannedRound, Malformed> {
-    let mut reader = Reader::new(Bytes::copy_from_slice(payload));
+    let mut payload = payload.to_vec();
+    mask(&mut payload);
+    let mut reader = Reader::new(Bytes::from(payload));
     let text = |reader: &mut Reader| {
         String::from_utf8(reader.bytes()?.to_vec()).map_err(|_| Malformed("a key is no text"))
     };
