@@ -2,5 +2,3 @@
 
 export const MAX_KEY_BYTES = 4 << 10;
 export const MAX_VALUE_BYTES = 1 << 20;
-/** The longest command that can succeed: a swap from one largest value to another. */
-export const MAX_COMMAND_BYTES = 2 * MAX_VALUE_BYTES + MAX_KEY_BYTES + 16;

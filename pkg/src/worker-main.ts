@@ -2,7 +2,6 @@
 
 import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
 import { type ErrorCode, toPlain } from "./errors.js";
-import { MAX_COMMAND_BYTES } from "./limits.js";
 import type { FromWorker, HostStatus, ToWorker } from "./protocol.js";
 import { remoteStorage } from "./storage/remote.js";
 import type { Storage } from "./storage/storage.js";
@@ -49,7 +48,6 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         voters: message.voters,
         electionTimeoutMs: message.electionMs,
         heartbeatIntervalMs: message.heartbeatMs,
-        maxCommandBytes: MAX_COMMAND_BYTES,
         ...(storage === undefined ? {} : { storage }),
       },
       (event: HostEvent) => {

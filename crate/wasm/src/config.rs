@@ -1,5 +1,6 @@
 //! What a host and a client are told once, as JavaScript says it.
 
+use quorate_kv::COMMAND_BYTES_MAX;
 use quorate_raft::{NodeId, Table};
 use quorate_rsm::{ClientConfig, NodeConfig};
 use wasm_bindgen::JsValue;
@@ -63,7 +64,10 @@ impl HostConfig {
             lock_wait_ms: 2_000,
             open_timeout_ms: 10_000,
             progress_interval_ms: 100,
-            node_config: NodeConfig::new(NodeId(node)),
+            node_config: NodeConfig {
+                max_command_bytes: COMMAND_BYTES_MAX,
+                ..NodeConfig::new(NodeId(node))
+            },
         };
         settings.count("lockWaitMs", &mut config.lock_wait_ms)?;
         settings.count("openTimeoutMs", &mut config.open_timeout_ms)?;
