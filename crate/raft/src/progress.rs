@@ -147,16 +147,34 @@ impl AppendOutcome {
 }
 
 /// Unacknowledged appends, oldest first: a window in messages and in bytes.
-#[derive(Debug, Default)]
+///
+/// It opens with what is acknowledged. A rejection closes it again: where messages overtake one
+/// another, all that was sent behind the gap is sent once more, so that shall be little.
+#[derive(Debug)]
 pub(crate) struct Inflights {
     /// Last index and payload bytes of each.
     sent: VecDeque<(Index, usize)>,
     bytes: usize,
+    /// How many messages may be under way so far.
+    open: usize,
+}
+
+/// The window of a follower that has just been found to agree, in messages.
+const FIRST_WINDOW: usize = 8;
+
+impl Default for Inflights {
+    fn default() -> Self {
+        Self {
+            sent: VecDeque::new(),
+            bytes: 0,
+            open: FIRST_WINDOW,
+        }
+    }
 }
 
 impl Inflights {
     pub(crate) fn is_full(&self, max_messages: usize, max_bytes: usize) -> bool {
-        self.sent.len() >= max_messages || self.bytes >= max_bytes
+        self.sent.len() >= max_messages.min(self.open) || self.bytes >= max_bytes
     }
 
     pub(crate) fn add(&mut self, last: Index, bytes: usize) {
@@ -168,6 +186,8 @@ impl Inflights {
     pub(crate) fn free_to(&mut self, matched: Index) {
         while let Some((_, bytes)) = self.sent.pop_front_if(|(last, _)| *last <= matched) {
             self.bytes -= bytes;
+            // Twice as wide with every round trip.
+            self.open = self.open.saturating_add(1);
         }
     }
 }
@@ -206,6 +226,32 @@ mod tests {
         assert_eq!((window.sent.len(), window.bytes), (1, 20));
         window.free_to(Index(9));
         assert_eq!((window.sent.len(), window.bytes), (0, 0));
+    }
+
+    #[test]
+    fn window_opens_with_acknowledgements_and_is_narrow_again_after_a_rejection() {
+        let width = |progress: &Progress| match &progress.mode {
+            Mode::Replicate(inflights) => inflights.open,
+            Mode::Probe { .. } | Mode::Snapshot(_) => 0,
+        };
+        let mut progress = probing(2);
+        progress.handle_accepted(Index(1));
+        for index in 2..=101 {
+            let Mode::Replicate(inflights) = &mut progress.mode else {
+                panic!("it agreed");
+            };
+            assert_eq!(
+                inflights.is_full(256, 1_000),
+                index - 2 >= FIRST_WINDOW as u64
+            );
+            inflights.add(Index(index), 1);
+            progress.next = Index(index + 1);
+        }
+        progress.handle_accepted(Index(101));
+        assert_eq!(width(&progress), FIRST_WINDOW + 100);
+        assert!(progress.handle_rejected(Index(150), EntryId::ZERO, &log(&[1; 200])));
+        progress.handle_accepted(Index(101));
+        assert_eq!(width(&progress), FIRST_WINDOW);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod queue;
 pub mod rules;
 pub mod shape;
 pub mod streams;
+pub mod taught;
 pub mod trace;
 pub mod witness;
 pub mod workload;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use quorate_sim::nemesis::FaultKind;
 use quorate_sim::shape::Shape;
+use quorate_sim::taught::TAUGHT;
 use quorate_sim::witness;
 use quorate_sim::world::{Failure, Summary, World};
 
@@ -68,7 +69,10 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> ExitCode {
     let mut total = Total::default();
     let mut code = ExitCode::SUCCESS;
-    for seed in options.first..options.first.saturating_add(options.count) {
+    let range = options.first..options.first.saturating_add(options.count);
+    let taught = TAUGHT.iter().map(|(seed, _)| *seed);
+    let taught = taught.filter(|seed| !options.single && !range.contains(seed));
+    for seed in range.clone().chain(taught) {
         SEED.store(seed, Ordering::Relaxed);
         let mut shape = Shape::draw(seed, Duration::from_secs(options.seconds));
         shape.cluster.trace = options.trace;
