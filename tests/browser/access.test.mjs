@@ -2,27 +2,12 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
-import { launch, servePage, Visitor } from "./help.mjs";
+import { test } from "node:test";
+import { openSite } from "./help.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-let site;
-let browser;
-before(async () => {
-  site = await servePage();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-async function visit(t, options) {
-  const visitor = await Visitor.arrive(browser, site.url, options);
-  t.after(() => visitor.leave());
-  return visitor;
-}
+const visit = openSite();
 
 test("all of it works by keyboard alone, and the focus is never lost", async (t) => {
   const visitor = await visit(t);
@@ -138,7 +123,7 @@ for (const [name, options] of [
     await visitor.kill(other);
     await visitor.call("Put", "k".repeat(5_000), "v");
     await check("in trouble");
-    const second = await visitor.openTab(site.url);
+    const second = await visitor.openTab();
     await second.getByText("(STORAGE_LOCKED)").waitFor();
     visitor.page = second;
     await second.addScriptTag({ path: axe });

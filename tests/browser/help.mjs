@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { build } from "vite";
@@ -23,7 +24,26 @@ export async function servePage() {
   return { url: `${site.url}some/where/index.html`, close };
 }
 
-export function launch() {
+/** The page and a browser, for the tests of one file. Answers with what brings them a visitor, for as long as a test runs. */
+export function openSite() {
+  let site;
+  let browser;
+  before(async () => {
+    site = await servePage();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+  return async (t, options) => {
+    const visitor = await Visitor.arrive(browser, site.url, options);
+    t.after(() => visitor.leave());
+    return visitor;
+  };
+}
+
+function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox"],
@@ -38,16 +58,17 @@ export class Visitor {
   /** Goes to the page. `prepare` gets the browser's context before. */
   static async arrive(browser, url, { prepare = async () => {}, ...options } = {}) {
     const visitor = new Visitor();
+    visitor.url = url;
     visitor.context = await browser.newContext({
       viewport: { width: 1180, height: 900 },
       ...options,
     });
     await prepare(visitor.context);
-    visitor.page = await visitor.openTab(url);
+    visitor.page = await visitor.openTab();
     return visitor;
   }
 
-  async openTab(url) {
+  async openTab() {
     const page = await this.context.newPage();
     page.setDefaultTimeout(20_000);
     page.on("console", (message) => {
@@ -58,7 +79,7 @@ export class Visitor {
     page.on("response", (response) => {
       if (response.status() >= 400) this.complaints.push(`${response.status()} ${response.url()}`);
     });
-    await page.goto(url);
+    await page.goto(this.url);
     return page;
   }
 

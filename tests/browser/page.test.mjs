@@ -1,25 +1,10 @@
 // The page in Chromium, end to end: three workers with IndexedDB, and a visitor who breaks them.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, servePage, Visitor } from "./help.mjs";
+import { test } from "node:test";
+import { openSite } from "./help.mjs";
 
-let site;
-let browser;
-before(async () => {
-  site = await servePage();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-async function visit(t, options) {
-  const visitor = await Visitor.arrive(browser, site.url, options);
-  t.after(() => visitor.leave());
-  return visitor;
-}
+const visit = openSite();
 
 test("elect, put, kill the leader, read, cut the new leader off, heal, reload, read", async (t) => {
   const visitor = await visit(t);
@@ -145,7 +130,7 @@ test("a second tab is told where the cluster runs, and takes over when that is c
   const visitor = await visit(t);
   await visitor.leader();
   await visitor.call("Put", "tab", "first");
-  const second = await visitor.openTab(site.url);
+  const second = await visitor.openTab();
   await second.getByText("Another tab may have it open.").waitFor();
   await second.getByText("(STORAGE_LOCKED)").waitFor();
   await second.getByText("close that tab and try again").waitFor();

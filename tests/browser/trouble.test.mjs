@@ -1,25 +1,10 @@
 // What goes wrong around the page: each is told in a sentence with its code, and nothing hangs.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { inWorkers, launch, servePage, Visitor } from "./help.mjs";
+import { test } from "node:test";
+import { inWorkers, openSite } from "./help.mjs";
 
-let site;
-let browser;
-before(async () => {
-  site = await servePage();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-async function visit(t, prepare) {
-  const visitor = await Visitor.arrive(browser, site.url, { prepare });
-  t.after(() => visitor.leave());
-  return visitor;
-}
+const visit = openSite();
 
 /** Lets every write of node 2 fail from the moment that the test sets off, as IndexedDB does on a full disk. */
 const fullDisk = `
@@ -34,7 +19,7 @@ const fullDisk = `
 `;
 
 test("a node whose disk is full halts with its reason; the others go on; started, it catches up", async (t) => {
-  const visitor = await visit(t, (context) => inWorkers(context, fullDisk));
+  const visitor = await visit(t, { prepare: (context) => inWorkers(context, fullDisk) });
   await visitor.leader();
   await visitor.call("Put", "k", "1");
   await visitor.page.evaluate(() => new BroadcastChannel("disk").postMessage("full"));
@@ -56,7 +41,7 @@ test("a node whose disk is full halts with its reason; the others go on; started
 
 test("without IndexedDB the page says why it cannot run", async (t) => {
   const off = `Object.defineProperty(globalThis, "indexedDB", { value: undefined });`;
-  const visitor = await visit(t, (context) => inWorkers(context, off));
+  const visitor = await visit(t, { prepare: (context) => inWorkers(context, off) });
   await visitor.page.getByText("(STORAGE_UNAVAILABLE)").waitFor();
   await visitor.page.getByText("Leave the private window").waitFor();
   await visitor.summary("There is no cluster in this tab.");
@@ -64,10 +49,11 @@ test("without IndexedDB the page says why it cannot run", async (t) => {
 
 test("WebAssembly that does not come is told, and tried again", async (t) => {
   let missing = true;
-  const visitor = await visit(t, async (context) => {
+  const prepare = async (context) => {
     for (const file of [/\.wasm$/, /\/inline-[^/]*\.js$/])
       await context.route(file, (route) => (missing ? route.abort() : route.continue()));
-  });
+  };
+  const visitor = await visit(t, { prepare });
   await visitor.page.getByText("(WASM_LOAD)").waitFor();
   await visitor.page.getByText("Check the connection, and try again.").waitFor();
   missing = false;
@@ -76,10 +62,11 @@ test("WebAssembly that does not come is told, and tried again", async (t) => {
 });
 
 test("a worker that does not come is told", async (t) => {
-  const visitor = await visit(t, async (context) => {
+  const prepare = async (context) => {
     for (const file of [/\/worker-[^/]*\.js$/, /\/inline-[^/]*\.js$/])
       await context.route(file, (route) => route.abort());
-  });
+  };
+  const visitor = await visit(t, { prepare });
   await visitor.page.getByText("(WORKER_FAILED)").waitFor();
   await visitor.page.getByText("Reload the page.").waitFor();
 });
@@ -127,14 +114,14 @@ test("damaged data halts the node that has it, and the place is named", async (t
 });
 
 test("the Content-Security-Policy holds: no foreign, inline or evaluated code runs", async (t) => {
-  const visitor = await visit(t, (context) =>
+  const prepare = (context) =>
     context.route("**/probe.js", (route) =>
       route.fulfill({
         contentType: "text/javascript",
         body: "try { globalThis.own = eval('1'); } catch (error) { globalThis.own = error.name; }",
       }),
-    ),
-  );
+    );
+  const visitor = await visit(t, { prepare });
   await visitor.leader();
   const outcome = await visitor.page.evaluate(async () => {
     const blocked = [];

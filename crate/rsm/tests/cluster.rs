@@ -4,7 +4,7 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -323,6 +323,22 @@ fn lagging_follower_gets_a_snapshot_in_chunks_with_the_sessions() {
         .map(|node| node.status().sessions)
         .collect();
     assert_eq!(sessions, [1; 3]);
+}
+
+#[test]
+fn snapshots_are_taken_when_the_log_has_doubled_the_state_not_at_every_write() {
+    let mut cluster = Cluster::new(|config| {
+        config.snapshot_entries = u64::MAX;
+        config.snapshot_bytes = 1;
+    });
+    let leader = cluster.leader();
+    let mut taken = BTreeSet::new();
+    for _ in 0..64 {
+        cluster.write("sixteen letters.").expect("a quorum");
+        taken.insert(cluster.nodes[&leader].raft().snapshot().last.index);
+    }
+    assert_eq!(cluster.tapes(), vec!["sixteen letters.".repeat(64); 3]);
+    assert!((4..=12).contains(&taken.len()), "{taken:?}");
 }
 
 #[test]
