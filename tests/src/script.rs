@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use quorate_raft::{
     Body, ConfState, Config, Entry, EntryId, HardState, Index, Input, Instant, Message, NodeId,
-    Output, Payload, PersistBatch, Raft, Restored, SnapshotChunk, Term,
+    Output, Payload, PersistBatch, Raft, Restored, SnapshotChunk, StorageId, Term,
 };
 use quorate_sim::describe;
 
@@ -260,6 +260,7 @@ impl Play {
             Input::Message(Message {
                 from,
                 to,
+                storage: StorageId(0),
                 term,
                 body,
             }),

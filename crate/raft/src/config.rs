@@ -2,13 +2,15 @@
 
 use core::time::Duration;
 
-use crate::types::NodeId;
+use crate::types::{NodeId, StorageId};
 
 /// Settings of one node. All nodes of a cluster should use the same timeouts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// This node.
     pub id: NodeId,
+    /// This node's storage.
+    pub storage: StorageId,
     /// A follower that hears nothing campaigns after a random time in `[t, 2t)` (§5.2), and refuses
     /// votes for `t` after hearing from a leader. A leader that a quorum does not answer for `t`
     /// steps down. Default 300 ms.
@@ -28,6 +30,9 @@ pub struct Config {
     pub max_pending_reads: usize,
     /// Payload bytes handed out in one `Output::Apply`. Default 1 MiB.
     pub max_apply_bytes: usize,
+    /// Whether a leader gives a member that has lost its storage a new start by itself: without a
+    /// vote until it has caught up. Default true.
+    pub auto_rebind: bool,
 }
 
 impl Config {
@@ -36,6 +41,8 @@ impl Config {
     pub fn new(id: NodeId) -> Self {
         Self {
             id,
+            storage: StorageId(0),
+            auto_rebind: true,
             election_timeout: Duration::from_millis(300),
             heartbeat_interval: Duration::from_millis(60),
             max_append_bytes: 256 << 10,

@@ -2,7 +2,7 @@
 //! §4.2.3) and a quorum check by the leader.
 
 use crate::entry::Payload;
-use crate::message::{Body, Message};
+use crate::message::Body;
 use crate::persistence::{Held, RestsOn};
 use crate::progress::Progress;
 use crate::quorum::VoteResult;
@@ -71,7 +71,7 @@ impl Raft {
                 .get(id)
                 .map_or(self.now, |progress| progress.last_heard)
         };
-        let contact = self.conf_state.reached(heard).unwrap_or(self.now);
+        let contact = self.membership.current().reached(heard).unwrap_or(self.now);
         contact.after(self.config.election_timeout)
     }
 
@@ -83,12 +83,7 @@ impl Raft {
         self.push_role_changed();
         let (last, term) = (self.log.last(), self.hard_state.term.next());
         for peer in self.other_voters() {
-            let message = Message {
-                from: self.config.id,
-                to: peer,
-                term,
-                body: Body::PreVote { last },
-            };
+            let message = self.message(peer, term, Body::PreVote { last });
             // What it says of this node's log must be true after a crash.
             self.hold(Held::Send(message), RestsOn::Log);
         }
@@ -114,28 +109,33 @@ impl Raft {
 
     /// The leader asked this node to take over.
     pub(crate) fn handle_timeout_now(&mut self) {
-        if matches!(self.role, Role::Follower(_)) && self.conf_state.is_voter(self.config.id) {
+        if matches!(self.role, Role::Follower(_)) && self.is_voter() {
             self.campaign(true);
         }
     }
 
     /// A pre-vote request in `term`, which is the one the asker would run in.
     pub(crate) fn handle_pre_vote(&mut self, from: NodeId, term: Term, last: EntryId) {
+        if !self.may_vote() {
+            return;
+        }
         let granted =
             term > self.hard_state.term && last >= self.log.last() && !self.is_leader_fresh(from);
         let body = Body::PreVoteResponse { granted };
         if granted {
-            let message = Message {
-                from: self.config.id,
-                to: from,
-                term,
-                body,
-            };
+            let message = self.message(from, term, body);
             self.hold(Held::Send(message), RestsOn::HardState);
         } else {
             // In the own term: one who is behind learns it.
             self.send_when(RestsOn::HardState, from, body);
         }
+    }
+
+    /// A node that knows of no cluster, or is a member with another storage, may have forgotten a
+    /// vote. A learner may vote: who asks it may know that it has become a voter.
+    fn may_vote(&self) -> bool {
+        let conf_state = self.membership.current();
+        !conf_state.voters.is_empty() && conf_state.knows(self.config.id, self.config.storage)
     }
 
     pub(crate) fn handle_pre_vote_response(&mut self, from: NodeId, term: Term, granted: bool) {
@@ -157,7 +157,8 @@ impl Raft {
             return;
         };
         match self
-            .conf_state
+            .membership
+            .current()
             .vote_result(|id| campaign.votes.get(id).copied())
         {
             VoteResult::Won => self.campaign(false),
@@ -168,6 +169,9 @@ impl Raft {
 
     /// A vote request of the current term: first come, first served, if the log is as good.
     pub(crate) fn handle_request_vote(&mut self, from: NodeId, last: EntryId) {
+        if !self.may_vote() {
+            return;
+        }
         let repeated = self.hard_state.vote == Some(from);
         let free = self.hard_state.vote.is_none() && self.leader().is_none();
         let fit = free && last >= self.log.last();
@@ -192,7 +196,8 @@ impl Raft {
         };
         campaign.votes.insert(from, granted);
         match self
-            .conf_state
+            .membership
+            .current()
             .vote_result(|id| campaign.votes.get(id).copied())
         {
             VoteResult::Won => self.become_leader(),
@@ -212,7 +217,8 @@ impl Raft {
         let next = self.log.last().index.next();
         let own = self.config.id;
         let others = self
-            .conf_state
+            .membership
+            .current()
             .members()
             .into_iter()
             .filter(|&id| id != own);
@@ -224,6 +230,7 @@ impl Raft {
             uncommitted_bytes: 0,
             noop: next,
             reads: Reads::default(),
+            transfer: None,
         });
         self.receiving = None;
         self.push_role_changed();
@@ -232,8 +239,8 @@ impl Raft {
     }
 
     fn other_voters(&self) -> Vec<NodeId> {
-        let mut peers = self.conf_state.members();
-        peers.retain(|&id| id != self.config.id && self.conf_state.is_voter(id));
+        let mut peers = self.membership.current().members();
+        peers.retain(|&id| id != self.config.id && self.membership.current().is_voter(id));
         peers
     }
 }

@@ -21,6 +21,8 @@ pub enum Payload {
     Noop,
     /// A command for the state machine, opaque here.
     Command(Bytes),
+    /// The membership from here on, in force as soon as it is in the log (§6). Has size zero.
+    Membership(ConfState),
 }
 
 impl Entry {
@@ -28,7 +30,7 @@ impl Entry {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         match &self.payload {
-            Payload::Noop => 0,
+            Payload::Noop | Payload::Membership(_) => 0,
             Payload::Command(data) => data.len(),
         }
     }
@@ -113,7 +115,8 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// A node that has never run, in a cluster of `conf_state`.
+    /// A node that has never run, in a cluster of `conf_state`. With an empty one it knows of no
+    /// cluster: it neither votes nor campaigns, and waits for a leader to whom it was added.
     #[must_use]
     pub fn fresh(conf_state: ConfState) -> Self {
         Self {

@@ -14,6 +14,25 @@ pub enum ProposeError {
     },
     /// Too many uncommitted bytes; try again after some have committed.
     Dropped,
+    /// Leadership is being handed over.
+    Transferring {
+        /// To this node.
+        to: NodeId,
+    },
+}
+
+/// Why leadership was not handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferError {
+    /// Ask the leader; `hint` is the last one heard from.
+    NotLeader {
+        /// Where to try.
+        hint: Option<NodeId>,
+    },
+    /// The target has no vote, or is to lose it.
+    NotVoter(NodeId),
+    /// It is being handed over to this node already.
+    Pending(NodeId),
 }
 
 /// Why a read was not taken.
@@ -74,8 +93,11 @@ pub enum CorruptState {
         /// The index.
         index: Index,
     },
-    /// A voter is missing: the membership has none.
-    NoVoters,
+    /// The membership has no voter, or contradicts itself.
+    Membership {
+        /// Where.
+        index: Index,
+    },
 }
 
 impl fmt::Display for CorruptState {
@@ -93,7 +115,9 @@ impl fmt::Display for CorruptState {
                 write!(f, "the stored snapshot at {index} does not touch the log")
             }
             Self::Commit { index } => write!(f, "the stored commit index {index} is out of range"),
-            Self::NoVoters => write!(f, "the stored membership has no voter"),
+            Self::Membership { index } => {
+                write!(f, "the stored membership at {index} makes no sense")
+            }
         }
     }
 }

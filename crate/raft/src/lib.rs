@@ -22,6 +22,7 @@ mod election;
 mod entry;
 mod error;
 mod log;
+mod membership;
 mod message;
 mod output;
 mod persistence;
@@ -30,11 +31,13 @@ mod quorum;
 mod raft;
 mod random;
 mod read_index;
+mod reconfigure;
 mod replication;
 mod role;
 mod snapshot;
 mod status;
 mod table;
+mod transfer;
 mod types;
 
 pub use config::Config;
@@ -42,7 +45,8 @@ pub use entry::{
     Entry, HardState, Payload, PersistBatch, Restored, SnapshotChunk, SnapshotManifest,
     SnapshotMeta,
 };
-pub use error::{CorruptState, InputError, ProposeError, ReadError};
+pub use error::{CorruptState, InputError, ProposeError, ReadError, TransferError};
+pub use membership::{Change, MAX_MEMBERS, MembershipError};
 pub use message::{AppendOutcome, Body, Message, SnapshotOutcome};
 pub use output::{Input, Output, RoleKind};
 pub use quorum::{ConfState, VoteResult};
@@ -50,4 +54,4 @@ pub use raft::Raft;
 pub use random::Random;
 pub use status::{PeerStatus, ProgressMode, Status};
 pub use table::Table;
-pub use types::{EntryId, Index, Instant, NodeId, Term};
+pub use types::{EntryId, Index, Instant, NodeId, StorageId, Term};

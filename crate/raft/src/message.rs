@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::entry::{Entry, SnapshotMeta};
-use crate::types::{EntryId, Index, NodeId, Term};
+use crate::types::{EntryId, Index, NodeId, StorageId, Term};
 
 /// One message between two nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Message {
     pub from: NodeId,
     /// Whom it is for.
     pub to: NodeId,
+    /// The sender's storage: an answer counts only from the storage that the membership names.
+    pub storage: StorageId,
     /// The sender's term. A pre-vote request and its grant carry the term asked for instead.
     pub term: Term,
     /// What it says.
@@ -86,6 +88,25 @@ pub enum Body {
     },
     /// Campaign now, without waiting (thesis §3.10).
     TimeoutNow,
+}
+
+impl Body {
+    /// Whether it answers a question, and so may count towards a quorum.
+    pub(crate) fn is_answer(&self) -> bool {
+        match self {
+            Self::PreVoteResponse { .. }
+            | Self::RequestVoteResponse { .. }
+            | Self::AppendEntriesResponse(_)
+            | Self::HeartbeatResponse { .. }
+            | Self::InstallSnapshotResponse { .. } => true,
+            Self::PreVote { .. }
+            | Self::RequestVote { .. }
+            | Self::AppendEntries { .. }
+            | Self::Heartbeat { .. }
+            | Self::InstallSnapshot { .. }
+            | Self::TimeoutNow => false,
+        }
+    }
 }
 
 /// What came of an append.

@@ -14,7 +14,7 @@ use crate::entry::{HardState, PersistBatch, SnapshotChunk, SnapshotManifest};
 use crate::error::InputError;
 use crate::log::Log;
 use crate::message::{AppendOutcome, Body, Message};
-use crate::types::{Index, Term};
+use crate::types::{Index, Instant, Term};
 
 #[derive(Debug)]
 pub(crate) struct Persistence {
@@ -35,6 +35,7 @@ pub(crate) struct Persistence {
 /// The round under way.
 #[derive(Debug)]
 struct Round {
+    since: Instant,
     /// Last index that is durable when it is done; lowered when the log is cut meanwhile, so that
     /// its end never vouches for entries that came later at the same place.
     last: Index,
@@ -82,6 +83,11 @@ impl Persistence {
             round: None,
             held: Vec::new(),
         }
+    }
+
+    /// Since when the round under way is.
+    pub(crate) fn writing_since(&self) -> Option<Instant> {
+        self.round.as_ref().map(|round| round.since)
     }
 
     pub(crate) fn persisted(&self) -> Index {
@@ -152,6 +158,7 @@ impl Persistence {
     /// The next round, if something changed and none is under way.
     pub(crate) fn take_batch(
         &mut self,
+        now: Instant,
         hard_state: HardState,
         commit: Index,
         log: &Log,
@@ -170,6 +177,7 @@ impl Persistence {
             snapshot: self.manifest.take(),
         };
         self.round = Some(Round {
+            since: now,
             last,
             hard_state: self.hard_dirty,
             log: !batch.entries.is_empty() || !batch.chunks.is_empty() || batch.snapshot.is_some(),
@@ -252,7 +260,7 @@ mod tests {
     use super::*;
     use crate::entry::{Entry, Payload, SnapshotMeta};
     use crate::quorum::ConfState;
-    use crate::types::{EntryId, NodeId};
+    use crate::types::{EntryId, NodeId, StorageId};
 
     fn empty_log() -> Log {
         let snapshot = SnapshotMeta {
@@ -271,13 +279,14 @@ mod tests {
     }
 
     fn take(persistence: &mut Persistence, log: &Log) -> Option<PersistBatch> {
-        persistence.take_batch(HardState::default(), Index(0), log)
+        persistence.take_batch(Instant(0), HardState::default(), Index(0), log)
     }
 
     fn acknowledge(term: u64, matched: u64) -> Held {
         Held::Send(Message {
             from: NodeId(2),
             to: NodeId(1),
+            storage: StorageId(0),
             term: Term(term),
             body: Body::AppendEntriesResponse(AppendOutcome::Accepted {
                 matched: Index(matched),
@@ -379,6 +388,7 @@ mod tests {
                     let message = Message {
                         from,
                         to,
+                        storage: StorageId(0),
                         term,
                         body,
                     };

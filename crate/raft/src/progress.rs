@@ -10,12 +10,14 @@
 //! Probe sends one append and waits, to find the last common entry. Replicate pipelines within a
 //! window. Snapshot sends one chunk at a time.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
+use crate::entry::SnapshotMeta;
 use crate::log::Log;
 use crate::message::AppendOutcome;
 use crate::status::ProgressMode;
-use crate::types::{EntryId, Index, Instant};
+use crate::types::{EntryId, Index, Instant, StorageId};
 
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -30,6 +32,12 @@ pub(crate) struct Progress {
     pub(crate) confirmed_round: u64,
     /// The commit index it was last told, as far as it could use it.
     pub(crate) notified_commit: Index,
+    /// Where the log ended when a round of catching up began, and when that was (thesis §4.2.1).
+    pub(crate) round: (Index, Instant),
+    /// The last round took less than an election timeout.
+    pub(crate) caught_up: bool,
+    /// An answer came from another storage than the member's, and when.
+    pub(crate) stranger: Option<(StorageId, Instant)>,
 }
 
 #[derive(Debug)]
@@ -42,7 +50,7 @@ pub(crate) enum Mode {
 /// Chunks under way, one at a time.
 #[derive(Debug)]
 pub(crate) struct SnapshotTransfer {
-    pub(crate) snapshot: EntryId,
+    pub(crate) meta: SnapshotMeta,
     pub(crate) number: u32,
     /// The chunk is to be asked of the machine.
     pub(crate) due: bool,
@@ -51,9 +59,9 @@ pub(crate) struct SnapshotTransfer {
 }
 
 impl SnapshotTransfer {
-    pub(crate) fn new(snapshot: EntryId) -> Self {
+    pub(crate) fn new(meta: SnapshotMeta) -> Self {
         Self {
-            snapshot,
+            meta,
             number: 0,
             due: true,
             stalled: false,
@@ -70,6 +78,9 @@ impl Progress {
             last_heard: now,
             confirmed_round: 0,
             notified_commit: Index(0),
+            round: (next.prev(), now),
+            caught_up: false,
+            stranger: None,
         }
     }
 
@@ -93,10 +104,21 @@ impl Progress {
             }
             Mode::Probe { .. } => {}
             Mode::Replicate(inflights) => inflights.free_to(matched),
-            Mode::Snapshot(transfer) if matched >= transfer.snapshot.index => self.become_probe(),
+            Mode::Snapshot(transfer) if matched >= transfer.meta.last.index => self.become_probe(),
             Mode::Snapshot(_) => {}
         }
         news
+    }
+
+    /// Ends a round of catching up if the follower has all that the log had when it began, and
+    /// begins the next: it has caught up when a round takes less than an election timeout, because
+    /// then it will not hold up those that wait for it for longer than that (thesis §4.2.1).
+    pub(crate) fn catch_up(&mut self, last: Index, now: Instant, timeout: Duration) {
+        let (goal, since) = self.round;
+        if self.matched >= goal && self.matched.0 > 0 {
+            self.caught_up = now < since.after(timeout);
+            self.round = (last, now);
+        }
     }
 
     /// The follower does not have `prev`. `hint` says where it could agree. Whether there is reason
@@ -119,6 +141,12 @@ impl Progress {
             }
             Mode::Snapshot(_) => false,
         }
+    }
+
+    /// The storage it answers with, if that is not its own.
+    pub(crate) fn amnesiac(&self) -> Option<StorageId> {
+        let later = self.stranger.filter(|(_, heard)| *heard > self.last_heard);
+        later.map(|(storage, _)| storage)
     }
 
     pub(crate) fn mode_name(&self) -> ProgressMode {
@@ -195,7 +223,7 @@ impl Inflights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Entry, Payload, SnapshotMeta};
+    use crate::entry::{Entry, Payload};
     use crate::quorum::ConfState;
     use crate::types::Term;
 
@@ -302,8 +330,11 @@ mod tests {
     #[test]
     fn acknowledged_snapshot_or_more_ends_the_transfer() {
         let mut progress = probing(1);
-        let end = EntryId::new(Term(1), Index(5));
-        progress.mode = Mode::Snapshot(SnapshotTransfer::new(end));
+        let meta = SnapshotMeta {
+            last: EntryId::new(Term(1), Index(5)),
+            conf_state: ConfState::default(),
+        };
+        progress.mode = Mode::Snapshot(SnapshotTransfer::new(meta));
         progress.handle_accepted(Index(4));
         assert_eq!(progress.mode_name(), ProgressMode::Snapshot);
         progress.handle_accepted(Index(6));

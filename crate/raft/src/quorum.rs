@@ -2,9 +2,10 @@
 //!
 //! A joint configuration (§6) has two sets of voters, and a decision needs a majority of each.
 
-use crate::types::NodeId;
+use crate::table::Table;
+use crate::types::{NodeId, StorageId};
 
-/// The membership: four sorted lists without duplicates.
+/// The membership: sorted lists without duplicates, and what is still to be done to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfState {
     /// Voters of the current, or in a joint configuration of the incoming, membership.
@@ -15,6 +16,14 @@ pub struct ConfState {
     pub learners: Vec<NodeId>,
     /// Voters of the outgoing membership that become learners when the joint state is left.
     pub learners_next: Vec<NodeId>,
+    /// Learners, also of `learners_next`, that get a vote once all of them have caught up.
+    pub joining: Vec<NodeId>,
+    /// Voters that go when those that join get their votes.
+    pub leaving: Vec<NodeId>,
+    /// The storage of each member. One that is not here may have any.
+    pub storages: Table<NodeId, StorageId>,
+    /// Storages that take the place of those when the joint state is left.
+    pub storages_next: Table<NodeId, StorageId>,
 }
 
 /// The state of a ballot.
@@ -168,6 +177,7 @@ mod tests {
             voters_outgoing: vec![NodeId(1), NodeId(2)],
             learners: vec![NodeId(9)],
             learners_next: vec![NodeId(1)],
+            ..ConfState::default()
         };
         assert_eq!(conf.members(), [1, 2, 3, 9].map(NodeId));
         assert!(conf.is_voter(NodeId(1)) && !conf.is_voter(NodeId(9)));

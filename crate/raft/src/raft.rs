@@ -10,10 +10,10 @@ use crate::config::Config;
 use crate::entry::{Entry, HardState, Payload, Restored, SnapshotMeta};
 use crate::error::{CorruptState, InputError, ProposeError};
 use crate::log::Log;
+use crate::membership::Membership;
 use crate::message::{AppendOutcome, Body, Message};
 use crate::output::{Input, Output};
 use crate::persistence::{Held, Persistence, RestsOn};
-use crate::quorum::ConfState;
 use crate::random::Random;
 use crate::role::{Follower, Role};
 use crate::snapshot::Receiving;
@@ -30,7 +30,7 @@ pub struct Raft {
     pub(crate) hard_state: HardState,
     pub(crate) role: Role,
     pub(crate) log: Log,
-    pub(crate) conf_state: ConfState,
+    pub(crate) membership: Membership,
     /// Invariant: `applied <= commit <= log.last()`.
     pub(crate) commit: Index,
     pub(crate) applied: Index,
@@ -64,6 +64,14 @@ impl Raft {
             log_start,
             entries,
         } = restored;
+        let mut membership = Membership::new(snapshot.last.index, snapshot.conf_state.clone());
+        for entry in &entries {
+            if let Payload::Membership(conf_state) = &entry.payload
+                && entry.id.index > snapshot.last.index
+            {
+                membership.push(entry.id.index, conf_state.clone());
+            }
+        }
         let mut raft = Self {
             config,
             now,
@@ -73,7 +81,7 @@ impl Raft {
                 leader: None,
                 deadline: now,
             }),
-            conf_state: snapshot.conf_state.clone(),
+            membership,
             commit: commit.max(snapshot.last.index),
             applied: snapshot.last.index,
             log: Log::new(log_start, entries, snapshot),
@@ -143,6 +151,9 @@ impl Raft {
         if leader.uncommitted_bytes > 0 && uncommitted > self.config.max_uncommitted_bytes {
             return Err(ProposeError::Dropped);
         }
+        if let Some(transfer) = &leader.transfer {
+            return Err(ProposeError::Transferring { to: transfer.to });
+        }
         leader.uncommitted_bytes = uncommitted;
         Ok(self.append_own(Payload::Command(data)))
     }
@@ -167,11 +178,18 @@ impl Raft {
     pub fn next_timeout(&self) -> Instant {
         match &self.role {
             _ if self.halted => Instant::NEVER,
-            _ if !self.conf_state.is_voter(self.config.id) => Instant::NEVER,
+            Role::Leader(leader) => {
+                let transfer = leader.transfer.as_ref();
+                let transfer = transfer.map_or(Instant::NEVER, |transfer| transfer.deadline);
+                let peers = match leader.progress.is_empty() {
+                    true => Instant::NEVER,
+                    false => leader.heartbeat_deadline.min(self.quorum_deadline()),
+                };
+                peers.min(self.stall_deadline()).min(transfer)
+            }
+            _ if !self.is_voter() => Instant::NEVER,
             Role::Follower(follower) => follower.deadline,
             Role::PreCandidate(campaign) | Role::Candidate(campaign) => campaign.deadline,
-            Role::Leader(leader) if leader.progress.is_empty() => Instant::NEVER,
-            Role::Leader(leader) => leader.heartbeat_deadline.min(self.quorum_deadline()),
         }
     }
 
@@ -188,6 +206,7 @@ impl Raft {
                     next: progress.next,
                     mode: progress.mode_name(),
                     inflight: progress.inflight(),
+                    amnesiac: progress.amnesiac(),
                 })
                 .collect(),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => Vec::new(),
@@ -204,7 +223,13 @@ impl Raft {
             persisted: self.persistence.persisted(),
             log_start: self.log.start(),
             snapshot: self.log.snapshot.last,
-            conf_state: self.conf_state.clone(),
+            storage: self.config.storage,
+            conf_state: self.membership.current().clone(),
+            conf_index: self.membership.index(),
+            transferring: match &self.role {
+                Role::Leader(leader) => leader.transfer.as_ref().map(|transfer| transfer.to),
+                _ => None,
+            },
             peers,
             halted: self.halted,
         }
@@ -289,11 +314,15 @@ impl Raft {
         let Message {
             from,
             to,
+            storage,
             term,
             body,
         } = message;
         if to != self.config.id || from == self.config.id {
             return;
+        }
+        if body.is_answer() && !self.membership.current().knows(from, storage) {
+            return self.note_stranger(from, storage);
         }
         match body {
             Body::PreVote { last } => return self.handle_pre_vote(from, term, last),
@@ -373,11 +402,31 @@ impl Raft {
         }
         match &self.role {
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => self.pre_campaign(),
-            Role::Leader(_) if self.now >= self.quorum_deadline() => {
+            // Without a quorum, or with a disk that takes nothing, another leads better.
+            Role::Leader(_) if self.now >= self.quorum_deadline().min(self.stall_deadline()) => {
                 self.become_follower(self.hard_state.term);
             }
-            Role::Leader(_) => self.send_heartbeats(),
+            Role::Leader(leader) => {
+                let beat = self.now >= leader.heartbeat_deadline;
+                self.end_late_transfer();
+                if beat {
+                    self.send_heartbeats();
+                }
+            }
         }
+    }
+
+    /// When a leader's own write has been under way for an election timeout: its disk is stalled.
+    fn stall_deadline(&self) -> Instant {
+        let since = self.persistence.writing_since();
+        since.map_or(Instant::NEVER, |since| {
+            since.after(self.config.election_timeout)
+        })
+    }
+
+    pub(crate) fn is_voter(&self) -> bool {
+        let conf_state = self.membership.current();
+        conf_state.is_voter(self.config.id) && conf_state.knows(self.config.id, self.config.storage)
     }
 
     fn handle_persisted(&mut self, seq: u64) -> Result<(), InputError> {
@@ -417,33 +466,30 @@ impl Raft {
 
     fn poll_persist(&mut self) -> Option<Output> {
         self.persistence
-            .take_batch(self.hard_state, self.commit, &self.log)
+            .take_batch(self.now, self.hard_state, self.commit, &self.log)
             .map(Output::Persist)
     }
 
     /// Sends a message in the current term at once.
     pub(crate) fn send(&mut self, to: NodeId, body: Body) {
-        let (from, term) = (self.config.id, self.hard_state.term);
-        self.outputs.push_back(Output::Send(Message {
-            from,
-            to,
-            term,
-            body,
-        }));
+        let message = self.message(to, self.hard_state.term, body);
+        self.outputs.push_back(Output::Send(message));
     }
 
     /// Sends a message in the current term when what it rests on is durable.
     pub(crate) fn send_when(&mut self, rests: RestsOn, to: NodeId, body: Body) {
-        let (from, term) = (self.config.id, self.hard_state.term);
-        self.hold(
-            Held::Send(Message {
-                from,
-                to,
-                term,
-                body,
-            }),
-            rests,
-        );
+        let message = self.message(to, self.hard_state.term, body);
+        self.hold(Held::Send(message), rests);
+    }
+
+    pub(crate) fn message(&self, to: NodeId, term: Term, body: Body) -> Message {
+        Message {
+            from: self.config.id,
+            to,
+            storage: self.config.storage,
+            term,
+            body,
+        }
     }
 
     pub(crate) fn hold(&mut self, effect: Held, rests: RestsOn) {
@@ -529,8 +575,18 @@ fn check(restored: &Restored) -> Result<(), CorruptState> {
     if *commit > prev.index {
         return Err(CorruptState::Commit { index: *commit });
     }
-    if snapshot.conf_state.voters.is_empty() {
-        return Err(CorruptState::NoVoters);
+    let conf_state = &snapshot.conf_state;
+    if !conf_state.is_sound() || index.0 > 0 && conf_state.voters.is_empty() {
+        return Err(CorruptState::Membership { index });
+    }
+    for entry in entries {
+        if let Payload::Membership(conf_state) = &entry.payload
+            && (!conf_state.is_sound() || conf_state.voters.is_empty())
+        {
+            return Err(CorruptState::Membership {
+                index: entry.id.index,
+            });
+        }
     }
     Ok(())
 }

@@ -83,7 +83,8 @@ impl Raft {
         };
         let reads = &mut leader.reads;
         if self
-            .conf_state
+            .membership
+            .current()
             .reached(confirmed)
             .is_some_and(|round| round >= reads.round)
         {

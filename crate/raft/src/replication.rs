@@ -30,6 +30,8 @@ impl Raft {
     /// Sends everyone what they can take. Runs once per drain, so what was proposed together
     /// travels together.
     pub(crate) fn flush(&mut self) {
+        self.advance_membership();
+        self.advance_transfer();
         self.start_read_round();
         let Role::Leader(leader) = &self.role else {
             return;
@@ -129,25 +131,27 @@ impl Raft {
     }
 
     fn send_snapshot(&mut self, peer: NodeId) {
-        let (snapshot, now) = (self.log.snapshot.last, self.now);
+        let (snapshot, now) = (&self.log.snapshot, self.now);
         let patience = self.config.election_timeout;
         let mut due = None;
-        self.with_progress(peer, |progress| {
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(progress) = leader.progress.get_mut(peer)
+        {
             // One that does not answer gets no snapshot: it would fill queues for nothing.
             if now >= progress.last_heard.after(patience) {
                 return;
             }
             if !matches!(progress.mode, Mode::Snapshot(_)) {
-                progress.mode = Mode::Snapshot(SnapshotTransfer::new(snapshot));
+                progress.mode = Mode::Snapshot(SnapshotTransfer::new(snapshot.clone()));
             }
             if let Mode::Snapshot(transfer) = &mut progress.mode {
                 due = core::mem::take(&mut transfer.due).then_some(Output::SendSnapshot {
                     to: peer,
-                    snapshot: transfer.snapshot.index,
+                    snapshot: transfer.meta.last.index,
                     number: transfer.number,
                 });
             }
-        });
+        }
         self.outputs.extend(due);
     }
 
@@ -220,7 +224,11 @@ impl Raft {
                     "a committed entry is never cut"
                 );
                 self.log.truncate_from(entry.id.index);
+                self.membership.truncate(entry.id.index);
                 self.persistence.handle_truncated(entry.id.index);
+            }
+            if let Payload::Membership(conf_state) = &entry.payload {
+                self.membership.push(entry.id.index, conf_state.clone());
             }
             self.log.append(entry);
         }
@@ -238,7 +246,7 @@ impl Raft {
     }
 
     pub(crate) fn handle_append_response(&mut self, from: NodeId, outcome: AppendOutcome) {
-        let (log, now) = (&self.log, self.now);
+        let (log, now, timeout) = (&self.log, self.now, self.config.election_timeout);
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
@@ -253,6 +261,7 @@ impl Raft {
                     "{from} acknowledged what was never sent"
                 );
                 progress.handle_accepted(matched);
+                progress.catch_up(log.last().index, now, timeout);
                 self.flush_due = true;
                 self.maybe_commit();
             }
@@ -264,10 +273,15 @@ impl Raft {
 
     /// An answered heartbeat is a chance to find out what was lost on the way.
     pub(crate) fn handle_heartbeat_response(&mut self, from: NodeId, round: u64) {
-        let now = self.now;
+        let (now, last, timeout) = (
+            self.now,
+            self.log.last().index,
+            self.config.election_timeout,
+        );
         let mut nudge = false;
         self.with_progress(from, |progress| {
             progress.last_heard = now;
+            progress.catch_up(last, now, timeout);
             progress.confirmed_round = progress.confirmed_round.max(round);
             match &mut progress.mode {
                 Mode::Probe { sent } => *sent = false,
@@ -281,6 +295,7 @@ impl Raft {
         if nudge {
             self.send_append(from, Vec::new());
         }
+        self.repeat_transfer(from);
         self.flush_due = true;
         self.confirm_reads();
     }
@@ -308,7 +323,7 @@ impl Raft {
                 .get(id)
                 .map_or(persisted, |progress| progress.matched)
         };
-        let Some(reached) = self.conf_state.reached(matched) else {
+        let Some(reached) = self.membership.current().reached(matched) else {
             return;
         };
         let term = self.hard_state.term;

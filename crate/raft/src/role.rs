@@ -4,6 +4,7 @@ use crate::output::RoleKind;
 use crate::progress::Progress;
 use crate::read_index::Reads;
 use crate::table::Table;
+use crate::transfer::Transfer;
 use crate::types::{Index, Instant, NodeId};
 
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Leader {
     /// The entry that opened the term: reads wait for its commit.
     pub(crate) noop: Index,
     pub(crate) reads: Reads,
+    /// Leadership is on its way to another node.
+    pub(crate) transfer: Option<Transfer>,
 }
 
 impl Role {

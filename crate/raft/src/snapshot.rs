@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::entry::{SnapshotChunk, SnapshotManifest, SnapshotMeta};
 use crate::error::InputError;
+use crate::membership::Membership;
 use crate::message::{Body, SnapshotOutcome};
 use crate::output::Output;
 use crate::persistence::RestsOn;
@@ -33,8 +34,10 @@ impl Raft {
         chunks: u32,
         compact_to: Index,
     ) -> Result<(), InputError> {
+        // A node that was never told of a member has no membership to record.
         let Some(term) = self.log.term_at(index).filter(|_| {
             index <= self.applied
+                && !self.membership.at(index).voters.is_empty()
                 && index > self.log.snapshot.last.index
                 && compact_to <= index
                 && self.persistence.can_snapshot(index)
@@ -51,7 +54,7 @@ impl Raft {
         self.persistence.push_manifest(SnapshotManifest {
             meta: SnapshotMeta {
                 last: EntryId::new(term, index),
-                conf_state: self.conf_state.clone(),
+                conf_state: self.membership.at(index).clone(),
             },
             chunks,
             log_start: EntryId::new(log_start_term, compact_to),
@@ -73,7 +76,7 @@ impl Raft {
             .iter()
             .any(|(_, progress)| match &progress.mode {
                 Mode::Snapshot(transfer) => {
-                    transfer.snapshot == current && self.now < progress.last_heard.after(patience)
+                    transfer.meta.last == current && self.now < progress.last_heard.after(patience)
                 }
                 Mode::Probe { .. } | Mode::Replicate(_) => false,
             });
@@ -91,13 +94,14 @@ impl Raft {
             self.log.compact(manifest.log_start.index);
         }
         // The machine keeps its last two snapshots: a transfer of an older one starts again.
-        let current = self.log.snapshot.last;
+        let current = self.log.snapshot.clone();
+        self.membership.compact(current.last.index);
         if let Role::Leader(leader) = &mut self.role {
             for (_, progress) in leader.progress.iter_mut() {
                 if let Mode::Snapshot(transfer) = &mut progress.mode
-                    && transfer.snapshot.index < previous.index
+                    && transfer.meta.last.index < previous.index
                 {
-                    *transfer = SnapshotTransfer::new(current);
+                    *transfer = SnapshotTransfer::new(current.clone());
                     self.flush_due = true;
                 }
             }
@@ -119,12 +123,8 @@ impl Raft {
         let Some(Mode::Snapshot(transfer)) = leader.progress.get(to).map(|peer| &peer.mode) else {
             return;
         };
-        if transfer.snapshot.index == snapshot && transfer.number == number {
-            let conf_state = self.conf_state.clone();
-            let meta = SnapshotMeta {
-                last: transfer.snapshot,
-                conf_state,
-            };
+        if transfer.meta.last.index == snapshot && transfer.number == number {
+            let meta = transfer.meta.clone();
             self.send(
                 to,
                 Body::InstallSnapshot {
@@ -194,7 +194,7 @@ impl Raft {
         self.receiving = None;
         self.persistence.handle_reset(last.index, self.commit);
         self.log.reset(last);
-        self.conf_state = meta.conf_state.clone();
+        self.membership = Membership::new(last.index, meta.conf_state.clone());
         self.set_commit(last.index);
         self.applied = last.index;
         self.outputs.push_back(Output::Restore(meta.clone()));
@@ -232,7 +232,7 @@ impl Raft {
                     progress.handle_accepted(matched);
                 }
                 (SnapshotOutcome::Continue { next }, Mode::Snapshot(transfer))
-                    if transfer.snapshot.index == snapshot && transfer.number != next =>
+                    if transfer.meta.last.index == snapshot && transfer.number != next =>
                 {
                     transfer.number = next;
                     transfer.due = true;

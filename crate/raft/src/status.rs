@@ -2,7 +2,7 @@
 
 use crate::output::RoleKind;
 use crate::quorum::ConfState;
-use crate::types::{EntryId, Index, NodeId, Term};
+use crate::types::{EntryId, Index, NodeId, StorageId, Term};
 
 /// Everything a picture of the node needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,14 @@ pub struct Status {
     pub log_start: EntryId,
     /// The latest durable snapshot.
     pub snapshot: EntryId,
+    /// This node's storage.
+    pub storage: StorageId,
     /// Membership in force.
     pub conf_state: ConfState,
+    /// Where it stands in the log; zero for the first one.
+    pub conf_index: Index,
+    /// To whom this leader is handing over.
+    pub transferring: Option<NodeId>,
     /// A leader's view of the others; empty elsewhere.
     pub peers: Vec<PeerStatus>,
     /// Whether a write failed and the node has stopped.
@@ -50,6 +56,8 @@ pub struct PeerStatus {
     pub mode: ProgressMode,
     /// Unacknowledged appends.
     pub inflight: usize,
+    /// It answers with a storage that is not the one recorded: it is amnesiac.
+    pub amnesiac: Option<StorageId>,
 }
 
 /// The name of a progress state.

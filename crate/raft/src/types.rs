@@ -32,6 +32,12 @@ number!(
     NodeId, "n"
 );
 number!(
+    /// A node's storage, drawn when the storage was made. A member is a node together with its
+    /// storage: one that was made again has forgotten what the node had promised. Zero where a
+    /// host vouches for its storage itself, as simulations do.
+    StorageId, "s"
+);
+number!(
     /// An election epoch (§5.1). Zero is "before any election".
     Term, "t"
 );

@@ -11,7 +11,7 @@ use crate::request::{Reply, Request};
 /// Settings of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
-    /// The nodes to try.
+    /// The nodes to try first.
     pub nodes: Vec<NodeId>,
     /// Calls open at a time. Default 4,096.
     pub max_pending: usize,
@@ -71,7 +71,7 @@ pub enum ClientInput {
         /// Its answer.
         reply: Reply,
     },
-    /// A node can be reached again. All can at the start.
+    /// A node can be reached again, or is new. Those of the settings can at the start.
     NodeUp {
         /// Which one.
         node: NodeId,

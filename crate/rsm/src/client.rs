@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use quorate_raft::{Instant, NodeId, Random, Table};
+use quorate_raft::{Instant, MAX_MEMBERS, NodeId, Random, Table};
 
 use crate::call::{Call, CallError, CallId, ClientConfig, ClientInput, ClientOutput, Outcome};
 use crate::request::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
@@ -184,7 +184,7 @@ impl Client {
         match input {
             ClientInput::Reply { from, reply } => self.handle_reply(from, reply),
             ClientInput::NodeUp { node } => {
-                if self.config.nodes.contains(&node) && self.up.insert(node, ()).is_none() {
+                if self.up.len() < MAX_MEMBERS && self.up.insert(node, ()).is_none() {
                     self.pause_until = self.now;
                 }
             }

@@ -10,18 +10,18 @@ mod request;
 use core::fmt;
 
 use bytes::Bytes;
-use quorate_raft::Message;
+use quorate_raft::{Message, StorageId};
 
 use self::message::{message_size, read_message, write_message};
 pub(crate) use self::message::{
-    read_entries, read_id, read_meta, write_entries, write_id, write_meta,
+    read_conf, read_entries, read_id, read_meta, write_conf, write_entries, write_id, write_meta,
 };
 use self::request::{read_reply, read_request, write_reply, write_request};
 use crate::request::{Reply, Request, RequestBody};
 use crate::varint::{Malformed, Reader, Writer};
 
 /// The version of all frames. A frame of another version is refused.
-pub const FRAME_VERSION: u8 = 1;
+pub const FRAME_VERSION: u8 = 2;
 
 /// Numbers that reach JavaScript stay below this (2^53).
 const MAX_SAFE: u64 = 1 << 53;
@@ -70,14 +70,17 @@ enum Kind {
     Replies = 3,
 }
 
-/// All messages of one drain to one peer. `cluster` tells clusters apart that share a channel.
+/// All messages of one drain to one peer. `cluster` tells clusters apart that share a channel; the
+/// sender's storage is said once, for all.
 #[must_use]
 pub fn encode_messages(cluster: u64, group: u32, messages: &[Message]) -> Vec<u8> {
     let mut writer = begin(
         Kind::Messages,
-        16 + messages.iter().map(message_size).sum::<usize>(),
+        24 + messages.iter().map(message_size).sum::<usize>(),
     );
     writer.raw(&cluster.to_le_bytes());
+    let storage = messages.first().map_or(0, |message| message.storage.0);
+    writer.raw(&storage.to_le_bytes());
     writer.number(u64::from(group));
     writer.number(messages.len() as u64);
     for message in messages {
@@ -92,11 +95,14 @@ pub fn encode_messages(cluster: u64, group: u32, messages: &[Message]) -> Vec<u8
 /// The bytes are no such frame.
 pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
     let mut reader = open(frame, Kind::Messages)?;
-    let cluster = reader.take(8)?;
-    let cluster = <[u8; 8]>::try_from(&cluster[..]).map_or(0, u64::from_le_bytes);
+    let cluster = fixed(&mut reader)?;
+    let storage = StorageId(fixed(&mut reader)?);
     let group = group(&mut reader)?;
-    let messages = list(&mut reader, 4, read_message)?;
+    let messages = list(&mut reader, 4, |reader| read_message(reader, storage))?;
     reader.end()?;
+    if messages.is_empty() && storage != StorageId(0) {
+        return Err(FrameError::Malformed("a storage of nobody"));
+    }
     Ok((cluster, group, messages))
 }
 
@@ -174,6 +180,12 @@ fn open(frame: &Bytes, kind: Kind) -> Decoded<Reader> {
         found if found == kind as u8 => Ok(reader),
         found => Err(FrameError::Kind { found }),
     }
+}
+
+/// Eight bytes, for numbers that are drawn and not counted.
+pub(crate) fn fixed(reader: &mut Reader) -> Decoded<u64> {
+    let bytes = reader.take(8)?;
+    Ok(<[u8; 8]>::try_from(&bytes[..]).map_or(0, u64::from_le_bytes))
 }
 
 fn group(reader: &mut Reader) -> Decoded<u32> {

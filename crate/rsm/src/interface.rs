@@ -1,6 +1,8 @@
 //! What a node takes from its host and gives to it: settings, events, effects.
 
-use quorate_raft::{Config, EntryId, Message, NodeId, PersistBatch, RoleKind, Status, Term};
+use quorate_raft::{
+    ConfState, Config, EntryId, Index, Message, NodeId, PersistBatch, RoleKind, Status, Term,
+};
 
 use crate::request::{ClientId, Reply, Request};
 use crate::session::SessionLimits;
@@ -102,6 +104,13 @@ pub enum Output {
         term: Term,
         /// The leader, if known.
         leader: Option<NodeId>,
+    },
+    /// A change of the membership was committed, or one step of it.
+    MembershipChanged {
+        /// Where it stands in the log.
+        index: Index,
+        /// The membership.
+        conf_state: ConfState,
     },
     /// The machine was replaced by a leader's snapshot.
     Restored {

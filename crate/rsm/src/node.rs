@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use quorate_raft::{
-    Entry, EntryId, InputError, Instant, NodeId, Payload, ProposeError, Raft, ReadError, Restored,
-    RoleKind, Table,
+    Change, Entry, EntryId, Index, InputError, Instant, MembershipError, NodeId, Payload,
+    ProposeError, Raft, ReadError, Restored, RoleKind, Table, TransferError,
 };
 
 use crate::command::{Command, Kind};
@@ -141,6 +141,32 @@ impl<M: StateMachine> Node<M> {
         }
     }
 
+    /// Begins a change of the membership, at the index returned; [`Output::MembershipChanged`]
+    /// tells of each step of it that is committed. It is done when the membership is neither joint
+    /// nor has anyone joining.
+    ///
+    /// # Errors
+    /// This node does not lead, or the change makes no sense or has to wait. Nothing was begun.
+    pub fn change_membership(
+        &mut self,
+        now: Instant,
+        changes: &[Change],
+    ) -> Result<Index, MembershipError> {
+        self.now = self.now.max(now);
+        let entry = self.raft.propose_membership(now, changes)?;
+        Ok(entry.index)
+    }
+
+    /// Hands leadership over to `to`; [`Output::RoleChanged`] tells when it is gone. After an
+    /// election timeout this node goes on.
+    ///
+    /// # Errors
+    /// This node does not lead, or the other cannot. Nothing changed.
+    pub fn transfer_leadership(&mut self, now: Instant, to: NodeId) -> Result<(), TransferError> {
+        self.now = self.now.max(now);
+        self.raft.transfer_leadership(now, to)
+    }
+
     /// The next effect; `None` when drained.
     pub fn poll_output(&mut self) -> Option<Output> {
         loop {
@@ -246,6 +272,9 @@ impl<M: StateMachine> Node<M> {
                 Ok(())
             }
             Err(ProposeError::NotLeader { hint }) => Err(RequestError::NotLeader { hint }),
+            Err(ProposeError::Transferring { to }) => {
+                Err(RequestError::NotLeader { hint: Some(to) })
+            }
             Err(ProposeError::Dropped) => Err(RequestError::Overloaded),
         }
     }
@@ -338,6 +367,13 @@ impl<M: StateMachine> Node<M> {
     fn apply(&mut self, entry: &Entry) {
         let result = match &entry.payload {
             Payload::Noop => None,
+            Payload::Membership(conf_state) => {
+                self.outputs.push_back(Output::MembershipChanged {
+                    index: entry.id.index,
+                    conf_state: conf_state.clone(),
+                });
+                Some(Ok(Bytes::new()))
+            }
             Payload::Command(data) => {
                 self.bytes_since_snapshot += data.len() as u64;
                 let Some(command) = Command::decode(data) else {

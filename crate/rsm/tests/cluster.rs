@@ -123,7 +123,10 @@ impl Cluster {
                     }
                 }
                 Output::Reply { replies, .. } => self.replies.extend(replies),
-                Output::RoleChanged { .. } | Output::Restored { .. } | Output::Halted(_) => {}
+                Output::RoleChanged { .. }
+                | Output::MembershipChanged { .. }
+                | Output::Restored { .. }
+                | Output::Halted(_) => {}
             }
         }
     }

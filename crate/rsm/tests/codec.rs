@@ -10,11 +10,12 @@ use quorate_rsm::codec::{
 };
 use quorate_rsm::raft::{
     AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Random,
-    SnapshotMeta, SnapshotOutcome, Term,
+    SnapshotMeta, SnapshotOutcome, StorageId, Term,
 };
 use quorate_rsm::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
 
 const CLUSTER: u64 = 0x0102_0304_0506_0708;
+const STORAGE: StorageId = StorageId(0x1112_1314_1516_1718);
 
 fn id(term: u64, index: u64) -> EntryId {
     EntryId::new(Term(term), Index(index))
@@ -34,10 +35,23 @@ fn noop(id: EntryId) -> Entry {
     }
 }
 
+fn membership(id: EntryId) -> Entry {
+    Entry {
+        id,
+        payload: Payload::Membership(ConfState::new([1, 2, 3].map(NodeId))),
+    }
+}
+
 fn meta() -> SnapshotMeta {
     let conf_state = ConfState {
         voters_outgoing: vec![NodeId(1), NodeId(4)],
         learners: vec![NodeId(9)],
+        learners_next: vec![NodeId(4)],
+        joining: vec![NodeId(4), NodeId(9)],
+        storages: [(NodeId(1), StorageId(0x0102_0304_0506_0708))]
+            .into_iter()
+            .collect(),
+        storages_next: [(NodeId(4), StorageId(5))].into_iter().collect(),
         ..ConfState::new([1, 2, 3].map(NodeId))
     };
     SnapshotMeta {
@@ -96,7 +110,15 @@ fn golden() -> Vec<(Body, &'static str)> {
                 commit: Index(299),
                 entries,
             },
-            "0802010705ac02ab0203066162010202",
+            "0802010705ac02ab020306616201020002",
+        ),
+        (
+            Body::AppendEntries {
+                prev: id(5, 300),
+                commit: Index(299),
+                entries: vec![membership(id(5, 301))],
+            },
+            "0802010705ac02ab020100010301020300000000000000",
         ),
         (Body::AppendEntriesResponse(accepted), "09020107af02"),
         (Body::AppendEntriesResponse(rejected), "0a020107af0204c801"),
@@ -115,8 +137,14 @@ fn golden() -> Vec<(Body, &'static str)> {
             "0c020107ab02",
         ),
         (Body::HeartbeatResponse { round: 6 }, "0d02010706"),
-        (chunk(false), "0e02010705ac020301020302010401090002"),
-        (chunk(true), "0f02010705ac020301020302010401090002"),
+        (
+            chunk(false),
+            "0e02010705ac02030102030201040109010402040900010108070605040302010104050000000000000002",
+        ),
+        (
+            chunk(true),
+            "0f02010705ac02030102030201040109010402040900010108070605040302010104050000000000000002",
+        ),
         (
             answer(SnapshotOutcome::Continue { next: 3 }),
             "10020107ac0203",
@@ -135,6 +163,7 @@ fn message(body: Body) -> Message {
     Message {
         from: NodeId(2),
         to: NodeId(1),
+        storage: STORAGE,
         term: Term(7),
         body,
     }
@@ -155,7 +184,7 @@ fn bytes_of_every_message_are_as_documented() {
         };
         assert_eq!(
             hex(&frame),
-            format!("010108070605040302010301{bytes}{tail}"),
+            format!("0201080706050403020118171615141312110301{bytes}{tail}"),
             "{body:?}"
         );
         let decoded = decode_messages(&Bytes::from(frame));
@@ -220,14 +249,14 @@ fn bytes_of_requests_and_replies_are_as_documented() {
     let frame = encode_requests(3, &requests());
     assert_eq!(
         hex(&frame),
-        "0102030401010202ac020303ac02050303707574040403676574"
+        "0202030401010202ac020303ac02050303707574040403676574"
     );
     assert_eq!(decode_requests(&Bytes::from(frame)), Ok((3, requests())));
 
     let frame = encode_replies(3, &replies());
     assert_eq!(
         hex(&frame),
-        "01030308010004646f6e6502010003010304020205030604070580200806"
+        "02030308010004646f6e6502010003010304020205030604070580200806"
     );
     assert_eq!(decode_replies(&Bytes::from(frame)), Ok((3, replies())));
 }
@@ -303,7 +332,7 @@ fn random_bytes_are_survived() {
         let mut bytes: Vec<u8> = (0..len).map(|_| random.next_u64() as u8).collect();
         if len > 2 {
             // Most would fail at the first byte, which teaches little.
-            bytes[0] = 1;
+            bytes[0] = 2;
             bytes[1] = 1 + random.below(3) as u8;
         }
         survives(bytes);
@@ -314,10 +343,10 @@ fn random_bytes_are_survived() {
 fn other_versions_and_kinds_are_told_apart() {
     let frame = encode_requests(0, &requests());
     let mut newer = frame.clone();
-    newer[0] = 2;
+    newer[0] = 3;
     assert_eq!(
         decode_requests(&Bytes::from(newer)),
-        Err(FrameError::Version { found: 2 })
+        Err(FrameError::Version { found: 3 })
     );
     assert_eq!(
         decode_replies(&Bytes::from(frame)),
@@ -328,7 +357,7 @@ fn other_versions_and_kinds_are_told_apart() {
 #[test]
 fn huge_counts_and_numbers_are_refused_before_anything_is_reserved() {
     let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
-    let head = [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let head = [[2, 1].as_slice(), &[0; 17]].concat();
     assert!(!survives([&head[..], &huge].concat()));
     // 2^53 would not survive JavaScript.
     let frame = |term| {
@@ -369,5 +398,5 @@ fn entries_cost_little_and_share_the_frame() {
         commit: Index(1 << 30),
         round: Some(1 << 20),
     });
-    assert!(encode_messages(CLUSTER, 0, &[heartbeat]).len() < 30);
+    assert!(encode_messages(CLUSTER, 0, &[heartbeat]).len() < 38);
 }

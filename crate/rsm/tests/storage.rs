@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use quorate_rsm::raft::{
     ConfState, CorruptState, Entry, EntryId, HardState, Index, NodeId, Payload, PersistBatch,
-    Random, SnapshotChunk, SnapshotManifest, SnapshotMeta, Term,
+    Random, SnapshotChunk, SnapshotManifest, SnapshotMeta, StorageId, Term,
 };
 use quorate_rsm::storage::{
     Damage, Ident, Layout, Loaded, LoadedGroup, Round, StorageError, load, scan, seal_round,
@@ -68,8 +68,9 @@ impl Writer {
         let ident = Ident {
             cluster: "shop".into(),
             node: NodeId(2),
-            storage_id: 7 << 100,
-            voters: [1, 2, 3].map(NodeId).to_vec(),
+            storage: StorageId(7 << 60),
+            cluster_id: 9 << 50,
+            founders: ConfState::new([1, 2, 3].map(NodeId)),
         };
         let mut round = Round::default();
         ident.put(&mut round);
@@ -162,8 +163,8 @@ fn what_is_written_comes_back() {
     let loaded = writer.store.load().expect("an intact store");
     let ident = loaded.ident.expect("an identity");
     assert_eq!(
-        (&*ident.cluster, ident.node, ident.storage_id),
-        ("shop", NodeId(2), 7 << 100)
+        (&*ident.cluster, ident.node, ident.storage, ident.cluster_id),
+        ("shop", NodeId(2), StorageId(7 << 60), 9 << 50)
     );
     let group = &loaded.groups.get(GROUP).expect("the group");
     assert_eq!(log(group), [id(3, 1), id(3, 2), id(4, 3)]);
@@ -508,12 +509,12 @@ fn rounds_out_of_order_and_of_newer_software_are_refused() {
         Err(Damage::Malformed(_))
     ));
     let mut newer = seal_round(5, &rounds[0]);
-    newer[2] = 2;
+    newer[2] = 3;
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&newer[..8]);
     newer[8..12].copy_from_slice(&crc.to_le_bytes());
     assert_eq!(
         scan(&newer).map_err(|e| e.damage),
-        Err(Damage::Version { found: 2 })
+        Err(Damage::Version { found: 3 })
     );
 }
 

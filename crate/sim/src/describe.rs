@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use bytes::Bytes;
-use quorate_raft::{AppendOutcome, Body, Message, SnapshotOutcome};
+use quorate_raft::{AppendOutcome, Body, ConfState, Message, NodeId, SnapshotOutcome};
 use quorate_rsm::codec;
 use quorate_rsm::{Reply, Request, RequestBody};
 
@@ -118,6 +118,29 @@ fn describe_reply(text: &mut String, reply: &Reply) {
         Err(error) => error.to_string(),
     };
     write!(text, "; reply {} {said}", reply.id.0).expect("writing to a string never fails");
+}
+
+/// A membership in one line; what is empty is left out.
+#[must_use]
+pub fn membership(conf_state: &ConfState) -> String {
+    let ids = |ids: &[NodeId]| {
+        ids.iter()
+            .map(NodeId::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let lists = [
+        ("voters", &conf_state.voters),
+        ("outgoing", &conf_state.voters_outgoing),
+        ("learners", &conf_state.learners),
+        ("learners next", &conf_state.learners_next),
+        ("joining", &conf_state.joining),
+        ("leaving", &conf_state.leaving),
+    ];
+    let said = lists.iter().filter(|(_, list)| !list.is_empty());
+    said.map(|(name, list)| format!("{name} {}", ids(list)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn yes(granted: bool) -> &'static str {

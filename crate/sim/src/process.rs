@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use quorate_raft::{Instant, NodeId, PersistBatch, Random};
+use quorate_raft::{ConfState, Instant, NodeId, PersistBatch, Random, StorageId};
 use quorate_rsm::storage::{self, Ident, Layout, LoadedGroup, Round};
 use quorate_rsm::{ClientId, Node, NodeConfig, RequestId, StateMachine};
 
@@ -15,11 +15,28 @@ use crate::streams::{Concern, Streams, between};
 
 /// The name of the simulated cluster, in storage.
 const CLUSTER: &str = "sim";
+/// Its id.
+const CLUSTER_ID: u64 = 0x51;
 /// The only group.
 const GROUP: u32 = 0;
 
 /// What is violated when a disk reads otherwise than it was written, and the node notices.
 pub const READABLE: &str = "Stored records can be read";
+
+/// The storage that a node began with.
+#[must_use]
+pub fn storage_of(id: NodeId) -> StorageId {
+    StorageId(id.0 << 32 | 1)
+}
+
+/// The membership of a cluster that begins with these voters.
+#[must_use]
+pub fn founders(voters: &[NodeId]) -> ConfState {
+    ConfState {
+        storages: voters.iter().map(|&id| (id, storage_of(id))).collect(),
+        ..ConfState::new(voters.iter().copied())
+    }
+}
 
 /// How the clocks behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,15 +97,16 @@ impl<M: StateMachine + Default> Process<M> {
     }
 
     /// Reads the disk as every host does.
-    pub(crate) fn load(&mut self, voters: &[NodeId]) -> Result<LoadedGroup, Violation> {
+    pub(crate) fn load(&mut self, founders: &ConfState) -> Result<LoadedGroup, Violation> {
         let loaded = self.disk.read().and_then(storage::load);
         let mut loaded =
             loaded.map_err(|error| Violation::new(READABLE, format!("{}: {error:?}", self.id)))?;
         let ident = Ident {
             cluster: CLUSTER.to_owned(),
             node: self.id,
-            storage_id: u128::from(self.id.0) << 64 | 0x5107,
-            voters: voters.to_vec(),
+            storage: storage_of(self.id),
+            cluster_id: CLUSTER_ID,
+            founders: founders.clone(),
         };
         match loaded.ident {
             None => {
@@ -103,7 +121,7 @@ impl<M: StateMachine + Default> Process<M> {
                 return Err(Violation::new("A restart finds what was durable", seen));
             }
         }
-        let fresh = || LoadedGroup::fresh(GROUP, voters);
+        let fresh = || LoadedGroup::fresh(GROUP, founders);
         Ok(loaded.groups.remove(GROUP).unwrap_or_else(fresh))
     }
 

@@ -35,6 +35,8 @@ pub enum Event {
     Fail,
     /// A node's role, term or leader changed.
     Role,
+    /// A membership was committed, as far as a node knows.
+    Members,
     /// A node's machine was replaced by a snapshot.
     Restore,
     /// A client begins a call.
@@ -59,6 +61,7 @@ impl Event {
             Self::Durable => "durable",
             Self::Fail => "fail",
             Self::Role => "role",
+            Self::Members => "members",
             Self::Restore => "restore",
             Self::Call => "call",
             Self::Done => "done",

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Config, Entry, EntryId, HardState, Index, Input, Instant,
     Message, NodeId, Output, Payload, PersistBatch, Raft, Restored, SnapshotManifest, SnapshotMeta,
-    Term,
+    StorageId, Term,
 };
 use quorate_sim::checker::Violation;
 use quorate_sim::checker::state::State;
@@ -89,6 +89,7 @@ fn follower(id: NodeId, term: u64, entries: Vec<Entry>, commit: u64) -> Raft {
     let message = Message {
         from: NodeId(9),
         to: id,
+        storage: StorageId(0),
         term: Term(term),
         body,
     };
@@ -292,6 +293,7 @@ fn vote(from: NodeId, to: NodeId, term: u64) -> Message {
     Message {
         from,
         to,
+        storage: StorageId(0),
         term: Term(term),
         body: Body::RequestVoteResponse { granted: true },
     }
@@ -328,6 +330,7 @@ fn an_acknowledgement_that_is_not_durable() {
     let message = Message {
         from: B,
         to: A,
+        storage: StorageId(0),
         term: Term(1),
         body,
     };
@@ -355,6 +358,7 @@ fn a_follower_that_speaks_as_leader() {
     let message = Message {
         from: B,
         to: C,
+        storage: StorageId(0),
         term: Term(1),
         body,
     };

@@ -1,9 +1,10 @@
 //! What a host tells its owner, at human rate.
 
-use quorate_raft::RoleKind;
+use quorate_raft::{ConfState, Index, RoleKind};
 use serde::Serialize;
 
 use crate::error::Failure;
+use crate::status::Members;
 
 /// One event, as it goes to JavaScript.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +34,15 @@ pub enum HostEvent {
         /// Last index.
         last: u64,
     },
+    /// A step of a change of the membership was committed.
+    Membership {
+        /// In this group.
+        group: u32,
+        /// Where it stands in the log.
+        index: u64,
+        /// The membership.
+        members: Members,
+    },
     /// A leader's snapshot replaced the state.
     Restored {
         /// In this group.
@@ -59,6 +69,15 @@ pub enum HostEvent {
 }
 
 impl HostEvent {
+    /// A membership was committed at `index`.
+    pub fn membership(group: u32, index: Index, conf_state: &ConfState) -> Self {
+        Self::Membership {
+            group,
+            index: index.0,
+            members: Members::new(conf_state),
+        }
+    }
+
     /// A group, or with `None` the whole node, has stopped.
     pub fn halted(group: Option<u32>, failure: Failure) -> Self {
         Self::Halted {

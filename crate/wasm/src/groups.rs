@@ -127,6 +127,11 @@ impl Groups {
                             leader: leader.map(|leader| leader.0),
                         });
                     }
+                    Output::MembershipChanged { index, conf_state } => {
+                        drained
+                            .events
+                            .push(HostEvent::membership(id, index, &conf_state));
+                    }
                     Output::Restored { snapshot } => drained.events.push(HostEvent::Restored {
                         group: id,
                         index: snapshot.index.0,

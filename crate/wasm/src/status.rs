@@ -1,7 +1,7 @@
 //! A picture of a host, for pages and tests. Made on request.
 
 use quorate_kv::Kv;
-use quorate_raft::{NodeId, ProgressMode};
+use quorate_raft::{ConfState, NodeId, ProgressMode};
 use quorate_rsm::Node;
 use serde::Serialize;
 
@@ -59,8 +59,9 @@ pub struct GroupStatus {
     log_start: u64,
     snapshot_index: u64,
     snapshot_term: u64,
-    voters: Vec<u64>,
-    learners: Vec<u64>,
+    members: Members,
+    members_index: u64,
+    transferring: Option<u64>,
     sessions: usize,
     waiting: usize,
     log_bytes: usize,
@@ -78,6 +79,33 @@ struct FollowerStatus {
     next: u64,
     mode: &'static str,
     inflight: usize,
+    amnesiac: bool,
+}
+
+/// Who takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Members {
+    voters: Vec<u64>,
+    /// Voters of the outgoing half; empty unless joint.
+    outgoing: Vec<u64>,
+    learners: Vec<u64>,
+    /// Those of the learners that are to have a vote.
+    joining: Vec<u64>,
+}
+
+impl Members {
+    /// The picture of a membership.
+    pub fn new(conf_state: &ConfState) -> Self {
+        let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect();
+        let learners = [&conf_state.learners[..], &conf_state.learners_next[..]].concat();
+        Self {
+            voters: ids(&conf_state.voters),
+            outgoing: ids(&conf_state.voters_outgoing),
+            learners: ids(&learners),
+            joining: ids(&conf_state.joining),
+        }
+    }
 }
 
 /// The way to one peer.
@@ -140,7 +168,6 @@ impl GroupStatus {
     pub fn new(group: u32, node: &Node<Kv>) -> Self {
         let status = node.status();
         let raft = status.raft;
-        let ids = |nodes: &mut dyn Iterator<Item = &NodeId>| nodes.map(|node| node.0).collect();
         Self {
             group,
             role: role_name(raft.role),
@@ -155,8 +182,9 @@ impl GroupStatus {
             log_start: raft.log_start.index.0,
             snapshot_index: raft.snapshot.index.0,
             snapshot_term: raft.snapshot.term.0,
-            voters: ids(&mut raft.conf_state.voters.iter()),
-            learners: ids(&mut raft.conf_state.learners.iter()),
+            members: Members::new(&raft.conf_state),
+            members_index: raft.conf_index.0,
+            transferring: raft.transferring.map(|node| node.0),
             sessions: status.sessions,
             waiting: status.waiting,
             log_bytes: status.log_bytes,
@@ -172,6 +200,7 @@ impl GroupStatus {
                     next: peer.next.0,
                     mode: mode_name(peer.mode),
                     inflight: peer.inflight,
+                    amnesiac: peer.amnesiac.is_some(),
                 })
                 .collect(),
         }

@@ -58,9 +58,19 @@ export type Role = "follower" | "preCandidate" | "candidate" | "leader";
 export type HostEvent =
   | { type: "role"; group: number; role: Role; term: number; leader: number | null }
   | { type: "progress"; group: number; term: number; commit: number; applied: number; last: number }
+  | { type: "membership"; group: number; index: number; members: Members }
   | { type: "restored"; group: number; index: number; term: number }
   | { type: "halted"; group: number | null; code: string; message: string; place?: string }
   | { type: "storageBlocked" };
+
+export interface Members {
+  voters: number[];
+  /** Voters of the outgoing half; empty unless joint. */
+  outgoing: number[];
+  learners: number[];
+  /** Those of the learners that are to have a vote. */
+  joining: number[];
+}
 
 export interface GroupStatus {
   group: number;
@@ -76,15 +86,18 @@ export interface GroupStatus {
   logStart: number;
   snapshotIndex: number;
   snapshotTerm: number;
-  voters: number[];
-  learners: number[];
+  members: Members;
+  /** Where the membership stands in the log. */
+  membersIndex: number;
+  /** To whom this leader is handing over. */
+  transferring: number | null;
   sessions: number;
   waiting: number;
   logBytes: number;
   halted: boolean;
   revision: number;
   keys: number;
-  peers: { id: number; matched: number; next: number; mode: "probe" | "replicate" | "snapshot"; inflight: number }[];
+  peers: { id: number; matched: number; next: number; mode: "probe" | "replicate" | "snapshot"; inflight: number; amnesiac: boolean }[];
 }
 
 export interface HostStatus {

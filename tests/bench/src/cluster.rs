@@ -223,7 +223,9 @@ impl Cluster {
                     let frame = codec::encode_replies(GROUP, &replies).into();
                     self.mail.push_back(Mail::Replies(id, frame));
                 }
-                Output::RoleChanged { .. } | Output::Restored { .. } => {}
+                Output::RoleChanged { .. }
+                | Output::MembershipChanged { .. }
+                | Output::Restored { .. } => {}
                 Output::Halted(cause) => panic!("a node halted: {cause:?}"),
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_raft::{
-    Body, ConfState, Config, Input, Instant, Message, NodeId, Raft, RoleKind, Term,
+    Body, ConfState, Config, Input, Instant, Message, NodeId, Raft, RoleKind, StorageId, Term,
 };
 
 use crate::host::{Host, heartbeat, id, rejected, request_vote, stored};
@@ -382,6 +382,7 @@ fn message_for_another_node_is_not_heard() {
         host.input(Input::Message(Message {
             from: NodeId(from),
             to: NodeId(to),
+            storage: StorageId(0),
             term: Term(5),
             body: heartbeat(0, 0),
         }));

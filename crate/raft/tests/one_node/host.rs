@@ -6,7 +6,7 @@ use bytes::Bytes;
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Config, CorruptState, Entry, EntryId, HardState, Index, Input,
     InputError, Instant, Message, NodeId, Output, Payload, PersistBatch, ProgressMode, Raft,
-    Restored, RoleKind, Term,
+    Restored, RoleKind, StorageId, Term,
 };
 
 /// What the node sent: to whom, in which term, what.
@@ -57,6 +57,7 @@ impl Host {
         self.input(Input::Message(Message {
             from: NodeId(from),
             to: NodeId(1),
+            storage: StorageId(0),
             term: Term(term),
             body,
         }));

@@ -8,8 +8,10 @@ extern crate wasm_bindgen_test;
 
 mod election;
 mod host;
+mod membership;
 mod persistence;
 mod reads;
 mod replication;
 mod restart;
 mod snapshot;
+mod transfer;

@@ -77,7 +77,7 @@ fn state_that_cannot_be_a_nodes_is_refused() {
     let commit = Some(CorruptState::Commit { index: Index(5) });
     assert_eq!(error(&|r| r.commit = Index(5)), commit);
     let empty = error(&|r| r.snapshot.conf_state.voters.clear());
-    assert_eq!(empty, Some(CorruptState::NoVoters));
+    assert_eq!(empty, Some(CorruptState::Membership { index: Index(2) }));
 }
 
 #[test]

@@ -2,18 +2,16 @@
 
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, SnapshotMeta,
-    SnapshotOutcome, Term,
+    SnapshotOutcome, StorageId, Table, Term,
 };
 
-use super::{Decoded, FrameError, MAX_SAFE, list, safe, small};
+use super::{Decoded, FrameError, MAX_SAFE, fixed, list, safe, small};
 use crate::varint::{Reader, Writer};
 
 /// An upper bound, so that a frame is one allocation.
 pub(super) fn message_size(message: &Message) -> usize {
     64 + match &message.body {
-        Body::AppendEntries { entries, .. } => {
-            entries.iter().map(|entry| entry.size_bytes() + 8).sum()
-        }
+        Body::AppendEntries { entries, .. } => entries.iter().map(entry_size).sum(),
         Body::InstallSnapshot { meta, data, .. } => data.len() + 16 + conf_size(&meta.conf_state),
         Body::PreVote { .. }
         | Body::PreVoteResponse { .. }
@@ -27,14 +25,29 @@ pub(super) fn message_size(message: &Message) -> usize {
     }
 }
 
+fn entry_size(entry: &Entry) -> usize {
+    8 + match &entry.payload {
+        Payload::Noop => 0,
+        Payload::Command(data) => data.len(),
+        Payload::Membership(conf_state) => conf_size(conf_state),
+    }
+}
+
 fn conf_size(conf_state: &ConfState) -> usize {
-    let ConfState {
-        voters,
-        voters_outgoing,
-        learners,
-        learners_next,
-    } = conf_state;
-    10 * (4 + voters.len() + voters_outgoing.len() + learners.len() + learners_next.len())
+    let ids: usize = id_lists(conf_state).iter().map(|list| list.len()).sum();
+    let storages = conf_state.storages.len() + conf_state.storages_next.len();
+    80 + 10 * ids + 18 * storages
+}
+
+fn id_lists(conf_state: &ConfState) -> [&Vec<NodeId>; 6] {
+    [
+        &conf_state.voters,
+        &conf_state.voters_outgoing,
+        &conf_state.learners,
+        &conf_state.learners_next,
+        &conf_state.joining,
+        &conf_state.leaving,
+    ]
 }
 
 const PRE_VOTE: u8 = 1;
@@ -56,10 +69,14 @@ const SNAPSHOT_CONTINUE: u8 = 16;
 const SNAPSHOT_INSTALLED: u8 = 17;
 const TIMEOUT_NOW: u8 = 18;
 
+const NOOP: u8 = 0;
+const MEMBERSHIP: u8 = 1;
+
 pub(super) fn write_message(writer: &mut Writer, message: &Message) {
     let Message {
         from,
         to,
+        storage: _,
         term,
         body,
     } = message;
@@ -140,7 +157,7 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
     }
 }
 
-pub(super) fn read_message(reader: &mut Reader) -> Decoded<Message> {
+pub(super) fn read_message(reader: &mut Reader, storage: StorageId) -> Decoded<Message> {
     let tag = reader.byte()?;
     let from = NodeId(safe(reader)?);
     let to = NodeId(safe(reader)?);
@@ -225,19 +242,21 @@ pub(super) fn read_message(reader: &mut Reader) -> Decoded<Message> {
     Ok(Message {
         from,
         to,
+        storage,
         term,
         body,
     })
 }
 
 /// Consecutive entries after one of term `term`: each its kind and length in one number, and the
-/// step of the term only where it rises. Also how entries are stored.
+/// step of the term only where it rises. What is no command has length zero and says what it is.
+/// Also how entries are stored.
 pub(crate) fn write_entries(writer: &mut Writer, mut term: Term, entries: &[Entry]) {
     writer.number(entries.len() as u64);
     for Entry { id, payload } in entries {
         let rises = id.term > term;
         let size = match payload {
-            Payload::Noop => 0,
+            Payload::Noop | Payload::Membership(_) => 0,
             Payload::Command(data) => data.len() as u64 + 1,
         };
         writer.number(size << 1 | u64::from(rises));
@@ -245,8 +264,13 @@ pub(crate) fn write_entries(writer: &mut Writer, mut term: Term, entries: &[Entr
             writer.number(id.term.0 - term.0);
             term = id.term;
         }
-        if let Payload::Command(data) = payload {
-            writer.raw(data);
+        match payload {
+            Payload::Noop => writer.byte(NOOP),
+            Payload::Command(data) => writer.raw(data),
+            Payload::Membership(conf_state) => {
+                writer.byte(MEMBERSHIP);
+                write_conf(writer, conf_state);
+            }
         }
     }
 }
@@ -272,7 +296,11 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
             return Err(FrameError::Malformed("a term or an index exceeds 2^53"));
         }
         let payload = match (head >> 1).checked_sub(1) {
-            None => Payload::Noop,
+            None => match reader.byte()? {
+                NOOP => Payload::Noop,
+                MEMBERSHIP => Payload::Membership(read_conf(reader)?),
+                _ => return Err(FrameError::Malformed("an unknown entry")),
+            },
             Some(len) => Payload::Command(reader.take(usize::try_from(len).unwrap_or(usize::MAX))?),
         };
         entries.push(Entry {
@@ -294,35 +322,56 @@ pub(crate) fn read_id(reader: &mut Reader) -> Decoded<EntryId> {
 
 pub(crate) fn write_meta(writer: &mut Writer, meta: &SnapshotMeta) {
     write_id(writer, meta.last);
-    let ConfState {
-        voters,
-        voters_outgoing,
-        learners,
-        learners_next,
-    } = &meta.conf_state;
-    for ids in [voters, voters_outgoing, learners, learners_next] {
+    write_conf(writer, &meta.conf_state);
+}
+
+pub(crate) fn read_meta(reader: &mut Reader) -> Decoded<SnapshotMeta> {
+    Ok(SnapshotMeta {
+        last: read_id(reader)?,
+        conf_state: read_conf(reader)?,
+    })
+}
+
+pub(crate) fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
+    for ids in id_lists(conf_state) {
         writer.number(ids.len() as u64);
         for id in ids {
             writer.number(id.0);
         }
     }
+    for storages in [&conf_state.storages, &conf_state.storages_next] {
+        writer.number(storages.len() as u64);
+        for (id, storage) in storages {
+            writer.number(id.0);
+            writer.raw(&storage.0.to_le_bytes());
+        }
+    }
 }
 
-pub(crate) fn read_meta(reader: &mut Reader) -> Decoded<SnapshotMeta> {
-    let last = read_id(reader)?;
-    let mut ids = || {
-        let ids = list(reader, 1, |reader| safe(reader).map(NodeId))?;
-        if ids.is_sorted_by(|a, b| a < b) {
-            Ok(ids)
-        } else {
-            Err(FrameError::Malformed("a membership is not sorted"))
+pub(crate) fn read_conf(reader: &mut Reader) -> Decoded<ConfState> {
+    let ids = |reader: &mut Reader| list(reader, 1, |reader| safe(reader).map(NodeId));
+    let storages = |reader: &mut Reader| -> Decoded<Table<NodeId, StorageId>> {
+        let pairs = list(reader, 9, |reader| {
+            Ok((NodeId(safe(reader)?), StorageId(fixed(reader)?)))
+        })?;
+        match pairs.is_sorted_by(|a, b| a.0 < b.0) {
+            true => Ok(pairs.into_iter().collect()),
+            false => Err(FrameError::Malformed("a membership is not sorted")),
         }
     };
     let conf_state = ConfState {
-        voters: ids()?,
-        voters_outgoing: ids()?,
-        learners: ids()?,
-        learners_next: ids()?,
+        voters: ids(reader)?,
+        voters_outgoing: ids(reader)?,
+        learners: ids(reader)?,
+        learners_next: ids(reader)?,
+        joining: ids(reader)?,
+        leaving: ids(reader)?,
+        storages: storages(reader)?,
+        storages_next: storages(reader)?,
     };
-    Ok(SnapshotMeta { last, conf_state })
+    if conf_state.is_sound() {
+        Ok(conf_state)
+    } else {
+        Err(FrameError::Malformed("a membership makes no sense"))
+    }
 }

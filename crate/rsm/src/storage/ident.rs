@@ -1,11 +1,13 @@
-//! Whose storage this is: written once, before anything is said to anyone.
+//! Whose storage this is: written when it is made, and once more when its node is told of a cluster.
+//! Before that it takes part in nothing, so a storage that was made again cannot pass for the one
+//! that was lost.
 
 use bytes::Bytes;
-use quorate_raft::NodeId;
+use quorate_raft::{ConfState, NodeId, StorageId};
 
 use super::record::{Kind, seal, unseal};
 use super::{Damage, Round, StorageError};
-use crate::codec::safe;
+use crate::codec::{fixed, read_conf, safe, write_conf};
 use crate::varint::{Malformed, Reader, Writer};
 
 /// The identity of a store.
@@ -16,9 +18,11 @@ pub struct Ident {
     /// The node it belongs to.
     pub node: NodeId,
     /// Drawn when the store was made: tells it from one that was made again after a loss.
-    pub storage_id: u128,
-    /// The voters that the cluster began with, ascending.
-    pub voters: Vec<NodeId>,
+    pub storage: StorageId,
+    /// Drawn when the cluster was founded; zero as long as the node knows of none.
+    pub cluster_id: u64,
+    /// The membership that the cluster began with; empty for a node that came later.
+    pub founders: ConfState,
 }
 
 pub(super) const KEY: &str = "ident";
@@ -29,11 +33,9 @@ impl Ident {
         let mut writer = Writer::new();
         writer.bytes(self.cluster.as_bytes());
         writer.number(self.node.0);
-        writer.raw(&self.storage_id.to_le_bytes());
-        writer.number(self.voters.len() as u64);
-        for voter in &self.voters {
-            writer.number(voter.0);
-        }
+        writer.raw(&self.storage.0.to_le_bytes());
+        writer.raw(&self.cluster_id.to_le_bytes());
+        write_conf(&mut writer, &self.founders);
         round.puts.push((
             KEY.into(),
             seal(Kind::Ident, KEY.as_bytes(), &writer.finish()),
@@ -52,17 +54,16 @@ impl Ident {
         let mut reader = Reader::new(Bytes::copy_from_slice(payload));
         let cluster = String::from_utf8(reader.bytes()?.to_vec()).map_err(|_| BAD)?;
         let node = NodeId(safe(&mut reader).map_err(|_| BAD)?);
-        let storage_id = <[u8; 16]>::try_from(&reader.take(16)?[..]).map_err(|_| BAD)?;
-        let mut voters = Vec::new();
-        for _ in 0..reader.count(1)? {
-            voters.push(NodeId(safe(&mut reader).map_err(|_| BAD)?));
-        }
+        let storage = StorageId(fixed(&mut reader).map_err(|_| BAD)?);
+        let cluster_id = fixed(&mut reader).map_err(|_| BAD)?;
+        let founders = read_conf(&mut reader).map_err(|_| BAD)?;
         reader.end()?;
         Ok(Self {
             cluster,
             node,
-            storage_id: u128::from_le_bytes(storage_id),
-            voters,
+            storage,
+            cluster_id,
+            founders,
         })
     }
 }

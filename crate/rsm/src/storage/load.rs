@@ -34,11 +34,11 @@ pub struct LoadedGroup {
 }
 
 impl LoadedGroup {
-    /// A group that has never run, with these voters.
+    /// A group that has never run, in a cluster with these founders.
     #[must_use]
-    pub fn fresh(group: u32, voters: &[NodeId]) -> Self {
+    pub fn fresh(group: u32, founders: &ConfState) -> Self {
         Self {
-            restored: Restored::fresh(ConfState::new(voters.iter().copied())),
+            restored: Restored::fresh(founders.clone()),
             chunks: Vec::new(),
             layout: Layout::new(group),
         }
@@ -73,7 +73,7 @@ pub fn load(records: impl IntoIterator<Item = (String, Bytes)>) -> Result<Loaded
     };
     let assembled = groups
         .into_iter()
-        .map(|(group, records)| Ok((group, records.assemble(group, &ident.voters)?)))
+        .map(|(group, records)| Ok((group, records.assemble(group, &ident.founders)?)))
         .collect::<Result<_, StorageError>>()?;
     Ok(Loaded {
         ident: Some(ident),
@@ -177,8 +177,8 @@ impl Records {
         reader.end().map_err(|bad| bad.0)
     }
 
-    fn assemble(mut self, group: u32, voters: &[NodeId]) -> Result<LoadedGroup, StorageError> {
-        let mut loaded = LoadedGroup::fresh(group, voters);
+    fn assemble(mut self, group: u32, founders: &ConfState) -> Result<LoadedGroup, StorageError> {
+        let mut loaded = LoadedGroup::fresh(group, founders);
         loaded.layout.starts = self.log.keys().map(|start| (start, ())).collect();
         let restored = &mut loaded.restored;
         let Some(hard_state) = self.hard_state else {

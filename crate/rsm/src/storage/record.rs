@@ -17,7 +17,7 @@ use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use super::Damage;
 
 /// The format version of stored records.
-pub const STORAGE_VERSION: u8 = 1;
+pub const STORAGE_VERSION: u8 = 2;
 
 pub(super) const HEADER_BYTES: usize = 12;
 pub(super) const OVERHEAD_BYTES: usize = HEADER_BYTES + 4;

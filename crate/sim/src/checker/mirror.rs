@@ -22,6 +22,7 @@ impl Seen {
         let digest = match &entry.payload {
             Payload::Noop => 0,
             Payload::Command(data) => Digest::of(data),
+            Payload::Membership(conf_state) => Digest::of(format!("{conf_state:?}").as_bytes()),
         };
         Self {
             term: entry.id.term,

@@ -9,9 +9,10 @@ use quorate_rsm::{ClientId, Input, Output, Reply, Request, RequestBody, StateMac
 
 use super::{Cluster, Event, GROUP, Occurrence};
 use crate::checker::Violation;
-use crate::describe::describe;
+use crate::describe::{self, describe};
 use crate::digest::Digest;
 use crate::network::{Address, Packet, Payload};
+use crate::process::founders;
 use crate::rules::is_response;
 use crate::trace;
 
@@ -127,7 +128,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         let process = self.processes.get_mut(&id).expect("a node of this cluster");
         if installs || process.disk.rounds.is_multiple_of(ROUNDS_PER_READING) {
             // What would be found if the node crashed now.
-            let found = process.load(&self.voters)?;
+            let found = process.load(&founders(&self.voters))?;
             self.state.check_stored(id, &found.restored)?;
         }
         self.handle(id, vec![Input::Persisted { seq }])
@@ -177,6 +178,13 @@ impl<M: StateMachine + Default> Cluster<M> {
                         let leader = leader.map_or("none".to_owned(), |leader| leader.to_string());
                         format!("{role:?} in {term}, leader {leader}")
                     });
+                }
+                Output::MembershipChanged { index, conf_state } => {
+                    let now = self.now();
+                    self.trace
+                        .event(now, &id, trace::Event::Members, index.0, || {
+                            describe::membership(&conf_state)
+                        });
                 }
                 Output::Restored { snapshot } => {
                     let (now, value) = (self.now(), snapshot.index.0);

@@ -14,7 +14,7 @@ use crate::checker::Violation;
 use crate::checker::state::State;
 use crate::disk::{Disk, DiskProfile, Medium};
 use crate::network::{Address, Link, Network, Packet, Payload};
-use crate::process::{ClockProfile, Process, snapshot_bytes};
+use crate::process::{ClockProfile, Process, founders, snapshot_bytes, storage_of};
 use crate::queue::Queue;
 use crate::streams::Streams;
 use crate::trace::{self, Trace};
@@ -273,9 +273,9 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// It does not find there what was durable.
     pub fn start(&mut self, id: NodeId) -> Result<(), Violation> {
         let now = self.now();
-        let (config, voters) = (&self.config, &self.voters);
+        let (config, founders) = (&self.config, founders(&self.voters));
         let process = self.processes.get_mut(&id).expect("a node of this cluster");
-        let group = process.load(voters)?;
+        let group = process.load(&founders)?;
         let last = group
             .restored
             .entries
@@ -284,6 +284,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.state.started(id, process.run + 1, &group.restored)?;
         let mut node = config.node.clone();
         node.raft.id = id;
+        node.raft.storage = storage_of(id);
         process.start(node, group, config.clock, now)?;
         let run = process.run;
         self.starts += 1;
