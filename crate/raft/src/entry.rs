@@ -22,7 +22,7 @@ pub enum Payload {
     /// A command for the state machine, opaque here.
     Command(Bytes),
     /// The membership from here on, in force as soon as it is in the log (§6). Has size zero.
-    Membership(ConfState),
+    Membership(Box<ConfState>),
 }
 
 impl Entry {

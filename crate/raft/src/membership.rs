@@ -530,7 +530,9 @@ mod tests {
                 };
                 let next = match conf.is_joint() {
                     true => conf.leave(),
-                    false if !conf.joining.is_empty() && storage.0 % 2 == 0 => conf.promote(),
+                    false if !conf.joining.is_empty() && storage.0.is_multiple_of(2) => {
+                        conf.promote()
+                    }
                     false => match conf.change(&[step()]) {
                         Ok(next) => next,
                         Err(_) => continue,

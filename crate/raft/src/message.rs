@@ -71,7 +71,7 @@ pub enum Body {
     /// §7, one chunk.
     InstallSnapshot {
         /// Which snapshot.
-        meta: SnapshotMeta,
+        meta: Box<SnapshotMeta>,
         /// The chunk's number, from zero.
         number: u32,
         /// Whether this is the last chunk.

@@ -69,7 +69,7 @@ impl Raft {
             if let Payload::Membership(conf_state) = &entry.payload
                 && entry.id.index > snapshot.last.index
             {
-                membership.push(entry.id.index, conf_state.clone());
+                membership.push(entry.id.index, (**conf_state).clone());
             }
         }
         let mut raft = Self {
@@ -364,7 +364,7 @@ impl Raft {
                 data,
             } => {
                 self.hear_leader(from);
-                self.handle_install_snapshot(from, meta, number, done, data);
+                self.handle_install_snapshot(from, *meta, number, done, data);
             }
             Body::InstallSnapshotResponse { snapshot, outcome } => {
                 self.handle_install_response(from, snapshot, outcome);

@@ -98,7 +98,7 @@ impl Raft {
     }
 
     fn append_membership(&mut self, next: ConfState) -> EntryId {
-        let id = self.append_own(Payload::Membership(next.clone()));
+        let id = self.append_own(Payload::Membership(Box::new(next.clone())));
         self.bid_farewell(&next);
         self.membership.push(id.index, next);
         self.follow_members();

@@ -124,7 +124,7 @@ impl Raft {
             return;
         };
         if transfer.meta.last.index == snapshot && transfer.number == number {
-            let meta = transfer.meta.clone();
+            let meta = Box::new(transfer.meta.clone());
             self.send(
                 to,
                 Body::InstallSnapshot {

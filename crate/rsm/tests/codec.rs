@@ -38,7 +38,7 @@ fn noop(id: EntryId) -> Entry {
 fn membership(id: EntryId) -> Entry {
     Entry {
         id,
-        payload: Payload::Membership(ConfState::new([1, 2, 3].map(NodeId))),
+        payload: Payload::Membership(Box::new(ConfState::new([1, 2, 3].map(NodeId)))),
     }
 }
 
@@ -75,7 +75,7 @@ fn golden() -> Vec<(Body, &'static str)> {
         hint: id(4, 200),
     };
     let chunk = |done| Body::InstallSnapshot {
-        meta: meta(),
+        meta: Box::new(meta()),
         number: 2,
         done,
         data: Bytes::from_static(b"xyz"),

@@ -20,7 +20,8 @@ pub struct HostConfig {
     pub cluster: String,
     /// This node.
     pub node: NodeId,
-    /// The founding membership, ascending.
+    /// The founding membership, ascending, if the caller vouches for their storages; else the node
+    /// waits to be told.
     pub voters: Vec<NodeId>,
     /// The groups this worker takes part in, ascending.
     pub groups: Vec<u32>,
@@ -44,9 +45,15 @@ impl HostConfig {
         let settings = Settings::new(value, "the node's settings")?;
         let cluster = settings.text("cluster")?;
         let node = settings.whole("node")?.unwrap_or(0);
-        let voters = set(settings.list("voters")?.unwrap_or_default(), MAX_VOTERS)
-            .filter(|ids| ids.first() != Some(&0))
-            .ok_or_else(|| settings.wrong("voters", "1 to 63 different ids from 1"))?;
+        let voters = match settings.list("voters")? {
+            None => Vec::new(),
+            Some(ids) => set(ids, MAX_VOTERS)
+                .filter(|ids| ids.first() != Some(&0) && ids.contains(&node))
+                .ok_or_else(|| {
+                    let wanted = "1 to 63 different ids from 1, the node's among them";
+                    settings.wrong("voters", wanted)
+                })?,
+        };
         let groups = set(
             settings.list("groups")?.unwrap_or_else(|| vec![0]),
             MAX_GROUPS,
@@ -78,8 +85,6 @@ impl HostConfig {
             return Err(settings.wrong("cluster", "a name of 1 to 128 characters"));
         } else if node == 0 {
             return Err(settings.wrong("node", "an id from 1 to 2^53 - 1"));
-        } else if !voters.contains(&node) {
-            return Err(settings.wrong("voters", "a list that has the node itself"));
         }
         settings.finish()?;
         config

@@ -1,5 +1,7 @@
 //! Chance from the platform: seeds and storage ids. The only user of `getrandom`.
 
+use quorate_raft::StorageId;
+
 use crate::error::Failure;
 
 /// A seed for one node or client, so that no two time out in lock-step.
@@ -7,9 +9,9 @@ pub fn seed() -> Result<u64, Failure> {
     getrandom::u64().map_err(|error| unavailable(&error))
 }
 
-/// A new storage's name, equal to no other's.
-pub fn storage_id() -> Result<u128, Failure> {
-    Ok(u128::from(seed()?) << 64 | u128::from(seed()?))
+/// A new storage's name, equal to no other's, and never zero.
+pub fn storage_id() -> Result<StorageId, Failure> {
+    Ok(StorageId(seed()? | 1))
 }
 
 fn unavailable(error: &getrandom::Error) -> Failure {

@@ -1,29 +1,42 @@
 //! The worker's side of a node, as JavaScript sees it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
 use quorate_raft::NodeId;
 use quorate_rsm::ClientId;
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::config::HostConfig;
 use crate::convert::{self, whole};
+use crate::error::Failure;
 use crate::link::LinkRule;
-use crate::opening;
+use crate::members::{hex, parse_hex, read_changes, read_founders};
+use crate::opening::{self, Opened};
 use crate::shared::Shared;
 
 /// One node, with all its groups. Dropping it is a crash: what was durable stays, nothing is said.
 #[wasm_bindgen]
 pub struct Host {
-    shared: Rc<Shared>,
+    state: RefCell<State>,
+}
+
+enum State {
+    /// Its storage is open, and knows of no cluster.
+    Waiting(Box<Opened>),
+    /// Something is being written, or nothing came of it.
+    Busy,
+    Running(Rc<Shared>),
 }
 
 #[wasm_bindgen]
 impl Host {
-    /// Takes the lock, opens the storage, reads it, and starts the node.
+    /// Takes the lock, opens the storage, reads it, and starts the node, if it knows its cluster: see
+    /// `identity` and `begin`.
     #[wasm_bindgen(unchecked_return_type = "Host")]
     pub async fn open(
         #[wasm_bindgen(unchecked_param_type = "HostConfig")] config: JsValue,
@@ -31,9 +44,81 @@ impl Host {
         on_event: Function,
     ) -> Result<Host, JsValue> {
         let config = HostConfig::read(config)?;
+        let opened = opening::open(config, on_event).await?;
+        let state = match opened.is_founded() {
+            true => State::Running(opened.start().await?),
+            false => State::Waiting(Box::new(opened)),
+        };
         Ok(Self {
-            shared: opening::open(config, on_event).await?,
+            state: RefCell::new(state),
         })
+    }
+
+    /// Whose storage this is: its own name, and the cluster's, or `null` if the node waits for
+    /// `begin`.
+    #[wasm_bindgen(unchecked_return_type = "Identity")]
+    pub fn identity(&self) -> Result<JsValue, JsValue> {
+        let identity = match &*self.state.borrow() {
+            State::Waiting(opened) => Identity {
+                storage: hex(opened.ident().storage.0),
+                cluster: None,
+            },
+            State::Busy => return Err(Failure::closed("node").into()),
+            State::Running(shared) => {
+                let status = shared.status()?;
+                Identity {
+                    storage: status.storage_id,
+                    cluster: Some(status.cluster_id),
+                }
+            }
+        };
+        Ok(convert::write(&identity))
+    }
+
+    /// Tells a node that waits its cluster, durably, and starts it. `cluster` is sixteen hexadecimal
+    /// digits, the same for all; `founders` are the members it is founded with, or none if this node
+    /// comes later and waits to be added by a leader.
+    pub async fn begin(
+        &self,
+        cluster: String,
+        #[wasm_bindgen(unchecked_param_type = "Founder[]")] founders: JsValue,
+    ) -> Result<(), JsValue> {
+        let wrong = || Failure::argument("cluster must be sixteen hexadecimal digits");
+        let cluster = parse_hex(&cluster).ok_or_else(wrong)?;
+        let founders = read_founders(&founders)?;
+        let mut opened = match self.state.replace(State::Busy) {
+            State::Waiting(opened) => opened,
+            state => {
+                self.state.replace(state);
+                return Err(Failure::argument("this node knows its cluster").into());
+            }
+        };
+        if let Err(failure) = opened.found(cluster, founders).await {
+            opened.close().await;
+            return Err(failure.into());
+        }
+        let shared = opened.start().await?;
+        self.state.replace(State::Running(shared));
+        Ok(())
+    }
+
+    /// Begins a change of a group's membership; the index of its entry. Events tell of each step.
+    #[wasm_bindgen(js_name = changeMembers)]
+    pub fn change_members(
+        &self,
+        group: u32,
+        #[wasm_bindgen(unchecked_param_type = "MemberChange[]")] changes: &JsValue,
+    ) -> Result<f64, JsValue> {
+        let index = self
+            .shared()?
+            .change_members(group, &read_changes(changes)?)?;
+        Ok(index as f64)
+    }
+
+    /// Hands a group's leadership over to another node. Events tell when it is done.
+    #[wasm_bindgen(js_name = transferLeadership)]
+    pub fn transfer_leadership(&self, group: u32, to: f64) -> Result<(), JsValue> {
+        Ok(self.shared()?.transfer_leadership(group, node_id(to)?)?)
     }
 
     /// Opens the way to a peer, in place of an earlier one.
@@ -43,13 +128,13 @@ impl Host {
         id: f64,
         #[wasm_bindgen(unchecked_param_type = "Port")] port: JsValue,
     ) -> Result<(), JsValue> {
-        Ok(self.shared.connect_peer(node_id(id)?, port)?)
+        Ok(self.shared()?.connect_peer(node_id(id)?, port)?)
     }
 
     /// The peer is gone; what was on the way to it is lost.
     #[wasm_bindgen(js_name = disconnectPeer)]
     pub fn disconnect_peer(&self, id: f64) -> Result<(), JsValue> {
-        Ok(self.shared.disconnect_peer(node_id(id)?)?)
+        Ok(self.shared()?.disconnect_peer(node_id(id)?)?)
     }
 
     /// Opens the way to a client. The caller numbers its clients.
@@ -59,13 +144,13 @@ impl Host {
         id: f64,
         #[wasm_bindgen(unchecked_param_type = "Port")] port: JsValue,
     ) -> Result<(), JsValue> {
-        Ok(self.shared.connect_client(client_id(id)?, port)?)
+        Ok(self.shared()?.connect_client(client_id(id)?, port)?)
     }
 
     /// The client is gone.
     #[wasm_bindgen(js_name = disconnectClient)]
     pub fn disconnect_client(&self, id: f64) -> Result<(), JsValue> {
-        Ok(self.shared.disconnect_client(client_id(id)?)?)
+        Ok(self.shared()?.disconnect_client(client_id(id)?)?)
     }
 
     /// Replaces the faults of the link to a peer; `{}` heals it.
@@ -76,26 +161,51 @@ impl Host {
         #[wasm_bindgen(unchecked_param_type = "LinkRule")] rule: JsValue,
     ) -> Result<(), JsValue> {
         Ok(self
-            .shared
+            .shared()?
             .set_link(node_id(peer)?, LinkRule::read(rule)?)?)
     }
 
     /// A picture of the node.
     #[wasm_bindgen(unchecked_return_type = "HostStatus")]
     pub fn status(&self) -> Result<JsValue, JsValue> {
-        Ok(convert::write(&self.shared.status()?))
+        Ok(convert::write(&self.shared()?.status()?))
     }
 
     /// Ends the node in order: waits for the write under way, closes the storage, gives the lock
     /// back. Later calls throw `CLOSED`.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn close(&self) -> Promise {
-        let shared = self.shared.clone();
+        let state = match &*self.state.borrow() {
+            State::Running(shared) => State::Running(shared.clone()),
+            State::Waiting(_) | State::Busy => State::Busy,
+        };
+        let state = match state {
+            State::Busy => self.state.replace(State::Busy),
+            running => running,
+        };
         future_to_promise(async move {
-            shared.close().await;
+            match state {
+                State::Running(shared) => shared.close().await,
+                State::Waiting(opened) => opened.close().await,
+                State::Busy => {}
+            }
             Ok(JsValue::UNDEFINED)
         })
     }
+
+    fn shared(&self) -> Result<Rc<Shared>, Failure> {
+        match &*self.state.borrow() {
+            State::Running(shared) => Ok(shared.clone()),
+            State::Waiting(_) => Err(Failure::new("NOT_BEGUN", "this node waits for begin()")),
+            State::Busy => Err(Failure::closed("node")),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Identity {
+    storage: String,
+    cluster: Option<String>,
 }
 
 fn node_id(id: f64) -> Result<NodeId, JsValue> {

@@ -22,6 +22,7 @@ pub mod js_storage;
 pub mod kv_client;
 pub mod link;
 pub mod lock;
+pub mod members;
 pub mod opening;
 pub mod panic;
 pub mod segments;

@@ -1,14 +1,14 @@
 //! From settings to a running node: lock, storage, records, identity, groups.
 //!
-//! A fresh storage gets its identity first, durable before anything is sent: a node that later
-//! finds no identity knows that it has forgotten whatever it promised.
+//! A fresh storage gets a name of its own, and its node waits to be told of a cluster: it may be new,
+//! or have forgotten whatever it promised. Only its owner, who sees the other nodes, can tell.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
 use quorate_kv::Kv;
-use quorate_raft::{CorruptState, Random, Table};
+use quorate_raft::{ConfState, CorruptState, Random, Table};
 use quorate_rsm::storage::{Ident, Loaded, LoadedGroup, Round, load};
 use quorate_rsm::{Node, OpenError};
 use wasm_bindgen::JsValue;
@@ -27,8 +27,18 @@ use crate::shared::{Identity, Platform, Shared};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer;
 
-/// Opens a node and starts it. Whatever fails, nothing stays open or locked.
-pub async fn open(config: HostConfig, on_event: Function) -> Result<Rc<Shared>, Failure> {
+/// A node whose storage is open, and which waits to be told of its cluster.
+pub struct Opened {
+    config: HostConfig,
+    ident: Ident,
+    groups: Table<u32, LoadedGroup>,
+    platform: Platform,
+    /// Why the storage went away meanwhile, if it did.
+    gone: Rc<RefCell<Option<Failure>>>,
+}
+
+/// Locks, opens and reads a node's storage. Whatever fails, nothing stays open or locked.
+pub async fn open(config: HostConfig, on_event: Function) -> Result<Opened, Failure> {
     let sink = Sink::default();
     let gone = listen(&sink, on_event.clone());
     let lock = match config.lock {
@@ -42,30 +52,106 @@ pub async fn open(config: HostConfig, on_event: Function) -> Result<Rc<Shared>, 
             Storage::IndexedDb(IndexedDb::open(&name, DATABASE_VERSION, timeout_ms, &sink).await?)
         }
     };
-    let prepared = prepare(&config, &storage, &sink).await;
+    let platform = Platform {
+        storage,
+        lock,
+        sink,
+        on_event,
+    };
+    let read = read(&config, &platform).await;
     // A storage that was taken away says why, better than what failed for it.
     let taken = gone.borrow_mut().take();
-    match taken.map_or(prepared, Err) {
-        Ok((identity, groups, random)) => {
-            let platform = Platform {
-                storage,
-                lock,
-                sink,
-                on_event,
-            };
-            Ok(Shared::start(
-                identity,
-                groups,
-                platform,
-                config.progress_interval_ms,
-                random,
-            ))
-        }
+    match taken.map_or(read, Err) {
+        Ok((ident, groups)) => Ok(Opened {
+            config,
+            ident,
+            groups,
+            platform,
+            gone,
+        }),
         Err(failure) => {
-            sink.mute();
-            storage.close().await;
+            platform.close().await;
             Err(failure)
         }
+    }
+}
+
+impl Opened {
+    /// Whose storage this is.
+    pub fn ident(&self) -> &Ident {
+        &self.ident
+    }
+
+    /// Whether the node knows its cluster, and can start.
+    pub fn is_founded(&self) -> bool {
+        self.ident.cluster_id != 0
+    }
+
+    /// Gives everything back.
+    pub async fn close(self) {
+        self.platform.close().await;
+    }
+
+    /// Tells the node its cluster, once and durably: the members it is founded with, or none if the
+    /// node comes later and waits to be added.
+    pub async fn found(&mut self, cluster_id: u64, founders: ConfState) -> Result<(), Failure> {
+        let ident = Ident {
+            cluster_id,
+            founders,
+            ..self.ident.clone()
+        };
+        let mut round = Round::default();
+        ident.put(&mut round);
+        write(&self.platform, &round).await?;
+        self.gone = listen(&self.platform.sink, self.platform.on_event.clone());
+        self.ident = ident;
+        Ok(())
+    }
+
+    /// Starts the node.
+    pub async fn start(mut self) -> Result<Rc<Shared>, Failure> {
+        let taken = self.gone.borrow_mut().take();
+        match taken.map_or_else(|| self.prepare(), Err) {
+            Ok((identity, groups, random)) => Ok(Shared::start(
+                identity,
+                groups,
+                self.platform,
+                self.config.progress_interval_ms,
+                random,
+            )),
+            Err(failure) => {
+                self.platform.close().await;
+                Err(failure)
+            }
+        }
+    }
+
+    fn prepare(&mut self) -> Result<(Identity, Groups, Random), Failure> {
+        let (config, ident) = (&self.config, &self.ident);
+        let now = timer::now();
+        let mut random = Random::new(entropy::seed()?);
+        let mut members = Table::default();
+        for &id in &config.groups {
+            let loaded = self.groups.remove(id);
+            let LoadedGroup {
+                restored,
+                chunks,
+                layout,
+            } = loaded.unwrap_or_else(|| LoadedGroup::fresh(id, &ident.founders));
+            let mut node_config = config.node_config.clone();
+            node_config.raft.storage = ident.storage;
+            let seed = random.next_u64();
+            let node = Node::new(node_config, restored, &chunks, Kv::new(), now, seed)
+                .map_err(|error| open_failure(id, &error))?;
+            members.insert(id, Group::new(node, layout));
+        }
+        let identity = Identity {
+            cluster: ident.cluster.clone(),
+            node: ident.node,
+            storage: ident.storage,
+            cluster_id: ident.cluster_id,
+        };
+        Ok((identity, Groups::new(members, ident.cluster_id), random))
     }
 }
 
@@ -84,48 +170,16 @@ fn listen(sink: &Sink, on_event: Function) -> Rc<RefCell<Option<Failure>>> {
     gone
 }
 
-async fn prepare(
+async fn read(
     config: &HostConfig,
-    storage: &Storage,
-    sink: &Sink,
-) -> Result<(Identity, Groups, Random), Failure> {
-    let Loaded { ident, mut groups } = load(storage.load().await?)?;
+    platform: &Platform,
+) -> Result<(Ident, Table<u32, LoadedGroup>), Failure> {
+    let Loaded { ident, groups } = load(platform.storage.load().await?)?;
     let ident = match ident {
         Some(ident) => check(config, ident)?,
-        None => found(config, storage, sink).await?,
+        None => make(config, platform).await?,
     };
-    let now = timer::now();
-    let mut random = Random::new(entropy::seed()?);
-    let mut members = Table::default();
-    for &id in &config.groups {
-        let loaded = groups
-            .remove(id)
-            .unwrap_or_else(|| LoadedGroup::fresh(id, &ident.voters));
-        let LoadedGroup {
-            restored,
-            chunks,
-            layout,
-        } = loaded;
-        let seed = random.next_u64();
-        let node = Node::new(
-            config.node_config.clone(),
-            restored,
-            &chunks,
-            Kv::new(),
-            now,
-            seed,
-        )
-        .map_err(|error| open_failure(id, &error))?;
-        members.insert(id, Group::new(node, layout));
-    }
-    let tag = cluster_tag(&ident.cluster);
-    let identity = Identity {
-        cluster: ident.cluster,
-        node: ident.node,
-        storage_id: ident.storage_id,
-        tag,
-    };
-    Ok((identity, Groups::new(members, tag), random))
+    Ok((ident, groups))
 }
 
 /// Whether the storage is this node's.
@@ -136,44 +190,42 @@ fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
             "this storage belongs to node {} of cluster \"{}\", not to node {} of \"{}\"",
             ident.node.0, ident.cluster, config.node.0, config.cluster
         ))
-    } else if ident.voters != config.voters {
-        foreign(format!(
-            "this storage belongs to a cluster founded by {:?}, not by {:?}",
-            ident.voters, config.voters
-        ))
     } else {
         Ok(ident)
     }
 }
 
-/// Gives a fresh storage its identity.
-async fn found(config: &HostConfig, storage: &Storage, sink: &Sink) -> Result<Ident, Failure> {
+/// Gives a fresh storage its identity. Of a cluster it knows nothing yet, unless the caller vouches
+/// for the storages of all its voters.
+async fn make(config: &HostConfig, platform: &Platform) -> Result<Ident, Failure> {
+    let vouched = !config.voters.is_empty();
     let ident = Ident {
         cluster: config.cluster.clone(),
         node: config.node,
-        storage_id: entropy::storage_id()?,
-        voters: config.voters.clone(),
+        storage: entropy::storage_id()?,
+        cluster_id: if vouched { tag(&config.cluster) } else { 0 },
+        founders: ConfState::new(config.voters.iter().copied()),
     };
     let mut round = Round::default();
     ident.put(&mut round);
-    write(storage, sink, &round).await?;
+    write(platform, &round).await?;
     Ok(ident)
 }
 
 /// Writes one round and waits for it.
-async fn write(storage: &Storage, sink: &Sink, round: &Round) -> Result<(), Failure> {
+async fn write(platform: &Platform, round: &Round) -> Result<(), Failure> {
     let ended = Rc::new(RefCell::new(Ok(())));
     let mut begun = Ok(());
     let promise = Promise::new(&mut |resolve, _| {
         let noted = ended.clone();
         let wake = resolve.clone();
-        sink.listen(move |event| {
+        platform.sink.listen(move |event| {
             if let StorageEvent::Failed(failure) | StorageEvent::Gone(failure) = event {
                 *noted.borrow_mut() = Err(failure);
             }
             let _ = wake.call0(&JsValue::UNDEFINED);
         });
-        begun = storage.write(round);
+        begun = platform.storage.write(round);
     });
     begun?;
     // The promise never rejects.
@@ -190,9 +242,10 @@ fn open_failure(group: u32, error: &OpenError) -> Failure {
     }
 }
 
-/// FNV-1a of the cluster's name: frames of another cluster, sent here by mistake, are refused.
-fn cluster_tag(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+/// The id of a cluster whose voters the caller vouches for: FNV-1a of its name.
+fn tag(name: &str) -> u64 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    });
+    hash | 1
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use js_sys::Function;
-use quorate_raft::{Instant, NodeId, Random, Table};
+use quorate_raft::{Change, Instant, NodeId, Random, StorageId, Table};
 use quorate_rsm::storage::Round;
 use quorate_rsm::{ClientId, Input, codec};
 use wasm_bindgen::JsValue;
@@ -20,6 +20,7 @@ use crate::event::HostEvent;
 use crate::groups::Groups;
 use crate::link::{Link, LinkRule};
 use crate::lock::Lock;
+use crate::members::hex;
 use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer::{self, Alarm};
@@ -40,9 +41,9 @@ pub struct Identity {
     /// This node.
     pub node: NodeId,
     /// The storage's own name.
-    pub storage_id: u128,
-    /// Marks frames between nodes of the cluster.
-    pub tag: u64,
+    pub storage: StorageId,
+    /// Drawn when the cluster was founded: marks frames between its nodes.
+    pub cluster_id: u64,
 }
 
 /// What a node stands on.
@@ -55,6 +56,17 @@ pub struct Platform {
     pub sink: Sink,
     /// Who hears of the node's events.
     pub on_event: Function,
+}
+
+impl Platform {
+    /// Lets go of everything.
+    pub async fn close(&self) {
+        self.sink.mute();
+        self.storage.close().await;
+        if let Some(lock) = &self.lock {
+            lock.release();
+        }
+    }
 }
 
 /// A running node.
@@ -192,6 +204,26 @@ impl Shared {
         Ok(())
     }
 
+    /// Begins a change of a group's membership, at the index returned.
+    pub fn change_members(&self, group: u32, changes: &[Change]) -> Result<u64, Failure> {
+        self.check_open()?;
+        let changed = self.run(|state, now| {
+            let group = state.groups.group(group)?;
+            Some(group.node.change_membership(now, changes))
+        });
+        Ok(changed.ok_or_else(|| not_here(group))??.0)
+    }
+
+    /// Hands a group's leadership over.
+    pub fn transfer_leadership(&self, group: u32, to: NodeId) -> Result<(), Failure> {
+        self.check_open()?;
+        let transferred = self.run(|state, now| {
+            let group = state.groups.group(group)?;
+            Some(group.node.transfer_leadership(now, to))
+        });
+        Ok(transferred.ok_or_else(|| not_here(group))??)
+    }
+
     /// A picture of the node.
     pub fn status(&self) -> Result<HostStatus, Failure> {
         self.check_open()?;
@@ -199,7 +231,8 @@ impl Shared {
         Ok(HostStatus {
             cluster: state.identity.cluster.clone(),
             node: state.identity.node.0,
-            storage_id: format!("{:032x}", state.identity.storage_id),
+            storage_id: hex(state.identity.storage.0),
+            cluster_id: hex(state.identity.cluster_id),
             locked: self.platform.lock.is_some(),
             halted: state.halted.as_ref().map(|failure| Halted {
                 code: failure.code.to_string(),
@@ -244,11 +277,7 @@ impl Shared {
             let wait = |resolve, _| *self.on_idle.borrow_mut() = Some(resolve);
             let _ = timer::within(CLOSE_WAIT_MS, wait).await;
         }
-        self.platform.sink.mute();
-        self.platform.storage.close().await;
-        if let Some(lock) = &self.platform.lock {
-            lock.release();
-        }
+        self.platform.close().await;
     }
 
     fn check_open(&self) -> Result<(), Failure> {
@@ -318,6 +347,11 @@ impl Shared {
     }
 }
 
+/// The node takes no part in the group, or has halted.
+fn not_here(group: u32) -> Failure {
+    Failure::new("NOT_LEADER", format!("group {group} does not run here"))
+}
+
 impl State {
     fn check_peer(&self, id: NodeId) -> Result<(), Failure> {
         if id == self.identity.node {
@@ -383,7 +417,7 @@ impl State {
         link.traffic.received_bytes += frame.as_ref().map_or(0, Bytes::len) as u64;
         let decoded = frame.and_then(|frame| codec::decode_messages(&frame).ok());
         let Some((group, messages)) = decoded
-            .filter(|(cluster, ..)| *cluster == self.identity.tag)
+            .filter(|(cluster, ..)| *cluster == self.identity.cluster_id)
             .map(|(_, group, messages)| (group, messages))
             .filter(|(group, messages)| {
                 let ours = |to| to == self.identity.node;

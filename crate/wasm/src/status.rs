@@ -19,6 +19,8 @@ pub struct HostStatus {
     pub node: u64,
     /// The storage's own name.
     pub storage_id: String,
+    /// The cluster's own name.
+    pub cluster_id: String,
     /// Whether a Web Lock is held.
     pub locked: bool,
     /// Why the whole node stopped, if it did.

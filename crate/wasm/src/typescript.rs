@@ -22,10 +22,26 @@ export interface JsStorage {
   close(): Promise<void>;
 }
 
+/** Names of 64 bits are sixteen hexadecimal digits. */
+export interface Identity {
+  storage: string;
+  cluster: string | null;
+}
+
+export interface Founder {
+  node: number;
+  storage: string;
+}
+
+export type MemberChange =
+  | { change: "addVoter" | "addLearner" | "rebind"; node: number; storage: string }
+  | { change: "promote" | "demote" | "remove"; node: number };
+
 export interface HostConfig {
   cluster: string;
   node: number;
-  voters: number[];
+  /** The founders, if the caller vouches that none of their storages is ever lost; else see `Host.begin`. */
+  voters?: number[];
   groups?: number[];
   storage?: JsStorage;
   lock?: boolean;
@@ -104,6 +120,7 @@ export interface HostStatus {
   cluster: string;
   node: number;
   storageId: string;
+  clusterId: string;
   locked: boolean;
   halted: { code: string; message: string } | null;
   groups: GroupStatus[];

@@ -121,7 +121,7 @@ fn voters(host: &Host) -> (Vec<NodeId>, Vec<NodeId>) {
 fn membership(at: EntryId, conf_state: ConfState) -> Entry {
     Entry {
         id: at,
-        payload: Payload::Membership(conf_state),
+        payload: Payload::Membership(Box::new(conf_state)),
     }
 }
 
@@ -205,7 +205,7 @@ fn removed_member_is_told_and_then_left_alone() {
     let told = host.sent_to(3).into_iter().any(|body| match body {
         Body::AppendEntries { entries, .. } => entries
             .iter()
-            .any(|entry| entry.payload == Payload::Membership(bound(&[1, 2]))),
+            .any(|entry| entry.payload == Payload::Membership(Box::new(bound(&[1, 2])))),
         _ => false,
     });
     assert!(told);
@@ -412,10 +412,10 @@ fn installed_snapshot_replaces_the_membership_whatever_the_log_said() {
         storage: storage(2),
         term: Term(3),
         body: Body::InstallSnapshot {
-            meta: SnapshotMeta {
+            meta: Box::new(SnapshotMeta {
                 last: id(3, 1),
                 conf_state: bound(&[1, 2, 3, 4]),
-            },
+            }),
             number: 0,
             done: true,
             data: Bytes::new(),

@@ -15,7 +15,7 @@ fn meta(last: EntryId) -> SnapshotMeta {
 
 fn chunk(last: EntryId, number: u32, done: bool) -> Body {
     Body::InstallSnapshot {
-        meta: meta(last),
+        meta: Box::new(meta(last)),
         number,
         done,
         data: Bytes::from(format!("{last} {number}")),

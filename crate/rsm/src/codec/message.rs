@@ -212,7 +212,7 @@ pub(super) fn read_message(reader: &mut Reader, storage: StorageId) -> Decoded<M
             round: safe(reader)?,
         },
         SNAPSHOT | SNAPSHOT_LAST => {
-            let meta = read_meta(reader)?;
+            let meta = Box::new(read_meta(reader)?);
             let number = small(reader)?;
             let data = reader.bytes()?;
             Body::InstallSnapshot {
@@ -298,7 +298,7 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
         let payload = match (head >> 1).checked_sub(1) {
             None => match reader.byte()? {
                 NOOP => Payload::Noop,
-                MEMBERSHIP => Payload::Membership(read_conf(reader)?),
+                MEMBERSHIP => Payload::Membership(Box::new(read_conf(reader)?)),
                 _ => return Err(FrameError::Malformed("an unknown entry")),
             },
             Some(len) => Payload::Command(reader.take(usize::try_from(len).unwrap_or(usize::MAX))?),

@@ -77,6 +77,7 @@ async fn a_halted_node_sends_nothing_and_writes_nothing() {
         &[quorate_raft::Message {
             from: quorate_raft::NodeId(2),
             to: quorate_raft::NodeId(1),
+            storage: quorate_raft::StorageId(0),
             term: quorate_raft::Term(1_000),
             body: quorate_raft::Body::RequestVote {
                 last: quorate_raft::EntryId::ZERO,

@@ -32,7 +32,7 @@ async fn the_identity_is_durable_before_anything_is_sent() {
     assert_eq!(text(&storage, "writes.0.0"), "ident");
     assert_eq!(number(&storage, "writes.0.length"), 1.0);
     let status = status(&host);
-    assert_eq!(text(&status, "storageId").len(), 32);
+    assert_eq!(text(&status, "storageId").len(), 16);
     close(&host).await;
     assert_eq!(number(&storage, "closed"), 1.0);
 }

@@ -27,6 +27,7 @@ fn heartbeat(from: u64, to: u64) -> Message {
     Message {
         from: NodeId(from),
         to: NodeId(to),
+        storage: quorate_raft::StorageId(0),
         term: Term(50),
         body,
     }
@@ -218,6 +219,7 @@ async fn rules_block_drop_and_delay() {
     let vote = Message {
         from: NodeId(2),
         to: NodeId(1),
+        storage: quorate_raft::StorageId(0),
         term: Term(60),
         body: vote,
     };
