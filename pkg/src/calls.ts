@@ -22,6 +22,9 @@ export interface Answer {
   readonly entries: (Uint8Array | number)[];
 }
 
+/** Whether a majority can decide: it is there, it is away, or it has lost what it knew. */
+export type Quorum = "there" | "away" | "lost";
+
 interface Pending {
   readonly bounds: Bounds;
   resolve(answer: Answer): void;
@@ -31,15 +34,15 @@ interface Pending {
 export class Calls {
   readonly #client: KvClient;
   readonly #deadlineMs: number;
-  readonly #hasQuorum: () => boolean;
+  readonly #quorum: () => Quorum;
   readonly #pending = new Map<number, Pending>();
   readonly #offPanic: () => void;
   #ended: QuorateError | undefined;
 
-  /** `hasQuorum` tells a lost quorum from a slow one when a deadline passes. */
-  constructor(nodes: number[], deadlineMs: number, hasQuorum: () => boolean) {
+  /** `quorum` tells a missing quorum from a slow one when a deadline passes. */
+  constructor(nodes: number[], deadlineMs: number, quorum: () => Quorum) {
     this.#deadlineMs = deadlineMs;
-    this.#hasQuorum = hasQuorum;
+    this.#quorum = quorum;
     this.#client = new KvClient(
       { nodes },
       {
@@ -116,6 +119,25 @@ export class Calls {
     return pending;
   }
 
+  #late(ms: number, outcome: Outcome): QuorateError {
+    switch (this.#quorum()) {
+      case "there":
+        return quorateError("TIMEOUT", `no answer within ${ms} ms`, { outcome });
+      case "away":
+        return quorateError(
+          "NO_QUORUM",
+          `no majority of nodes answered within ${ms} ms; start nodes or heal the network`,
+          { outcome },
+        );
+      case "lost":
+        return quorateError(
+          "QUORUM_LOST",
+          "a majority of nodes has lost its storage: what they had cannot be told from what others have",
+          { outcome },
+        );
+    }
+  }
+
   /** The core's error in the package's words. */
   #translate(error: unknown, bounds: Bounds): QuorateError {
     const {
@@ -126,13 +148,7 @@ export class Calls {
     const outcome = outcomeOf(raw);
     switch (code) {
       case "DEADLINE_EXCEEDED":
-        return this.#hasQuorum()
-          ? quorateError("TIMEOUT", `no answer within ${bounds.timeoutMs} ms`, { outcome })
-          : quorateError(
-              "NO_QUORUM",
-              `no majority of nodes answered within ${bounds.timeoutMs} ms; start nodes or heal the network`,
-              { outcome },
-            );
+        return this.#late(bounds.timeoutMs, outcome);
       case "CANCELLED":
         return bounds.signal === undefined
           ? quorateError("ABORTED", "the call was aborted", { outcome })

@@ -2,16 +2,18 @@
 
 import { bounded } from "./bounded.js";
 import { Calls } from "./calls.js";
-import { integer } from "./check.js";
+import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
 import { initCore } from "./core.js";
 import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvStore } from "./kv.js";
 import { Member, type MemberEvents } from "./member.js";
+import { Membership } from "./membership.js";
 import { Rules } from "./network.js";
 import { readOptions, type Settings } from "./options.js";
 import type { Platform } from "./platform.js";
+import type { Founder, Identity, MembersNow } from "./protocol.js";
 import type {
   CallOptions,
   Cluster,
@@ -22,6 +24,8 @@ import type {
   ClusterStatus,
   Json,
   Kv,
+  Leadership,
+  Members,
   Network,
   NodeStatus,
   Role,
@@ -54,11 +58,30 @@ export async function openCluster(platform: Platform, options: ClusterOptions): 
 
 class LiveCluster implements Cluster, MemberEvents {
   readonly name: string;
-  readonly nodes: readonly ClusterNode[];
+  id = "";
+  origin: Cluster["origin"] = "restored";
   readonly kv: Kv<Json>;
   readonly network: Network;
+  readonly members: Members;
+  readonly leadership: Leadership;
   readonly #settings: Settings;
-  readonly #members: readonly Member[];
+  readonly #platform: Platform;
+  readonly #module: WebAssembly.Module;
+  /** By id, ascending. */
+  readonly #members = new Map<number, Member>();
+  readonly #membership: Membership;
+  /** Opened at the start, before it is known what there is: each is told when that is. */
+  #unfounded: Set<Member> | undefined = new Set();
+  /** Nodes that lost their storage and have no vote yet. */
+  readonly #amnesiac = new Set<number>();
+  /** Those of them that are members again, without a vote so far. */
+  readonly #rejoining = new Set<number>();
+  /** With whom the cluster was founded, as far as a node knows. */
+  #founders: readonly Founder[] = [];
+  #watchTimer: ReturnType<typeof setTimeout> | undefined;
+  #watching = false;
+  /** How often a node that lost its storage was started again. */
+  readonly #revivals = new Map<number, number>();
   readonly #calls: Calls;
   readonly #rules: Rules;
   readonly #events = new Events();
@@ -78,21 +101,45 @@ class LiveCluster implements Cluster, MemberEvents {
     unlock: (() => Promise<void>) | undefined,
   ) {
     this.#settings = settings;
+    this.#platform = platform;
+    this.#module = module;
     this.#unlock = unlock;
     this.name = settings.name;
     const ids = Array.from({ length: settings.size }, (_, at) => at + 1);
-    this.#members = ids.map((id) => new Member({ id, settings, module, platform, events: this }));
-    this.nodes = this.#members;
-    this.#calls = new Calls(ids, settings.deadlineMs, () => this.#hasQuorum());
-    this.kv = kvStore(this.#calls);
     this.#rules = new Rules(settings.size, () => this.#applyRules());
     this.network = this.#rules;
+    this.#membership = new Membership({
+      deadlineMs: settings.deadlineMs,
+      assertOpen: () => this.#assertOpen(),
+      leader: (options) => this.leader(options),
+      member: (id) => this.#members.get(id),
+      admit: (id) => this.#admit(id),
+      dismiss: (id) => this.#dismiss(id),
+      lastId: () => this.#lastId,
+    });
+    this.members = this.#membership;
+    this.leadership = this.#membership;
+    for (const id of ids) this.#enlist(id);
+    this.#calls = new Calls(ids, settings.deadlineMs, () => this.#quorum());
+    this.kv = kvStore(this.#calls);
   }
 
-  /** Starts all nodes. Fails if another cluster holds the storage, or if fewer than a majority can start. */
+  get nodes(): readonly ClusterNode[] {
+    return Object.freeze([...this.#members.values()]);
+  }
+
+  /**
+   * Starts all nodes. What they find decides: the cluster is brought back, or founded if none of them knows of one.
+   * Fails if another cluster holds the storage, or if fewer than a majority can start.
+   */
   async begin(): Promise<void> {
-    const starts = await Promise.allSettled(this.#members.map((member) => member.start()));
-    const failures = starts.flatMap((start) =>
+    const members = [...this.#members.values()];
+    const starts = members.map((member) => member.start());
+    const opened = members.map((member) => member.opened());
+    await Promise.allSettled(opened);
+    const settled = Promise.allSettled(starts);
+    await this.#found();
+    const failures = (await settled).flatMap((start) =>
       start.status === "rejected" ? [start.reason as QuorateError] : [],
     );
     const hopeless =
@@ -101,15 +148,63 @@ class LiveCluster implements Cluster, MemberEvents {
     if (hopeless !== undefined) throw hopeless;
   }
 
+  /** All storages that can be opened are open: founds the cluster if none of them knows of one. */
+  async #found(): Promise<void> {
+    const waiting = [...(this.#unfounded ?? [])];
+    this.#unfounded = undefined;
+    const mark = await this.#mark();
+    if (this.id !== "") {
+      await mark?.write(this.id);
+      for (const member of waiting) this.#introduce(member);
+      return;
+    }
+    if (waiting.length * 2 <= this.#settings.size) return;
+    this.origin = (await mark?.read()) === undefined ? "founded" : "reset";
+    const cluster = randomName();
+    // Before the nodes know: a mark without a cluster is a reset, a cluster without a mark would hide one.
+    await mark?.write(cluster);
+    this.id = cluster;
+    const founders = waiting.flatMap(({ id, identity }) =>
+      identity === undefined ? [] : [{ node: id, storage: identity.storage }],
+    );
+    this.#founders = founders;
+    for (const member of waiting) member.begin(cluster, founders);
+  }
+
+  /** Tells a node that knows of no cluster which one this is. */
+  #introduce(member: Member): void {
+    const { id, identity } = member;
+    const founder = this.#founders.find(({ node }) => node === id);
+    if (founder !== undefined && founder.storage === identity?.storage) {
+      // It was to be told when the cluster was founded, and was not.
+      member.begin(this.id, this.#founders);
+      return;
+    }
+    if (!this.#membership.isBeingAdded(id)) {
+      this.#amnesiac.add(id);
+      this.#rejoining.delete(id);
+      this.#events.emit("amnesia", { node: id });
+    }
+    member.begin(this.id, []);
+  }
+
+  async #mark() {
+    const { name, storage } = this.#settings;
+    const { mark } = this.#platform;
+    if (mark === undefined || storage.kind === "factory") return undefined;
+    const place = storage.kind === "directory" ? storage.path : `quorate/${name}`;
+    return { read: () => mark.read(place), write: (id: string) => mark.write(place, id) };
+  }
+
   node(id: number): Member {
-    const member = this.#members[integer(id, "a node", 1, this.#members.length) - 1];
-    if (member === undefined) throw new RangeError("ids count from 1");
+    const member = this.#members.get(integer(id, "a node", 1, MAX_ID));
+    if (member === undefined) throw invalid(`there is no node ${id}`);
     return member;
   }
 
   async status(options: CallOptions = {}): Promise<ClusterStatus> {
     this.#assertOpen();
-    const running = this.#members.filter((member) => member.state === "running");
+    const running = this.#running();
     // A node that stops while it is asked is in the picture as what it is then.
     const answers = () => Promise.allSettled(running.map((member) => member.status(options)));
     await bounded(options, this.#settings.deadlineMs, "the nodes gave no status", answers);
@@ -171,8 +266,25 @@ class LiveCluster implements Cluster, MemberEvents {
 
   // What the members tell.
 
+  opened(member: Member): void {
+    const cluster = member.identity?.cluster ?? null;
+    if (cluster === null) {
+      if (this.#unfounded !== undefined) this.#unfounded.add(member);
+      else this.#introduce(member);
+      return;
+    }
+    if (this.id === "") {
+      this.id = cluster;
+    } else if (this.id !== cluster) {
+      const message = `the storage of node ${member.id} belongs to another cluster of that name`;
+      member.refuse(quorateError("STORAGE_FOREIGN", message, { node: member.id }));
+      return;
+    }
+    if (this.#founders.length === 0) this.#founders = member.identity?.founders ?? [];
+  }
+
   started(member: Member): void {
-    for (const other of this.#members) {
+    for (const other of this.#members.values()) {
       if (other === member || other.state !== "running") continue;
       const { port1, port2 } = new MessageChannel();
       member.connectPeer(other.id, port1, this.#rules.rule(member.id, other.id));
@@ -187,14 +299,30 @@ class LiveCluster implements Cluster, MemberEvents {
 
   stopped(member: Member, how: "killed" | "halted"): void {
     this.#calls.disconnect(member.id);
-    for (const other of this.#members) {
+    for (const other of this.#members.values()) {
       if (other !== member) other.tell({ type: "peerGone", node: member.id });
     }
+    this.#unfounded?.delete(member);
     if (this.#closing !== undefined) return;
     if (how === "killed") this.#events.emit("nodedown", { node: member.id });
     else if (member.reason !== undefined)
       this.#events.emit("halted", { node: member.id, reason: member.reason });
     this.#findLeader();
+    this.#membership.wake();
+    this.#changed();
+    if (how === "halted") this.#revive(member);
+  }
+
+  membership(index: number, members: MembersNow): void {
+    if (!this.#membership.learn(index, members)) return;
+    const { voters, outgoing, learners } = members;
+    for (const id of this.#amnesiac) {
+      if (learners.includes(id)) this.#rejoining.add(id);
+      else if (outgoing.length === 0 && voters.includes(id) && this.#rejoining.delete(id))
+        this.#amnesiac.delete(id);
+    }
+    this.#events.emit("memberchange", { members: this.#membership.list() });
+    this.#watch();
     this.#changed();
   }
 
@@ -215,7 +343,7 @@ class LiveCluster implements Cluster, MemberEvents {
   /** The leader is the running one of the highest term: an old one may not know yet that it is none. */
   #findLeader(): void {
     let found: { leader: number | null; term: number } = { leader: null, term: 0 };
-    for (const { id, role } of this.#members) {
+    for (const { id, role } of this.#members.values()) {
       if (role?.role === "leader" && role.term > found.term)
         found = { leader: id, term: role.term };
     }
@@ -223,22 +351,123 @@ class LiveCluster implements Cluster, MemberEvents {
     if (found.leader === leader && (leader === null || found.term === this.#leader.term)) return;
     this.#leader = { leader: found.leader, term: Math.max(found.term, this.#leader.term) };
     this.#events.emit("leaderchange", this.#leader);
+    this.#membership.wake();
+    this.#watch();
+  }
+
+  #running(): Member[] {
+    return [...this.#members.values()].filter((member) => member.state === "running");
+  }
+
+  #voters(): readonly number[] {
+    const { voters } = this.#membership.now;
+    return voters.length > 0
+      ? voters
+      : Array.from({ length: this.#settings.size }, (_, at) => at + 1);
   }
 
   #majorityRuns(): boolean {
-    return (
-      this.#members.filter((member) => member.state === "running").length > this.#members.length / 2
-    );
+    const voters = this.#voters();
+    const running = voters.filter((id) => this.#members.get(id)?.state === "running");
+    return running.length > voters.length / 2;
   }
 
-  #hasQuorum(): boolean {
-    return this.#leader.leader !== null && this.#majorityRuns();
+  #quorum(): "there" | "away" | "lost" {
+    const voters = this.#voters();
+    const forgetful = voters.filter((id) => this.#amnesiac.has(id));
+    if (forgetful.length >= voters.length / 2) return "lost";
+    return this.#leader.leader !== null && this.#majorityRuns() ? "there" : "away";
+  }
+
+  /** The node's place in the mesh; it is started by whoever wants it. */
+  #enlist(id: number): Member {
+    const parts = { id, settings: this.#settings, module: this.#module, platform: this.#platform };
+    const member = new Member({ ...parts, events: this });
+    const members = [...this.#members, [id, member] as const].sort(([a], [b]) => a - b);
+    this.#members.clear();
+    for (const [key, value] of members) this.#members.set(key, value);
+    this.#rules.grow(id);
+    return member;
+  }
+
+  get #lastId(): number {
+    return Math.max(0, ...this.#members.keys(), ...this.#membership.ids);
+  }
+
+  async #admit(id: number): Promise<Identity> {
+    const member = this.#members.get(id) ?? this.#enlist(id);
+    await member.start();
+    if (member.identity === undefined) throw closedError();
+    return member.identity;
+  }
+
+  async #dismiss(id: number): Promise<void> {
+    const member = this.#members.get(id);
+    if (member === undefined || this.#closing !== undefined) return;
+    this.#amnesiac.delete(id);
+    this.#revivals.delete(id);
+    await member.retire();
+    if (this.#members.get(id) === member) this.#members.delete(id);
+    this.#changed();
+  }
+
+  /** A node whose storage was taken from it begins again with a new one, if the others go on. */
+  #revive(member: Member): void {
+    const { id, reason } = member;
+    const tries = this.#revivals.get(id) ?? 0;
+    const lost = reason?.code === "STORAGE_LOST" || reason?.code === "STORAGE_TAKEN_AWAY";
+    if (!lost || tries >= REVIVALS_MAX || !this.#majorityRuns()) return;
+    this.#revivals.set(id, tries + 1);
+    setTimeout(() => {
+      if (this.#closing === undefined && member.state === "halted" && this.#majorityRuns())
+        member.start().catch(() => {}); // It says itself why it halted again.
+    }, REVIVE_MS);
+  }
+
+  /** Looks at the leader as long as something is under way that only its status tells. */
+  #watch(): void {
+    if (this.#watching || this.#watchTimer !== undefined || this.#closing !== undefined) return;
+    this.#watching = true;
+    const again = (soon: boolean) => {
+      this.#watching = false;
+      if (!soon || this.#closing !== undefined) return;
+      this.#watchTimer = setTimeout(() => {
+        this.#watchTimer = undefined;
+        this.#watch();
+      }, WATCH_MS);
+    };
+    this.#lookAtLeader().then(again, () => again(true));
+  }
+
+  /** Whether to look again soon. */
+  async #lookAtLeader(): Promise<boolean> {
+    const leader = this.#members.get(this.#leader.leader ?? 0);
+    if (leader === undefined) return false; // The next leader begins this anew.
+    const status = await leader.status({ timeout: STATUS_TIMEOUT_MS });
+    if (status.role !== "leader") return false;
+    this.membership(status.membersIndex, status.members);
+    const { voters, outgoing, learners, joining } = status.members;
+    for (const { id, matched } of status.peers) {
+      if (joining.includes(id))
+        this.#events.emit("catchup", { node: id, matched, last: status.last });
+    }
+    if (status.commit < status.membersIndex || outgoing.length > 0) return true;
+    for (const id of [...voters, ...learners]) {
+      if (!this.#members.has(id))
+        this.#enlist(id)
+          .start()
+          .catch(() => {});
+    }
+    for (const id of [...this.#members.keys()]) {
+      if (!this.#membership.ids.includes(id)) void this.#dismiss(id);
+    }
+    return joining.length > 0 || this.#amnesiac.size > 0;
   }
 
   #applyRules(): void {
     this.#assertOpen();
-    for (const from of this.#members) {
-      for (const to of this.#members) {
+    for (const from of this.#members.values()) {
+      for (const to of this.#members.values()) {
         if (from !== to)
           from.tell({ type: "link", node: to.id, rule: this.#rules.rule(from.id, to.id) });
       }
@@ -262,7 +491,7 @@ class LiveCluster implements Cluster, MemberEvents {
   }
 
   #picture(): ClusterStatus {
-    const nodes = Object.freeze(this.#members.map((member) => member.view()));
+    const nodes = Object.freeze([...this.#members.values()].map((member) => member.view()));
     const commits = nodes.map(({ status }): NodeStatus["commit"] => status?.commit ?? 0);
     return Object.freeze({
       name: this.name,
@@ -270,6 +499,7 @@ class LiveCluster implements Cluster, MemberEvents {
       leader: this.#leader.leader,
       term: this.#leader.term,
       commit: Math.max(this.#commit, ...commits),
+      members: this.#membership.list(),
       rules: this.#rules.rules,
     });
   }
@@ -282,7 +512,8 @@ class LiveCluster implements Cluster, MemberEvents {
     clearTimeout(this.#statusTimer);
     this.#over.abort();
     this.#calls.close();
-    await Promise.all(this.#members.map((member) => member.retire()));
+    clearTimeout(this.#watchTimer);
+    await Promise.all([...this.#members.values()].map((member) => member.retire()));
     await this.#unlock?.();
   }
 }
@@ -300,6 +531,21 @@ function abortedOpen(signal: AbortSignal | undefined): QuorateError {
   });
 }
 
+/** A name that nothing else has, of sixteen hexadecimal digits. */
+function randomName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  // Never all zeros.
+  bytes[0] = (bytes[0] ?? 0) | 1;
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Ids of nodes that one page or process runs. */
+const MAX_ID = 999;
+/** How often a node that lost its storage is started again. */
+const REVIVALS_MAX = 5;
+const REVIVE_MS = 200;
+/** How often the leader is looked at while something is under way. */
+const WATCH_MS = 100;
 /** Pictures are made at most this often. */
 const STATUS_INTERVAL_MS = 100;
 const STATUS_TIMEOUT_MS = 1_000;

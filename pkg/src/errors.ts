@@ -24,7 +24,16 @@ const CODES = {
   VALUE_TOO_LARGE: ["argument", false],
   ABORTED: ["call", false],
   CLOSED: ["call", false],
+  ALREADY_MEMBER: ["member", false],
+  LEADER_NOT_READY: ["member", true],
+  MEMBERSHIP_PENDING: ["member", true],
+  NO_VOTER_LEFT: ["member", false],
+  NOT_LEADER: ["member", true],
+  TOO_MANY_MEMBERS: ["member", false],
+  TRANSFER_PENDING: ["member", true],
+  UNKNOWN_MEMBER: ["member", false],
   NO_QUORUM: ["call", true],
+  QUORUM_LOST: ["call", false],
   SESSION_EXPIRED: ["call", true],
   TIMEOUT: ["call", true],
   TOO_MANY_CALLS: ["call", true],
@@ -96,6 +105,11 @@ export class CallError extends QuorateError {
   override readonly name = "CallError";
 }
 
+/** The membership, or who leads, cannot be changed like that, or not now; nothing changed. */
+export class MembershipError extends QuorateError {
+  override readonly name = "MembershipError";
+}
+
 /** A node is not there: killed, halted, panicked, or its worker failed. */
 export class NodeError extends QuorateError {
   override readonly name = "NodeError";
@@ -122,6 +136,8 @@ export function quorateError(
       return new ArgumentError(code, message, details);
     case "call":
       return new CallError(code, message, details);
+    case "member":
+      return new MembershipError(code, message, details);
     case "node":
       return new NodeError(code, message, details);
     case "storage":

@@ -11,16 +11,27 @@ import { fromPlain, type QuorateError, quorateError } from "./errors.js";
 import type { CoreRule } from "./network.js";
 import type { Settings } from "./options.js";
 import type { Platform, WorkerLink } from "./platform.js";
-import type { FromWorker, HostStatus, ToWorker } from "./protocol.js";
+import type {
+  Founder,
+  FromWorker,
+  HostStatus,
+  Identity,
+  LeaderRequest,
+  MembersNow,
+  ToWorker,
+} from "./protocol.js";
 import { serveStorage } from "./storage/remote.js";
 import type { CallOptions, ClusterNode, NodeState, NodeStatus, NodeView, Role } from "./types.js";
 
 /** What a member tells its cluster. */
 export interface MemberEvents {
+  /** Its storage is open. A node that knows of no cluster waits for `begin`. */
+  opened(member: Member): void;
   started(member: Member): void;
   stopped(member: Member, how: "killed" | "halted"): void;
   role(member: Member, role: Role, term: number, leader: number | null): void;
   progress(member: Member, commit: number, term: number): void;
+  membership(index: number, members: MembersNow): void;
 }
 
 /** What a member is made of. */
@@ -37,11 +48,17 @@ interface Life {
   link?: WorkerLink;
   /** The storage that is served from here, once it is made: what ends it. */
   endStorage?: Promise<() => Promise<void>>;
+  opened: () => void;
   started: (error?: QuorateError) => void;
   closed?: () => void;
   readonly asks: Map<
     number,
     { resolve(status: HostStatus): void; reject(error: QuorateError): void }
+  >;
+  /** What the leader was asked to do. */
+  readonly requests: Map<
+    number,
+    { resolve(index: number): void; reject(error: QuorateError): void }
   >;
 }
 
@@ -51,9 +68,12 @@ export class Member implements ClusterNode {
   reason: QuorateError | undefined;
   /** What the node last said of its role; undefined while it does not run. */
   role: { readonly role: Role; readonly term: number } | undefined;
+  /** Whose storage it is, as soon as that is open. */
+  identity: Identity | undefined;
   readonly #parts: MemberParts;
   #life: Life | undefined;
   #starting: Promise<void> | undefined;
+  #opening: Promise<void> = Promise.resolve();
   /** The end of the former life. */
   #ended: Promise<void> = Promise.resolve();
   #lastStatus: NodeStatus | null = null;
@@ -122,10 +142,17 @@ export class Member implements ClusterNode {
   async #begin(): Promise<void> {
     this.state = "starting";
     this.reason = undefined;
+    this.identity = undefined;
     let life!: Life;
+    let opened!: () => void;
+    this.#opening = new Promise((resolve) => {
+      opened = resolve;
+    });
     const started = new Promise<void>((resolve, reject) => {
       life = {
+        opened,
         asks: new Map(),
+        requests: new Map(),
         started: (error) => (error === undefined ? resolve() : reject(error)),
       };
     });
@@ -162,7 +189,6 @@ export class Member implements ClusterNode {
         module,
         cluster: settings.name,
         node: id,
-        voters: Array.from({ length: settings.size }, (_, at) => at + 1),
         electionMs: settings.electionMs,
         heartbeatMs: settings.heartbeatMs,
         storage,
@@ -198,6 +224,25 @@ export class Member implements ClusterNode {
     switch (message.type) {
       case "hello":
         return;
+      case "opened":
+        this.identity = {
+          storage: message.storage,
+          cluster: message.cluster,
+          founders: message.founders,
+        };
+        events.opened(this);
+        life.opened();
+        return;
+      case "membership":
+        events.membership(message.index, message.members);
+        return;
+      case "answered": {
+        const { request, index, error } = message;
+        if (error === undefined) life.requests.get(request)?.resolve(index);
+        else life.requests.get(request)?.reject(fromPlain(error, this.id));
+        life.requests.delete(request);
+        return;
+      }
       case "started":
         this.state = "running";
         life.started();
@@ -234,6 +279,32 @@ export class Member implements ClusterNode {
     });
     this.#lastStatus = picture(this.id, status);
     return this.#lastStatus;
+  }
+
+  /** Resolves when the storage is open, or cannot be opened. */
+  opened(): Promise<void> {
+    return this.#opening;
+  }
+
+  /** Has the node, as leader, do something; the index of its entry. Rejects if it does not take it. */
+  ask(what: LeaderRequest): Promise<number> {
+    const life = this.#life;
+    if (life === undefined || this.state !== "running") return Promise.reject(this.#absent());
+    const request = this.#nextAsk++;
+    return new Promise((resolve, reject) => {
+      life.requests.set(request, { resolve, reject });
+      this.tell({ type: "ask", request, ...what });
+    });
+  }
+
+  /** Tells a node that knows of none its cluster. */
+  begin(cluster: string, founders: readonly Founder[]): void {
+    this.tell({ type: "begin", cluster, founders });
+  }
+
+  /** Stops a node whose storage must not be used. */
+  refuse(reason: QuorateError): void {
+    this.#end("halted", reason);
   }
 
   #absent(): QuorateError {
@@ -273,9 +344,11 @@ export class Member implements ClusterNode {
     this.state = how;
     this.reason = how === "halted" ? reason : undefined;
     this.#ended = endLife(life);
+    life.opened();
     life.started(reason);
     life.closed?.();
     for (const ask of life.asks.values()) ask.reject(reason);
+    for (const ask of life.requests.values()) ask.reject(reason);
     this.#parts.events.stopped(this, how);
   }
 }
@@ -325,6 +398,9 @@ function picture(id: number, { groups, peers, storage }: HostStatus): NodeStatus
     droppedFrames: peers.reduce((sum, peer) => sum + peer.droppedFrames, 0),
     rejectedFrames: peers.reduce((sum, peer) => sum + peer.rejectedFrames, 0),
     peers: group.peers,
+    members: group.members,
+    membersIndex: group.membersIndex,
+    transferring: group.transferring,
   });
 }
 

@@ -12,12 +12,17 @@ export interface CoreRule {
 }
 
 export class Rules implements Network {
-  readonly #size: number;
+  #size: number;
   readonly #changed: () => void;
   /** The group of each node, by id; all alike when there is no partition. */
   #groups: number[];
   #losses = new Map<string, number>();
   #delays = new Map<string, { ms: number; jitter: number }>();
+
+  /** Nodes up to `size` can be named. A new one belongs to those that are not named. */
+  grow(size: number): void {
+    this.#size = Math.max(this.#size, size);
+  }
 
   /** `changed` is called after each change. */
   constructor(size: number, changed: () => void) {
@@ -91,7 +96,7 @@ export class Rules implements Network {
   rule(from: number, to: number): CoreRule {
     const delay = this.#delays.get(linkName(from, to));
     return {
-      blocked: this.#groups[from] !== this.#groups[to],
+      blocked: (this.#groups[from] ?? 0) !== (this.#groups[to] ?? 0),
       drop: this.#losses.get(linkName(from, to)) ?? 0,
       delayMs: delay?.ms ?? 0,
       jitterMs: delay?.jitter ?? 0,

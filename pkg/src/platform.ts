@@ -15,6 +15,14 @@ export interface Platform {
     create: ClusterOptions["createWorker"],
     events: WorkerEvents,
   ): Promise<WorkerLink>;
+  /**
+   * What is remembered of a cluster beside its nodes' storage, so that the loss of all of that is noticed: the
+   * cluster's id. `place` is the directory, or `quorate/<name>`. Absent where nothing can be kept.
+   */
+  readonly mark?: {
+    read(place: string): Promise<string | undefined>;
+    write(place: string, id: string): Promise<void>;
+  };
   /** Takes the lock of a directory, or rejects with `STORAGE_LOCKED`; resolves to what releases it. */
   lockDirectory?(path: string): Promise<() => Promise<void>>;
 }

@@ -20,11 +20,14 @@ export type ToWorker =
       readonly module: WebAssembly.Module;
       readonly cluster: string;
       readonly node: number;
-      readonly voters: number[];
       readonly electionMs: number;
       readonly heartbeatMs: number;
       readonly storage: WorkerStorage;
     }
+  /** To a node that is `opened` and knows of no cluster: its cluster, and with whom it is founded. */
+  | { readonly type: "begin"; readonly cluster: string; readonly founders: readonly Founder[] }
+  /** To a leader: `answered` says whether it takes it. */
+  | ({ readonly type: "ask"; readonly request: number } & LeaderRequest)
   | {
       readonly type: "peer";
       readonly node: number;
@@ -41,6 +44,8 @@ export type ToWorker =
 export type FromWorker =
   /** The code is loaded; `start` may come. */
   | { readonly type: "hello" }
+  /** The storage is open. With no cluster, `begin` must come. */
+  | ({ readonly type: "opened" } & Identity)
   | { readonly type: "started" }
   /** The node could not start, or stopped by itself. Nothing follows. */
   | { readonly type: "halted"; readonly error: PlainError }
@@ -51,8 +56,54 @@ export type FromWorker =
       readonly leader: number | null;
     }
   | { readonly type: "progress"; readonly term: number; readonly commit: number }
+  | { readonly type: "membership"; readonly index: number; readonly members: MembersNow }
+  | {
+      readonly type: "answered";
+      readonly request: number;
+      readonly index: number;
+      readonly error?: PlainError;
+    }
   | { readonly type: "status"; readonly request: number; readonly status: HostStatus }
   | { readonly type: "closed" };
+
+/** Whose storage it is. Names of 64 bits are sixteen hexadecimal digits. */
+export interface Identity {
+  /** Drawn when the storage was made. */
+  readonly storage: string;
+  /** Drawn when the cluster was founded; null as long as the node knows of none. */
+  readonly cluster: string | null;
+  /** With whom the cluster was founded; none if the node came later. */
+  readonly founders: readonly Founder[];
+}
+
+export interface Founder {
+  readonly node: number;
+  readonly storage: string;
+}
+
+/** What only a leader can do. */
+export type LeaderRequest =
+  | { readonly what: "change"; readonly changes: readonly MemberChange[] }
+  | { readonly what: "transfer"; readonly to: number };
+
+/** One part of a change. */
+export type MemberChange =
+  | {
+      readonly change: "addVoter" | "addLearner" | "rebind";
+      readonly node: number;
+      readonly storage: string;
+    }
+  | { readonly change: "promote" | "demote" | "remove"; readonly node: number };
+
+/** The membership in force. */
+export interface MembersNow {
+  readonly voters: readonly number[];
+  /** Voters of the outgoing half; empty unless two halves decide together. */
+  readonly outgoing: readonly number[];
+  readonly learners: readonly number[];
+  /** Those of the learners that are to have a vote. */
+  readonly joining: readonly number[];
+}
 
 /** The core's picture of itself, as far as it is passed on. */
 export interface HostStatus {
@@ -73,12 +124,16 @@ export interface HostStatus {
     readonly logBytes: number;
     readonly revision: number;
     readonly keys: number;
+    readonly members: MembersNow;
+    readonly membersIndex: number;
+    readonly transferring: number | null;
     readonly peers: readonly {
       readonly id: number;
       readonly matched: number;
       readonly next: number;
       readonly mode: "probe" | "replicate" | "snapshot";
       readonly inflight: number;
+      readonly amnesiac: boolean;
     }[];
   }[];
   readonly peers: readonly { readonly droppedFrames: number; readonly rejectedFrames: number }[];

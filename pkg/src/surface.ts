@@ -5,6 +5,7 @@ export {
   CallError,
   type ErrorCode,
   LoadError,
+  MembershipError,
   NodeError,
   type Outcome,
   QuorateError,

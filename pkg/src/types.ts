@@ -24,7 +24,9 @@ export interface CodecValues {
 export interface ClusterOptions {
   /** Names the cluster and its storage: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit. */
   readonly name: string;
-  /** How many nodes, 1 to 7. Default 3. Must stay the same for one storage. */
+  /**
+   * With how many nodes the cluster is founded, 1 to 7. Default 3. Later its members are whoever `members` says.
+   */
   readonly nodes?: number;
   /**
    * Where the nodes keep their state. Default: `"indexeddb"` in a browser, `"directory"` on Node.
@@ -68,8 +70,19 @@ export interface CallOptions {
 export interface Cluster {
   /** Its name. */
   readonly name: string;
+  /** Drawn when the cluster was founded: another one of the same name has another id. */
+  readonly id: string;
+  /**
+   * Where its state comes from: it was founded by this `open`; brought back from storage; or founded anew although
+   * there had been one of this name, all of whose storage is gone.
+   */
+  readonly origin: "founded" | "restored" | "reset";
   /** Its nodes, in order of their ids, which count from 1. */
   readonly nodes: readonly ClusterNode[];
+  /** Who takes part, and how that changes. */
+  readonly members: Members;
+  /** Who leads. */
+  readonly leadership: Leadership;
   /** The key-value store, with JSON values. `kv.as("utf8")` and `kv.as("bytes")` see the same keys otherwise. */
   readonly kv: Kv<Json>;
   /** Faults of the network between the nodes. */
@@ -93,6 +106,51 @@ export interface Cluster {
   /** Ends every open call with `CLOSED`, stops the nodes and frees their storage. Their state stays. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What `add` takes. */
+export interface AddOptions extends CallOptions {
+  /** It gets everything and has no vote. Default false. */
+  readonly learner?: boolean;
+}
+
+/**
+ * Changes of the membership, by joint consensus: safe at any time, one at a time. A call resolves when its change is
+ * complete; if it ends before, a change that was taken goes on by itself. Refusals are `MembershipError`s.
+ */
+export interface Members {
+  /** As last heard. */
+  list(): readonly MemberView[];
+  /**
+   * Starts a new node and makes it a member: it gets everything, and once it has caught up, its vote. Without an id it
+   * is the next one that was never used. Resolves to its id.
+   */
+  add(id?: number, options?: AddOptions): Promise<number>;
+  /** Makes a node go, also a dead one, and stops it. A leader that goes hands over first. Its storage stays. */
+  remove(id: number, options?: CallOptions): Promise<void>;
+  /** Adds a new node, and lets `dead` go in the moment in which that has caught up. Resolves to the new node's id. */
+  replace(dead: number, fresh?: number, options?: CallOptions): Promise<number>;
+  /** Gives a learner its vote, once it has caught up. */
+  promote(id: number, options?: CallOptions): Promise<void>;
+  /** Takes a voter's vote; it goes on as a learner. */
+  demote(id: number, options?: CallOptions): Promise<void>;
+}
+
+/** Who leads. */
+export interface Leadership {
+  /** Hands leadership over to a voter. Resolves when it leads. */
+  transferTo(id: number, options?: CallOptions): Promise<void>;
+}
+
+/** A member. */
+export interface MemberView {
+  readonly id: number;
+  /** Whether it has a vote; if not it is a learner. */
+  readonly voter: boolean;
+  /** A learner that gets its vote once it has caught up. */
+  readonly joining: boolean;
+  /** A voter that is on its way out. */
+  readonly leaving: boolean;
 }
 
 /** One node of the cluster: a worker with its own core and its own storage. */
@@ -281,6 +339,19 @@ export interface NodeStatus {
   readonly rejectedFrames: number;
   /** The others, as a leader sees them. */
   readonly peers: readonly PeerStatus[];
+  /** The membership in its log. */
+  readonly members: {
+    readonly voters: readonly number[];
+    /** While two halves decide together: the voters of the half that goes. */
+    readonly outgoing: readonly number[];
+    readonly learners: readonly number[];
+    /** Learners that are to have a vote. */
+    readonly joining: readonly number[];
+  };
+  /** Where that stands in the log; 0 for the founders. */
+  readonly membersIndex: number;
+  /** To whom this leader is handing over. */
+  readonly transferring: number | null;
 }
 
 /** A leader's view of another node. */
@@ -292,6 +363,8 @@ export interface PeerStatus {
   readonly next: number;
   readonly mode: "probe" | "replicate" | "snapshot";
   readonly inflight: number;
+  /** It has lost its storage, and with it its place: it gets everything anew before it may vote. */
+  readonly amnesiac: boolean;
 }
 
 /** A node in the cluster's picture. */
@@ -313,6 +386,7 @@ export interface ClusterStatus {
   readonly term: number;
   /** The highest commit index. */
   readonly commit: number;
+  readonly members: readonly MemberView[];
   readonly rules: readonly LinkRule[];
 }
 
@@ -335,6 +409,12 @@ export interface ClusterEvents {
   nodedown: { readonly node: number };
   /** A node runs. */
   nodeup: { readonly node: number };
+  /** A step of a change of the membership is committed. */
+  memberchange: { readonly members: readonly MemberView[] };
+  /** How far a learner that is to have a vote has come: what it has of what there is. */
+  catchup: { readonly node: number; readonly matched: number; readonly last: number };
+  /** A node lost its storage: it begins again without a vote. `memberchange` tells when it has it back. */
+  amnesia: { readonly node: number };
   /** A node stopped by itself. */
   halted: { readonly node: number; readonly reason: QuorateError };
   /** The rules of the network changed. */

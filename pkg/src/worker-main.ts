@@ -2,7 +2,7 @@
 
 import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
 import { type ErrorCode, toPlain } from "./errors.js";
-import type { FromWorker, HostStatus, ToWorker } from "./protocol.js";
+import type { FromWorker, HostStatus, Identity, ToWorker } from "./protocol.js";
 import { remoteStorage } from "./storage/remote.js";
 import type { Storage } from "./storage/storage.js";
 
@@ -25,11 +25,9 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     scope.post({ type: "halted", error: toPlain(error, fallback) });
   };
   /** The node's work comes in order, once the host is open. */
-  const use = (work: (host: Host) => void) => {
+  const use = (work: (host: Host) => void | Promise<void>) => {
     host
-      ?.then((open) => {
-        if (!ended) work(open);
-      })
+      ?.then((open) => (ended ? undefined : work(open)))
       .catch((error: unknown) => halt(error, "WORKER_FAILED"));
   };
   const start = (message: ToWorker & { type: "start" }) => {
@@ -45,7 +43,6 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       {
         cluster: message.cluster,
         node: message.node,
-        voters: message.voters,
         electionTimeoutMs: message.electionMs,
         heartbeatIntervalMs: message.heartbeatMs,
         ...(storage === undefined ? {} : { storage }),
@@ -63,6 +60,8 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
             return scope.post({ type: "progress", term: event.term, commit: event.commit });
           case "halted":
             return halt(event, "NODE_HALTED");
+          case "membership":
+            return scope.post({ type: "membership", index: event.index, members: event.members });
           case "restored":
           case "storageBlocked":
             return;
@@ -77,10 +76,37 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       case "start":
         host = (async () => start(message))();
         host.then(
-          () => ended || scope.post({ type: "started" }),
+          (open) => {
+            if (ended) return;
+            const identity = open.identity() as Identity;
+            scope.post({ type: "opened", ...identity });
+            if (identity.cluster !== null) scope.post({ type: "started" });
+          },
           (error: unknown) => halt(error, "WORKER_FAILED"),
         );
         return;
+      case "begin":
+        return use(async (host) => {
+          await host.begin(message.cluster, [...message.founders]);
+          if (!ended) scope.post({ type: "started" });
+        });
+      case "ask":
+        return use((host) => {
+          const { request } = message;
+          try {
+            let index = 0;
+            if (message.what === "change") index = host.changeMembers(0, [...message.changes]);
+            else host.transferLeadership(0, message.to);
+            scope.post({ type: "answered", request, index });
+          } catch (error) {
+            scope.post({
+              type: "answered",
+              request,
+              index: 0,
+              error: toPlain(error, "NODE_HALTED"),
+            });
+          }
+        });
       case "peer":
         return use((host) => {
           host.setLink(message.node, message.rule);
@@ -113,7 +139,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
 
 /** What the host tells. */
 type HostEvent =
-  | Extract<FromWorker, { type: "role" | "progress" }>
+  | Extract<FromWorker, { type: "role" | "progress" | "membership" }>
   | { readonly type: "restored" | "storageBlocked" }
   | {
       readonly type: "halted";

@@ -87,7 +87,9 @@ pub enum MembershipError {
         /// Where to try.
         hint: Option<NodeId>,
     },
-    /// Another change is under way, or the leader is too new to know; try again later.
+    /// The leader is too new to know whether another change is under way; try again soon.
+    NotReady,
+    /// Another change is under way, or leadership is being handed over; try again later.
     Pending,
     /// No voter would be left.
     NoVoterLeft,
@@ -105,10 +107,13 @@ impl fmt::Display for MembershipError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLeader { .. } => write!(f, "not the leader"),
+            Self::NotReady => write!(f, "the leader is new and not ready yet"),
             Self::Pending => write!(f, "another change of the membership is under way"),
             Self::NoVoterLeft => write!(f, "the change would leave no voter"),
-            Self::UnknownMember(id) => write!(f, "{id} is no member that this can be done to"),
-            Self::AlreadyMember(id) => write!(f, "{id} is a member already"),
+            Self::UnknownMember(id) => {
+                write!(f, "node {} is no member that this can be done to", id.0)
+            }
+            Self::AlreadyMember(id) => write!(f, "node {} is a member already", id.0),
             Self::Malformed => write!(f, "a change names each node once"),
             Self::TooMany => write!(f, "a cluster has at most {MAX_MEMBERS} members"),
         }

@@ -28,8 +28,10 @@ impl Raft {
             return Err(MembershipError::NotLeader { hint });
         };
         // Before the first commit of the term, an earlier leader's change may still be open.
-        let settled = self.commit >= leader.noop && self.commit >= self.membership.index();
-        if !settled || leader.transfer.is_some() {
+        if self.commit < leader.noop {
+            return Err(MembershipError::NotReady);
+        }
+        if self.commit < self.membership.index() || leader.transfer.is_some() {
             return Err(MembershipError::Pending);
         }
         let next = self.membership.current().change(changes)?;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use quorate_raft::NodeId;
 use quorate_rsm::ClientId;
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::future_to_promise;
@@ -15,7 +14,7 @@ use crate::config::HostConfig;
 use crate::convert::{self, whole};
 use crate::error::Failure;
 use crate::link::LinkRule;
-use crate::members::{hex, parse_hex, read_changes, read_founders};
+use crate::members::{WhoIs, parse_hex, read_changes, read_founders};
 use crate::opening::{self, Opened};
 use crate::shared::Shared;
 
@@ -59,18 +58,9 @@ impl Host {
     #[wasm_bindgen(unchecked_return_type = "Identity")]
     pub fn identity(&self) -> Result<JsValue, JsValue> {
         let identity = match &*self.state.borrow() {
-            State::Waiting(opened) => Identity {
-                storage: hex(opened.ident().storage.0),
-                cluster: None,
-            },
+            State::Waiting(opened) => WhoIs::waiting(opened.ident().storage),
             State::Busy => return Err(Failure::closed("node").into()),
-            State::Running(shared) => {
-                let status = shared.status()?;
-                Identity {
-                    storage: status.storage_id,
-                    cluster: Some(status.cluster_id),
-                }
-            }
+            State::Running(shared) => shared.identity(),
         };
         Ok(convert::write(&identity))
     }
@@ -200,12 +190,6 @@ impl Host {
             State::Busy => Err(Failure::closed("node")),
         }
     }
-}
-
-#[derive(Serialize)]
-struct Identity {
-    storage: String,
-    cluster: Option<String>,
 }
 
 fn node_id(id: f64) -> Result<NodeId, JsValue> {

@@ -23,6 +23,7 @@ use crate::groups::{Group, Groups};
 use crate::indexed_db::{DATABASE_VERSION, IndexedDb};
 use crate::js_storage::JsStorage;
 use crate::lock::Lock;
+use crate::members::Founder;
 use crate::shared::{Identity, Platform, Shared};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer;
@@ -150,6 +151,7 @@ impl Opened {
             node: ident.node,
             storage: ident.storage,
             cluster_id: ident.cluster_id,
+            founders: Founder::all(&ident.founders),
         };
         Ok((identity, Groups::new(members, ident.cluster_id), random))
     }

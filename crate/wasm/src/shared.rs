@@ -20,7 +20,7 @@ use crate::event::HostEvent;
 use crate::groups::Groups;
 use crate::link::{Link, LinkRule};
 use crate::lock::Lock;
-use crate::members::hex;
+use crate::members::{Founder, WhoIs, hex};
 use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer::{self, Alarm};
@@ -44,6 +44,8 @@ pub struct Identity {
     pub storage: StorageId,
     /// Drawn when the cluster was founded: marks frames between its nodes.
     pub cluster_id: u64,
+    /// Whom the cluster was founded with; none if the node came later.
+    pub founders: Vec<Founder>,
 }
 
 /// What a node stands on.
@@ -222,6 +224,11 @@ impl Shared {
             Some(group.node.transfer_leadership(now, to))
         });
         Ok(transferred.ok_or_else(|| not_here(group))??)
+    }
+
+    /// Who the node is.
+    pub fn identity(&self) -> WhoIs {
+        WhoIs::new(&self.state.borrow().identity)
     }
 
     /// A picture of the node.

@@ -25,7 +25,10 @@ export interface JsStorage {
 /** Names of 64 bits are sixteen hexadecimal digits. */
 export interface Identity {
   storage: string;
+  /** `null`: the node waits for `Host.begin`. */
   cluster: string | null;
+  /** Whom the cluster was founded with; none if the node came later. */
+  founders: Founder[];
 }
 
 export interface Founder {

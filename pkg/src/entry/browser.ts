@@ -6,6 +6,20 @@ import { attach } from "../spawn.js";
 import type { ClusterFactory } from "../types.js";
 import { compile, fetchBytes } from "./module.js";
 
+/** Beside IndexedDB, and cleared on other occasions. Workers have none. */
+const originMark: NonNullable<Platform["mark"]> = {
+  read: async (place) => attempt(() => localStorage.getItem(place)) ?? undefined,
+  write: async (place, id) => void attempt(() => localStorage.setItem(place, id)),
+};
+
+function attempt<T>(use: () => T): T | undefined {
+  try {
+    return use();
+  } catch {
+    return undefined; // Forbidden, or not there: nothing is remembered.
+  }
+}
+
 /** The files of the package, however they are reached. */
 export interface Assets {
   module(): Promise<WebAssembly.Module>;
@@ -29,6 +43,7 @@ export function browserCluster(first: Assets, second?: () => Promise<Assets>): C
   };
   const platform: Platform = {
     storage: "indexeddb",
+    mark: originMark,
     loadModule: (source) =>
       source === undefined ? either((assets) => assets.module()) : compile(source, fetchBytes),
     spawn: (node, create, events) =>

@@ -6,6 +6,7 @@ import { openCluster } from "../cluster.js";
 import type { Platform } from "../platform.js";
 import { attach } from "../spawn.js";
 import { lockDirectory } from "../storage/lock.js";
+import { directoryMark } from "../storage/mark.js";
 import type { ClusterFactory, Cluster as ClusterInstance } from "../types.js";
 import { compile, fetchBytes, loadError } from "./module.js";
 
@@ -24,6 +25,7 @@ const platform: Platform = {
       events,
     ),
   lockDirectory,
+  mark: directoryMark,
 };
 
 export type Cluster = ClusterInstance;

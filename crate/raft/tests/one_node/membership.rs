@@ -347,7 +347,7 @@ fn change_waits_for_the_one_before_and_for_the_first_commit_of_the_term() {
         }));
     }
     assert!(host.raft.is_leader());
-    assert_eq!(change(&mut host, &[add(4)]), Err(MembershipError::Pending));
+    assert_eq!(change(&mut host, &[add(4)]), Err(MembershipError::NotReady));
     follow(&mut host, &[2]);
     change(&mut host, &[remove(3)]).expect("a voter");
     for pending in [add(4), remove(2)] {

@@ -1,0 +1,185 @@
+//! Who takes part, as JavaScript says it: founders, changes of the membership, and why one is refused.
+
+use js_sys::Array;
+use quorate_raft::{Change, ConfState, MembershipError, NodeId, StorageId, Table, TransferError};
+use serde::Serialize;
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::convert::Settings;
+use crate::error::Failure;
+use crate::shared::Identity;
+
+/// A name of 64 bits: sixteen lower-case digits, because numbers in JavaScript end at 2^53.
+pub fn hex(name: u64) -> String {
+    format!("{name:016x}")
+}
+
+/// Reads what [`hex`] writes.
+pub fn parse_hex(text: &str) -> Option<u64> {
+    let name = u64::from_str_radix(text, 16).ok()?;
+    (hex(name) == text && name != 0).then_some(name)
+}
+
+/// One of the members that a cluster was founded with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Founder {
+    node: u64,
+    storage: String,
+}
+
+impl Founder {
+    /// All of them whose storages are recorded.
+    pub fn all(founders: &ConfState) -> Vec<Self> {
+        let founder = |(node, storage): (NodeId, &StorageId)| Self {
+            node: node.0,
+            storage: hex(storage.0),
+        };
+        founders.storages.iter().map(founder).collect()
+    }
+}
+
+/// Whose storage this is.
+#[derive(Serialize)]
+pub struct WhoIs {
+    storage: String,
+    /// `None`: the node waits to be told.
+    cluster: Option<String>,
+    founders: Vec<Founder>,
+}
+
+impl WhoIs {
+    /// A node that knows its cluster.
+    pub fn new(identity: &Identity) -> Self {
+        Self {
+            storage: hex(identity.storage.0),
+            cluster: Some(hex(identity.cluster_id)),
+            founders: identity.founders.clone(),
+        }
+    }
+
+    /// A node that waits.
+    pub fn waiting(storage: StorageId) -> Self {
+        Self {
+            storage: hex(storage.0),
+            cluster: None,
+            founders: Vec::new(),
+        }
+    }
+}
+
+/// The members that found a cluster, each with its storage; none for a node that comes later.
+pub fn read_founders(value: &JsValue) -> Result<ConfState, Failure> {
+    let wrong = || Failure::argument("founders must be a list of { node, storage }");
+    let list = value.dyn_ref::<Array>().ok_or_else(wrong)?;
+    let mut storages = Table::default();
+    for value in list.iter() {
+        let settings = Settings::new(value, "a founder's settings")?;
+        let (node, storage) = (read_node(&settings)?, read_storage(&settings)?);
+        settings.finish()?;
+        if storages.insert(node, storage).is_some() {
+            return Err(wrong());
+        }
+    }
+    let founders = ConfState {
+        storages: storages.clone(),
+        ..ConfState::new(storages.keys())
+    };
+    Some(founders).filter(ConfState::is_sound).ok_or_else(wrong)
+}
+
+/// The parts of a change.
+pub fn read_changes(value: &JsValue) -> Result<Vec<Change>, Failure> {
+    let list = value.dyn_ref::<Array>();
+    let list = list.ok_or_else(|| Failure::argument("changes must be a list"))?;
+    list.iter().map(read_change).collect()
+}
+
+fn read_change(value: JsValue) -> Result<Change, Failure> {
+    let settings = Settings::new(value, "a change's settings")?;
+    let (kind, id) = (settings.text("change")?, read_node(&settings)?);
+    let change = match kind.as_str() {
+        "addVoter" => Change::AddVoter {
+            id,
+            storage: read_storage(&settings)?,
+        },
+        "addLearner" => Change::AddLearner {
+            id,
+            storage: read_storage(&settings)?,
+        },
+        "rebind" => Change::Rebind {
+            id,
+            storage: read_storage(&settings)?,
+        },
+        "promote" => Change::Promote { id },
+        "demote" => Change::Demote { id },
+        "remove" => Change::Remove { id },
+        _ => return Err(settings.wrong("change", "one that exists")),
+    };
+    settings.finish()?;
+    Ok(change)
+}
+
+fn read_node(settings: &Settings) -> Result<NodeId, Failure> {
+    let node = settings.whole("node")?.filter(|node| *node > 0);
+    let node = node.ok_or_else(|| settings.wrong("node", "an id from 1 to 2^53 - 1"))?;
+    Ok(NodeId(node))
+}
+
+fn read_storage(settings: &Settings) -> Result<StorageId, Failure> {
+    let storage = parse_hex(&settings.text("storage")?);
+    let storage = storage.ok_or_else(|| settings.wrong("storage", "sixteen hexadecimal digits"))?;
+    Ok(StorageId(storage))
+}
+
+impl From<MembershipError> for Failure {
+    fn from(error: MembershipError) -> Self {
+        let code = match error {
+            MembershipError::NotLeader { .. } => "NOT_LEADER",
+            MembershipError::NotReady => "LEADER_NOT_READY",
+            MembershipError::Pending => "MEMBERSHIP_PENDING",
+            MembershipError::NoVoterLeft => "NO_VOTER_LEFT",
+            MembershipError::UnknownMember(_) => "UNKNOWN_MEMBER",
+            MembershipError::AlreadyMember(_) => "ALREADY_MEMBER",
+            MembershipError::Malformed => "INVALID_ARGUMENT",
+            MembershipError::TooMany => "TOO_MANY_MEMBERS",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<TransferError> for Failure {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::NotLeader { .. } => Self::new("NOT_LEADER", "not the leader"),
+            TransferError::NotVoter(id) => Self::new(
+                "UNKNOWN_MEMBER",
+                format!("node {} is no voter that could lead", id.0),
+            ),
+            TransferError::Pending(id) => Self::new(
+                "TRANSFER_PENDING",
+                format!("leadership is on its way to node {}", id.0),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[wasm_bindgen_test::wasm_bindgen_test]
+    fn names_have_one_spelling() {
+        for name in [1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(parse_hex(&hex(name)), Some(name));
+        }
+        for text in [
+            "",
+            "1",
+            "0000000000000000",
+            "0123456789ABCDEF",
+            "+123456789abcdef0",
+        ] {
+            assert_eq!(parse_hex(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,299 @@
+/** Who takes part: changes of the membership and of the leadership, from the call to its end. */
+
+import { abortedError, type Bounds, bounded, readBounds } from "./bounded.js";
+import { integer, invalid, record } from "./check.js";
+import { type QuorateError, quorateError } from "./errors.js";
+import type { Member } from "./member.js";
+import type { Identity, MemberChange, MembersNow } from "./protocol.js";
+import type { AddOptions, CallOptions, Leadership, Members, MemberView } from "./types.js";
+
+/** What a change needs of the cluster. */
+export interface Body {
+  readonly deadlineMs: number;
+  /** Throws if the cluster is closed. */
+  assertOpen(): void;
+  /** The leader's id, as soon as there is one. */
+  leader(options: CallOptions): Promise<number>;
+  member(id: number): Member | undefined;
+  /** Makes a member and starts its node, which waits to be added; nothing if it runs already. */
+  admit(id: number): Promise<Identity>;
+  /** Stops a node that is no member, and forgets it. */
+  dismiss(id: number): Promise<void>;
+  /** The highest id that was ever given. */
+  lastId(): number;
+}
+
+/** Where the membership stands, as the cluster last heard. */
+export class Membership implements Members, Leadership {
+  readonly #cluster: Body;
+  #now: MembersNow = { voters: [], outgoing: [], learners: [], joining: [] };
+  #index = -1;
+  /** Nodes that are being added: they run, and are no members yet. */
+  readonly #adding = new Set<number>();
+  readonly #waiting = new Set<() => void>();
+
+  constructor(cluster: Body) {
+    this.#cluster = cluster;
+  }
+
+  /** Takes what a node says; whether it was news. */
+  learn(index: number, members: MembersNow): boolean {
+    if (index < this.#index || members.voters.length === 0) return false;
+    const news = index > this.#index || JSON.stringify(members) !== JSON.stringify(this.#now);
+    this.#index = index;
+    this.#now = members;
+    if (news) this.wake();
+    return news;
+  }
+
+  /** Lets those look again who wait for something. */
+  wake(): void {
+    for (const look of this.#waiting) look();
+  }
+
+  get now(): MembersNow {
+    return this.#now;
+  }
+
+  get index(): number {
+    return this.#index;
+  }
+
+  isBeingAdded(id: number): boolean {
+    return this.#adding.has(id);
+  }
+
+  /** Every member's id, and those of nodes that are being added. */
+  get ids(): readonly number[] {
+    const { voters, outgoing, learners } = this.#now;
+    return [...new Set([...voters, ...outgoing, ...learners, ...this.#adding])].sort(
+      (a, b) => a - b,
+    );
+  }
+
+  list(): readonly MemberView[] {
+    const { voters, outgoing, learners, joining } = this.#now;
+    const ids = [...new Set([...voters, ...outgoing, ...learners])].sort((a, b) => a - b);
+    return Object.freeze(
+      ids.map((id) =>
+        Object.freeze({
+          id,
+          voter: voters.includes(id) || outgoing.includes(id),
+          joining: joining.includes(id),
+          leaving: outgoing.includes(id) && !voters.includes(id) && !learners.includes(id),
+        }),
+      ),
+    );
+  }
+
+  async add(id?: number, options: AddOptions = {}): Promise<number> {
+    const { learner = false, ...rest } = readAdd(options);
+    const node = id === undefined ? this.#cluster.lastId() + 1 : memberId(id);
+    const change = learner ? "addLearner" : "addVoter";
+    await this.#joined(node, rest, [], change);
+    return node;
+  }
+
+  async remove(id: number, options: CallOptions = {}): Promise<void> {
+    const node = memberId(id);
+    await this.#bounded(options, `node ${node} was not removed`, (bounds) =>
+      this.#change([{ change: "remove", node }], bounds, () => !this.#isMember(node)),
+    );
+    await this.#cluster.dismiss(node);
+  }
+
+  async replace(dead: number, fresh?: number, options: CallOptions = {}): Promise<number> {
+    const gone = memberId(dead);
+    const node = fresh === undefined ? this.#cluster.lastId() + 1 : memberId(fresh);
+    if (gone === node) throw invalid("a node is replaced by another one");
+    if (!this.#isMember(gone)) throw unknown(gone);
+    await this.#joined(node, options, [{ change: "remove", node: gone }], "addVoter");
+    await this.#cluster.dismiss(gone);
+    return node;
+  }
+
+  async promote(id: number, options: CallOptions = {}): Promise<void> {
+    const node = memberId(id);
+    await this.#bounded(options, `node ${node} did not get its vote`, (bounds) =>
+      this.#change([{ change: "promote", node }], bounds, () => this.#now.voters.includes(node)),
+    );
+  }
+
+  async demote(id: number, options: CallOptions = {}): Promise<void> {
+    const node = memberId(id);
+    await this.#bounded(options, `node ${node} did not lose its vote`, (bounds) =>
+      this.#change([{ change: "demote", node }], bounds, () => this.#now.learners.includes(node)),
+    );
+  }
+
+  async transferTo(id: number, options: CallOptions = {}): Promise<void> {
+    const to = memberId(id);
+    await this.#bounded(options, `node ${to} did not take over`, async (bounds) => {
+      for (;;) {
+        const leader = await this.#leader(bounds);
+        if (leader.id === to) return;
+        try {
+          await leader.ask({ what: "transfer", to });
+        } catch (error) {
+          if (!SOON.has((error as QuorateError).code)) throw error;
+        }
+        await this.#news(bounds);
+      }
+    });
+  }
+
+  /** Starts a node, has it added with what goes along with that, and waits until it takes part. */
+  async #joined(
+    node: number,
+    options: CallOptions,
+    along: readonly MemberChange[],
+    change: "addVoter" | "addLearner",
+  ): Promise<void> {
+    this.#cluster.assertOpen();
+    if (this.#isMember(node) || this.#adding.has(node)) {
+      throw quorateError("ALREADY_MEMBER", `node ${node} is a member already`, { node });
+    }
+    this.#adding.add(node);
+    let taken = false;
+    try {
+      await this.#bounded(options, `node ${node} has not caught up`, async (bounds) => {
+        const { storage } = await this.#cluster.admit(node);
+        const changes: MemberChange[] = [{ change, node, storage }, ...along];
+        const there = () =>
+          (change === "addVoter" ? this.#now.voters : this.#now.learners).includes(node);
+        await this.#change(changes, bounds, there, () => {
+          taken = true;
+        });
+      });
+    } finally {
+      this.#adding.delete(node);
+      // What the cluster has taken goes on, whoever waits for it.
+      if (!taken && !this.#isMember(node)) await this.#cluster.dismiss(node);
+    }
+  }
+
+  /** Asks for a change until a leader has taken it, and waits until `done` in a settled membership. */
+  async #change(
+    changes: readonly MemberChange[],
+    bounds: Bounds,
+    done: () => boolean,
+    taken: () => void = () => {},
+  ): Promise<void> {
+    let term = -1;
+    let begun = false;
+    let index = 0;
+    for (;;) {
+      if (begun && this.#index >= index && this.#now.outgoing.length === 0 && done()) return;
+      const leader = await this.#leader(bounds);
+      // A leader that went before it had committed the change may have lost it.
+      if (leader.role !== undefined && leader.role.term !== term) {
+        try {
+          index = await leader.ask({ what: "change", changes });
+          taken();
+          begun = true;
+          term = leader.role?.term ?? -1;
+        } catch (error) {
+          const { code } = error as QuorateError;
+          if (begun && AGAIN.has(code)) term = leader.role?.term ?? -1;
+          else if (!SOON.has(code)) throw error;
+        }
+      }
+      await this.#news(bounds);
+    }
+  }
+
+  async #leader(bounds: Bounds): Promise<Member> {
+    for (;;) {
+      const { signal } = bounds;
+      const id = await this.#cluster.leader({
+        timeout: bounds.timeoutMs,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      const member = this.#cluster.member(id);
+      if (member?.state === "running") return member;
+      await this.#news(bounds);
+    }
+  }
+
+  /** Waits for news, but not for long: some things are only seen by looking again. */
+  async #news(bounds: Bounds): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        bounds.signal?.removeEventListener("abort", wake);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, LOOK_MS);
+      bounds.signal?.addEventListener("abort", wake);
+      this.#waiting.add(wake);
+    });
+    this.#cluster.assertOpen();
+    if (bounds.signal?.aborted) throw abortedError(bounds.signal);
+  }
+
+  /** Runs `work` within the call's bounds; its loops end with them. */
+  async #bounded(
+    options: CallOptions,
+    late: string,
+    work: (bounds: Bounds) => Promise<void>,
+  ): Promise<void> {
+    this.#cluster.assertOpen();
+    const { timeoutMs, signal } = readBounds(options, this.#cluster.deadlineMs);
+    const over = new AbortController();
+    const end = () => over.abort();
+    signal?.addEventListener("abort", end);
+    let ended = false;
+    const guarded = async () => {
+      const inner = { timeoutMs, signal: over.signal };
+      await work(inner).catch((error: unknown) => {
+        if (!ended) throw error;
+      });
+    };
+    try {
+      await bounded(options, this.#cluster.deadlineMs, late, guarded);
+    } finally {
+      ended = true;
+      over.abort();
+      signal?.removeEventListener("abort", end);
+    }
+  }
+
+  #isMember(id: number): boolean {
+    const { voters, outgoing, learners } = this.#now;
+    return voters.includes(id) || outgoing.includes(id) || learners.includes(id);
+  }
+}
+
+function readAdd(options: AddOptions): AddOptions {
+  record(options, "the options", ["signal", "timeout", "learner"]);
+  if (options.learner !== undefined && typeof options.learner !== "boolean")
+    throw invalid('"learner" is true or false');
+  return options;
+}
+
+function memberId(id: unknown): number {
+  return integer(id, "a node", 1, MAX_ID);
+}
+
+function unknown(node: number): QuorateError {
+  return quorateError("UNKNOWN_MEMBER", `node ${node} is no member`, { node });
+}
+
+/** Ids of nodes that one page or process runs. */
+const MAX_ID = 999;
+/** How often to look whether something has come about. */
+const LOOK_MS = 50;
+/** Refusals that are over soon. */
+const SOON: ReadonlySet<string> = new Set([
+  "NOT_LEADER",
+  "LEADER_NOT_READY",
+  "NODE_KILLED",
+  "NODE_HALTED",
+]);
+/** Refusals of a second try that mean that the first one took effect. */
+const AGAIN: ReadonlySet<string> = new Set([
+  "ALREADY_MEMBER",
+  "UNKNOWN_MEMBER",
+  "MEMBERSHIP_PENDING",
+]);
