@@ -134,31 +134,37 @@ class LiveCluster implements Cluster, MemberEvents {
    */
   async begin(): Promise<void> {
     const members = [...this.#members.values()];
-    const starts = members.map((member) => member.start());
-    const opened = members.map((member) => member.opened());
-    await Promise.allSettled(opened);
-    const settled = Promise.allSettled(starts);
-    await this.#found();
-    const failures = (await settled).flatMap((start) =>
-      start.status === "rejected" ? [start.reason as QuorateError] : [],
-    );
+    const starts = Promise.allSettled(members.map((member) => member.start()));
+    await Promise.all(members.map((member) => member.opened()));
+    if (await this.#found()) await starts;
+    const failures = members.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
     const hopeless =
       failures.find(({ code }) => code === "STORAGE_LOCKED" || code === "STORAGE_FOREIGN") ??
       (this.#majorityRuns() ? undefined : failures[0]);
     if (hopeless !== undefined) throw hopeless;
   }
 
-  /** All storages that can be opened are open: founds the cluster if none of them knows of one. */
-  async #found(): Promise<void> {
+  /**
+   * All storages that can be opened are open: founds the cluster if none of them knows of one, and a majority is
+   * there. Whether there is a cluster now.
+   */
+  async #found(): Promise<boolean> {
     const waiting = [...(this.#unfounded ?? [])];
     this.#unfounded = undefined;
     const mark = await this.#mark();
     if (this.id !== "") {
       await mark?.write(this.id);
       for (const member of waiting) this.#introduce(member);
-      return;
+      // Whoever joined later belongs to it, too.
+      for (const id of this.#membership.ids) {
+        if (!this.#members.has(id))
+          this.#enlist(id)
+            .start()
+            .catch(() => {});
+      }
+      return true;
     }
-    if (waiting.length * 2 <= this.#settings.size) return;
+    if (waiting.length * 2 <= this.#settings.size) return false;
     this.origin = (await mark?.read()) === undefined ? "founded" : "reset";
     const cluster = randomName();
     // Before the nodes know: a mark without a cluster is a reset, a cluster without a mark would hide one.
@@ -169,6 +175,7 @@ class LiveCluster implements Cluster, MemberEvents {
     );
     this.#founders = founders;
     for (const member of waiting) member.begin(cluster, founders);
+    return true;
   }
 
   /** Tells a node that knows of no cluster which one this is. */
@@ -180,7 +187,7 @@ class LiveCluster implements Cluster, MemberEvents {
       member.begin(this.id, this.#founders);
       return;
     }
-    if (!this.#membership.isBeingAdded(id)) {
+    if (founder !== undefined || this.#membership.isMember(id)) {
       this.#amnesiac.add(id);
       this.#rejoining.delete(id);
       this.#events.emit("amnesia", { node: id });
@@ -281,6 +288,8 @@ class LiveCluster implements Cluster, MemberEvents {
       return;
     }
     if (this.#founders.length === 0) this.#founders = member.identity?.founders ?? [];
+    if (member.identity !== undefined)
+      this.#membership.learn(member.identity.membersIndex, member.identity.members);
   }
 
   started(member: Member): void {

@@ -225,11 +225,7 @@ export class Member implements ClusterNode {
       case "hello":
         return;
       case "opened":
-        this.identity = {
-          storage: message.storage,
-          cluster: message.cluster,
-          founders: message.founders,
-        };
+        this.identity = message;
         events.opened(this);
         life.opened();
         return;

@@ -59,8 +59,9 @@ export class Membership implements Members, Leadership {
     return this.#index;
   }
 
-  isBeingAdded(id: number): boolean {
-    return this.#adding.has(id);
+  isMember(id: number): boolean {
+    const { voters, outgoing, learners } = this.#now;
+    return voters.includes(id) || outgoing.includes(id) || learners.includes(id);
   }
 
   /** Every member's id, and those of nodes that are being added. */
@@ -97,7 +98,7 @@ export class Membership implements Members, Leadership {
   async remove(id: number, options: CallOptions = {}): Promise<void> {
     const node = memberId(id);
     await this.#bounded(options, `node ${node} was not removed`, (bounds) =>
-      this.#change([{ change: "remove", node }], bounds, () => !this.#isMember(node)),
+      this.#change([{ change: "remove", node }], bounds, () => !this.isMember(node)),
     );
     await this.#cluster.dismiss(node);
   }
@@ -106,7 +107,7 @@ export class Membership implements Members, Leadership {
     const gone = memberId(dead);
     const node = fresh === undefined ? this.#cluster.lastId() + 1 : memberId(fresh);
     if (gone === node) throw invalid("a node is replaced by another one");
-    if (!this.#isMember(gone)) throw unknown(gone);
+    if (!this.isMember(gone)) throw unknown(gone);
     await this.#joined(node, options, [{ change: "remove", node: gone }], "addVoter");
     await this.#cluster.dismiss(gone);
     return node;
@@ -150,7 +151,7 @@ export class Membership implements Members, Leadership {
     change: "addVoter" | "addLearner",
   ): Promise<void> {
     this.#cluster.assertOpen();
-    if (this.#isMember(node) || this.#adding.has(node)) {
+    if (this.isMember(node) || this.#adding.has(node)) {
       throw quorateError("ALREADY_MEMBER", `node ${node} is a member already`, { node });
     }
     this.#adding.add(node);
@@ -168,7 +169,7 @@ export class Membership implements Members, Leadership {
     } finally {
       this.#adding.delete(node);
       // What the cluster has taken goes on, whoever waits for it.
-      if (!taken && !this.#isMember(node)) await this.#cluster.dismiss(node);
+      if (!taken && !this.isMember(node)) await this.#cluster.dismiss(node);
     }
   }
 
@@ -257,11 +258,6 @@ export class Membership implements Members, Leadership {
       over.abort();
       signal?.removeEventListener("abort", end);
     }
-  }
-
-  #isMember(id: number): boolean {
-    const { voters, outgoing, learners } = this.#now;
-    return voters.includes(id) || outgoing.includes(id) || learners.includes(id);
   }
 }
 

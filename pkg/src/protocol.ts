@@ -74,6 +74,9 @@ export interface Identity {
   readonly cluster: string | null;
   /** With whom the cluster was founded; none if the node came later. */
   readonly founders: readonly Founder[];
+  /** The membership in its log, and where it stands there. */
+  readonly members: MembersNow;
+  readonly membersIndex: number;
 }
 
 export interface Founder {

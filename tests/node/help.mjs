@@ -63,6 +63,15 @@ export async function picture(cluster, condition, timeout = 20_000) {
   return condition(now) ? now : seen;
 }
 
+/** Waits until something holds that no event tells. */
+export async function until(condition, what, timeout = 20_000) {
+  const end = Date.now() + timeout;
+  while (!(await condition())) {
+    assert.ok(Date.now() < end, `waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** All nodes run and have applied the same. */
 export const converged = ({ nodes, leader }) =>
   leader !== null &&

@@ -16,7 +16,7 @@ import {
 import { join } from "node:path";
 import test from "node:test";
 import { Cluster, StorageError } from "quorate";
-import { converged, event, failure, open, picture, scratch } from "./help.mjs";
+import { converged, event, failure, open, picture, scratch, until } from "./help.mjs";
 
 const segments = (directory, node) =>
   readdirSync(join(directory, `node-${node}`))
@@ -123,9 +123,15 @@ test("a directory that cannot be made is told", async (t) => {
   }
 });
 
-test("storage of a cluster of another size or name is refused", async (t) => {
+test("storage of a cluster of another name is refused; its size is its own", async (t) => {
   const directory = await written(t);
-  await failure(open(t, { storage: "directory", directory, nodes: 5 }), "STORAGE_FOREIGN");
+  for (const nodes of [1, 5]) {
+    const other = await open(t, { storage: "directory", directory, nodes });
+    assert.equal((await other.kv.get("k7")).value, 7);
+    await until(() => other.nodes.map(({ id }) => id).join() === "1,2,3", "it has its members");
+    assert.equal(other.origin, "restored");
+    await other.close();
+  }
   await failure(open(t, { storage: "directory", directory, name: "other" }), "STORAGE_FOREIGN");
   const cluster = await open(t, { storage: "directory", directory });
   assert.equal((await cluster.kv.get("k7")).value, 7);

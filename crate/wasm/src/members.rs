@@ -1,13 +1,16 @@
 //! Who takes part, as JavaScript says it: founders, changes of the membership, and why one is refused.
 
 use js_sys::Array;
-use quorate_raft::{Change, ConfState, MembershipError, NodeId, StorageId, Table, TransferError};
+use quorate_raft::{
+    Change, ConfState, MembershipError, NodeId, Status, StorageId, Table, TransferError,
+};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::convert::Settings;
 use crate::error::Failure;
 use crate::shared::Identity;
+use crate::status::Members;
 
 /// A name of 64 bits: sixteen lower-case digits, because numbers in JavaScript end at 2^53.
 pub fn hex(name: u64) -> String {
@@ -40,20 +43,29 @@ impl Founder {
 
 /// Whose storage this is.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WhoIs {
     storage: String,
     /// `None`: the node waits to be told.
     cluster: Option<String>,
     founders: Vec<Founder>,
+    /// The membership in the log of its first group.
+    members: Members,
+    /// Where that stands.
+    members_index: u64,
 }
 
 impl WhoIs {
     /// A node that knows its cluster.
-    pub fn new(identity: &Identity) -> Self {
+    pub fn new(identity: &Identity, raft: Option<&Status>) -> Self {
+        let none = ConfState::default();
+        let members = Members::new(raft.map_or(&none, |raft| &raft.conf_state));
         Self {
             storage: hex(identity.storage.0),
             cluster: Some(hex(identity.cluster_id)),
             founders: identity.founders.clone(),
+            members,
+            members_index: raft.map_or(0, |raft| raft.conf_index.0),
         }
     }
 
@@ -63,6 +75,8 @@ impl WhoIs {
             storage: hex(storage.0),
             cluster: None,
             founders: Vec::new(),
+            members: Members::new(&ConfState::default()),
+            members_index: 0,
         }
     }
 }

@@ -228,7 +228,10 @@ impl Shared {
 
     /// Who the node is.
     pub fn identity(&self) -> WhoIs {
-        WhoIs::new(&self.state.borrow().identity)
+        let state = self.state.borrow();
+        let first = state.groups.iter().next();
+        let raft = first.map(|(_, group)| group.node.raft().status());
+        WhoIs::new(&state.identity, raft.as_ref())
     }
 
     /// A picture of the node.

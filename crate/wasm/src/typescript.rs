@@ -29,6 +29,9 @@ export interface Identity {
   cluster: string | null;
   /** Whom the cluster was founded with; none if the node came later. */
   founders: Founder[];
+  /** The membership in the log of its first group, and where it stands there. */
+  members: Members;
+  membersIndex: number;
 }
 
 export interface Founder {
