@@ -30,6 +30,9 @@ pub struct Config {
     pub max_pending_reads: usize,
     /// Payload bytes handed out in one `Output::Apply`. Default 1 MiB.
     pub max_apply_bytes: usize,
+    /// Whether reads may rest on a lease: see [`crate::Raft::lease_read`]. The same on all nodes: one
+    /// that starts gives no vote for an election timeout. Default false.
+    pub lease_reads: bool,
     /// Whether a leader gives a member that has lost its storage a new start by itself: without a
     /// vote until it has caught up. Default true.
     pub auto_rebind: bool,
@@ -42,6 +45,7 @@ impl Config {
         Self {
             id,
             storage: StorageId(0),
+            lease_reads: false,
             auto_rebind: true,
             election_timeout: Duration::from_millis(300),
             heartbeat_interval: Duration::from_millis(60),

@@ -50,6 +50,10 @@ impl Raft {
 
     /// Whether a leader other than the asker was heard so recently that no one should run.
     pub(crate) fn is_leader_fresh(&self, asker: NodeId) -> bool {
+        // Before it went down it may have confirmed a leader that now relies on its word.
+        if self.config.lease_reads && self.now < self.started.after(self.config.election_timeout) {
+            return true;
+        }
         match &self.role {
             Role::Leader(_) => self.now < self.quorum_deadline(),
             Role::Follower(Follower {
@@ -231,6 +235,7 @@ impl Raft {
             noop: next,
             reads: Reads::default(),
             transfer: None,
+            abdicated: false,
         });
         self.receiving = None;
         self.push_role_changed();

@@ -88,6 +88,18 @@ pub enum Body {
     },
     /// Campaign now, without waiting (thesis §3.10).
     TimeoutNow,
+    /// What must a read see that came to me? Asked by a follower (thesis §6.4.1).
+    ReadIndex {
+        /// The asker's name for the question.
+        ctx: u64,
+    },
+    /// Answer to [`Body::ReadIndex`], once the leader's leadership is confirmed.
+    ReadIndexResponse {
+        /// The question's name.
+        ctx: u64,
+        /// The read index.
+        index: Index,
+    },
 }
 
 impl Body {
@@ -104,7 +116,9 @@ impl Body {
             | Self::AppendEntries { .. }
             | Self::Heartbeat { .. }
             | Self::InstallSnapshot { .. }
-            | Self::TimeoutNow => false,
+            | Self::TimeoutNow
+            | Self::ReadIndex { .. }
+            | Self::ReadIndexResponse { .. } => false,
         }
     }
 }

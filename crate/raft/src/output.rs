@@ -45,6 +45,9 @@ pub enum Input {
         /// Its bytes.
         data: Bytes,
     },
+    /// The host found that its clock had stopped for a while, as that of a frozen tab may: whatever
+    /// rests on time that has not passed is void.
+    ClockStopped,
     /// The host lost the connection to a peer: pipelined appends are lost.
     Unreachable {
         /// Which one.

@@ -15,6 +15,7 @@ use crate::message::{AppendOutcome, Body, Message};
 use crate::output::{Input, Output};
 use crate::persistence::{Held, Persistence, RestsOn};
 use crate::random::Random;
+use crate::read_index::Forwarded;
 use crate::role::{Follower, Role};
 use crate::snapshot::Receiving;
 use crate::status::{PeerStatus, Status};
@@ -35,6 +36,10 @@ pub struct Raft {
     pub(crate) commit: Index,
     pub(crate) applied: Index,
     pub(crate) persistence: Persistence,
+    /// A follower's reads.
+    pub(crate) forwarded: Forwarded,
+    /// Since when this run is.
+    pub(crate) started: Instant,
     /// A leader's snapshot, as far as it has come.
     pub(crate) receiving: Option<Receiving>,
     pub(crate) outputs: VecDeque<Output>,
@@ -86,6 +91,8 @@ impl Raft {
             applied: snapshot.last.index,
             log: Log::new(log_start, entries, snapshot),
             persistence: Persistence::new(Index(0)),
+            forwarded: Forwarded::default(),
+            started: now,
             receiving: None,
             outputs: VecDeque::new(),
             flush_due: false,
@@ -132,6 +139,7 @@ impl Raft {
                 self.send_chunk(to, snapshot, number, done, data);
             }
             Input::Unreachable { peer } => self.handle_unreachable(peer),
+            Input::ClockStopped => self.void_lease(),
         }
         Ok(())
     }
@@ -370,6 +378,10 @@ impl Raft {
                 self.handle_install_response(from, snapshot, outcome);
             }
             Body::TimeoutNow => self.handle_timeout_now(),
+            Body::ReadIndex { ctx } => self.handle_read_index(from, ctx),
+            Body::ReadIndexResponse { ctx, index } => {
+                self.handle_read_index_response(from, ctx, index);
+            }
             Body::PreVote { .. } | Body::PreVoteResponse { .. } => {}
         }
     }
@@ -392,7 +404,9 @@ impl Raft {
             | Body::AppendEntriesResponse(_)
             | Body::HeartbeatResponse { .. }
             | Body::InstallSnapshotResponse { .. }
-            | Body::TimeoutNow => {}
+            | Body::TimeoutNow
+            | Body::ReadIndex { .. }
+            | Body::ReadIndexResponse { .. } => {}
         }
     }
 
@@ -524,7 +538,15 @@ impl Raft {
         self.commit = self.commit.max(commit);
     }
 
+    /// The clock stood still for a while that nobody can tell.
+    fn void_lease(&mut self) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.reads.void_lease();
+        }
+    }
+
     pub(crate) fn push_role_changed(&mut self) {
+        self.forwarded.clear();
         let (role, term, leader) = (self.role.kind(), self.hard_state.term, self.leader());
         self.outputs
             .push_back(Output::RoleChanged { role, term, leader });

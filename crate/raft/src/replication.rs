@@ -162,7 +162,7 @@ impl Raft {
             return;
         };
         leader.heartbeat_deadline = now.after(interval);
-        let round = Some(leader.reads.round());
+        let round = Some(leader.reads.begin_round(now));
         let beats: Vec<_> = leader
             .progress
             .iter_mut()
@@ -242,6 +242,7 @@ impl Raft {
         self.set_commit(commit.min(self.log.last().index));
         if let Some(round) = round {
             self.send_when(RestsOn::HardState, from, Body::HeartbeatResponse { round });
+            self.repeat_question();
         }
     }
 

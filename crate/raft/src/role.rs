@@ -44,6 +44,9 @@ pub(crate) struct Leader {
     pub(crate) reads: Reads,
     /// Leadership is on its way to another node.
     pub(crate) transfer: Option<Transfer>,
+    /// Someone was told to campaign in spite of this leader. It may do so at any time, so nothing
+    /// that rests on being the only leader holds any more in this term.
+    pub(crate) abdicated: bool,
 }
 
 impl Role {

@@ -67,6 +67,7 @@ impl Raft {
             .get(to)
             .is_some_and(|progress| progress.matched == last);
         if ready && !core::mem::replace(&mut transfer.told, true) {
+            leader.abdicated = true;
             self.send(to, Body::TimeoutNow);
         }
     }

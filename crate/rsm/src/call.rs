@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use quorate_raft::NodeId;
 
-use crate::request::{Reply, Request};
+use crate::request::{ReadAt, Reply, Request};
 
 /// Settings of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct ClientConfig {
     pub attempt_timeout: Duration,
     /// Shortest pause before another try when no leader is known. Default 10 ms.
     pub backoff_min: Duration,
+    /// Who answers reads. Default: the leader.
+    pub read_at: ReadAt,
     /// Longest such pause: how late a new leader may be noticed. Default 100 ms.
     pub backoff_max: Duration,
 }
@@ -42,6 +44,7 @@ impl ClientConfig {
             window: 512,
             window_bytes: 4 << 20,
             attempt_timeout: Duration::from_secs(1),
+            read_at: ReadAt::default(),
             backoff_min: Duration::from_millis(10),
             backoff_max: Duration::from_millis(100),
         }

@@ -288,6 +288,7 @@ impl Client {
             OpenKind::OpenSession => Some(RequestBody::OpenSession),
             OpenKind::Read { query } => Some(RequestBody::Read {
                 query: query.clone(),
+                at: self.config.read_at,
             }),
             OpenKind::Write { command, number } => {
                 let Session::Open(numbers) = &mut self.session else {

@@ -112,7 +112,7 @@ pub fn encode_requests(group: u32, requests: &[Request]) -> Vec<u8> {
     let size = |request: &Request| match &request.body {
         RequestBody::OpenSession | RequestBody::CloseSession { .. } => 24,
         RequestBody::Write { command, .. } => command.len() + 48,
-        RequestBody::Read { query } => query.len() + 24,
+        RequestBody::Read { query, .. } => query.len() + 24,
     };
     let mut writer = begin(
         Kind::Requests,

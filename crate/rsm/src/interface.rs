@@ -75,6 +75,8 @@ pub enum Input {
     PersistFailed,
     /// The deadline of [`Node::next_timeout`](crate::Node::next_timeout) may have passed.
     TimerFired,
+    /// The host found that its clock had stopped for a while, as that of a frozen tab may.
+    ClockStopped,
     /// The connection to a peer was lost.
     Unreachable {
         /// Which one.

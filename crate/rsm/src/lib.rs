@@ -29,5 +29,7 @@ pub use interface::{HaltCause, Input, NodeConfig, NodeStatus, OpenError, Output}
 pub use machine::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 pub use node::Node;
 pub use quorate_raft as raft;
-pub use request::{ClientId, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+pub use request::{
+    ClientId, ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId,
+};
 pub use session::SessionLimits;

@@ -15,7 +15,9 @@ use quorate_raft::{
 use crate::command::{Command, Kind};
 use crate::interface::{HaltCause, Input, NodeConfig, NodeStatus, OpenError, Output};
 use crate::machine::{ApplyContext, StateMachine};
-use crate::request::{ClientId, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+use crate::request::{
+    ClientId, ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId,
+};
 use crate::session::{Admission, Sessions};
 use crate::snapshot::{Image, Restoring, Snapshots};
 
@@ -135,6 +137,7 @@ impl<M: StateMachine> Node<M> {
                 Ok(())
             }
             Input::TimerFired => self.raft.handle(now, quorate_raft::Input::TimerFired),
+            Input::ClockStopped => self.raft.handle(now, quorate_raft::Input::ClockStopped),
             Input::Unreachable { peer } => self
                 .raft
                 .handle(now, quorate_raft::Input::Unreachable { peer }),
@@ -216,7 +219,7 @@ impl<M: StateMachine> Node<M> {
     fn handle_request(&mut self, client: ClientId, request: Request) {
         let Request { id, body } = request;
         let taken = match body {
-            RequestBody::Read { query } => self.begin_read(client, id, query),
+            RequestBody::Read { query, at } => self.begin_read(client, id, query, at),
             RequestBody::OpenSession => self.propose(client, id, Kind::OpenSession),
             RequestBody::CloseSession { session } => {
                 self.propose(client, id, Kind::CloseSession { session })
@@ -284,9 +287,17 @@ impl<M: StateMachine> Node<M> {
         client: ClientId,
         id: RequestId,
         query: Bytes,
+        at: ReadAt,
     ) -> Result<(), RequestError> {
         self.check_waiting()?;
-        match self.raft.read_index(self.now, self.next_read) {
+        let taken = match at {
+            ReadAt::Leader | ReadAt::Lease if !self.raft.is_leader() => Err(ReadError::NotLeader {
+                hint: self.raft.leader(),
+            }),
+            ReadAt::Lease => self.raft.lease_read(self.now, self.next_read),
+            ReadAt::Leader | ReadAt::Here => self.raft.read_index(self.now, self.next_read),
+        };
+        match taken {
             Ok(()) => {
                 self.reads
                     .insert(self.next_read, Read { client, id, query });

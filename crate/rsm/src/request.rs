@@ -51,7 +51,22 @@ pub enum RequestBody {
     Read {
         /// The query, opaque here.
         query: Bytes,
+        /// By whom.
+        at: ReadAt,
     },
+}
+
+/// Who answers a read. Each way is linearizable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadAt {
+    /// The leader, once a quorum has confirmed that it still leads.
+    #[default]
+    Leader,
+    /// The node that is asked, once the leader has told it what the answer must see.
+    Here,
+    /// The leader, without asking anyone while it holds a lease; else as `Leader`. Rests on clocks: see
+    /// [`quorate_raft::Raft::lease_read`].
+    Lease,
 }
 
 /// One answer.

@@ -12,7 +12,7 @@ use quorate_rsm::raft::{
     AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Random,
     SnapshotMeta, SnapshotOutcome, StorageId, Term,
 };
-use quorate_rsm::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+use quorate_rsm::{ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
 
 const CLUSTER: u64 = 0x0102_0304_0506_0708;
 const STORAGE: StorageId = StorageId(0x1112_1314_1516_1718);
@@ -156,6 +156,14 @@ fn golden() -> Vec<(Body, &'static str)> {
             "11020107ac02ad02",
         ),
         (Body::TimeoutNow, "12020107"),
+        (Body::ReadIndex { ctx: 300 }, "13020107ac02"),
+        (
+            Body::ReadIndexResponse {
+                ctx: 300,
+                index: Index(301),
+            },
+            "14020107ac02ad02",
+        ),
     ]
 }
 
@@ -199,15 +207,19 @@ fn requests() -> Vec<Request> {
         acknowledged: 3,
         command: Bytes::from_static(b"put"),
     };
+    let read = |at| RequestBody::Read {
+        query: Bytes::from_static(b"get"),
+        at,
+    };
     let bodies = [
         RequestBody::OpenSession,
         RequestBody::CloseSession {
             session: SessionId(300),
         },
         write,
-        RequestBody::Read {
-            query: Bytes::from_static(b"get"),
-        },
+        read(ReadAt::Leader),
+        read(ReadAt::Here),
+        read(ReadAt::Lease),
     ];
     bodies
         .into_iter()
@@ -249,7 +261,7 @@ fn bytes_of_requests_and_replies_are_as_documented() {
     let frame = encode_requests(3, &requests());
     assert_eq!(
         hex(&frame),
-        "0202030401010202ac020303ac02050303707574040403676574"
+        "0202030601010202ac020303ac02050303707574040403676574050503676574060603676574"
     );
     assert_eq!(decode_requests(&Bytes::from(frame)), Ok((3, requests())));
 

@@ -91,6 +91,8 @@ pub fn body(body: &Body) -> String {
             }
         },
         Body::TimeoutNow => "TimeoutNow".to_owned(),
+        Body::ReadIndex { ctx } => format!("ReadIndex {ctx}"),
+        Body::ReadIndexResponse { ctx, index } => format!("ReadIndexResponse {ctx} index {index}"),
     }
 }
 

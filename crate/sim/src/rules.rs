@@ -213,7 +213,9 @@ pub fn is_response(body: &Body) -> bool {
         | Body::AppendEntries { .. }
         | Body::Heartbeat { .. }
         | Body::InstallSnapshot { .. }
-        | Body::TimeoutNow => false,
+        | Body::TimeoutNow
+        | Body::ReadIndex { .. } => false,
+        Body::ReadIndexResponse { .. } => true,
     }
 }
 

@@ -1,8 +1,8 @@
 //! §8, thesis §6.4: reads without a log entry.
 
-use quorate_raft::{Body, Config, NodeId, Output, ReadError};
+use quorate_raft::{Body, Config, EntryId, Index, Input, NodeId, Output, ReadError};
 
-use crate::host::{Host, heartbeat, stored};
+use crate::host::{Host, heartbeat, request_vote, stored};
 
 fn confirm(host: &mut Host, peer: u64, round: u64) {
     let term = host.raft.term().0;
@@ -105,11 +105,6 @@ fn lost_leadership_voids_reads() {
     confirm(&mut host, 2, 1);
     host.hear(2, 1, Body::HeartbeatResponse { round: 1 });
     assert_eq!(host.reads(), []);
-    let hint = Some(NodeId(3));
-    assert_eq!(
-        host.raft.read_index(host.now, 8),
-        Err(ReadError::NotLeader { hint })
-    );
 }
 
 #[test]
@@ -119,7 +114,189 @@ fn unanswered_round_is_repeated_with_the_heartbeat() {
     host.read(7);
     host.forget();
     host.time_out();
-    assert_eq!(host.sent_to(2), [heartbeat(1, 1)]);
+    // Either answer is good: both were given after the read came.
+    assert_eq!(host.sent_to(2), [heartbeat(1, 2)]);
     confirm(&mut host, 2, 1);
     assert_eq!(host.reads(), [(7, 1)]);
+}
+
+#[test]
+fn follower_asks_its_leader_and_answers_when_it_has_applied_that() {
+    let mut host = Host::new(3);
+    assert_eq!(
+        host.raft.read_index(host.now, 1),
+        Err(ReadError::NotLeader { hint: None })
+    );
+    host.append(2, 1, EntryId::ZERO, 0, &[1, 1]);
+    host.forget();
+    host.read(7);
+    host.read(8);
+    assert_eq!(host.sent_to(2), [Body::ReadIndex { ctx: 1 }]);
+    // A question or its answer may be lost; a heartbeat is an occasion to ask again.
+    host.hear(2, 1, heartbeat(0, 1));
+    assert!(host.sent_to(2).contains(&Body::ReadIndex { ctx: 1 }));
+    let answer = |ctx, index| Body::ReadIndexResponse {
+        ctx,
+        index: Index(index),
+    };
+    host.hear(3, 1, answer(1, 1));
+    host.hear(2, 1, answer(9, 1));
+    assert_eq!(host.reads(), [], "of no leader, and to no question");
+    host.hear(2, 1, answer(1, 2));
+    assert_eq!(host.reads(), [], "not applied");
+    // What came after the question was put is the next one's.
+    assert_eq!(host.sent_to(2), [Body::ReadIndex { ctx: 2 }]);
+    host.hear(2, 1, heartbeat(2, 2));
+    assert_eq!(host.reads(), [(7, 2)]);
+    host.hear(2, 1, answer(2, 2));
+    assert_eq!(host.reads(), [(7, 2), (8, 2)]);
+}
+
+#[test]
+fn followers_reads_are_void_with_their_leader_and_bounded() {
+    let config = Config {
+        max_pending_reads: 2,
+        ..Config::new(NodeId(1))
+    };
+    let mut host = Host::with(config, stored(3, 0, None, &[]));
+    host.hear(2, 1, heartbeat(0, 1));
+    host.read(1);
+    host.read(2);
+    assert_eq!(host.raft.read_index(host.now, 3), Err(ReadError::Dropped));
+    host.hear(3, 2, heartbeat(0, 1));
+    let stale = Body::ReadIndexResponse {
+        ctx: 1,
+        index: Index(0),
+    };
+    host.hear(2, 1, stale.clone());
+    host.hear(3, 2, stale);
+    assert_eq!(host.reads(), []);
+    host.read(4);
+    assert_eq!(
+        host.sent_to(3).last(),
+        Some(&Body::ReadIndex { ctx: 2 }),
+        "a number of its own"
+    );
+}
+
+#[test]
+fn leader_answers_a_follower_once_a_quorum_has_confirmed_it() {
+    let mut host = Host::new(3);
+    host.lead_in_step();
+    for _ in 0..2 {
+        host.hear(3, 1, Body::ReadIndex { ctx: 5 });
+    }
+    assert_eq!(host.sent_to(3), [heartbeat(1, 1)]);
+    confirm(&mut host, 2, 1);
+    let answer = Body::ReadIndexResponse {
+        ctx: 5,
+        index: Index(1),
+    };
+    assert_eq!(host.sent_to(3), [answer], "once, though it asked twice");
+}
+
+/// Leads with leases, which its followers have confirmed.
+fn leasing() -> Host {
+    let config = Config {
+        lease_reads: true,
+        ..Config::new(NodeId(1))
+    };
+    let mut host = Host::with(config, stored(3, 0, None, &[]));
+    host.pass(1_000);
+    host.lead_in_step();
+    assert!(!host.raft.holds_lease(), "nobody has confirmed anything");
+    host.time_out();
+    confirm(&mut host, 2, 1);
+    host.forget();
+    host
+}
+
+fn lease_read(host: &mut Host, ctx: u64) -> bool {
+    host.raft.lease_read(host.now, ctx).expect("it is taken");
+    host.input(Input::TimerFired);
+    host.reads().contains(&(ctx, 1))
+}
+
+#[test]
+fn lease_is_as_old_as_the_heartbeat_that_was_confirmed_and_ends_before_others_may_vote() {
+    let mut host = leasing();
+    assert!(lease_read(&mut host, 7));
+    // The election timeout is 300 ms; the lease is three quarters of it, from when the round began.
+    host.pass(60);
+    host.input(Input::TimerFired);
+    host.pass(160);
+    assert!(host.raft.holds_lease() && lease_read(&mut host, 8));
+    host.pass(10);
+    assert!(!lease_read(&mut host, 9), "it asks, as without a lease");
+    // A late answer to the second round: that began 170 ms ago.
+    confirm(&mut host, 3, 2);
+    assert!(lease_read(&mut host, 10));
+    host.pass(60);
+    assert!(!lease_read(&mut host, 11));
+}
+
+#[test]
+fn stopped_clock_voids_the_lease_and_all_that_began_before() {
+    let mut host = leasing();
+    host.time_out();
+    host.input(Input::ClockStopped);
+    assert!(!host.raft.holds_lease());
+    confirm(&mut host, 2, 2);
+    assert!(
+        !host.raft.holds_lease(),
+        "that round began before the clock stopped"
+    );
+    host.time_out();
+    confirm(&mut host, 2, 3);
+    assert!(host.raft.holds_lease());
+}
+
+#[test]
+fn leader_that_told_another_to_campaign_has_no_lease_any_more() {
+    let mut host = leasing();
+    host.raft
+        .transfer_leadership(host.now, NodeId(2))
+        .expect("a voter");
+    host.input(Input::TimerFired);
+    assert!(!host.raft.holds_lease());
+    host.raft
+        .transfer_leadership(host.now, NodeId(1))
+        .expect("it stays");
+    host.time_out();
+    confirm(&mut host, 2, 2);
+    assert!(!host.raft.holds_lease(), "the other may still campaign");
+}
+
+#[test]
+fn without_the_setting_there_is_no_lease() {
+    let mut host = Host::new(3);
+    host.lead_in_step();
+    host.time_out();
+    confirm(&mut host, 2, 1);
+    assert!(!host.raft.holds_lease() && !lease_read(&mut host, 7));
+}
+
+#[test]
+fn node_that_starts_gives_no_vote_while_a_lease_may_rest_on_its_word() {
+    let config = Config {
+        lease_reads: true,
+        ..Config::new(NodeId(1))
+    };
+    let mut host = Host::with(config, stored(3, 4, None, &[]));
+    host.hear(2, 5, request_vote(EntryId::ZERO));
+    host.hear(
+        2,
+        5,
+        Body::PreVote {
+            last: EntryId::ZERO,
+        },
+    );
+    assert_eq!(host.sent_to(2), [Body::PreVoteResponse { granted: false }]);
+    assert_eq!(host.role().1, 4);
+    host.pass(300);
+    host.hear(2, 5, request_vote(EntryId::ZERO));
+    assert_eq!(
+        host.sent_to(2),
+        [Body::RequestVoteResponse { granted: true }]
+    );
 }

@@ -268,7 +268,7 @@ fn heartbeat_tells_no_more_than_what_matched() {
     host.accept(2, 2);
     host.forget();
     host.time_out();
-    let expected = [(2, 1, heartbeat(2, 0)), (3, 1, heartbeat(1, 0))];
+    let expected = [(2, 1, heartbeat(2, 1)), (3, 1, heartbeat(1, 1))];
     assert_eq!(host.sent(), expected);
 }
 

@@ -21,7 +21,9 @@ pub(super) fn message_size(message: &Message) -> usize {
         | Body::Heartbeat { .. }
         | Body::HeartbeatResponse { .. }
         | Body::InstallSnapshotResponse { .. }
-        | Body::TimeoutNow => 0,
+        | Body::TimeoutNow
+        | Body::ReadIndex { .. }
+        | Body::ReadIndexResponse { .. } => 0,
     }
 }
 
@@ -68,6 +70,8 @@ const SNAPSHOT_LAST: u8 = 15;
 const SNAPSHOT_CONTINUE: u8 = 16;
 const SNAPSHOT_INSTALLED: u8 = 17;
 const TIMEOUT_NOW: u8 = 18;
+const READ_INDEX: u8 = 19;
+const READ_INDEX_RESPONSE: u8 = 20;
 
 const NOOP: u8 = 0;
 const MEMBERSHIP: u8 = 1;
@@ -107,6 +111,8 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
             ..
         } => SNAPSHOT_INSTALLED,
         Body::TimeoutNow => TIMEOUT_NOW,
+        Body::ReadIndex { .. } => READ_INDEX,
+        Body::ReadIndexResponse { .. } => READ_INDEX_RESPONSE,
     });
     writer.number(from.0);
     writer.number(to.0);
@@ -137,6 +143,11 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
             }
         }
         Body::HeartbeatResponse { round } => writer.number(*round),
+        Body::ReadIndex { ctx } => writer.number(*ctx),
+        Body::ReadIndexResponse { ctx, index } => {
+            writer.number(*ctx);
+            writer.number(index.0);
+        }
         Body::InstallSnapshot {
             meta,
             number,
@@ -237,6 +248,11 @@ pub(super) fn read_message(reader: &mut Reader, storage: StorageId) -> Decoded<M
             Body::InstallSnapshotResponse { snapshot, outcome }
         }
         TIMEOUT_NOW => Body::TimeoutNow,
+        READ_INDEX => Body::ReadIndex { ctx: safe(reader)? },
+        READ_INDEX_RESPONSE => Body::ReadIndexResponse {
+            ctx: safe(reader)?,
+            index: Index(safe(reader)?),
+        },
         _ => return Err(FrameError::Malformed("an unknown message")),
     };
     Ok(Message {

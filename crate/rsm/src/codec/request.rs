@@ -3,13 +3,15 @@
 use quorate_raft::NodeId;
 
 use super::{Decoded, FrameError, safe, small};
-use crate::request::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+use crate::request::{ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
 use crate::varint::{Reader, Writer};
 
 const OPEN_SESSION: u8 = 1;
 const CLOSE_SESSION: u8 = 2;
 const WRITE: u8 = 3;
 const READ: u8 = 4;
+const READ_HERE: u8 = 5;
+const READ_LEASE: u8 = 6;
 
 pub(super) fn write_request(writer: &mut Writer, request: &Request) {
     writer.number(request.id.0);
@@ -31,8 +33,12 @@ pub(super) fn write_request(writer: &mut Writer, request: &Request) {
             writer.number(*acknowledged);
             writer.bytes(command);
         }
-        RequestBody::Read { query } => {
-            writer.byte(READ);
+        RequestBody::Read { query, at } => {
+            writer.byte(match at {
+                ReadAt::Leader => READ,
+                ReadAt::Here => READ_HERE,
+                ReadAt::Lease => READ_LEASE,
+            });
             writer.bytes(query);
         }
     }
@@ -51,8 +57,13 @@ pub(super) fn read_request(reader: &mut Reader) -> Decoded<Request> {
             acknowledged: safe(reader)?,
             command: reader.bytes()?,
         },
-        READ => RequestBody::Read {
+        tag @ (READ | READ_HERE | READ_LEASE) => RequestBody::Read {
             query: reader.bytes()?,
+            at: match tag {
+                READ_HERE => ReadAt::Here,
+                READ_LEASE => ReadAt::Lease,
+                _ => ReadAt::Leader,
+            },
         },
         _ => return Err(FrameError::Malformed("an unknown request")),
     };

@@ -188,7 +188,9 @@ impl Durable {
             | Body::AppendEntriesResponse(AppendOutcome::Rejected { .. })
             | Body::HeartbeatResponse { .. }
             | Body::InstallSnapshotResponse { .. }
-            | Body::TimeoutNow => true,
+            | Body::TimeoutNow
+            | Body::ReadIndex { .. }
+            | Body::ReadIndexResponse { .. } => true,
         };
         let moved_on = live.is_some_and(|(term, _)| term > message.term);
         let is_acknowledgement = matches!(
