@@ -48,16 +48,35 @@ pub struct Disk {
     random: Random,
     /// The next reading sees one bit otherwise than it was written.
     misreading: bool,
+    rot: Option<Rot>,
+    locked: bool,
     /// How it behaves now.
     pub profile: DiskProfile,
     /// The next round, or the one under way, fails.
     pub failing: bool,
+    /// Bytes for which there is room, if there is not for any number.
+    pub room: Option<u64>,
+    /// The next round takes so much longer, in microseconds.
+    pub stall: u64,
     /// Rounds that became durable.
     pub rounds: u64,
     /// Bytes in them.
     pub bytes: u64,
     /// Rounds of which a part was found at the end of a file, and dropped.
     pub torn: u64,
+    /// Rounds that a crash lost.
+    pub lost: u64,
+    /// Rounds under way that a crash kept.
+    pub kept: u64,
+}
+
+/// A bit that changed for good.
+#[derive(Clone, Debug)]
+enum Rot {
+    /// In the record under this key, until it is written anew or removed.
+    Record(String, u64),
+    /// In the file, until that is written anew.
+    File,
 }
 
 impl Disk {
@@ -73,36 +92,67 @@ impl Disk {
             writing: None,
             random,
             misreading: false,
+            rot: None,
+            locked: false,
             profile,
             failing: false,
+            room: None,
+            stall: 0,
             rounds: 0,
             bytes: 0,
             torn: 0,
+            lost: 0,
+            kept: 0,
         }
+    }
+
+    /// Takes the lock that every writer holds while it runs. Whether it was free.
+    pub fn lock(&mut self) -> bool {
+        !core::mem::replace(&mut self.locked, true)
+    }
+
+    /// The writer is gone.
+    pub fn unlock(&mut self) {
+        self.locked = false;
     }
 
     /// Begins a round; how long it takes in microseconds.
     pub fn begin(&mut self, round: Round) -> u64 {
         assert!(self.writing.is_none(), "one round of writes at a time");
         self.writing = Some(round);
-        self.profile.write_min + exponential(&mut self.random, self.profile.write_mean)
+        let stall = core::mem::take(&mut self.stall);
+        stall + self.profile.write_min + exponential(&mut self.random, self.profile.write_mean)
+    }
+
+    /// Whether the round under way fails, when its time has come.
+    pub fn fails(&mut self) -> bool {
+        let size = self.writing.as_ref().map_or(0, round_bytes);
+        let full = self.room.is_some_and(|room| room < size);
+        if let (false, Some(room)) = (full, &mut self.room) {
+            *room -= size;
+        }
+        core::mem::take(&mut self.failing) || full
     }
 
     /// The round under way is durable.
     pub fn finish(&mut self) {
         let round = self.writing.take().expect("a round is under way");
         self.rounds += 1;
-        self.bytes += round
-            .puts
-            .iter()
-            .map(|(_, value)| value.len() as u64)
-            .sum::<u64>();
+        self.bytes += round_bytes(&round);
+        if let Some(Rot::Record(key, _)) = &self.rot {
+            let removed = |(first, end): &(String, String)| (first..end).contains(&key);
+            if round.puts.iter().any(|(put, _)| put == key) || round.deletes.iter().any(removed) {
+                self.rot = None;
+            }
+        }
         if let Some(file) = &mut self.file {
             file.append(&round);
         }
         apply(&mut self.records, round);
-        if let Some(file) = &mut self.file {
-            file.maybe_rewrite(&self.records);
+        if let Some(file) = &mut self.file
+            && file.maybe_rewrite(&self.records)
+        {
+            self.rot = None;
         }
     }
 
@@ -111,8 +161,10 @@ impl Disk {
         let kept = chance(&mut self.random, self.profile.kept_permille);
         let round = self.writing.as_ref()?;
         if kept {
+            self.kept += 1;
             self.finish();
         } else {
+            self.lost += 1;
             if let Some(file) = &mut self.file {
                 file.tear(round, &mut self.random);
             }
@@ -135,7 +187,7 @@ impl Disk {
                 records
             }
             None if misreading => self.misread_record(),
-            None => self.records.clone(),
+            None => self.rotten_records(),
         };
         Ok(records.into_iter().collect())
     }
@@ -145,9 +197,42 @@ impl Disk {
         self.misreading = true;
     }
 
+    /// One bit of what is durable changes for good. Whoever reads it before it is written anew
+    /// must not take it for the truth.
+    pub fn begin_to_rot(&mut self) {
+        if self.records.is_empty() || self.rot.is_some() {
+            return;
+        }
+        self.rot = Some(if let Some(file) = &mut self.file {
+            flip_bit(&mut file.bytes, self.random.below(file.valid as u64 * 8));
+            Rot::File
+        } else {
+            let nth = self.random.below(self.records.len() as u64) as usize;
+            let (key, value) = self.records.iter().nth(nth).expect("counted");
+            Rot::Record(key.clone(), self.random.below(value.len() as u64 * 8))
+        });
+    }
+
+    /// Whether something that is stored is not what was written.
+    #[must_use]
+    pub fn is_rotten(&self) -> bool {
+        self.rot.is_some()
+    }
+
     /// Keys of the records that are durable.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.records.keys().map(String::as_str)
+    }
+
+    fn rotten_records(&self) -> BTreeMap<String, Bytes> {
+        let mut records = self.records.clone();
+        if let Some(Rot::Record(key, bit)) = &self.rot {
+            let value = records.get_mut(key).expect("what rots is kept");
+            let mut bytes = value.to_vec();
+            flip_bit(&mut bytes, *bit);
+            *value = Bytes::from(bytes);
+        }
+        records
     }
 
     fn misread_record(&mut self) -> BTreeMap<String, Bytes> {
@@ -192,9 +277,9 @@ impl File {
     }
 
     /// A file that is mostly history begins anew, with what is still needed.
-    fn maybe_rewrite(&mut self, records: &BTreeMap<String, Bytes>) {
+    fn maybe_rewrite(&mut self, records: &BTreeMap<String, Bytes>) -> bool {
         if self.valid <= self.rewrite_at.max(REWRITE_MIN) {
-            return;
+            return false;
         }
         self.valid = 0;
         let puts = records
@@ -205,6 +290,7 @@ impl File {
             ..Round::default()
         });
         self.rewrite_at = 4 * self.valid;
+        true
     }
 
     /// The crash came while the round was written: its first bytes are there, and the file may be
@@ -239,6 +325,11 @@ impl File {
             .for_each(|scanned| apply(&mut records, scanned.round));
         Ok((records, scan.torn))
     }
+}
+
+fn round_bytes(round: &Round) -> u64 {
+    let sizes = round.puts.iter().map(|(_, value)| value.len() as u64);
+    sizes.sum()
 }
 
 fn apply(records: &mut BTreeMap<String, Bytes>, round: Round) {
@@ -351,6 +442,45 @@ mod tests {
         }
         assert!(disk.file.as_ref().unwrap().bytes.len() <= 2 * REWRITE_MIN);
         assert_eq!(keys(&mut disk), ["a"]);
+    }
+
+    #[test]
+    fn what_rots_is_an_error_until_it_is_written_anew() {
+        for (medium, seed) in [Medium::Records, Medium::File]
+            .into_iter()
+            .flat_map(|medium| (0..50).map(move |seed| (medium, seed)))
+        {
+            let mut disk = disk(seed, medium);
+            let write = |disk: &mut Disk, key| {
+                disk.begin(put(key));
+                disk.finish();
+            };
+            ["a", "b"].map(|key| write(&mut disk, key));
+            disk.begin_to_rot();
+            write(&mut disk, "c");
+            assert!(disk.is_rotten());
+            let before = disk.records.clone();
+            match disk.read() {
+                Ok(records) => assert_ne!(records, before.into_iter().collect::<Vec<_>>()),
+                Err(_) => assert_eq!(medium, Medium::File),
+            }
+            for _ in 0..2_000 {
+                ["a", "b"].map(|key| write(&mut disk, key));
+            }
+            assert!(!disk.is_rotten());
+            assert_eq!(keys(&mut disk), ["a", "b", "c"]);
+        }
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_fits() {
+        let mut disk = disk(1, Medium::Records);
+        disk.room = Some(2);
+        for fails in [false, false, true] {
+            disk.begin(put("a"));
+            assert_eq!(disk.fails(), fails);
+            disk.finish();
+        }
     }
 
     #[test]

@@ -10,21 +10,27 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+pub mod census;
 pub mod checker;
 pub mod clock;
 pub mod cluster;
 pub mod describe;
 pub mod digest;
 pub mod disk;
+pub mod fault;
 pub mod machine;
 pub mod nemesis;
 pub mod network;
+pub mod observer;
+pub mod plan;
 pub mod process;
 pub mod queue;
 pub mod rules;
 pub mod shape;
+pub mod situation;
 pub mod streams;
 pub mod taught;
+pub mod topology;
 pub mod trace;
 pub mod witness;
 pub mod workload;

@@ -2,12 +2,12 @@
 //! itself; faults on top of that are [`Rule`]s that return a [`Verdict`].
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use quorate_raft::{Message, NodeId, Random};
 use quorate_rsm::{ClientId, Reply, Request};
 
-use crate::streams::{Concern, Streams, chance, exponential};
+use crate::streams::{Concern, Streams, chance, exponential, magnitude};
 
 /// Who sends or receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +47,8 @@ pub struct Packet {
     pub to: Address,
     /// What is in it.
     pub payload: Payload,
+    /// When it was sent, in virtual time.
+    pub sent: u64,
 }
 
 /// What becomes of a packet.
@@ -64,9 +66,9 @@ pub enum Verdict {
 
 /// A fault of the network.
 pub trait Rule {
-    /// Whether nothing passes from `from` to `to`, not even what is on its way.
-    fn cuts(&self, from: Address, to: Address) -> bool {
-        let _ = (from, to);
+    /// Whether nothing passes from `from` to `to` at `now`, not even what is on its way.
+    fn cuts(&self, now: u64, from: Address, to: Address) -> bool {
+        let _ = (now, from, to);
         false
     }
 
@@ -98,6 +100,30 @@ pub struct Link {
     pub duplicate_permille: u64,
     /// In a thousand duplicates, how many come up to a minute late.
     pub replay_permille: u64,
+    /// In a thousand, how many come once more as something that must be refused.
+    pub spoil_permille: u64,
+    /// How much a link between nodes holds.
+    pub queue: Option<Bound>,
+}
+
+/// A bound on what is on its way from one node to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// So many packets.
+    pub packets: usize,
+    /// Which one is lost when there is one more.
+    pub loses: Loses,
+}
+
+/// Which packet is lost where one too many comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loses {
+    /// The one that was sent first.
+    Oldest,
+    /// The one that comes.
+    Newest,
+    /// Any of them.
+    Random,
 }
 
 impl Link {
@@ -109,6 +135,8 @@ impl Link {
         loss_permille: 0,
         duplicate_permille: 0,
         replay_permille: 0,
+        spoil_permille: 0,
+        queue: None,
     };
 }
 
@@ -127,6 +155,29 @@ pub struct Counters {
     pub dropped: u64,
     /// Delivered twice.
     pub duplicated: u64,
+    /// Of those, up to a minute late.
+    pub replayed: u64,
+    /// Much later than others.
+    pub tails: u64,
+}
+
+/// What becomes of a packet that was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fate {
+    /// When it arrives, and its duplicate.
+    pub arrivals: [Option<u64>; 2],
+    /// It comes once more, at the first of these times, as something that must be refused.
+    pub spoiled: bool,
+    /// Its number in its link's queue, where that is bounded.
+    pub place: Option<u64>,
+}
+
+/// What is on its way on one directed link.
+#[derive(Debug, Default)]
+struct Way {
+    next: u64,
+    /// Numbers of packets, in the order in which they were sent.
+    packets: VecDeque<u64>,
 }
 
 /// All links, and the rules in force.
@@ -140,8 +191,11 @@ pub struct Network {
     /// Links to and from clients keep order and repeat nothing, as ports do: a node's refusal must
     /// mean that this request is not taken.
     last_arrival: BTreeMap<(Address, Address), u64>,
+    ways: BTreeMap<(Address, Address), Way>,
     /// What it did.
     pub counters: Counters,
+    /// Packets lost to full queues, by which one is lost.
+    pub overflows: [u64; 3],
 }
 
 impl Network {
@@ -155,15 +209,22 @@ impl Network {
             rules: BTreeMap::new(),
             next_rule: 0,
             last_arrival: BTreeMap::new(),
+            ways: BTreeMap::new(),
             counters: Counters::default(),
+            overflows: [0; 3],
         }
     }
 
     /// Puts a rule in force.
     pub fn add(&mut self, rule: impl Rule + 'static) -> RuleId {
+        self.add_boxed(Box::new(rule))
+    }
+
+    /// Puts a rule in force.
+    pub fn add_boxed(&mut self, rule: Box<dyn Rule>) -> RuleId {
         self.next_rule += 1;
         let id = RuleId(self.next_rule);
-        self.rules.insert(id, Box::new(rule));
+        self.rules.insert(id, rule);
         id
     }
 
@@ -179,14 +240,14 @@ impl Network {
 
     /// Whether some rule cuts the way from `from` to `to` now.
     #[must_use]
-    pub fn is_cut(&self, from: Address, to: Address) -> bool {
-        self.rules.values().any(|rule| rule.cuts(from, to))
+    pub fn is_cut(&self, now: u64, from: Address, to: Address) -> bool {
+        self.rules.values().any(|rule| rule.cuts(now, from, to))
     }
 
-    /// When the packet arrives, and its duplicate; `None` for what is lost.
-    pub fn send(&mut self, now: u64, packet: &Packet) -> [Option<u64>; 2] {
+    /// What becomes of a packet.
+    pub fn send(&mut self, packet: &Packet) -> Fate {
         self.counters.frames += 1;
-        let (from, to) = (packet.from, packet.to);
+        let (from, to, now) = (packet.from, packet.to, packet.sent);
         let random = self.randoms.entry(from).or_insert_with(|| {
             let owner = match from {
                 Address::Node(node) => node.0,
@@ -194,30 +255,35 @@ impl Network {
             };
             self.streams.stream(Concern::Network, owner)
         });
+        let link = &self.link;
         // The same draws for every packet, so that one that is lost shifts no other.
-        let mut delay = self.link.delay_min + exponential(random, self.link.delay_mean);
+        let mut delay = link.delay_min + exponential(random, link.delay_mean);
         let between_nodes = matches!((from, to), (Address::Node(_), Address::Node(_)));
         // Where order is kept, one that is very late would stop everything behind it.
-        if chance(random, self.link.tail_permille) && between_nodes {
-            delay += self.link.delay_mean * 100;
+        let tail = chance(random, link.tail_permille) && between_nodes;
+        if tail {
+            delay += link.delay_mean * 100;
         }
-        let lost = chance(random, self.link.loss_permille);
-        let duplicated = chance(random, self.link.duplicate_permille);
-        let mut later = exponential(random, self.link.delay_mean);
-        if chance(random, self.link.replay_permille) {
-            later += random.below(60_000_000);
+        let lost = chance(random, link.loss_permille);
+        let duplicated = chance(random, link.duplicate_permille);
+        let spoiled = chance(random, link.spoil_permille) && between_nodes;
+        let mut later = exponential(random, link.delay_mean);
+        let replayed = chance(random, link.replay_permille);
+        if replayed {
+            // Any order of magnitude up to a minute.
+            later += magnitude(random, REPLAY_MAX, 9);
         }
         let mut arrival = now + delay;
         for rule in self.rules.values_mut() {
-            if rule.cuts(from, to) {
+            if rule.cuts(now, from, to) {
                 self.counters.dropped += 1;
-                return [None, None];
+                return Fate::default();
             }
             match rule.verdict(packet, random) {
                 Verdict::Pass => {}
                 Verdict::Drop => {
                     self.counters.dropped += 1;
-                    return [None, None];
+                    return Fate::default();
                 }
                 Verdict::Delay(more) => arrival += more,
                 Verdict::HoldUntil(time) => arrival = arrival.max(time),
@@ -225,17 +291,71 @@ impl Network {
         }
         if lost {
             self.counters.lost += 1;
-            return [None, None];
+            return Fate::default();
         }
-        if between_nodes {
-            self.counters.duplicated += u64::from(duplicated);
-            return [Some(arrival), duplicated.then_some(arrival + later)];
+        if !between_nodes {
+            let last = self.last_arrival.entry((from, to)).or_default();
+            *last = arrival.max(*last);
+            let arrivals = [Some(*last), None];
+            return Fate {
+                arrivals,
+                ..Fate::default()
+            };
         }
-        let last = self.last_arrival.entry((from, to)).or_default();
-        *last = arrival.max(*last);
-        [Some(*last), None]
+        let place = match link.queue {
+            Some(bound) => match self.ways.entry((from, to)).or_default().take(bound, random) {
+                (place, false) => Some(place),
+                (place, true) => {
+                    self.overflows[bound.loses as usize] += 1;
+                    Some(place)
+                }
+            },
+            None => None,
+        };
+        self.counters.tails += u64::from(tail);
+        self.counters.duplicated += u64::from(duplicated);
+        self.counters.replayed += u64::from(duplicated && replayed);
+        Fate {
+            arrivals: [Some(arrival), duplicated.then_some(arrival + later)],
+            spoiled,
+            place,
+        }
+    }
+
+    /// A packet that was given a place in its link's queue arrives; whether it was kept.
+    pub fn arrives(&mut self, from: Address, to: Address, place: u64) -> bool {
+        self.ways
+            .get_mut(&(from, to))
+            .and_then(|way| {
+                let at = way.packets.binary_search(&place).ok()?;
+                way.packets.remove(at)
+            })
+            .is_some()
     }
 }
+
+impl Way {
+    /// A place for one more packet, and whether a packet, maybe this one, is lost for it.
+    fn take(&mut self, bound: Bound, random: &mut Random) -> (u64, bool) {
+        self.next += 1;
+        self.packets.push_back(self.next);
+        let full = self.packets.len() > bound.packets;
+        if full {
+            match bound.loses {
+                Loses::Oldest => self.packets.pop_front(),
+                Loses::Newest => self.packets.pop_back(),
+                Loses::Random => {
+                    let at = random.below(self.packets.len() as u64) as usize;
+                    self.packets.remove(at)
+                }
+            };
+        }
+        (self.next, full)
+    }
+}
+
+/// The oldest packet that comes once more, in microseconds.
+const REPLAY_MAX: u64 = 60_000_000;
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

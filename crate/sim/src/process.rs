@@ -8,7 +8,7 @@ use quorate_rsm::storage::{self, Ident, Layout, LoadedGroup, Round};
 use quorate_rsm::{ClientId, Node, NodeConfig, RequestId, StateMachine};
 
 use crate::checker::Violation;
-use crate::clock::Clock;
+use crate::clock::{Clock, Drift};
 use crate::disk::{Disk, DiskProfile, Medium};
 use crate::machine::Probe;
 use crate::streams::{Concern, Streams, between};
@@ -43,15 +43,35 @@ pub fn founders(voters: &[NodeId]) -> ConfState {
 pub struct ClockProfile {
     /// Largest drift, in millionths.
     pub drift_ppm: u64,
-    /// A timer fires up to this much too late, in microseconds.
-    pub late_max: u64,
+    /// How it changes.
+    pub drift: Drift,
+    /// How timers fire.
+    pub timers: Timers,
 }
 
 impl ClockProfile {
     /// A good clock.
     pub const FAIR: Self = Self {
         drift_ppm: 100,
+        drift: Drift::Linear,
+        timers: Timers::FAIR,
+    };
+}
+
+/// How timers fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// Up to this much too late, in microseconds.
+    pub late_max: u64,
+    /// At multiples of this only, in microseconds: what is due in between comes together.
+    pub grain: u64,
+}
+
+impl Timers {
+    /// Good timers.
+    pub const FAIR: Self = Self {
         late_max: 1_000,
+        grain: 1,
     };
 }
 
@@ -68,12 +88,25 @@ pub struct Process<M: StateMachine> {
     pub(crate) running: Option<Running<M>>,
     /// Frozen: it does nothing, and what comes waits.
     pub(crate) paused: bool,
+    /// How long each event keeps it busy, if it is slow, in microseconds.
+    pub(crate) slow: Option<u64>,
+    /// Until when it is busy.
+    pub(crate) busy_until: u64,
+    /// It crashes after so many effects.
+    pub(crate) crash_after: Option<u64>,
+    /// Its timers now, where they are not those of all.
+    pub(crate) timers: Option<Timers>,
+    /// Its settings from the next start on.
+    pub(crate) settings: NodeConfig,
+    /// What it found on its disk cannot be repaired: it never starts again.
+    pub(crate) lost: bool,
 }
 
 /// One run.
 pub(crate) struct Running<M: StateMachine> {
     pub(crate) node: Node<Probe<M>>,
     pub(crate) clock: Clock,
+    drift_ppm: i64,
     layout: Layout,
     /// The earliest timer that will still fire.
     pub(crate) armed: Instant,
@@ -83,8 +116,28 @@ pub(crate) struct Running<M: StateMachine> {
     pub(crate) asked: BTreeMap<(ClientId, RequestId), Option<u64>>,
 }
 
+impl<M: StateMachine> Running<M> {
+    /// The round under way.
+    pub(crate) fn writing(&self) -> Option<&PersistBatch> {
+        self.writing.as_ref()
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+}
+
 impl<M: StateMachine + Default> Process<M> {
-    pub(crate) fn new(id: NodeId, streams: &Streams, profile: DiskProfile, medium: Medium) -> Self {
+    pub(crate) fn new(
+        id: NodeId,
+        streams: &Streams,
+        profile: DiskProfile,
+        medium: Medium,
+        mut settings: NodeConfig,
+    ) -> Self {
+        settings.raft.id = id;
+        settings.raft.storage = storage_of(id);
         Self {
             id,
             disk: Disk::new(streams.stream(Concern::Disk, id.0), profile, medium),
@@ -93,6 +146,12 @@ impl<M: StateMachine + Default> Process<M> {
             run: 0,
             running: None,
             paused: false,
+            slow: None,
+            busy_until: 0,
+            crash_after: None,
+            timers: None,
+            settings,
+            lost: false,
         }
     }
 
@@ -128,7 +187,6 @@ impl<M: StateMachine + Default> Process<M> {
     /// Begins a run at virtual time `now`.
     pub(crate) fn start(
         &mut self,
-        config: NodeConfig,
         group: LoadedGroup,
         profile: ClockProfile,
         now: u64,
@@ -136,8 +194,9 @@ impl<M: StateMachine + Default> Process<M> {
         assert!(self.running.is_none(), "{} runs already", self.id);
         self.run += 1;
         let drift = between(&mut self.clock_random, 0, 2 * profile.drift_ppm) as i64;
+        let drift_ppm = drift - profile.drift_ppm as i64;
         let origin = self.clock_random.below(1 << 40);
-        let clock = Clock::new(now, origin, drift - profile.drift_ppm as i64);
+        let clock = Clock::new(now, origin, drift_ppm);
         let LoadedGroup {
             restored,
             chunks,
@@ -145,6 +204,7 @@ impl<M: StateMachine + Default> Process<M> {
         } = group;
         let seed = self.node_random.next_u64();
         let machine = Probe::default();
+        let config = self.settings.clone();
         let node = Node::new(config, restored, &chunks, machine, clock.local(now), seed);
         let node = node.map_err(|error| {
             Violation::new(
@@ -152,9 +212,11 @@ impl<M: StateMachine + Default> Process<M> {
                 format!("{}: {error}", self.id),
             )
         })?;
+        assert!(self.disk.lock(), "{} holds its lock alone", self.id);
         self.running = Some(Running {
             node,
             clock,
+            drift_ppm,
             layout,
             armed: Instant::NEVER,
             writing: None,
@@ -181,29 +243,56 @@ impl<M: StateMachine + Default> Process<M> {
 
     /// Ends the run: a round that the crash kept, if there was one.
     pub(crate) fn crash(&mut self) -> Option<PersistBatch> {
-        self.paused = false;
+        (self.paused, self.slow, self.crash_after) = (false, None, None);
+        self.busy_until = 0;
         let writing = self.running.take()?.writing;
+        self.disk.unlock();
         match self.disk.crash() {
             Some(true) => writing,
             Some(false) | None => None,
         }
     }
 
-    /// A fair draw from the node's clock.
-    pub(crate) fn coin(&mut self) -> bool {
-        self.clock_random.below(2) == 0
+    /// A draw from the node's clock.
+    pub(crate) fn draw(&mut self, below: u64) -> u64 {
+        self.clock_random.below(below)
     }
 
     /// When the timer has to fire for the node's next deadline, if it is not armed for it already.
-    pub(crate) fn arm(&mut self, profile: ClockProfile) -> Option<u64> {
+    pub(crate) fn arm(&mut self, profile: Timers) -> Option<u64> {
+        let Timers { late_max, grain } = self.timers.unwrap_or(profile);
         let running = self.running.as_mut()?;
         let next = running.node.next_timeout();
         if next >= running.armed {
             return None;
         }
-        running.armed = next;
         let at = running.clock.global(next)?;
-        Some(at + between(&mut self.clock_random, 0, profile.late_max))
+        running.armed = next;
+        let at = at + between(&mut self.clock_random, 0, late_max);
+        Some(at.next_multiple_of(grain))
+    }
+
+    /// The clock or the timers changed: what was armed fires at the wrong time.
+    pub(crate) fn disarm(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.armed = Instant::NEVER;
+        }
+    }
+
+    /// The clock's rate may change. Whether it did.
+    pub(crate) fn drift(&mut self, profile: ClockProfile, now: u64) -> bool {
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        let before = running.drift_ppm;
+        let next = profile
+            .drift
+            .next(before, profile.drift_ppm, &mut self.clock_random);
+        if let Some(next) = next {
+            running.drift_ppm = next;
+            running.clock.set_drift(now, next);
+        }
+        next.is_some()
     }
 }
 

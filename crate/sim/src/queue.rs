@@ -3,19 +3,23 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// A queue of events in virtual time, in microseconds.
+/// A queue of events in virtual time, in microseconds. The heap holds places, and not events, so
+/// that it moves little.
 #[derive(Debug)]
 pub struct Queue<E> {
     now: u64,
     sequence: u64,
-    heap: BinaryHeap<Scheduled<E>>,
+    heap: BinaryHeap<Scheduled>,
+    events: Vec<Option<E>>,
+    /// Places in `events` that hold none.
+    free: Vec<u32>,
 }
 
-#[derive(Debug)]
-struct Scheduled<E> {
+#[derive(Clone, Copy, Debug)]
+struct Scheduled {
     at: u64,
     sequence: u64,
-    event: E,
+    place: u32,
 }
 
 impl<E> Queue<E> {
@@ -26,6 +30,8 @@ impl<E> Queue<E> {
             now: 0,
             sequence: 0,
             heap: BinaryHeap::new(),
+            events: Vec::new(),
+            free: Vec::new(),
         }
     }
 
@@ -38,10 +44,15 @@ impl<E> Queue<E> {
     /// Adds an event; one in the past comes now.
     pub fn push(&mut self, at: u64, event: E) {
         self.sequence += 1;
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() as u32 - 1
+        });
+        self.events[place as usize] = Some(event);
         self.heap.push(Scheduled {
             at: at.max(self.now),
             sequence: self.sequence,
-            event,
+            place,
         });
     }
 
@@ -55,7 +66,8 @@ impl<E> Queue<E> {
     pub fn pop(&mut self) -> Option<E> {
         let next = self.heap.pop()?;
         self.now = next.at;
-        Some(next.event)
+        self.free.push(next.place);
+        self.events[next.place as usize].take()
     }
 
     /// Moves time forward to `at`, where no event lies in between.
@@ -74,26 +86,26 @@ impl<E> Default for Queue<E> {
     }
 }
 
-impl<E> Ord for Scheduled<E> {
+impl Ord for Scheduled {
     /// The earliest is the greatest, as the heap wants it.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.sequence).cmp(&(self.at, self.sequence))
     }
 }
 
-impl<E> PartialOrd for Scheduled<E> {
+impl PartialOrd for Scheduled {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<E> PartialEq for Scheduled<E> {
+impl PartialEq for Scheduled {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl<E> Eq for Scheduled<E> {}
+impl Eq for Scheduled {}
 
 #[cfg(test)]
 mod tests {

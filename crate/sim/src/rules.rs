@@ -29,7 +29,7 @@ impl Partition {
 }
 
 impl Rule for Partition {
-    fn cuts(&self, from: Address, to: Address) -> bool {
+    fn cuts(&self, _: u64, from: Address, to: Address) -> bool {
         matches!((self.side(from), self.side(to)), (Some(a), Some(b)) if a != b)
     }
 }
@@ -59,7 +59,7 @@ impl Cut {
 }
 
 impl Rule for Cut {
-    fn cuts(&self, from: Address, to: Address) -> bool {
+    fn cuts(&self, _: u64, from: Address, to: Address) -> bool {
         self.links.contains(&(from, to))
     }
 }
@@ -69,7 +69,7 @@ impl Rule for Cut {
 pub struct Isolate(pub NodeId);
 
 impl Rule for Isolate {
-    fn cuts(&self, from: Address, to: Address) -> bool {
+    fn cuts(&self, _: u64, from: Address, to: Address) -> bool {
         from != to && (from == Address::Node(self.0) || to == Address::Node(self.0))
     }
 }
@@ -115,17 +115,112 @@ impl Rule for LateRequests {
     }
 }
 
-/// One kind of message between nodes is lost, while everything else passes.
+/// The packets of some directed links wait until a time.
+#[derive(Clone, Debug)]
+pub struct ClogLinks {
+    /// From the first of each pair to the second.
+    pub links: BTreeSet<(NodeId, NodeId)>,
+    /// Until when, in virtual time.
+    pub until: u64,
+}
+
+impl Rule for ClogLinks {
+    fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
+        match (packet.from, packet.to) {
+            (Address::Node(from), Address::Node(to)) if self.links.contains(&(from, to)) => {
+                Verdict::HoldUntil(self.until)
+            }
+            _ => Verdict::Pass,
+        }
+    }
+}
+
+/// Links that come and go: cut in the first half of each period.
+#[derive(Clone, Debug)]
+pub struct Flap {
+    /// Which ones.
+    pub cut: Cut,
+    /// How long cut and whole take together, in microseconds.
+    pub period: u64,
+}
+
+impl Rule for Flap {
+    fn cuts(&self, now: u64, from: Address, to: Address) -> bool {
+        now % self.period < self.period / 2 && self.cut.cuts(now, from, to)
+    }
+}
+
+/// Answers of this node to clients are lost: what it did is done, and nobody hears of it.
+#[derive(Clone, Copy, Debug)]
+pub struct LoseReplies(pub NodeId);
+
+impl Rule for LoseReplies {
+    fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
+        match packet.payload {
+            Payload::Replies(_) if packet.from == Address::Node(self.0) => Verdict::Drop,
+            _ => Verdict::Pass,
+        }
+    }
+}
+
+/// A kind of message, for [`Filter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
+pub enum MessageKind {
     /// Votes and pre-votes, asked and given.
     Votes,
+    /// Appends.
+    Appends,
     /// Answers to appends.
     AppendResponses,
     /// Heartbeats and their answers.
     Heartbeats,
     /// Snapshot chunks.
     Snapshots,
+    /// Answers to snapshot chunks.
+    SnapshotResponses,
+}
+
+impl MessageKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Votes,
+        Self::Appends,
+        Self::AppendResponses,
+        Self::Heartbeats,
+        Self::Snapshots,
+        Self::SnapshotResponses,
+    ];
+
+    fn is(self, body: &Body) -> bool {
+        match self {
+            Self::Votes => matches!(
+                body,
+                Body::PreVote { .. }
+                    | Body::PreVoteResponse { .. }
+                    | Body::RequestVote { .. }
+                    | Body::RequestVoteResponse { .. }
+            ),
+            Self::Appends => matches!(body, Body::AppendEntries { .. }),
+            Self::AppendResponses => matches!(body, Body::AppendEntriesResponse(_)),
+            Self::Heartbeats => {
+                matches!(
+                    body,
+                    Body::Heartbeat { .. } | Body::HeartbeatResponse { .. }
+                )
+            }
+            Self::Snapshots => matches!(body, Body::InstallSnapshot { .. }),
+            Self::SnapshotResponses => matches!(body, Body::InstallSnapshotResponse { .. }),
+        }
+    }
+}
+
+/// One kind of message between nodes is lost, while everything else passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// What is lost.
+    pub kind: MessageKind,
+    /// Only of this node, if any.
+    pub from: Option<NodeId>,
 }
 
 impl Rule for Filter {
@@ -133,24 +228,14 @@ impl Rule for Filter {
         let Payload::Messages(messages) = &packet.payload else {
             return Verdict::Pass;
         };
-        let hit = messages.iter().any(|message| match self {
-            Self::Votes => matches!(
-                message.body,
-                Body::PreVote { .. }
-                    | Body::PreVoteResponse { .. }
-                    | Body::RequestVote { .. }
-                    | Body::RequestVoteResponse { .. }
-            ),
-            Self::AppendResponses => matches!(message.body, Body::AppendEntriesResponse(_)),
-            Self::Heartbeats => {
-                matches!(
-                    message.body,
-                    Body::Heartbeat { .. } | Body::HeartbeatResponse { .. }
-                )
-            }
-            Self::Snapshots => matches!(message.body, Body::InstallSnapshot { .. }),
-        });
-        if hit { Verdict::Drop } else { Verdict::Pass }
+        let ours = self
+            .from
+            .is_none_or(|node| packet.from == Address::Node(node));
+        if ours && messages.iter().any(|message| self.kind.is(&message.body)) {
+            Verdict::Drop
+        } else {
+            Verdict::Pass
+        }
     }
 }
 
@@ -233,21 +318,32 @@ mod tests {
     fn partition_cuts_between_its_sides_only() {
         let rule = Partition::new([&[NodeId(1)], &[NodeId(2), NodeId(3)]]);
         let c = Address::Node(NodeId(3));
-        assert!(rule.cuts(A, B) && rule.cuts(B, A));
-        assert!(!rule.cuts(B, c) && !rule.cuts(CLIENT, A) && !rule.cuts(A, CLIENT));
+        assert!(rule.cuts(0, A, B) && rule.cuts(0, B, A));
+        assert!(!rule.cuts(0, B, c) && !rule.cuts(0, CLIENT, A) && !rule.cuts(0, A, CLIENT));
     }
 
     #[test]
     fn one_way_cut_lets_the_other_way_pass() {
         let rule = Cut::one_way([(NodeId(1), NodeId(2))]);
-        assert!(rule.cuts(A, B) && !rule.cuts(B, A));
+        assert!(rule.cuts(0, A, B) && !rule.cuts(0, B, A));
         let rule = Cut::both_ways([(NodeId(1), NodeId(2))]);
-        assert!(rule.cuts(A, B) && rule.cuts(B, A));
+        assert!(rule.cuts(0, A, B) && rule.cuts(0, B, A));
+    }
+
+    #[test]
+    fn flapping_link_is_cut_half_of_the_time() {
+        let rule = Flap {
+            cut: Cut::one_way([(NodeId(1), NodeId(2))]),
+            period: 100,
+        };
+        let cut = (0..1_000).filter(|&now| rule.cuts(now, A, B)).count();
+        assert_eq!(cut, 500);
+        assert!(!rule.cuts(0, B, A));
     }
 
     #[test]
     fn isolated_node_is_cut_from_clients_too() {
         let rule = Isolate(NodeId(1));
-        assert!(rule.cuts(A, B) && rule.cuts(CLIENT, A) && !rule.cuts(CLIENT, B));
+        assert!(rule.cuts(0, A, B) && rule.cuts(0, CLIENT, A) && !rule.cuts(0, CLIENT, B));
     }
 }

@@ -2,16 +2,18 @@
 //! that rare combinations come up by themselves.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use quorate_raft::{NodeId, Random};
 use quorate_rsm::NodeConfig;
 
+use crate::clock::Drift;
 use crate::cluster::ClusterConfig;
 use crate::disk::{DiskProfile, Medium};
-use crate::nemesis::FaultKind;
-use crate::network::Link;
-use crate::process::ClockProfile;
-use crate::streams::{Concern, Streams, between, chance, weighted};
+use crate::fault::FaultKind;
+use crate::network::{Bound, Link, Loses};
+use crate::process::{ClockProfile, Timers};
+use crate::streams::{Concern, Streams, between, chance, magnitude, weighted};
 
 /// Everything that a world is before its first event.
 #[derive(Clone, Debug)]
@@ -24,8 +26,12 @@ pub struct Shape {
     pub pipeline: u64,
     /// Mean pause of a client between two calls, in microseconds.
     pub think_mean: u64,
+    /// How many times longer one client in four pauses.
+    pub calm: u64,
     /// Keys that clients share.
     pub keys: u64,
+    /// Bytes that values are filled up to, once in a while.
+    pub value_bytes: u64,
     /// How long a call may take.
     pub call_timeout: Duration,
     /// Clients are told when a node goes or comes.
@@ -36,7 +42,12 @@ pub struct Shape {
     pub fault_mean: u64,
     /// How long faults come, in microseconds.
     pub torment: u64,
+    /// Faults, by their number, that are drawn and not carried out: what a shrinker leaves out.
+    pub mute: BTreeSet<u64>,
 }
+
+/// Kinds of faults in a world that has few.
+const FEW_KINDS: u64 = 6;
 
 impl Shape {
     /// The world of `seed`, with faults for `torment`.
@@ -56,7 +67,9 @@ impl Shape {
             tail_permille: weighted(random, &[(1, 0), (2, 10)]),
             loss_permille: weighted(random, &[(2, 0), (3, 20), (2, 100), (1, 300)]),
             duplicate_permille: weighted(random, &[(2, 0), (2, 50), (1, 500)]),
-            replay_permille: weighted(random, &[(1, 0), (1, 50)]),
+            replay_permille: weighted(random, &[(1, 0), (1, 50), (1, 500)]),
+            spoil_permille: weighted(random, &[(1, 0), (1, 5)]),
+            queue: queue(random),
         };
         let disk = DiskProfile {
             write_min: random.below(2_000),
@@ -65,20 +78,21 @@ impl Shape {
         };
         let clock = ClockProfile {
             drift_ppm: weighted(random, &[(1, 0), (2, 1_000), (1, 100_000)]),
-            late_max: weighted(random, &[(2, 1_000), (1, election_ms * 200)]),
+            drift: Drift::ALL[random.below(4) as usize],
+            timers: Timers {
+                late_max: weighted(random, &[(2, 1_000), (1, election_ms * 200)]),
+                grain: weighted(random, &[(3, 1), (1, 4_000)]),
+            },
         };
-        let mut faults: Vec<FaultKind> = FaultKind::ALL
-            .into_iter()
-            .filter(|_| chance(random, 600))
-            .collect();
-        if faults.is_empty() {
-            faults.push(FaultKind::Crash);
-        }
+        let faults = faults(random);
+        let node = node_config(random, election_ms);
+        let others = (0..3).map(|_| other_config(random, &node)).collect();
         Self {
             cluster: ClusterConfig {
                 seed,
                 voters,
-                node: node_config(random, election_ms),
+                node,
+                others,
                 link,
                 disk,
                 medium: weighted(random, &[(1, Medium::Records), (1, Medium::File)]),
@@ -86,10 +100,12 @@ impl Shape {
                 split_frames: random.below(2) == 0,
                 trace: false,
             },
-            clients: between(random, 1, 6),
+            clients: weighted(random, &[(2, 1), (3, 3), (3, 6), (1, 16)]),
             pipeline: weighted(random, &[(3, 1), (2, 3), (2, 8), (1, 40)]),
             think_mean: weighted(random, &[(1, 5_000), (2, 50_000), (1, 300_000)]),
+            calm: weighted(random, &[(1, 1), (2, 10)]),
             keys: between(random, 1, 6),
+            value_bytes: weighted(random, &[(4, 0), (1, 300), (1, 5_000)]),
             call_timeout: Duration::from_millis(weighted(
                 random,
                 &[(1, 300), (2, 2_000), (1, 8_000)],
@@ -98,8 +114,86 @@ impl Shape {
             faults,
             fault_mean: weighted(random, &[(1, 300_000), (2, 1_000_000), (1, 4_000_000)]),
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),
+            mute: BTreeSet::new(),
         }
     }
+
+    /// A world that is always the same but for its seed, to measure by: five nodes, ten clients
+    /// with a hundred calls a second together, all faults and all checkers.
+    #[must_use]
+    pub fn bench(seed: u64, torment: Duration) -> Self {
+        let mut link = Link::FAIR;
+        link.tail_permille = 10;
+        (link.loss_permille, link.duplicate_permille) = (10, 10);
+        (link.replay_permille, link.spoil_permille) = (100, 1);
+        link.queue = Some(Bound {
+            packets: 256,
+            loses: Loses::Random,
+        });
+        let clock = ClockProfile {
+            drift_ppm: 1_000,
+            drift: Drift::Noisy,
+            ..ClockProfile::FAIR
+        };
+        let mut node = NodeConfig::new(NodeId(0));
+        (node.snapshot_entries, node.keep_entries) = (500, 100);
+        let cluster = ClusterConfig {
+            node,
+            link,
+            clock,
+            medium: Medium::File,
+            ..ClusterConfig::fair(seed, 5)
+        };
+        Self {
+            cluster,
+            clients: 10,
+            pipeline: 1,
+            think_mean: 93_000,
+            calm: 1,
+            keys: 6,
+            value_bytes: 0,
+            call_timeout: Duration::from_secs(2),
+            notices: true,
+            faults: FaultKind::planned().to_vec(),
+            fault_mean: 2_000_000,
+            torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),
+            mute: BTreeSet::new(),
+        }
+    }
+}
+
+/// Which faults may come: a few, or about half of all, or all.
+fn faults(random: &mut Random) -> Vec<FaultKind> {
+    let all = FaultKind::planned();
+    let permille = weighted(
+        random,
+        &[
+            (2, FEW_KINDS * 1_000 / all.len() as u64),
+            (3, 500),
+            (1, 1_000),
+        ],
+    );
+    let mut faults = all.to_vec();
+    faults.retain(|_| chance(random, permille));
+    if faults.is_empty() {
+        faults.push(FaultKind::Crash);
+    }
+    faults
+}
+
+fn queue(random: &mut Random) -> Option<Bound> {
+    let packets = 2 + magnitude(random, 256, 6) as usize;
+    let loses = [Loses::Oldest, Loses::Newest, Loses::Random][random.below(3) as usize];
+    chance(random, 400).then_some(Bound { packets, loses })
+}
+
+/// Settings that one node may have while the others have `node`: all but those that must be equal.
+fn other_config(random: &mut Random, node: &NodeConfig) -> NodeConfig {
+    let election_ms = node.raft.election_timeout.as_millis() as u64;
+    let mut other = node_config(random, election_ms);
+    other.sessions = node.sessions;
+    other.raft.heartbeat_interval = node.raft.heartbeat_interval;
+    other
 }
 
 fn node_config(random: &mut Random, election_ms: u64) -> NodeConfig {

@@ -63,6 +63,12 @@ pub fn between(random: &mut Random, low: u64, high: u64) -> u64 {
     low + random.below(high.saturating_sub(low) + 1)
 }
 
+/// A number below `max` that may be of any order of magnitude, down to `max` halved so often.
+pub fn magnitude(random: &mut Random, max: u64, halvings: u64) -> u64 {
+    let halvings = random.below(halvings + 1);
+    random.below((max >> halvings).max(1))
+}
+
 /// One of `items`, by weight.
 pub fn weighted<T: Copy>(random: &mut Random, items: &[(u64, T)]) -> T {
     let mut left = random.below(items.iter().map(|(weight, _)| weight).sum());

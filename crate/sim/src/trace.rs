@@ -23,6 +23,8 @@ pub enum Event {
     Deliver,
     /// A frame is lost.
     Lose,
+    /// A frame that is not for the node is refused.
+    Refuse,
     /// A frame is sent.
     Send,
     /// A timer fires.
@@ -55,6 +57,7 @@ impl Event {
             Self::Halt => "halt",
             Self::Deliver => "deliver",
             Self::Lose => "lose",
+            Self::Refuse => "refuse",
             Self::Send => "send",
             Self::Timer => "timer",
             Self::Write => "write",

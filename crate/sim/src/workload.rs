@@ -48,6 +48,8 @@ struct Recorded {
     operations: Vec<Operation>,
     /// It took no effect: it is no part of what must be explained.
     void: bool,
+    /// It ended without an answer.
+    failed: bool,
     /// The latest revision that any client knew of when it began.
     since: u64,
 }
@@ -79,14 +81,16 @@ impl History {
         operations
     }
 
-    /// The command `tag` took effect for the first time.
-    pub fn note_executed(&mut self, tag: u64) {
+    /// The command `tag` took effect for the first time. Whether its call had ended before.
+    pub fn note_executed(&mut self, tag: u64) -> bool {
         let at = self.tick();
         self.executed.insert(tag, at);
         if let Some(Wish::Write(command)) = self.calls.get(tag as usize - 1).map(|call| &call.wish)
         {
             self.store.execute(tag, command);
         }
+        let call = self.calls.get(tag as usize - 1);
+        call.is_some_and(|call| call.failed)
     }
 
     /// Commands that must not have been executed.
@@ -109,6 +113,7 @@ impl History {
             wish,
             operations: actions.into_iter().map(operation).collect(),
             void: false,
+            failed: false,
             since: self.store.told(),
         });
         self.calls.len() as u64
@@ -140,6 +145,7 @@ impl History {
     fn fail(&mut self, tag: u64, outcome: Outcome) {
         self.failed += 1;
         let recorded = &mut self.calls[tag as usize - 1];
+        recorded.failed = true;
         let reads = matches!(recorded.wish, Wish::Read(_));
         recorded.void = reads || outcome == Outcome::NotApplied;
         if recorded.void && !reads {
@@ -157,6 +163,10 @@ pub struct Habits {
     pub timeout: Duration,
     /// Mean pause between two calls, in microseconds.
     pub think_mean: u64,
+    /// How many times longer one client in four pauses.
+    pub calm: u64,
+    /// Bytes that values are filled up to, once in a while.
+    pub value_bytes: u64,
 }
 
 /// One client and its user.
@@ -186,7 +196,9 @@ pub struct Wants {
 impl User {
     /// A user of `nodes` who has asked nothing yet.
     #[must_use]
-    pub fn new(id: ClientId, nodes: &[NodeId], habits: Habits, mut random: Random) -> Self {
+    pub fn new(id: ClientId, nodes: &[NodeId], mut habits: Habits, mut random: Random) -> Self {
+        // Some ask seldom, and know little of what went on meanwhile.
+        habits.think_mean *= weighted(&mut random, &[(3, 1), (1, habits.calm)]);
         let mut config = ClientConfig::new(nodes.to_vec());
         config.attempt_timeout =
             Duration::from_millis(weighted(&mut random, &[(1, 200), (2, 1_000)]));
@@ -329,7 +341,15 @@ impl User {
     /// A random wish, and what it means for single keys.
     fn draw(&mut self) -> (Wish, Vec<(u64, Action)>) {
         let random = &mut self.random;
-        let digits = |random: &mut Random| Bytes::from(between(random, 1, 99).to_string());
+        let fill = self.habits.value_bytes;
+        let digits = |random: &mut Random| {
+            let mut text = between(random, 1, 99).to_string();
+            if fill > 0 && random.below(4) == 0 {
+                let len = random.below(fill) as usize;
+                text.extend(core::iter::repeat_n('0', len));
+            }
+            Bytes::from(text)
+        };
         let key = random.below(self.habits.keys);
         let end = random.below(self.habits.keys + 1);
         let action = match weighted(

@@ -13,10 +13,12 @@ use quorate_raft::{NodeId, Status};
 use quorate_rsm::ClientId;
 
 use crate::checker::linearizability::{self, Verdict};
-use crate::checker::{Violation, liveness};
+use crate::checker::{Violation, liveness, recovery};
 use crate::cluster::{Cluster, Occurrence};
-use crate::nemesis::{FaultKind, Nemesis};
+use crate::fault::Counts;
+use crate::nemesis::Nemesis;
 use crate::shape::Shape;
+use crate::situation::{Sightings, Situation};
 use crate::streams::{Concern, Streams};
 use crate::trace;
 use crate::workload::{Habits, History, User};
@@ -64,8 +66,12 @@ pub struct Summary {
     pub terms: u64,
     /// From the last fault to agreement, in microseconds.
     pub recovery: u64,
-    /// Faults that began, by kind.
-    pub faults: BTreeMap<FaultKind, u64>,
+    /// Faults that came, by kind.
+    pub faults: Counts,
+    /// Faults that were drawn: they are numbered from one.
+    pub drawn: u64,
+    /// Situations that came up.
+    pub sightings: Sightings,
     /// Starts of nodes, the first included.
     pub starts: u64,
     /// Times a machine was replaced by a leader's snapshot.
@@ -81,7 +87,7 @@ enum Wake {
     Client(usize),
     NextCall(usize),
     Fault,
-    EndFault(u64),
+    GoOn(u64),
     Look,
 }
 
@@ -102,6 +108,8 @@ pub struct World {
     next_wake: u64,
     /// Commands whose execution the history knows.
     executed: usize,
+    /// Nodes that run, as far as clients were told.
+    noticed: Vec<NodeId>,
     /// The faults have stopped.
     calm: bool,
     /// Puts begun after that, one for each client, until one has an answer.
@@ -118,6 +126,8 @@ impl World {
             keys: shape.keys,
             timeout: shape.call_timeout,
             think_mean: shape.think_mean,
+            calm: shape.calm,
+            value_bytes: shape.value_bytes,
         };
         let user = |id| {
             let random = streams.stream(Concern::Workload, id);
@@ -125,7 +135,9 @@ impl World {
         };
         let users = (1..=shape.clients).map(user).collect();
         let random = streams.stream(Concern::Nemesis, 0);
-        let nemesis = Nemesis::new(random, shape.faults.clone(), shape.fault_mean);
+        let election = micros(shape.cluster.node.raft.election_timeout);
+        let (kinds, mute) = (shape.faults.clone(), shape.mute.clone());
+        let nemesis = Nemesis::new(random, kinds, shape.fault_mean, election, mute);
         Self {
             cluster,
             users,
@@ -134,6 +146,7 @@ impl World {
             wakes: BTreeMap::new(),
             next_wake: 0,
             executed: 0,
+            noticed: Vec::new(),
             calm: false,
             proofs: BTreeMap::new(),
             shape,
@@ -153,6 +166,7 @@ impl World {
         for id in self.cluster.voters().to_vec() {
             self.cluster.start(id)?;
         }
+        self.noticed = self.running();
         for user in 0..self.users.len() {
             for _ in 0..self.shape.pipeline {
                 self.plan_call(user);
@@ -185,13 +199,24 @@ impl World {
             failed: self.history.failed,
             commands: self.cluster.state.applied().len() as u64,
             terms: terms.unwrap_or_default(),
-            faults: self.nemesis.counts.clone(),
+            faults: self.faults(),
+            drawn: self.nemesis.drawn(),
+            sightings: self.cluster.observer.sightings().clone(),
             starts: self.cluster.starts(),
             restores: self.cluster.restores(),
             torn: self.cluster.torn(),
             network: self.cluster.network.counters,
             ..Summary::default()
         }
+    }
+
+    fn faults(&self) -> Counts {
+        let mut faults = self.cluster.counts();
+        for (kind, count) in &self.nemesis.counts {
+            *faults.entry(*kind).or_default() += count;
+        }
+        faults.retain(|_, count| *count > 0);
+        faults
     }
 
     fn run_until(&mut self, end: u64) -> Result<(), Failure> {
@@ -206,7 +231,7 @@ impl World {
             let now = self.cluster.now();
             return Err(Failure::Liveness(format!("{STEPS_MAX} steps in {now} µs")));
         }
-        let running = self.shape.notices.then(|| self.running());
+        let (starts, ends) = (self.cluster.starts(), self.cluster.ends());
         match self.cluster.step()? {
             Some(Occurrence::Wake(token)) => {
                 let wake = self
@@ -229,13 +254,16 @@ impl World {
             Some(Occurrence::Internal) | None => {}
         }
         for &tag in self.cluster.state.applied().news(self.executed) {
-            self.history.note_executed(tag);
+            if self.history.note_executed(tag) {
+                let observer = &mut self.cluster.observer;
+                observer.note(Situation::ExecutedAfterItsDeadline);
+            }
             self.executed += 1;
         }
-        match running {
-            Some(before) => self.notify(&before),
-            None => Ok(()),
+        if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
+            self.notify()?;
         }
+        Ok(())
     }
 
     fn wake(&mut self, wake: Wake) -> Result<(), Failure> {
@@ -251,13 +279,19 @@ impl World {
                 self.drain(user)
             }
             Wake::Fault if !self.calm => {
-                let (end, number) = self.nemesis.begin(&mut self.cluster)?;
-                self.wake_in(end - now, Wake::EndFault(number));
+                if let Some((at, number)) = self.nemesis.begin(&mut self.cluster)? {
+                    self.wake_in(at - now, Wake::GoOn(number));
+                }
                 let pause = self.nemesis.pause();
                 self.wake_in(pause, Wake::Fault);
                 Ok(())
             }
-            Wake::EndFault(number) => Ok(self.nemesis.end(&mut self.cluster, number)?),
+            Wake::GoOn(number) => {
+                if let Some(at) = self.nemesis.advance(&mut self.cluster, number)? {
+                    self.wake_in(at - now, Wake::GoOn(number));
+                }
+                Ok(())
+            }
             Wake::NextCall(_) | Wake::Fault | Wake::Look => Ok(()),
         }
     }
@@ -274,6 +308,9 @@ impl World {
         }
         for (tag, answered) in wants.ended {
             self.trace_call(user, trace::Event::Done, tag << 1 | u64::from(answered));
+            if !answered {
+                self.note_failed(tag);
+            }
             if !self.calm {
                 self.plan_call(user);
             } else if self.proofs.remove(&tag).is_some() && !answered {
@@ -282,6 +319,17 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn note_failed(&mut self, tag: u64) {
+        let executed = self.cluster.state.applied().index_of(tag).is_some();
+        let observer = &mut self.cluster.observer;
+        if executed {
+            observer.note(Situation::ExecutedUnheard);
+        }
+        if self.history.never().last() == Some(&tag) {
+            observer.note(Situation::KnownNotApplied);
+        }
     }
 
     fn plan_call(&mut self, user: usize) {
@@ -302,8 +350,9 @@ impl World {
     }
 
     /// Tells the clients which nodes went or came.
-    fn notify(&mut self, before: &[NodeId]) -> Result<(), Failure> {
+    fn notify(&mut self) -> Result<(), Failure> {
         let (now, after) = (self.cluster.now(), self.running());
+        let before = core::mem::replace(&mut self.noticed, after.clone());
         if before == after {
             return Ok(());
         }
@@ -321,11 +370,10 @@ impl World {
 
     /// The faults stop. Each client asks for one put that must be answered.
     fn calm_down(&mut self) -> Result<(), Failure> {
-        let before = self.running();
         self.nemesis.stop(&mut self.cluster)?;
         self.calm = true;
         if self.shape.notices {
-            self.notify(&before)?;
+            self.notify()?;
         }
         for user in 0..self.users.len() {
             self.prove(user);
@@ -363,6 +411,10 @@ impl World {
     }
 
     fn open_business(&self) -> Option<String> {
+        let survivors: Vec<NodeId> = self.cluster.survivors().collect();
+        if !recovery::must_recover(self.cluster.voters(), &survivors) {
+            return None;
+        }
         if let Some(open) = liveness::disagreement(&self.statuses()) {
             return Some(open);
         }
@@ -401,18 +453,14 @@ impl World {
     fn judge(&mut self, recovery: u64) -> Result<Summary, Failure> {
         self.cluster.check_all()?;
         self.cluster.check_quiet()?;
-        let states: Vec<_> = self
-            .cluster
-            .voters()
-            .iter()
-            .map(|id| self.cluster.machine_bytes(*id))
-            .collect();
+        let survivors: Vec<NodeId> = self.cluster.survivors().collect();
+        let state = |id: &NodeId| {
+            let status = self.cluster.status(*id).map(|s| (s.sessions, s.time_ms));
+            (status, self.cluster.machine_bytes(*id))
+        };
+        let states: Vec<_> = survivors.iter().map(state).collect();
         if let Some(other) = states.iter().position(|state| *state != states[0]) {
-            let seen = format!(
-                "{} and {} differ",
-                self.cluster.voters()[0],
-                self.cluster.voters()[other]
-            );
+            let seen = format!("{} and {} differ", survivors[0], survivors[other]);
             return Err(Violation::new("State Machine Safety", seen).into());
         }
         for tag in self.history.never() {
@@ -439,8 +487,8 @@ impl World {
     }
 
     fn statuses(&self) -> Vec<Option<Status>> {
-        let status = |id: &NodeId| self.cluster.raft(*id).map(|raft| raft.status());
-        self.cluster.voters().iter().map(status).collect()
+        let status = |id| self.cluster.raft(id).map(|raft| raft.status());
+        self.cluster.survivors().map(status).collect()
     }
 
     fn trace_call(&mut self, user: usize, event: trace::Event, value: u64) {

@@ -11,8 +11,8 @@ use quorate_raft::{
     Message, NodeId, Output, Payload, PersistBatch, Raft, Restored, SnapshotManifest, SnapshotMeta,
     StorageId, Term,
 };
-use quorate_sim::checker::Violation;
 use quorate_sim::checker::state::State;
+use quorate_sim::checker::{Violation, recovery};
 use quorate_sim::machine::Applied;
 
 const A: NodeId = NodeId(1);
@@ -478,4 +478,20 @@ fn a_command_executed_before_it_is_committed() {
         state.executed(A, &[other_term]),
         "Only what is committed is applied",
     );
+}
+
+#[test]
+fn a_committed_entry_that_no_survivor_has() {
+    let mut state = committed();
+    recovery::check(&state, &ALL, &[B, C]).unwrap();
+    let replaced = batch(2, None, vec![entry(2, 1, "y")]);
+    objects(
+        state.persisted(B, &replaced),
+        "Commit index is durable on a quorum",
+    );
+    objects(
+        recovery::check(&state, &ALL, &[B, C]),
+        "Committed entries survive",
+    );
+    recovery::check(&state, &ALL, &[C]).expect("one of three promises nothing");
 }

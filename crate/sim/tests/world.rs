@@ -14,10 +14,11 @@ use quorate_raft::NodeId;
 use quorate_rsm::{
     ApplyContext, ClientId, Request, RequestBody, RequestId, SessionId, StateMachine,
 };
+use quorate_sim::census::{Census, LONG};
 use quorate_sim::checker::Violation;
 use quorate_sim::cluster::{Cluster, ClusterConfig, Occurrence};
+use quorate_sim::fault::FaultKind;
 use quorate_sim::machine::{Journal, JournalSnapshot, tagged};
-use quorate_sim::nemesis::FaultKind;
 use quorate_sim::process::READABLE;
 use quorate_sim::shape::Shape;
 use quorate_sim::witness;
@@ -60,12 +61,12 @@ fn a_seed_gives_the_same_world_in_every_build_and_on_every_machine() {
 #[test]
 fn seeds_differ_and_bring_every_kind_of_fault() {
     let mut hashes = BTreeSet::new();
-    let mut faults = BTreeSet::new();
+    let mut census = Census::default();
     let mut total = Summary::default();
     for seed in 1..=60 {
         let (summary, _) = run(seed, false);
         hashes.insert(summary.hash);
-        faults.extend(summary.faults.keys().copied());
+        census.add(&summary);
         total.answered += summary.answered;
         total.failed += summary.failed;
         total.restores += summary.restores;
@@ -75,13 +76,39 @@ fn seeds_differ_and_bring_every_kind_of_fault() {
         total.network.duplicated += summary.network.duplicated;
     }
     assert_eq!(hashes.len(), 60);
-    assert_eq!(faults.into_iter().collect::<Vec<_>>(), FaultKind::ALL);
+    assert_eq!(census.missing_faults(), []);
+    let missing = census.missing_situations();
+    assert!(missing.len() < 10, "{missing:?}");
+    assert_eq!(census.complaint(), None, "a short campaign may lack some");
     let counters = total.network;
     assert!(counters.lost > 100 && counters.dropped > 100 && counters.duplicated > 100);
     assert!(
         total.answered > 1_000 && total.failed > 100 && total.restores > 10 && total.torn > 0,
         "{total:?}"
     );
+}
+
+#[test]
+fn a_long_campaign_complains_of_what_never_came() {
+    let mut census = Census::default();
+    census.add(&run(1, false).0);
+    census.worlds = LONG;
+    let complaint = census.complaint().expect("one world does not bring all");
+    for kind in census.missing_faults() {
+        assert!(complaint.contains(&format!("{kind:?}")), "{complaint}");
+    }
+}
+
+#[test]
+fn a_muted_fault_is_drawn_and_does_not_come() {
+    let shape = Shape::draw(3, TORMENT);
+    let drawn = World::new(shape.clone()).run().unwrap().drawn;
+    let mut mute = shape;
+    mute.mute = (1..=10 * drawn).collect();
+    let summary = World::new(mute).run().unwrap();
+    assert_eq!((summary.starts, summary.drawn > 0), (3, true));
+    let planned = FaultKind::planned();
+    assert!(summary.faults.keys().all(|kind| !planned.contains(kind)));
 }
 
 /// A cluster with a leader and an open session.
@@ -226,4 +253,77 @@ fn any_flipped_bit_on_disk_stops_the_node_from_starting() {
         cluster.start(victim).unwrap();
     }
     assert!(places.len() >= 3, "{places:?}");
+}
+
+#[test]
+fn a_node_whose_disk_has_rotten_never_starts_again_and_the_others_go_on() {
+    let (mut cluster, leader, session) = ready::<Journal>(3).unwrap();
+    assert!(cluster.rot(leader), "one of three may go");
+    let other = NodeId(leader.0 % 3 + 1);
+    assert!(!cluster.rot(other), "and not two");
+    cluster
+        .request(leader, ClientId(1), write(1, session))
+        .unwrap();
+    pass(&mut cluster, 1_000_000).unwrap();
+    cluster.crash(leader).unwrap();
+    cluster.restart(leader).unwrap();
+    cluster.restart(leader).unwrap();
+    assert!(!cluster.is_running(leader));
+    assert_eq!(cluster.survivors().count(), 2);
+    pass(&mut cluster, 3_000_000).unwrap();
+    assert_eq!(cluster.leaders().len(), 1);
+}
+
+#[test]
+fn a_second_process_is_refused_while_the_first_runs_or_is_paused() {
+    let (mut cluster, leader, _) = ready::<Journal>(1).unwrap();
+    for pause in [false, true] {
+        if pause {
+            cluster.pause(leader);
+        }
+        let starts = cluster.starts();
+        cluster.start_twice(leader).unwrap();
+        assert_eq!(cluster.starts(), starts);
+    }
+    cluster.crash(leader).unwrap();
+    cluster.start_twice(leader).unwrap();
+    assert!(cluster.is_running(leader));
+}
+
+#[test]
+fn a_node_crashes_between_any_two_effects_of_a_step() {
+    let mut crashed = 0;
+    for effects in 0..40 {
+        let (mut cluster, leader, session) = ready::<Journal>(5).unwrap();
+        cluster.crash_mid_step(leader, effects);
+        for n in 1..=3 {
+            cluster
+                .request(leader, ClientId(1), write(n, session))
+                .unwrap();
+        }
+        pass(&mut cluster, 500_000).unwrap();
+        crashed += u64::from(!cluster.is_running(leader));
+        cluster.restart(leader).unwrap();
+        pass(&mut cluster, 2_000_000).unwrap();
+        assert_eq!(cluster.leaders().len(), 1, "{effects}");
+    }
+    assert!(crashed >= 30, "{crashed}");
+}
+
+#[test]
+fn a_slow_node_takes_one_thing_at_a_time_and_keeps_its_order() {
+    let (mut cluster, leader, session) = ready::<Journal>(1).unwrap();
+    let busy = 2_000;
+    for id in 1..=3 {
+        cluster.slow(NodeId(id), Some(busy));
+    }
+    let requests = (1..=20).map(|n| write(n, session));
+    for request in requests {
+        cluster.send_requests(ClientId(1), leader, vec![request]);
+    }
+    pass(&mut cluster, 20 * busy).unwrap();
+    let halfway = cluster.machine(leader).unwrap().commands().len();
+    pass(&mut cluster, 2_000_000).unwrap();
+    let commands = cluster.machine(leader).unwrap().commands().len();
+    assert!(halfway < 20 && commands == 20, "{halfway}, {commands}");
 }

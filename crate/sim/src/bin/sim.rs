@@ -4,15 +4,15 @@
 //! sim [--seeds N] [--from S] [--seed S] [--seconds T] [--trace] [--keep-going]
 //! ```
 //! Exit codes: 0 all seeds passed, 2 wrong usage, 10 a panic, 11 a safety property broke, 12 a world
-//! did not become live, 13 seeds give other worlds than they gave in other builds.
+//! did not become live, 13 seeds give other worlds than they gave in other builds, 14 a
+//! kind of fault or a situation never came up.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use quorate_sim::nemesis::FaultKind;
+use quorate_sim::census::Census;
 use quorate_sim::shape::Shape;
 use quorate_sim::taught::TAUGHT;
 use quorate_sim::witness;
@@ -32,6 +32,7 @@ const EXIT_PANIC: i32 = 10;
 const EXIT_SAFETY: u8 = 11;
 const EXIT_LIVENESS: u8 = 12;
 const EXIT_WITNESS: u8 = 13;
+const EXIT_MISSING: u8 = 14;
 
 /// The seed under way, for the panic's message.
 static SEED: AtomicU64 = AtomicU64::new(0);
@@ -118,6 +119,10 @@ fn run(options: &Options) -> ExitCode {
         total.sentence()
     );
     println!("{}", total.details());
+    if let Some(complaint) = total.census.complaint() {
+        eprintln!("{complaint}");
+        return ExitCode::from(EXIT_MISSING);
+    }
     match witness::observed() {
         _ if options.single => code,
         Ok(witness::EXPECTED) => code,
@@ -151,7 +156,7 @@ struct Total {
     seeds: u64,
     sum: Summary,
     slowest_recovery: u64,
-    faults: BTreeMap<FaultKind, u64>,
+    census: Census,
 }
 
 impl Total {
@@ -168,9 +173,7 @@ impl Total {
         self.sum.starts += summary.starts;
         self.sum.restores += summary.restores;
         self.sum.torn += summary.torn;
-        for (kind, count) in &summary.faults {
-            *self.faults.entry(*kind).or_default() += count;
-        }
+        self.census.add(summary);
     }
 
     fn sentence(&self) -> String {
@@ -187,21 +190,16 @@ impl Total {
 
     fn details(&self) -> String {
         let sum = &self.sum;
-        let faults: Vec<String> = self
-            .faults
-            .iter()
-            .map(|(kind, count)| format!("{kind:?} {count}"))
-            .collect();
         format!(
             "terms {}, starts {}, torn rounds {}, snapshots installed {}, calls without answer {}, \
-             slowest recovery {} ms\nfaults: {}",
+             slowest recovery {} ms\n{}",
             sum.terms,
             sum.starts,
             sum.torn,
             sum.restores,
             sum.failed,
             self.slowest_recovery / 1_000,
-            faults.join(", ")
+            self.census
         )
     }
 }

@@ -8,11 +8,17 @@ use quorate_raft::{Index, NodeId, Term};
 use crate::checker::Violation;
 use crate::machine::Applied;
 
+/// Tags up to this one are kept in a vector.
+const SMALL_TAG: u64 = 1 << 20;
+
 /// Every command that any machine executed.
 #[derive(Debug, Default)]
 pub struct AppliedLog {
-    by_index: BTreeMap<Index, Applied>,
-    by_tag: BTreeMap<u64, Index>,
+    /// By index − 1.
+    by_index: Vec<Option<Applied>>,
+    /// By tag, for those that are small, as names given in order are.
+    by_tag: Vec<Index>,
+    by_large_tag: BTreeMap<u64, Index>,
     /// Tags in the order of their first execution.
     order: Vec<u64>,
     /// How far each node has come.
@@ -23,7 +29,10 @@ impl AppliedLog {
     /// Where the command `tag` was executed, if it was.
     #[must_use]
     pub fn index_of(&self, tag: u64) -> Option<Index> {
-        self.by_tag.get(&tag).copied()
+        match self.by_tag.get(tag as usize) {
+            Some(index) => Some(*index).filter(|index| index.0 > 0),
+            None => self.by_large_tag.get(&tag).copied(),
+        }
     }
 
     /// The last command executed by `node` or covered by its snapshot.
@@ -35,7 +44,7 @@ impl AppliedLog {
     /// How many commands were executed.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_index.len()
+        self.order.len()
     }
 
     /// The tags executed for the first time, from the `first`th on.
@@ -47,7 +56,7 @@ impl AppliedLog {
     /// Whether none was.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_index.is_empty()
+        self.order.is_empty()
     }
 
     /// The machine of `node` now covers everything up to `index`.
@@ -67,24 +76,33 @@ impl AppliedLog {
             let seen = format!("{node} executed {index} after {reached}");
             return violation("State Machine Safety", seen);
         }
-        if let Some((skipped, _)) = self.by_index.range(reached.next()..index).next() {
+        let skipped = (reached.0 + 1..index.0)
+            .map(Index)
+            .find(|&index| self.at(index).is_some());
+        if let Some(skipped) = skipped {
             let seen = format!("{node} executed {index} and left out {skipped}");
             return violation("State Machine Safety", seen);
         }
         self.nodes.insert(node, index);
-        let first = *self.by_index.entry(index).or_insert(*applied);
+        let place = index.0 as usize - 1;
+        if self.by_index.len() <= place {
+            self.by_index.resize(place + 1, None);
+        }
+        let first = *self.by_index[place].get_or_insert(*applied);
         if first != *applied {
             let seen = format!("{node} executed {applied:?}, others {first:?}");
             return violation("State Machine Safety", seen);
         }
-        if let Some((_, earlier)) = self.by_index.range(..index).next_back()
+        let earlier = self.by_index[..place].iter().rev().flatten().next();
+        if let Some(earlier) = earlier
             && earlier.time_ms > applied.time_ms
         {
             let seen = format!("{earlier:?} comes before {applied:?}");
             return violation("Log time never falls", seen);
         }
-        let first = *self.by_tag.entry(tag).or_insert_with(|| {
+        let first = self.index_of(tag).unwrap_or_else(|| {
             self.order.push(tag);
+            self.put_tag(tag, index);
             index
         });
         if first != index {
@@ -97,7 +115,25 @@ impl AppliedLog {
     /// The term of the entry executed at `index`.
     #[must_use]
     pub fn term_at(&self, index: Index) -> Option<Term> {
-        self.by_index.get(&index).map(|applied| applied.term)
+        self.at(index).map(|applied| applied.term)
+    }
+
+    fn at(&self, index: Index) -> Option<&Applied> {
+        self.by_index
+            .get((index.0 as usize).checked_sub(1)?)?
+            .as_ref()
+    }
+
+    fn put_tag(&mut self, tag: u64, index: Index) {
+        if tag > SMALL_TAG {
+            self.by_large_tag.insert(tag, index);
+            return;
+        }
+        let place = tag as usize;
+        if self.by_tag.len() <= place {
+            self.by_tag.resize(place + 1, Index(0));
+        }
+        self.by_tag[place] = index;
     }
 }
 

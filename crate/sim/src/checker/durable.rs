@@ -57,10 +57,16 @@ impl Durable {
         batch: &PersistBatch,
         committed: impl Fn(Index) -> Option<Seen>,
     ) -> Result<Vec<Index>, Violation> {
-        let before = self.log.clone();
         if let Some(new) = batch.hard_state {
             self.write_hard_state(new)?;
         }
+        // What the round may destroy: entries from where it writes or begins anew.
+        let before = self.log.last().index;
+        let mut suspects = Vec::new();
+        let mut suspect = |log: &Mirror, first: Index| {
+            let kept = (first.0.max(log.start().index.0 + 1)..=before.0).map(Index);
+            suspects.extend(kept.filter_map(|index| Some((index, log.get(index)?))));
+        };
         if let Some(manifest) = &batch.snapshot {
             if manifest.meta.last.index < self.snapshot.index {
                 let seen = format!("{}: {} to {}", self.node, self.snapshot, manifest.meta.last);
@@ -68,8 +74,12 @@ impl Durable {
             }
             self.snapshot = manifest.meta.last;
             if manifest.clear_log {
+                suspect(&self.log, Index(1));
                 self.log.reset(manifest.log_start);
             } else {
+                if self.log.term_at(manifest.log_start.index) != Some(manifest.log_start.term) {
+                    suspect(&self.log, Index(1));
+                }
                 self.log.compact_to(manifest.log_start);
             }
         }
@@ -78,6 +88,7 @@ impl Durable {
                 let seen = format!("{} wrote {} after {}", self.node, first.id, self.log.last());
                 return Err(Violation::new("A durable log has no gaps", seen));
             }
+            suspect(&self.log, first.id.index);
             self.log.truncate_from(first.id.index);
             for entry in &batch.entries {
                 if entry.id.index > self.log.start().index {
@@ -85,21 +96,11 @@ impl Durable {
                 }
             }
         }
-        if self.log.start() == before.start() && batch.entries.is_empty() {
-            return Ok(Vec::new());
-        }
-        let first = batch
-            .entries
-            .first()
-            .map_or(before.start().index, |entry| entry.id.index.prev());
-        let destroyed = |&index: &Index| {
-            let old = before.get(index);
-            old.is_some_and(|old| committed(index) == Some(old) && !self.log.covers(index, old))
+        let destroyed = |&(index, old): &(Index, Seen)| {
+            committed(index) == Some(old) && !self.log.covers(index, old)
         };
-        Ok((first.0 + 1..=before.last().index.0)
-            .map(Index)
-            .filter(destroyed)
-            .collect())
+        let destroyed = suspects.into_iter().filter(destroyed);
+        Ok(destroyed.map(|(index, _)| index).collect())
     }
 
     fn write_hard_state(&mut self, new: HardState) -> Result<(), Violation> {

@@ -1,11 +1,15 @@
-//! What must be true, one family per file: [`state`] after every step, [`store`] with every answer,
-//! [`linearizability`] of what clients saw, [`liveness`] when the faults have stopped.
+//! What must be true, one family per file: [`state`], [`bounds`] and [`membership`] after every step,
+//! [`store`] with every answer, [`recovery`] when a node is lost, [`linearizability`] of what clients
+//! saw, [`liveness`] when the faults have stopped.
 
 pub mod applied;
+pub mod bounds;
 pub mod durable;
 pub mod linearizability;
 pub mod liveness;
+pub mod membership;
 pub mod mirror;
+pub mod recovery;
 pub mod state;
 pub mod store;
 

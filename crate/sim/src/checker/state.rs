@@ -85,6 +85,13 @@ impl State {
         Index(self.committed.len() as u64)
     }
 
+    /// Whether `node` has stored what is committed at `index`, as an entry or in a snapshot.
+    #[must_use]
+    pub fn has_stored(&self, node: NodeId, index: Index) -> bool {
+        let committed = self.committed.get(index.0 as usize - 1);
+        committed.is_some_and(|c| self.durable[&node].log().covers(index, c.seen))
+    }
+
     /// What the machines executed.
     #[must_use]
     pub fn applied(&self) -> &AppliedLog {
@@ -153,25 +160,34 @@ impl State {
     /// # Errors
     /// Some property no longer holds.
     pub fn stepped(&mut self, raft: &Raft) -> Result<(), Violation> {
-        let status = raft.status();
+        self.stepped_to(raft, &raft.status())
+    }
+
+    /// The same, where the status is at hand.
+    ///
+    /// # Errors
+    /// Some property no longer holds.
+    pub fn stepped_to(&mut self, raft: &Raft, status: &Status) -> Result<(), Violation> {
         let node = status.id;
         let before = self
             .nodes
             .get(&node)
             .expect("a node that steps has started");
-        check_progress(before, &status)?;
+        check_progress(before, status)?;
         let led = before.role == RoleKind::Leader
             && status.role == RoleKind::Leader
             && before.term == status.term;
         let (old_commit, old_role, old_term) = (before.commit, before.role, before.term);
 
-        self.check_vote(node, status.term, status.vote)?;
-        self.check_log(raft, &status, led)?;
+        if (before.term, before.vote) != (status.term, status.vote) {
+            self.check_vote(node, status.term, status.vote)?;
+        }
+        self.check_log(raft, status, led)?;
         let state = self.nodes.get_mut(&node).expect("known");
         (state.term, state.vote, state.role) = (status.term, status.vote, status.role);
         (state.commit, state.applied) = (status.commit, status.applied);
         if status.commit > old_commit {
-            self.check_commit(node, old_commit, &status)?;
+            self.check_commit(node, old_commit, status)?;
         }
         if status.role == RoleKind::Leader
             && (old_role != RoleKind::Leader || old_term != status.term)

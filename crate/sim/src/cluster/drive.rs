@@ -1,75 +1,28 @@
 //! How a cluster drives its nodes: what arrives is handed in, what comes out is done, and the checker
 //! looks at every step.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use quorate_raft::{InputError, Instant, Message, NodeId, PersistBatch};
 use quorate_rsm::{ClientId, Input, Output, Reply, Request, RequestBody, StateMachine, codec};
 
-use super::{Cluster, Event, GROUP, Occurrence};
-use crate::checker::Violation;
+use super::arrival::CLUSTER;
+use super::{Cluster, Delivery, Event, GROUP};
+use crate::checker::{Violation, bounds};
 use crate::describe::{self, describe};
 use crate::digest::Digest;
+use crate::fault::FaultKind;
 use crate::network::{Address, Packet, Payload};
 use crate::process::founders;
 use crate::rules::is_response;
+use crate::situation::Situation;
 use crate::trace;
 
-/// The frames' cluster number.
-const CLUSTER: u64 = 7;
 /// So many steps of a node lie between two full comparisons of its log.
-const STEPS_PER_FULL_CHECK: u64 = 512;
+const STEPS_PER_FULL_CHECK: u64 = 4_096;
 /// And so many rounds of a disk between two readings, besides those of restarts.
-const ROUNDS_PER_READING: u64 = 64;
+const ROUNDS_PER_READING: u64 = 1_024;
 
 impl<M: StateMachine + Default> Cluster<M> {
-    pub(super) fn deliver(
-        &mut self,
-        from: Address,
-        to: Address,
-        frame: Bytes,
-    ) -> Result<Occurrence, Violation> {
-        let now = self.now();
-        let digest = Digest::of(&frame);
-        check_mangled(digest, &frame);
-        let lost = self.network.is_cut(from, to)
-            || matches!(to, Address::Node(id) if !self.is_running(id));
-        let event = if lost {
-            trace::Event::Lose
-        } else {
-            trace::Event::Deliver
-        };
-        self.trace
-            .event(now, &to, event, digest, || describe(from, &frame));
-        if lost {
-            return Ok(Occurrence::Internal);
-        }
-        match (from, to) {
-            (_, Address::Node(id)) if self.is_paused(id) => {
-                self.waiting.push((id, Event::Deliver { from, to, frame }));
-            }
-            (Address::Node(_), Address::Node(id)) => {
-                let (_, _, messages) = codec::decode_messages(&frame).map_err(broken_frame)?;
-                self.handle(id, messages.into_iter().map(Input::Message).collect())?;
-            }
-            (Address::Client(client), Address::Node(id)) => {
-                let (_, requests) = codec::decode_requests(&frame).map_err(broken_frame)?;
-                self.take_requests(id, client, requests)?;
-            }
-            (Address::Node(from), Address::Client(client)) => {
-                let (_, replies) = codec::decode_replies(&frame).map_err(broken_frame)?;
-                return Ok(Occurrence::Replies {
-                    client,
-                    from,
-                    replies,
-                });
-            }
-            (Address::Client(_), Address::Client(_)) => unreachable!("clients do not talk"),
-        }
-        Ok(Occurrence::Internal)
-    }
-
     pub(super) fn take_requests(
         &mut self,
         id: NodeId,
@@ -79,18 +32,22 @@ impl<M: StateMachine + Default> Cluster<M> {
         let Some(running) = &mut self.process_mut(id).running else {
             return Ok(());
         };
+        let mut tags = Vec::with_capacity(requests.len());
         for request in &requests {
             let tag = match &request.body {
                 RequestBody::Write { command, .. } => command.first_chunk::<8>(),
                 _ => None,
             };
-            running.asked.insert(
-                (client, request.id),
-                tag.map(|tag| u64::from_le_bytes(*tag)),
-            );
+            let tag = tag.map(|tag| u64::from_le_bytes(*tag));
+            running.asked.insert((client, request.id), tag);
+            tags.push(tag);
+        }
+        for (request, tag) in requests.iter().zip(tags) {
+            let executed = tag.is_some_and(|tag| self.state.applied().index_of(tag).is_some());
+            self.observer.asked(id, &request.body, tag, executed);
         }
         let input = |request| Input::Request { client, request };
-        self.handle(id, requests.into_iter().map(input).collect())
+        self.handle(id, requests.into_iter().map(input))
     }
 
     pub(super) fn fire(&mut self, id: NodeId, run: u64, local: Instant) -> Result<(), Violation> {
@@ -105,19 +62,21 @@ impl<M: StateMachine + Default> Cluster<M> {
         let now = self.now();
         self.trace
             .event(now, &id, trace::Event::Timer, local.0, String::new);
-        self.handle(id, vec![Input::TimerFired])
+        self.handle(id, [Input::TimerFired])
     }
 
     pub(super) fn written(&mut self, id: NodeId, run: u64, seq: u64) -> Result<(), Violation> {
         let now = self.now();
         let process = self.process_mut(id);
-        if process.run != run || process.running.is_none() {
+        let writing = process.running.as_ref().and_then(|r| r.writing());
+        // A round that took very long may be told twice.
+        if process.run != run || writing.is_none_or(|batch| batch.seq != seq) {
             return Ok(());
         }
-        if core::mem::take(&mut process.disk.failing) {
+        if process.disk.fails() {
             self.trace
                 .event(now, &id, trace::Event::Fail, seq, || format!("round {seq}"));
-            return self.handle(id, vec![Input::PersistFailed]);
+            return self.handle(id, [Input::PersistFailed]);
         }
         let batch = process.written();
         self.trace.event(now, &id, trace::Event::Durable, seq, || {
@@ -126,16 +85,21 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.state.persisted(id, &batch)?;
         let installs = batch.snapshot.is_some_and(|manifest| manifest.clear_log);
         let process = self.processes.get_mut(&id).expect("a node of this cluster");
-        if installs || process.disk.rounds.is_multiple_of(ROUNDS_PER_READING) {
+        let due = installs || process.disk.rounds.is_multiple_of(ROUNDS_PER_READING);
+        if due && !process.disk.is_rotten() {
             // What would be found if the node crashed now.
             let found = process.load(&founders(&self.voters))?;
             self.state.check_stored(id, &found.restored)?;
         }
-        self.handle(id, vec![Input::Persisted { seq }])
+        self.handle(id, [Input::Persisted { seq }])
     }
 
     /// Hands events to a node that runs, and does what it asks.
-    pub(super) fn handle(&mut self, id: NodeId, inputs: Vec<Input>) -> Result<(), Violation> {
+    pub(super) fn handle(
+        &mut self,
+        id: NodeId,
+        inputs: impl IntoIterator<Item = Input>,
+    ) -> Result<(), Violation> {
         let now = self.now();
         let Some(running) = &mut self.process_mut(id).running else {
             return Ok(());
@@ -154,23 +118,41 @@ impl<M: StateMachine + Default> Cluster<M> {
     }
 
     pub(super) fn drain(&mut self, id: NodeId) -> Result<(), Violation> {
+        // One vector serves all drains.
+        let mut outputs = core::mem::take(&mut self.outputs);
         let Some(running) = &mut self.process_mut(id).running else {
             return Ok(());
         };
-        let mut outputs = Vec::new();
         while let Some(output) = running.node.poll_output() {
             outputs.push(output);
         }
-        self.check(id, &outputs)?;
-        let mut sends: BTreeMap<NodeId, Vec<Message>> = BTreeMap::new();
+        let result = self
+            .check(id, &outputs)
+            .and_then(|()| self.perform_outputs(id, &mut outputs));
+        outputs.clear();
+        self.outputs = outputs;
+        result
+    }
+
+    fn perform_outputs(&mut self, id: NodeId, outputs: &mut Vec<Output>) -> Result<(), Violation> {
+        let mut sends: Vec<(NodeId, Vec<Message>)> = Vec::new();
         let mut halted = false;
-        for output in outputs {
+        for output in outputs.drain(..) {
+            if self.crashes_here(id) {
+                return self.crash(id);
+            }
             match output {
                 Output::Persist(batch) => self.write(id, batch),
                 Output::Send(message) if self.config.split_frames => {
                     self.send_messages(id, message.to, vec![message]);
                 }
-                Output::Send(message) => sends.entry(message.to).or_default().push(message),
+                Output::Send(message) => {
+                    let to = message.to;
+                    match sends.iter_mut().find(|(other, _)| *other == to) {
+                        Some((_, messages)) => messages.push(message),
+                        None => sends.push((to, vec![message])),
+                    }
+                }
                 Output::Reply { client, replies } => self.send_replies(id, client, replies)?,
                 Output::RoleChanged { role, term, leader } => {
                     let (now, value) = (self.now(), term.0 << 2 | role as u64);
@@ -197,19 +179,29 @@ impl<M: StateMachine + Default> Cluster<M> {
                     let now = self.now();
                     self.trace
                         .event(now, &id, trace::Event::Halt, 0, || format!("{cause:?}"));
+                    self.observer.note(Situation::NodeHaltedItself);
                     halted = true;
                 }
             }
         }
         for (to, messages) in sends {
+            if self.crashes_here(id) {
+                return self.crash(id);
+            }
             self.send_messages(id, to, messages);
         }
         if halted {
             return self.crash(id);
         }
-        let profile = self.config.clock;
+        self.arm(id);
+        Ok(())
+    }
+
+    /// Plans the event of the node's next timer.
+    pub(super) fn arm(&mut self, id: NodeId) {
+        let timers = self.config.clock.timers;
         let process = self.process_mut(id);
-        if let Some(at) = process.arm(profile) {
+        if let Some(at) = process.arm(timers) {
             let (run, local) = (
                 process.run,
                 process.running.as_ref().expect("it runs").armed,
@@ -223,7 +215,20 @@ impl<M: StateMachine + Default> Cluster<M> {
                 },
             );
         }
-        Ok(())
+    }
+
+    /// Whether the node was to crash before its next effect.
+    fn crashes_here(&mut self, id: NodeId) -> bool {
+        let process = self.process_mut(id);
+        let Some(left) = &mut process.crash_after else {
+            return false;
+        };
+        *left = left.saturating_sub(1);
+        let crashes = *left == 0;
+        if crashes {
+            self.count(FaultKind::CrashMidStep);
+        }
+        crashes
     }
 
     /// What the checker has to say of a step.
@@ -232,15 +237,21 @@ impl<M: StateMachine + Default> Cluster<M> {
         let Some(running) = &self.processes[&id].running else {
             return Ok(());
         };
-        let raft = running.node.raft();
-        self.state.stepped(raft)?;
-        if !raft.is_leader() && running.node.status().waiting > 0 {
+        let (raft, status) = (running.node.raft(), running.node.status());
+        self.state.stepped_to(raft, &status.raft)?;
+        bounds::check(&self.processes[&id].settings, &status)?;
+        self.membership.check(id, &status.raft.conf_state)?;
+        if !raft.is_leader() && status.waiting > 0 {
             let seen = format!("{id} does not lead, and lets requests wait");
             return Err(Violation::new("Every request is answered", seen));
         }
         if self.steps.is_multiple_of(STEPS_PER_FULL_CHECK) {
             self.state.check_all(raft)?;
         }
+        let (writing, committed) = (running.is_writing(), self.state.committed());
+        let window = self.processes[&id].settings.raft.max_inflight_messages;
+        self.observer
+            .stepped(status.raft, writing, window, outputs, committed);
         for output in outputs {
             if let Output::Restored { snapshot } = output {
                 self.state.restored(id, snapshot.index);
@@ -251,6 +262,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             .executed(id, &running.node.machine().take_applied())?;
         for output in outputs {
             if let Output::Send(message) = output {
+                bounds::check_message(&self.processes[&id].settings, message)?;
                 self.state.sent(message)?;
             }
         }
@@ -295,14 +307,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.traffic.requests += messages.len() as u64 - responses;
         self.traffic.bytes += frame.len() as u64;
         let (from, to) = (Address::Node(from), Address::Node(to));
-        self.transmit(
-            &Packet {
-                from,
-                to,
-                payload: Payload::Messages(messages),
-            },
-            frame,
-        );
+        self.transmit(from, to, Payload::Messages(messages), frame);
     }
 
     fn send_replies(
@@ -325,60 +330,58 @@ impl<M: StateMachine + Default> Cluster<M> {
         done.into_iter()
             .try_for_each(|tag| self.state.acknowledged(tag))?;
         let frame = codec::encode_replies(GROUP, &replies);
+        self.observer.replied(&replies);
         let (from, to) = (Address::Node(from), Address::Client(to));
-        self.transmit(
-            &Packet {
-                from,
-                to,
-                payload: Payload::Replies(replies),
-            },
-            frame,
-        );
+        self.transmit(from, to, Payload::Replies(replies), frame);
         Ok(())
     }
 
-    pub(super) fn transmit(&mut self, packet: &Packet, frame: Vec<u8>) {
+    pub(super) fn transmit(
+        &mut self,
+        from: Address,
+        to: Address,
+        payload: Payload,
+        frame: Vec<u8>,
+    ) {
         let (now, frame) = (self.now(), Bytes::from(frame));
-        let (from, to) = (packet.from, packet.to);
-        let copies = self.network.send(now, packet);
-        if copies == [None, None] {
+        let fate = self.network.send(&Packet {
+            from,
+            to,
+            payload,
+            sent: now,
+        });
+        if fate.arrivals == [None, None] {
             let digest = Digest::of(&frame);
             self.trace.event(now, &to, trace::Event::Lose, digest, || {
                 describe(from, &frame)
             });
+            return;
         }
-        for at in copies.into_iter().flatten() {
-            self.queue.push(
-                at,
-                Event::Deliver {
-                    from,
-                    to,
-                    frame: frame.clone(),
-                },
-            );
+        let run = match to {
+            Address::Node(id) => self.processes[&id].run,
+            Address::Client(_) => 0,
+        };
+        let [first, second] = fate.arrivals;
+        if let (true, Address::Node(from), Address::Node(to)) = (fate.spoiled, from, to) {
+            let frame = frame.clone();
+            let at = first.unwrap_or(now);
+            self.queue.push(at, Event::Spoiled { from, to, frame });
+        }
+        let mut push = |at, frame, place| {
+            let delivery = Delivery {
+                from,
+                to,
+                frame,
+                place,
+                run,
+            };
+            self.queue.push(at, Event::Deliver(delivery));
+        };
+        if let Some(at) = second {
+            push(at, frame.clone(), None); // A duplicate is in no queue.
+        }
+        if let Some(at) = first {
+            push(at, frame, fate.place);
         }
     }
-}
-
-/// Some frames are decoded once more with a bit flipped or the end cut off: whatever comes out, it
-/// must come without panic.
-fn check_mangled(digest: u64, frame: &Bytes) {
-    if !digest.is_multiple_of(32) || frame.is_empty() {
-        return;
-    }
-    let at = (digest >> 8) as usize % frame.len();
-    let mut bytes = frame.to_vec();
-    if digest & 32 == 0 {
-        bytes.truncate(at);
-    } else {
-        bytes[at] ^= 1 << (digest >> 5 & 7);
-    }
-    let bytes = Bytes::from(bytes);
-    drop(codec::decode_messages(&bytes));
-    drop(codec::decode_requests(&bytes));
-    drop(codec::decode_replies(&bytes));
-}
-
-fn broken_frame(error: codec::FrameError) -> Violation {
-    Violation::new("Frames survive their encoding", format!("{error:?}"))
 }

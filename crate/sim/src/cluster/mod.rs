@@ -1,20 +1,26 @@
 //! A cluster in one queue: the shipped nodes, their disks and clocks, the network between them, and
 //! the checker that looks after every step. What clients do and which faults come is decided above.
 
+mod arrival;
 mod drive;
+mod faults;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId, Raft};
 use quorate_rsm::codec;
-use quorate_rsm::{ClientId, Input, NodeConfig, NodeStatus, Reply, Request, StateMachine};
+use quorate_rsm::{ClientId, Input, NodeConfig, NodeStatus, Output, Reply, Request, StateMachine};
 
 use crate::checker::Violation;
+use crate::checker::membership::Membership;
 use crate::checker::state::State;
+use crate::clock::{DRIFT_EVERY, Drift};
 use crate::disk::{Disk, DiskProfile, Medium};
-use crate::network::{Address, Link, Network, Packet, Payload};
-use crate::process::{ClockProfile, Process, founders, snapshot_bytes, storage_of};
+use crate::fault::{Counts, FaultKind};
+use crate::network::{Address, Link, Network, Payload};
+use crate::observer::Observer;
+use crate::process::{ClockProfile, Process, founders, snapshot_bytes};
 use crate::queue::Queue;
 use crate::streams::Streams;
 use crate::trace::{self, Trace};
@@ -28,6 +34,8 @@ pub struct ClusterConfig {
     pub voters: u64,
     /// Settings of every node; the id is replaced.
     pub node: NodeConfig,
+    /// Other settings, with which a node may come back from a crash.
+    pub others: Vec<NodeConfig>,
     /// How links behave.
     pub link: Link,
     /// How disks behave.
@@ -50,6 +58,7 @@ impl ClusterConfig {
             seed,
             voters,
             node: NodeConfig::new(NodeId(0)),
+            others: Vec::new(),
             link: Link::FAIR,
             disk: DiskProfile::FAIR,
             medium: Medium::Records,
@@ -91,12 +100,36 @@ pub enum Occurrence {
     },
 }
 
+/// A frame on its way.
+#[derive(Debug)]
+struct Delivery {
+    from: Address,
+    to: Address,
+    frame: Bytes,
+    /// In its link's queue, if that is bounded.
+    place: Option<u64>,
+    /// Of the node it is for, when it was sent.
+    run: u64,
+}
+
 #[derive(Debug)]
 enum Event {
-    Deliver {
-        from: Address,
-        to: Address,
+    Deliver(Delivery),
+    /// A frame that must be refused.
+    Spoiled {
+        from: NodeId,
+        to: NodeId,
         frame: Bytes,
+    },
+    /// A slow node is ready for the next event.
+    Ready {
+        node: NodeId,
+        run: u64,
+    },
+    /// A clock's rate may change.
+    Drift {
+        node: NodeId,
+        run: u64,
     },
     Timer {
         node: NodeId,
@@ -117,16 +150,26 @@ const GROUP: u32 = 0;
 /// Entries by which a snapshot may be late, because the last one was large or is being written.
 const SNAPSHOT_SLACK: u64 = 1_000;
 
+/// What an entry counts at least, against the size of a snapshot.
+const ENTRY_BYTES: u64 = 128;
+
+/// Entries that may be applied in the time of one round of writes.
+const ENTRIES_PER_ROUND: u64 = 100;
+
 /// A simulated cluster of nodes with machine `M`.
 pub struct Cluster<M: StateMachine> {
     config: ClusterConfig,
     voters: Vec<NodeId>,
     queue: Queue<Event>,
     processes: BTreeMap<NodeId, Process<M>>,
-    /// What arrived for nodes that are paused, in order.
-    waiting: Vec<(NodeId, Event)>,
+    /// What came for nodes that are paused or busy, in order.
+    waiting: BTreeMap<NodeId, VecDeque<Event>>,
+    membership: Membership,
+    counts: Counts,
+    outputs: Vec<Output>,
     steps: u64,
     starts: u64,
+    ends: u64,
     restores: u64,
     /// The network: rules go here.
     pub network: Network,
@@ -136,6 +179,8 @@ pub struct Cluster<M: StateMachine> {
     pub trace: Trace,
     /// What was sent between nodes.
     pub traffic: Traffic,
+    /// Which situations came up.
+    pub observer: Observer,
 }
 
 impl<M: StateMachine + Default> Cluster<M> {
@@ -144,18 +189,27 @@ impl<M: StateMachine + Default> Cluster<M> {
     pub fn new(config: ClusterConfig) -> Self {
         let streams = Streams::new(config.seed);
         let voters: Vec<NodeId> = (1..=config.voters).map(NodeId).collect();
-        let process = |&id| (id, Process::new(id, &streams, config.disk, config.medium));
+        let process = |&id| {
+            let settings = config.node.clone();
+            let process = Process::new(id, &streams, config.disk, config.medium, settings);
+            (id, process)
+        };
         Self {
             queue: Queue::new(),
             processes: voters.iter().map(process).collect(),
-            waiting: Vec::new(),
+            waiting: BTreeMap::new(),
+            membership: Membership::new(founders(&voters)),
+            counts: Counts::new(),
+            outputs: Vec::new(),
             steps: 0,
             starts: 0,
+            ends: 0,
             restores: 0,
             network: Network::new(streams, config.link),
             state: State::new(&voters),
             trace: Trace::new(config.trace),
             traffic: Traffic::default(),
+            observer: Observer::new(&voters),
             voters,
             config,
         }
@@ -185,6 +239,12 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.starts
     }
 
+    /// How often a node's run ended.
+    #[must_use]
+    pub fn ends(&self) -> u64 {
+        self.ends
+    }
+
     /// How often a machine was replaced by a leader's snapshot.
     #[must_use]
     pub fn restores(&self) -> u64 {
@@ -198,6 +258,35 @@ impl<M: StateMachine + Default> Cluster<M> {
             .values()
             .map(|process| process.disk.torn)
             .sum()
+    }
+
+    /// What came of itself, not from a nemesis, by kind.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.counts.clone();
+        let network = &self.network;
+        let [oldest, newest, random] = network.overflows;
+        let disks = |count: fn(&Disk) -> u64| self.processes.values().map(|p| count(&p.disk)).sum();
+        for (kind, count) in [
+            (FaultKind::Loss, network.counters.lost),
+            (FaultKind::Duplicate, network.counters.duplicated),
+            (FaultKind::Replay, network.counters.replayed),
+            (FaultKind::HeavyTail, network.counters.tails),
+            (FaultKind::QueueOldest, oldest),
+            (FaultKind::QueueNewest, newest),
+            (FaultKind::QueueRandom, random),
+            (FaultKind::RoundLost, disks(|disk| disk.lost)),
+            (FaultKind::RoundKept, disks(|disk| disk.kept)),
+            (FaultKind::TornRound, disks(|disk| disk.torn)),
+        ] {
+            counts.insert(kind, count);
+        }
+        counts.retain(|_, count| *count > 0);
+        counts
+    }
+
+    fn count(&mut self, kind: FaultKind) {
+        *self.counts.entry(kind).or_default() += 1;
     }
 
     /// Settings that hold from the next start on.
@@ -275,6 +364,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         let now = self.now();
         let (config, founders) = (&self.config, founders(&self.voters));
         let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        let torn = process.disk.torn;
         let group = process.load(&founders)?;
         let last = group
             .restored
@@ -282,12 +372,24 @@ impl<M: StateMachine + Default> Cluster<M> {
             .last()
             .map_or(group.restored.log_start, |e| e.id);
         self.state.started(id, process.run + 1, &group.restored)?;
-        let mut node = config.node.clone();
-        node.raft.id = id;
-        node.raft.storage = storage_of(id);
-        process.start(node, group, config.clock, now)?;
+        self.observer
+            .started(id, &group.restored, process.disk.torn > torn);
+        process.start(group, config.clock, now)?;
         let run = process.run;
         self.starts += 1;
+        if config.clock.drift != Drift::Linear {
+            let drift = Event::Drift { node: id, run };
+            self.queue.push(now + DRIFT_EVERY, drift);
+        }
+        if config.clock.drift_ppm > 0 {
+            let kind = match config.clock.drift {
+                Drift::Linear => FaultKind::DriftLinear,
+                Drift::Periodic => FaultKind::DriftPeriodic,
+                Drift::Step => FaultKind::DriftStep,
+                Drift::Noisy => FaultKind::DriftNoisy,
+            };
+            self.count(kind);
+        }
         self.trace
             .event(now, &id, trace::Event::Start, last.index.0, || {
                 format!("run {run} log to {last}")
@@ -295,67 +397,11 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.drain(id)
     }
 
-    /// Ends a node's run without farewell. The round of writes under way is kept or lost.
-    ///
-    /// # Errors
-    /// The round that was kept breaks a promise.
-    pub fn crash(&mut self, id: NodeId) -> Result<(), Violation> {
-        if !self.is_running(id) {
-            return Ok(());
-        }
-        let kept = self.process_mut(id).crash();
-        self.waiting.retain(|(node, _)| *node != id);
-        let (now, value) = (self.now(), u64::from(kept.is_some()));
-        self.trace.event(now, &id, trace::Event::Crash, value, || {
-            if value == 1 {
-                "with the round under way written".to_owned()
-            } else {
-                String::new()
-            }
-        });
-        self.state.crashed(id);
-        match kept {
-            Some(batch) => self.state.persisted(id, &batch),
-            None => Ok(()),
-        }
-    }
-
-    /// Freezes a node: its clock goes on, and nothing else.
-    pub fn pause(&mut self, id: NodeId) {
-        let process = self.process_mut(id);
-        process.paused = process.running.is_some();
-    }
-
-    /// Lets a frozen node go on: everything that came meanwhile comes now. Which of what is due comes
-    /// first, timers or messages, is not for a node to rely on.
-    pub fn resume(&mut self, id: NodeId) {
-        let now = self.now();
-        let process = self.process_mut(id);
-        process.paused = false;
-        let timers_last = process.coin();
-        let waiting = core::mem::take(&mut self.waiting);
-        let (mut due, others): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|(node, _)| *node == id);
-        self.waiting = others;
-        if timers_last {
-            due.sort_by_key(|(_, event)| matches!(event, Event::Timer { .. }));
-        }
-        due.into_iter()
-            .for_each(|(_, event)| self.queue.push(now, event));
-    }
-
     /// A client sends requests through the network.
     pub fn send_requests(&mut self, client: ClientId, to: NodeId, requests: Vec<Request>) {
         let frame = codec::encode_requests(GROUP, &requests);
         let (from, to) = (Address::Client(client), Address::Node(to));
-        self.transmit(
-            &Packet {
-                from,
-                to,
-                payload: Payload::Requests(requests),
-            },
-            frame,
-        );
+        self.transmit(from, to, Payload::Requests(requests), frame);
     }
 
     /// A request reaches a node at once, past the network, as if its user made it on the spot.
@@ -377,7 +423,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// What a node does breaks a property.
     pub fn client_gone(&mut self, client: ClientId) -> Result<(), Violation> {
         for id in self.voters.clone() {
-            self.handle(id, vec![Input::ClientGone { client }])?;
+            self.handle(id, [Input::ClientGone { client }])?;
         }
         Ok(())
     }
@@ -392,17 +438,20 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         let occurrence = match event {
             Event::Wake(token) => Occurrence::Wake(token),
-            Event::Deliver { from, to, frame } => return self.deliver(from, to, frame).map(Some),
-            Event::Timer { node, .. } | Event::Written { node, .. } if self.is_paused(node) => {
-                self.waiting.push((node, event));
+            Event::Deliver(delivery) => return self.deliver(delivery).map(Some),
+            Event::Spoiled { from, to, frame } => {
+                self.refuse(from, to, &frame)?;
                 Occurrence::Internal
             }
-            Event::Timer { node, run, local } => {
-                self.fire(node, run, local)?;
+            Event::Ready { node, run } => return self.ready(node, run).map(Some),
+            Event::Drift { node, run } => {
+                self.drift(node, run);
                 Occurrence::Internal
             }
-            Event::Written { node, run, seq } => {
-                self.written(node, run, seq)?;
+            Event::Timer { node, .. } | Event::Written { node, .. } => {
+                if let Some(event) = self.admit(node, event) {
+                    self.perform(event)?;
+                }
                 Occurrence::Internal
             }
         };
@@ -443,7 +492,13 @@ impl<M: StateMachine + Default> Cluster<M> {
             let raft = running.node.raft();
             let snapshot = raft.snapshot().last.index;
             let since = raft.applied().index - snapshot;
-            if since > 2 * self.config.node.snapshot_entries + SNAPSHOT_SLACK {
+            // A large snapshot is put off, and takes a round of writes for each chunk.
+            let chunks = snapshot_bytes(running.node.machine().machine());
+            let bytes: usize = chunks.iter().map(Bytes::len).sum();
+            let settings = &process.settings;
+            let due = settings.snapshot_entries.max(bytes as u64 / ENTRY_BYTES);
+            let rounds = (bytes / settings.snapshot_chunk_bytes) as u64;
+            if since > 2 * due + SNAPSHOT_SLACK + ENTRIES_PER_ROUND * rounds {
                 let seen = format!("{id} applied {since} entries after its snapshot {snapshot}");
                 return Err(Violation::new("Logs are compacted", seen));
             }

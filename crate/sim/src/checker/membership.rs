@@ -1,0 +1,98 @@
+//! Membership: any two quorums of neighboring configurations share a node, so that none decides
+//! against another. Quorums are counted here by trying every set of nodes.
+
+use quorate_raft::{ConfState, NodeId};
+
+use crate::checker::Violation;
+
+/// The configurations under which some node was.
+#[derive(Debug)]
+pub struct Membership {
+    seen: Vec<ConfState>,
+}
+
+impl Membership {
+    /// The cluster begins with this one.
+    #[must_use]
+    pub fn new(first: ConfState) -> Self {
+        Self { seen: vec![first] }
+    }
+
+    /// A node is under `conf_state`.
+    ///
+    /// # Errors
+    /// It neighbors none that was seen.
+    pub fn check(&mut self, node: NodeId, conf_state: &ConfState) -> Result<(), Violation> {
+        if self.seen.contains(conf_state) {
+            return Ok(());
+        }
+        if self
+            .seen
+            .iter()
+            .any(|before| quorums_meet(before, conf_state))
+        {
+            self.seen.push(conf_state.clone());
+            return Ok(());
+        }
+        let seen = format!("{node} is under {conf_state:?}, after {:?}", self.seen);
+        Err(Violation::new("Neighboring quorums intersect", seen))
+    }
+}
+
+/// Whether every quorum of `a` shares a node with every quorum of `b`.
+#[must_use]
+pub fn quorums_meet(a: &ConfState, b: &ConfState) -> bool {
+    let mut nodes = a.members();
+    nodes.extend(b.members());
+    nodes.sort_unstable();
+    nodes.dedup();
+    // If two disjoint sets decide, a set and its complement do.
+    (0..1_u64 << nodes.len()).all(|mask| {
+        let inside = |id: NodeId| {
+            let place = nodes.iter().position(|&other| other == id);
+            place.is_some_and(|place| mask >> place & 1 == 1)
+        };
+        !decides(a, inside) || !decides(b, |id| !inside(id))
+    })
+}
+
+/// Whether a set of nodes holds more than half of the voters, in a joint configuration of both.
+fn decides(conf_state: &ConfState, has: impl Fn(NodeId) -> bool) -> bool {
+    let most = |voters: &[NodeId]| 2 * voters.iter().filter(|&&id| has(id)).count() > voters.len();
+    let outgoing = &conf_state.voters_outgoing;
+    most(&conf_state.voters) && (outgoing.is_empty() || most(outgoing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conf_state(voters: &[u64], outgoing: &[u64]) -> ConfState {
+        ConfState {
+            voters_outgoing: outgoing.iter().copied().map(NodeId).collect(),
+            ..ConfState::new(voters.iter().copied().map(NodeId))
+        }
+    }
+
+    #[test]
+    fn one_node_more_or_less_meets_and_two_do_not() {
+        let three = conf_state(&[1, 2, 3], &[]);
+        assert!(quorums_meet(&three, &conf_state(&[1, 2, 3, 4], &[])));
+        assert!(quorums_meet(&three, &conf_state(&[1, 2], &[])));
+        assert!(!quorums_meet(&three, &conf_state(&[1, 2, 3, 4, 5], &[])));
+        assert!(!quorums_meet(&three, &conf_state(&[1], &[])));
+    }
+
+    #[test]
+    fn a_joint_configuration_meets_both_halves() {
+        let (old, new) = (conf_state(&[1, 2, 3], &[]), conf_state(&[4, 5], &[]));
+        let joint = conf_state(&[4, 5], &[1, 2, 3]);
+        assert!(quorums_meet(&old, &joint) && quorums_meet(&joint, &new));
+        assert!(!quorums_meet(&old, &new));
+        let mut membership = Membership::new(old.clone());
+        assert!(membership.check(NodeId(1), &new).is_err());
+        membership.check(NodeId(1), &joint).unwrap();
+        membership.check(NodeId(4), &new).unwrap();
+        membership.check(NodeId(1), &old).unwrap();
+    }
+}
