@@ -219,7 +219,9 @@ impl Observer {
             Body::PreVoteResponse { .. }
             | Body::HeartbeatResponse { .. }
             | Body::InstallSnapshotResponse { .. }
-            | Body::TimeoutNow => {}
+            | Body::TimeoutNow
+            | Body::ReadIndex { .. }
+            | Body::ReadIndexResponse { .. } => {}
         }
     }
 
@@ -463,7 +465,9 @@ impl Observer {
                     | Body::HeartbeatResponse { .. }
                     | Body::InstallSnapshot { .. }
                     | Body::InstallSnapshotResponse { .. }
-                    | Body::TimeoutNow => {}
+                    | Body::TimeoutNow
+                    | Body::ReadIndex { .. }
+                    | Body::ReadIndexResponse { .. } => {}
                 },
                 Output::Restored { snapshot } => {
                     self.note(Situation::SnapshotInstalled);
