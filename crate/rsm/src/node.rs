@@ -569,7 +569,8 @@ struct LogClock {
 impl LogClock {
     fn read(&self, now: Instant) -> u64 {
         let led = |(since, base): (Instant, u64)| {
-            base + u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
+            let passed = u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX);
+            base.saturating_add(passed)
         };
         self.leading.map_or(0, led).max(self.applied_ms)
     }

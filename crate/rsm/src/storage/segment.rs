@@ -105,8 +105,8 @@ pub fn scan(file: &[u8]) -> Result<Scan, StorageError> {
             Err(damage) => return Err(fail(damage)),
         };
         let round = read_round(payload).map_err(|bad| fail(Damage::Malformed(bad.0)))?;
-        let expected = scan.rounds.last().map(|last| last.sequence + 1);
-        if expected.is_some_and(|expected| expected != round.sequence) {
+        let follows = |last: &ScannedRound| last.sequence.checked_add(1) == Some(round.sequence);
+        if !scan.rounds.last().is_none_or(follows) {
             return Err(fail(Damage::Malformed("a round is out of order")));
         }
         scan.rounds.push(round);
