@@ -1,6 +1,8 @@
 //! Snapshots: the stream of a store, and the chunks of a node with its session table. What is
 //! accepted comes out again as it went in, and a node that starts with it serves.
 
+use core::time::Duration;
+
 use bytes::Bytes;
 use quorate_kv::Kv;
 use quorate_raft::{ConfState, EntryId, Index, Instant, Restored, Term};
@@ -70,7 +72,7 @@ fn request(source: &mut Source<'_>) -> RequestBody {
 
 /// The only voter leads as soon as its timer says so, and answers everything.
 fn serve(mut node: Node<Kv>, requests: Vec<RequestBody>) {
-    let now = node.next_timeout();
+    let mut now = node.next_timeout();
     node.handle(now, Input::TimerFired).expect("a timer");
     let mut answers = drain(&mut node, now);
     assert!(node.raft().is_leader());
@@ -81,6 +83,7 @@ fn serve(mut node: Node<Kv>, requests: Vec<RequestBody>) {
             body,
         };
         let client = ClientId(1);
+        now = now.after(Duration::from_millis(2));
         node.handle(now, Input::Request { client, request })
             .expect("a request");
         answers += drain(&mut node, now);

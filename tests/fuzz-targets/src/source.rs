@@ -33,12 +33,13 @@ impl<'a> Source<'a> {
         self.byte() & 1 == 1
     }
 
-    /// A number near `base`, which is where things go wrong, or any other.
+    /// A number near `base`, which is where things go wrong, or any other that a frame can bring.
     pub(crate) fn near(&mut self, base: u64) -> u64 {
-        match self.byte() {
+        let number = match self.byte() {
             near @ 0..=0xef => base.saturating_add_signed(i64::from(near) - 4),
             _ => self.number(),
-        }
+        };
+        number.min((1 << 53) - 1)
     }
 
     /// Any number.
