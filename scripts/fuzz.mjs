@@ -7,18 +7,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node
 import { basename, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 
-import {
-  answer,
-  at,
-  Failure,
-  isMain,
-  logPath,
-  logs,
-  must,
-  newLog,
-  run,
-  script,
-} from "./lib/run.mjs";
+import { fuzzTargets } from "./lib/checks.mjs";
+import { answer, at, Failure, logPath, logs, must, newLog, run, script } from "./lib/run.mjs";
 import { pick } from "./lib/suites.mjs";
 
 const folder = at("tests", "fuzz");
@@ -45,9 +35,9 @@ function lacking() {
 }
 
 /** Every input of the corpus once, with the stable compiler. */
-export async function replay(names, options) {
+async function replay(names) {
   const filter = names.length === 0 ? [] : ["--", "--exact", ...names];
-  await must("cargo", ["test", "-p", "quorate-fuzz-targets", ...filter], options);
+  await must("cargo", ["test", "-p", fuzzTargets, ...filter]);
 }
 
 /** Folders that libFuzzer reads; what is new goes into the first. */
@@ -95,32 +85,29 @@ async function minimise(name) {
   console.log(`${name.padEnd(10)} ${readdirSync(kept).length} inputs`);
 }
 
-if (isMain(import.meta.url)) {
-  await script(async () => {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        seconds: { type: "string", default: "30" },
-        minimise: { type: "boolean", default: false },
-      },
-    });
-    const seconds = Number(values.seconds);
-    if (!Number.isInteger(seconds) || seconds < 1)
-      throw new Failure("--seconds is a number from 1");
-    const names = pick(targets, positionals).map(({ name }) => name);
-    const lack = lacking();
-    if (lack !== undefined) {
-      if (values.minimise) throw new Failure(`minimising needs ${lack}`);
-      console.log(`No fuzzing here: it needs ${lack}. The corpus is replayed instead.`);
-      await replay(positionals);
-      return 0;
-    }
-    await must("cargo", ["+nightly", "fuzz", "build", ...build], { env });
-    let failed = 0;
-    for (const name of names) {
-      if (values.minimise) await minimise(name);
-      else if (!(await fuzz(name, seconds))) failed += 1;
-    }
-    return failed === 0 ? 0 : 1;
+await script(async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seconds: { type: "string", default: "30" },
+      minimise: { type: "boolean", default: false },
+    },
   });
-}
+  const seconds = Number(values.seconds);
+  if (!Number.isInteger(seconds) || seconds < 1) throw new Failure("--seconds is a number from 1");
+  const names = pick(targets, positionals).map(({ name }) => name);
+  const lack = lacking();
+  if (lack !== undefined) {
+    if (values.minimise) throw new Failure(`minimising needs ${lack}`);
+    console.log(`No fuzzing here: it needs ${lack}. The corpus is replayed instead.`);
+    await replay(positionals);
+    return 0;
+  }
+  await must("cargo", ["+nightly", "fuzz", "build", ...build], { env });
+  let failed = 0;
+  for (const name of names) {
+    if (values.minimise) await minimise(name);
+    else if (!(await fuzz(name, seconds))) failed += 1;
+  }
+  return failed === 0 ? 0 : 1;
+});

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { build } from "./build.mjs";
-import { checks, flags, pureCrates, wasmCrates } from "./lib/checks.mjs";
+import { checks, flags, fuzzTargets, pureCrates, wasmCrates } from "./lib/checks.mjs";
 import { at, Failure, logs, must, newLog, script } from "./lib/run.mjs";
 import { files } from "./lib/stamp.mjs";
 import { pick, runSuites } from "./lib/suites.mjs";
@@ -32,7 +32,12 @@ const suites = [
     about: "unit, scenario and documentation tests, native",
     minutes: 30,
     counts: true,
-    steps: [{ command: "cargo", args: ["test", "--workspace", ...flags("--exclude", wasmCrates)] }],
+    steps: [
+      {
+        command: "cargo",
+        args: ["test", "--workspace", ...flags("--exclude", [...wasmCrates, fuzzTargets])],
+      },
+    ],
   },
   {
     name: "wasm-core",
@@ -62,6 +67,13 @@ const suites = [
         ],
       },
     ],
+  },
+  {
+    name: "fuzz",
+    about: "the corpus of the fuzzer, replayed",
+    minutes: 10,
+    counts: true,
+    steps: [{ command: "cargo", args: ["test", "-p", fuzzTargets] }],
   },
   {
     name: "wasm",

@@ -9,6 +9,8 @@ import { wasmTarget } from "./tools.mjs";
 export const pureCrates = ["quorate-raft", "quorate-rsm", "quorate-kv", "quorate-sim"];
 /** Crates that exist on wasm32 only. */
 export const wasmCrates = ["quorate-wasm"];
+/** What a fuzzer runs, and a suite of its own replays. */
+export const fuzzTargets = "quorate-fuzz-targets";
 
 /** The flag `name` before each of the crates. */
 export const flags = (name, crates) => crates.flatMap((crate) => [name, crate]);

@@ -5,6 +5,10 @@
 //! stop a fuzzer: checksums are made right. A node gets them as a sequence of inputs.
 //! `docs/fuzzing.md` says how to run them.
 
+use std::alloc::System;
+
+use cap::Cap;
+
 mod commands;
 mod disk;
 mod envelope;
@@ -20,6 +24,12 @@ mod snapshots;
 mod source;
 
 pub use seeds::seeds;
+
+/// More than any target needs at once, with its corpus and with what the fuzzer keeps.
+const MEMORY_BYTES_MAX: usize = 64 << 20;
+
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, MEMORY_BYTES_MAX);
 
 /// A target and its name.
 pub type Target = (&'static str, fn(&[u8]));

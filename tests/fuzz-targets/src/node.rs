@@ -20,7 +20,7 @@ use crate::disk::Disk;
 use crate::peer::{OWN, message};
 use crate::source::Source;
 
-const STEPS_MAX: usize = 1_000;
+const STEPS_MAX: usize = 300;
 
 pub(crate) fn run(data: &[u8]) {
     let mut source = Source::new(data);

@@ -8,7 +8,7 @@ use quorate_rsm::storage::{Loaded, StorageError, load};
 use quorate_rsm::{Input, Node, NodeConfig, OpenError};
 
 use crate::envelope::{Kind, payload, seal};
-use crate::source::{Source, put_bytes};
+use crate::source::{Source, put_bytes, put_number};
 
 /// Inputs that an opened node gets.
 const STEPS: usize = 8;
@@ -49,15 +49,15 @@ pub(crate) fn put_record(out: &mut Vec<u8>, key: &str, record: &[u8]) {
     for number in numbers {
         out.push(u64::from_str_radix(number, 16).map_or(0, |number| number.min(0xef)) as u8);
     }
-    put_bytes(out, payload(record));
+    // A seed's numbers fit into seven bits, and so does a payload of nothing else.
+    let payload = payload(record);
+    let is_numbers = matches!(kind, 1 | 4) && payload.iter().all(|byte| *byte < 0x80);
+    out.push(u8::from(is_numbers));
+    put_bytes(out, payload);
 }
 
 /// The other way round: the key, and the record with right checksums; or both as they come.
 fn record(source: &mut Source<'_>) -> (String, Bytes) {
-    let number = |source: &mut Source<'_>| match source.byte() {
-        0xf0.. => source.number(),
-        number => u64::from(number),
-    };
     let (kind, key) = match source.below(6) {
         0 => (Kind::Ident, "ident".to_owned()),
         1 => (Kind::Hard, "0000/hard".to_owned()),
@@ -72,8 +72,29 @@ fn record(source: &mut Source<'_>) -> (String, Bytes) {
             return (key, source.bytes());
         }
     };
-    let record = seal(kind, key.as_bytes(), &source.bytes());
-    (key, record.into())
+    let payload = if source.flag() {
+        numbers(source)
+    } else {
+        source.bytes().to_vec()
+    };
+    (key.clone(), seal(kind, key.as_bytes(), &payload).into())
+}
+
+/// A small number, or any.
+fn number(source: &mut Source<'_>) -> u64 {
+    match source.byte() {
+        0xf0.. => source.number(),
+        number => u64::from(number),
+    }
+}
+
+/// So many numbers, small ones or any, as `docs/protocol.md` writes them: the others stay when one changes.
+fn numbers(source: &mut Source<'_>) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for _ in 0..source.byte() {
+        put_number(&mut payload, number(source));
+    }
+    payload
 }
 
 fn open(loaded: Loaded) {

@@ -48,7 +48,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         seeds.extend(files(&member.rounds).map(|file| ("segments", file)));
         seeds.extend(snapshots(member).map(|snapshot| ("snapshots", snapshot)));
     }
-    for target in ["commands", "raft", "node"] {
+    for target in ["commands", "snapshots", "raft", "node"] {
         for seed in 0..RANDOM {
             let mut random = Random::new(seed);
             let len = 64 + random.below(1_000);

@@ -4,23 +4,24 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use quorate_kv::Kv;
+use quorate_kv::{KeyValue, Kv};
 use quorate_raft::{ConfState, EntryId, Index, Instant, Restored, Term};
 use quorate_rsm::{
-    ClientId, Input, MachineRestore, Node, Output, Request, RequestBody, RequestId, SessionId,
-    StateMachine,
+    ApplyContext, ClientId, Input, MachineRestore, Node, Output, Request, RequestBody, RequestId,
+    SessionId, StateMachine,
 };
 
 use crate::commands::{chunks, command};
 use crate::node::config;
 use crate::peer::OWN;
-use crate::source::Source;
+use crate::source::{Source, put_number};
 
 pub(crate) fn run(data: &[u8]) {
     let mut source = Source::new(data);
-    match source.below(2) {
+    match source.below(3) {
         0 => run_store(&mut source),
-        _ => run_node(&mut source),
+        1 => run_node(&mut source),
+        _ => run_records(&mut source),
     }
 }
 
@@ -36,7 +37,65 @@ fn run_store(source: &mut Source<'_>) {
     }
     if let Ok(kv) = restore.finish() {
         assert_eq!(chunks(&kv, size).concat(), stream);
+        check_order(&kv);
     }
+}
+
+fn check_order(kv: &Kv) {
+    let keys: Vec<_> = kv.iter().map(|record| record.key).collect();
+    assert!(keys.is_sorted_by(|a, b| a < b));
+    assert!(keys.iter().all(|key| kv.get(key).is_some()));
+}
+
+/// The records of a real store, intact one by one, of which some changed places, came twice or are
+/// gone: only the store itself is accepted. The digest is a sum, and does not know the order.
+fn run_records(source: &mut Source<'_>) {
+    let mut kv = Kv::new();
+    for number in 1..=1 + source.below(12) {
+        let context = ApplyContext {
+            index: Index(number),
+            term: Term(1),
+            time_ms: 0,
+        };
+        kv.apply(&context, &command(source));
+    }
+    let whole = chunks(&kv, 1 << 20).concat();
+    let records: Vec<_> = kv.iter().map(|record| encoded(&record)).collect();
+    let header_len = whole.len() - records.concat().len();
+    let mut changed = records.clone();
+    for _ in 0..source.below(4) {
+        if changed.is_empty() {
+            break;
+        }
+        let len = changed.len() as u64;
+        let (at, to) = (source.below(len) as usize, source.below(len) as usize);
+        match source.below(3) {
+            0 => changed.swap(at, to),
+            1 => changed[to] = changed[at].clone(),
+            _ => drop(changed.remove(at)),
+        }
+    }
+    let stream = [&whole[..header_len], &changed.concat()].concat();
+    let mut restore = Kv::restore();
+    let restored = restore
+        .chunk(&Bytes::from(stream))
+        .and_then(|()| restore.finish());
+    assert_eq!(restored.is_ok(), changed == records);
+}
+
+/// A record in a store's stream, written a second time from `docs/kv.md`.
+fn encoded(record: &KeyValue) -> Vec<u8> {
+    let KeyValue { key, value, meta } = record;
+    let mut out = Vec::new();
+    put_number(&mut out, key.len() as u64);
+    out.extend_from_slice(key);
+    let since = meta.mod_revision - meta.create_revision;
+    for number in [meta.create_revision, since, meta.version, meta.lease] {
+        put_number(&mut out, number);
+    }
+    put_number(&mut out, value.len() as u64);
+    out.extend_from_slice(value);
+    out
 }
 
 /// The head, and what a client asks of the node; the rest is the machine's stream.
