@@ -3,7 +3,8 @@
 // Needs a nightly compiler and cargo-fuzz, and installs neither: without them the corpus is replayed. What is found
 // beyond the corpus stays in target/fuzz/corpus; `--minimise` picks from it what the tree should keep, and does not fuzz.
 
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -18,6 +19,9 @@ const limits = ["-max_len=4096", "-malloc_limit_mb=64", "-rss_limit_mb=1024", "-
 /** Code is watched, memory is not: the crates forbid unsafe code, and so it is twice as fast. */
 const build = ["--fuzz-dir", folder, "--sanitizer", "none"];
 const env = { CARGO_TARGET_DIR: at("target", "fuzz") };
+/** Inputs of a target in the tree, and what of each is looked at. */
+const inputsMax = 48;
+const keptBytes = 768;
 /** Names that libFuzzer gives; a finding that is kept has a name of its own. */
 const hash = /^[0-9a-f]{40}$/;
 
@@ -71,18 +75,42 @@ async function fuzz(name, seconds) {
   return false;
 }
 
-/** The smallest choice of inputs that reaches what all of them reach. */
+/** Puts the few inputs into the tree that together reach the most of what all of them reach. */
 async function minimise(name) {
   const [found, kept] = corpora(name);
-  const chosen = at("target", "fuzz", "minimised", name);
-  rmSync(chosen, { recursive: true, force: true });
-  mkdirSync(chosen, { recursive: true });
-  const args = [chosen, kept, found, "--", "-set_cover_merge=1", "-max_len=1024"];
-  const { code, log } = await libFuzzer(name, args);
+  const work = at("target", "fuzz", "minimised", name);
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(join(work, "all"), { recursive: true });
+  const control = join(work, "control");
+  const merge = ["-set_cover_merge=1", `-merge_control_file=${control}`, `-max_len=${keptBytes}`];
+  const { code, log } = await libFuzzer(name, [join(work, "all"), kept, found, "--", ...merge]);
   if (code !== 0) throw new Failure(`${name} cannot be minimised. All output: ${logPath(log)}`);
+  const best = choose(readFileSync(control, "utf8"));
+  const chosen = best.map((path) => readFileSync(path).subarray(0, keptBytes));
   for (const file of readdirSync(kept)) if (hash.test(file)) rmSync(join(kept, file));
-  for (const file of readdirSync(chosen)) copyFileSync(join(chosen, file), join(kept, file));
+  for (const data of chosen) {
+    writeFileSync(join(kept, createHash("sha1").update(data).digest("hex")), data);
+  }
   console.log(`${name.padEnd(10)} ${readdirSync(kept).length} inputs`);
+}
+
+/** The paths to keep, by libFuzzer's notes on a merge: always the one that adds the most to those before. */
+function choose(control) {
+  const lines = control.split("\n");
+  const paths = lines.slice(2, 2 + Number(lines[0]));
+  const inputs = lines
+    .filter((line) => line.startsWith("FT "))
+    .map((line) => line.trim().split(" ").slice(1))
+    .map(([number, ...features]) => ({ path: paths[Number(number)], left: new Set(features) }));
+  const chosen = [];
+  while (chosen.length < inputsMax) {
+    const best = inputs.reduce((a, b) => (b.left.size > a.left.size ? b : a));
+    if (best.left.size === 0) break;
+    chosen.push(best.path);
+    const reached = [...best.left];
+    for (const { left } of inputs) for (const feature of reached) left.delete(feature);
+  }
+  return chosen;
 }
 
 await script(async () => {
