@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use quorate_raft::{
-    AppendOutcome, Body, HardState, Index, Message, NodeId, PersistBatch, SnapshotOutcome, Status,
-    Term,
+    AppendOutcome, Body, ConfState, HardState, Index, Message, NodeId, PersistBatch,
+    SnapshotOutcome, Status, StorageId, Term,
 };
 use quorate_rsm::codec::{decode_messages, encode_messages};
 use quorate_rsm::storage::{Ident, Layout, LoadedGroup, Round, load};
 
-use crate::peer::OWN;
+use crate::peer::{OWN, STORAGE};
 
 const GROUP: u32 = 0;
 
 pub(crate) struct Disk {
     records: BTreeMap<String, Bytes>,
     layout: Layout,
-    voters: Vec<NodeId>,
+    founders: ConfState,
     writing: Option<PersistBatch>,
     /// The number of the last round of this run.
     seq: u64,
@@ -44,19 +44,25 @@ struct Marks {
 }
 
 impl Disk {
-    pub(crate) fn new(voters: Vec<NodeId>) -> Self {
+    /// A new store in a cluster that so many found, each with the storage of its number.
+    pub(crate) fn new(voters: u64) -> Self {
+        let mut founders = ConfState::new((1..=voters).map(NodeId));
+        for id in 1..=voters {
+            founders.storages.insert(NodeId(id), StorageId(id));
+        }
         let mut round = Round::default();
         let ident = Ident {
             cluster: "fuzz".into(),
             node: OWN,
-            storage_id: 1,
-            voters: voters.clone(),
+            storage: STORAGE,
+            cluster_id: 1,
+            founders: founders.clone(),
         };
         ident.put(&mut round);
         let mut disk = Self {
             records: BTreeMap::new(),
             layout: Layout::new(GROUP),
-            voters,
+            founders,
             writing: None,
             seq: 0,
             hard_state: HardState::default(),
@@ -106,7 +112,7 @@ impl Disk {
         let records = self.records.iter().map(|(k, v)| (k.clone(), v.clone()));
         let loaded = load(records).expect("what was written can be read");
         let group = loaded.groups.into_iter().next().map(|(_, group)| group);
-        let group = group.unwrap_or_else(|| LoadedGroup::fresh(GROUP, &self.voters));
+        let group = group.unwrap_or_else(|| LoadedGroup::fresh(GROUP, &self.founders));
         assert_eq!(group.restored.hard_state, self.hard_state);
         self.layout = group.layout.clone();
         // The machine starts from its snapshot, and what is committed is learned again.
@@ -124,10 +130,11 @@ impl Disk {
         let Message {
             from,
             to,
+            storage,
             term,
             body,
         } = message;
-        assert_eq!(*from, OWN);
+        assert_eq!((*from, *storage), (OWN, STORAGE));
         assert_ne!(*to, OWN);
         let hard_state = self.hard_state;
         match body {

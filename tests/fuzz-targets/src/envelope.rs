@@ -3,6 +3,7 @@
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use quorate_raft::Random;
+use quorate_rsm::storage::STORAGE_VERSION;
 
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
@@ -19,7 +20,7 @@ pub(crate) enum Kind {
 
 /// A record for the place `key`.
 pub(crate) fn seal(kind: Kind, key: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut record = vec![b'Q', b'R', 1, kind as u8];
+    let mut record = vec![b'Q', b'R', STORAGE_VERSION, kind as u8];
     record.extend((payload.len() as u32).to_le_bytes());
     record.extend(CRC.checksum(&record).to_le_bytes());
     record.extend(payload);
@@ -48,6 +49,7 @@ pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use quorate_raft::{ConfState, NodeId, StorageId};
     use quorate_rsm::storage::{Ident, Round, seal_round as real_seal_round};
 
     use super::*;
@@ -57,9 +59,10 @@ mod tests {
         let mut round = Round::default();
         let ident = Ident {
             cluster: "shop".into(),
-            node: quorate_raft::NodeId(2),
-            storage_id: 77,
-            voters: vec![quorate_raft::NodeId(2)],
+            node: NodeId(2),
+            storage: StorageId(77),
+            cluster_id: 5,
+            founders: ConfState::new([NodeId(2)]),
         };
         ident.put(&mut round);
         let (key, record) = &round.puts[0];

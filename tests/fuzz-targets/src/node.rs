@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use quorate_kv::Kv;
 use quorate_raft::{Config, Instant, NodeId};
-use quorate_rsm::codec::{decode_replies, decode_requests, encode_replies};
+use quorate_rsm::codec::{FRAME_VERSION, decode_replies, decode_requests, encode_replies};
 use quorate_rsm::storage::LoadedGroup;
 use quorate_rsm::{
     ClientId, Input, Node, NodeConfig, Output, Reply, Request, RequestBody, RequestId, SessionId,
@@ -17,15 +17,14 @@ use quorate_rsm::{
 
 use crate::commands::{command, query};
 use crate::disk::Disk;
-use crate::peer::{OWN, message};
+use crate::peer::{OWN, STORAGE, change, message};
 use crate::source::Source;
 
 const STEPS_MAX: usize = 300;
 
 pub(crate) fn run(data: &[u8]) {
     let mut source = Source::new(data);
-    let voters: Vec<_> = (1..=1 + source.below(3)).map(NodeId).collect();
-    let mut host = Host::new(voters);
+    let mut host = Host::new(1 + source.below(3));
     for _ in 0..STEPS_MAX {
         if source.is_empty() || host.halted {
             break;
@@ -52,6 +51,7 @@ struct Host {
 pub(crate) fn config() -> NodeConfig {
     NodeConfig {
         raft: Config {
+            storage: STORAGE,
             max_append_bytes: 256,
             max_inflight_messages: 2,
             max_uncommitted_bytes: 1 << 10,
@@ -77,7 +77,7 @@ pub(crate) fn config() -> NodeConfig {
 }
 
 impl Host {
-    fn new(voters: Vec<NodeId>) -> Self {
+    fn new(voters: u64) -> Self {
         let mut disk = Disk::new(voters);
         let group = disk.restart(false);
         Self {
@@ -129,10 +129,22 @@ impl Host {
                 }
                 self.input(Input::ClientGone { client });
             }
-            14 => {
-                let peer = NodeId(2 + source.below(3));
-                self.input(Input::Unreachable { peer });
-            }
+            14 => match source.below(3) {
+                0 => {
+                    let peer = NodeId(2 + source.below(3));
+                    self.input(Input::Unreachable { peer });
+                }
+                1 => {
+                    let change = change(source);
+                    let begun = self.node.change_membership(self.now, &[change]);
+                    assert!(begun.is_err() || self.node.raft().is_leader());
+                }
+                _ => {
+                    let to = NodeId(1 + source.below(4));
+                    let begun = self.node.transfer_leadership(self.now, to);
+                    assert!(begun.is_err() || self.node.raft().is_leader());
+                }
+            },
             _ => match source.below(8) {
                 0 => self.input(Input::PersistFailed),
                 keep => self.restart(keep % 2 == 0),
@@ -155,7 +167,7 @@ impl Host {
         let session = |source: &mut Source<'_>| SessionId(source.below(24));
         let body = match source.below(8) {
             0 => {
-                let frame = [&[1, 2, 0][..], &source.bytes()].concat();
+                let frame = [&[FRAME_VERSION, 2, 0][..], &source.bytes()].concat();
                 let decoded = decode_requests(&Bytes::from(frame));
                 let mut requests = decoded.map_or(Vec::new(), |(_, requests)| requests);
                 for request in &mut requests {
@@ -223,7 +235,9 @@ impl Host {
             Output::Send(message) => self.disk.check_send(&message),
             Output::Reply { client, replies } => self.answered(client, &replies),
             Output::Halted(_) => self.halted = true,
-            Output::RoleChanged { .. } | Output::Restored { .. } => {}
+            Output::RoleChanged { .. }
+            | Output::MembershipChanged { .. }
+            | Output::Restored { .. } => {}
         }
     }
 

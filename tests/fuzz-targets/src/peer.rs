@@ -7,16 +7,19 @@
 
 use bytes::Bytes;
 use quorate_raft::{
-    AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Raft,
-    RoleKind, SnapshotMeta, SnapshotOutcome, Status, Term,
+    AppendOutcome, Body, Change, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Raft,
+    RoleKind, SnapshotMeta, SnapshotOutcome, Status, StorageId, Term,
 };
-use quorate_rsm::codec::decode_messages;
+use quorate_rsm::codec::{FRAME_VERSION, decode_messages};
 
 use crate::commands::command;
 use crate::source::Source;
 
 /// The node under test.
 pub(crate) const OWN: NodeId = NodeId(1);
+
+/// Its storage. That of a member has the member's number, too, unless it was lost.
+pub(crate) const STORAGE: StorageId = StorageId(1);
 
 /// Terms and indexes that no cluster reaches: beyond them nodes cannot tell each other any more.
 const FAR: u64 = 1 << 40;
@@ -34,18 +37,23 @@ pub(crate) fn message(source: &mut Source<'_>, raft: &Raft) -> Option<Message> {
 
 /// One that a frame could bring, from its tag on.
 fn decoded(source: &mut Source<'_>) -> Option<Message> {
-    // Version, kind, cluster, group, and a count of one.
-    let head = [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    let frame = [&head[..], &source.bytes()].concat();
+    // Version and kind; cluster and storage; group, and a count of one.
+    let head = [FRAME_VERSION, 1];
+    let frame = [&head[..], &[0; 16], &[0, 1], &source.bytes()].concat();
     let (.., messages) = decode_messages(&Bytes::from(frame)).ok()?;
     let mut message = messages.into_iter().next()?;
     message.to = OWN;
+    message.storage = StorageId(message.from.0);
     Some(message)
 }
 
 fn near(source: &mut Source<'_>, raft: &Raft, status: &Status) -> Message {
     let kind = source.below(16);
     let from = NodeId(2 + source.below(5));
+    let storage = match source.below(8) {
+        0 => StorageId(from.0 + 100),
+        _ => StorageId(from.0),
+    };
     let term = Term(source.near(status.term.0));
     let index = |source: &mut Source<'_>, base: Index| Index(source.near(base.0));
     let id = |source: &mut Source<'_>| {
@@ -100,10 +108,10 @@ fn near(source: &mut Source<'_>, raft: &Raft, status: &Status) -> Message {
             round: source.below(8),
         },
         12 | 13 => Body::InstallSnapshot {
-            meta: SnapshotMeta {
+            meta: Box::new(SnapshotMeta {
                 last: id(source),
                 conf_state: conf_state(source),
-            },
+            }),
             number: source.below(4) as u32,
             done: source.flag(),
             data: chunk(source),
@@ -125,6 +133,7 @@ fn near(source: &mut Source<'_>, raft: &Raft, status: &Status) -> Message {
     Message {
         from,
         to: OWN,
+        storage,
         term,
         body,
     }
@@ -149,11 +158,12 @@ fn entries(source: &mut Source<'_>, prev: EntryId, term: Term) -> Vec<Entry> {
 
 /// As `docs/protocol.md` says, or any bytes.
 fn payload(source: &mut Source<'_>) -> Payload {
-    let kind = source.below(5) as u8;
+    let kind = source.below(6) as u8;
     // Small, so that one byte is the whole number; the session is the index of an early entry.
     let (time, session) = (source.byte() & 0x7f, source.byte() & 0x0f);
     let command = match kind {
         0 => return Payload::Noop,
+        4 => return Payload::Membership(Box::new(conf_state(source))),
         1 => vec![1, time],
         2 => vec![2, time, session],
         3 => {
@@ -177,14 +187,41 @@ fn chunk(source: &mut Source<'_>) -> Bytes {
     }
 }
 
+/// Some members, and perhaps what a change of them leaves to be done.
 fn conf_state(source: &mut Source<'_>) -> ConfState {
-    let set = source.byte();
-    let ids = (0..5).filter(|bit| set >> bit & 1 == 1);
-    let mut conf_state = ConfState::new(ids.map(|bit| NodeId(1 + bit)));
-    if set & 0x80 != 0 {
-        conf_state.voters_outgoing = vec![OWN, NodeId(2)];
+    let set = |source: &mut Source<'_>| -> Vec<NodeId> {
+        let bits = source.byte();
+        let ids = (0..5).filter(|bit| bits >> bit & 1 == 1);
+        ids.map(|bit| NodeId(1 + bit)).collect()
+    };
+    let mut conf_state = ConfState::new(set(source));
+    if source.flag() {
+        conf_state.voters_outgoing = set(source);
+        conf_state.learners = set(source);
+        conf_state.joining = conf_state.learners.clone();
     }
-    conf_state
+    for id in conf_state.members() {
+        conf_state.storages.insert(id, StorageId(id.0));
+    }
+    if conf_state.is_sound() {
+        conf_state
+    } else {
+        ConfState::new([OWN, NodeId(2), NodeId(3)])
+    }
+}
+
+/// One part of a change that may be asked for.
+pub(crate) fn change(source: &mut Source<'_>) -> Change {
+    let id = NodeId(1 + source.below(6));
+    let storage = StorageId(id.0 + 100 * source.below(2));
+    match source.below(6) {
+        0 => Change::AddVoter { id, storage },
+        1 => Change::AddLearner { id, storage },
+        2 => Change::Promote { id },
+        3 => Change::Demote { id },
+        4 => Change::Remove { id },
+        _ => Change::Rebind { id, storage },
+    }
 }
 
 /// What no node says that follows the protocol, and what would stop this one or its successor.
@@ -214,8 +251,14 @@ fn is_lie(message: &Message, raft: &Raft, status: &Status) -> bool {
         || match body {
             // There is one leader in a term.
             Body::AppendEntries { prev, entries, .. } => {
-                let mut ids = entries.iter().map(|entry| entry.id);
-                is_mine || is_foreign(*prev) || ids.any(is_foreign)
+                let is_wrong = |entry: &Entry| {
+                    let is_nobody = match &entry.payload {
+                        Payload::Membership(conf_state) => conf_state.voters.is_empty(),
+                        Payload::Noop | Payload::Command(_) => false,
+                    };
+                    is_nobody || is_foreign(entry.id)
+                };
+                is_mine || is_foreign(*prev) || entries.iter().any(is_wrong)
             }
             Body::Heartbeat { .. } => is_mine,
             Body::InstallSnapshot { meta, .. } => {

@@ -10,15 +10,14 @@ use quorate_raft::{
 };
 
 use crate::disk::Disk;
-use crate::peer::{OWN, message};
+use crate::peer::{OWN, STORAGE, change, message};
 use crate::source::Source;
 
 const STEPS_MAX: usize = 300;
 
 pub(crate) fn run(data: &[u8]) {
     let mut source = Source::new(data);
-    let voters: Vec<_> = (1..=1 + source.below(5)).map(NodeId).collect();
-    let mut host = Host::new(voters);
+    let mut host = Host::new(1 + source.below(5));
     for _ in 0..STEPS_MAX {
         if source.is_empty() || host.raft.status().halted {
             break;
@@ -47,6 +46,7 @@ struct Host {
 /// Small limits, so that they are reached.
 fn config() -> Config {
     Config {
+        storage: STORAGE,
         max_append_bytes: 64,
         max_inflight_messages: 2,
         max_inflight_bytes: 128,
@@ -58,7 +58,7 @@ fn config() -> Config {
 }
 
 impl Host {
-    fn new(voters: Vec<NodeId>) -> Self {
+    fn new(voters: u64) -> Self {
         let mut disk = Disk::new(voters);
         let restored = disk.restart(false).restored;
         Self {
@@ -111,10 +111,18 @@ impl Host {
             }
             12 => self.take_snapshot(source),
             13 => self.send_chunk(source),
-            14 => {
-                let peer = NodeId(2 + source.below(4));
-                self.input(Input::Unreachable { peer }).expect("a peer");
-            }
+            14 => match source.below(3) {
+                0 => {
+                    let peer = NodeId(2 + source.below(4));
+                    self.input(Input::Unreachable { peer }).expect("a peer");
+                }
+                1 => self.change_membership(source),
+                _ => {
+                    let to = NodeId(1 + source.below(6));
+                    let begun = self.raft.transfer_leadership(self.now, to);
+                    assert!(begun.is_err() || self.raft.is_leader());
+                }
+            },
             _ => match source.below(4) {
                 0 => {
                     let seq = source.number() | 1 << 63;
@@ -137,6 +145,15 @@ impl Host {
             self.drain();
         }
         self.disk.check_status(&self.raft.status());
+    }
+
+    fn change_membership(&mut self, source: &mut Source<'_>) {
+        let changes: Vec<_> = (0..1 + source.below(3)).map(|_| change(source)).collect();
+        if let Ok(id) = self.raft.propose_membership(self.now, &changes) {
+            let status = self.raft.status();
+            assert_eq!((id, status.conf_index), (status.last, id.index));
+            assert!(!status.conf_state.voters.is_empty());
+        }
     }
 
     fn input(&mut self, input: Input) -> Result<(), InputError> {

@@ -103,7 +103,8 @@ fn open(loaded: Loaded) {
         return;
     };
     for (_, group) in groups {
-        let config = NodeConfig::new(ident.node);
+        let mut config = NodeConfig::new(ident.node);
+        config.raft.storage = ident.storage;
         let node = Node::new(
             config,
             group.restored,

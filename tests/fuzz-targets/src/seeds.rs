@@ -1,4 +1,4 @@
-//! Inputs to begin with, from a real cluster: three nodes and their frames, records and snapshots.
+//! Inputs to begin with, from a real cluster: three nodes, a fourth that joins, and their frames, records and snapshots.
 //! What the fuzzer finds from there on is kept in the corpus.
 
 use core::time::Duration;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use quorate_kv::{Command, KeyRange, Kv, Projection, Query};
-use quorate_raft::{Instant, Message, NodeId, Random};
+use quorate_raft::{Change, ConfState, Instant, Message, NodeId, Random, StorageId};
 use quorate_rsm::codec::{encode_messages, encode_replies, encode_requests};
 use quorate_rsm::storage::{Ident, LoadedGroup, Round, seal_round};
 use quorate_rsm::{
@@ -76,22 +76,32 @@ struct Cluster {
 impl Cluster {
     fn new() -> Self {
         let voters: Vec<_> = (1..=3).map(NodeId).collect();
-        let member = |id: &NodeId| {
-            let group = LoadedGroup::fresh(0, &voters);
+        let mut founders = ConfState::new(voters.iter().copied());
+        for id in &voters {
+            founders.storages.insert(*id, StorageId(id.0));
+        }
+        let member = |id: NodeId| {
+            let founders = match founders.storages.has(id) {
+                true => founders.clone(),
+                false => ConfState::default(),
+            };
+            let group = LoadedGroup::fresh(0, &founders);
             let mut config = NodeConfig {
                 snapshot_entries: 12,
                 keep_entries: 3,
                 ..node::config()
             };
-            config.raft.id = *id;
+            config.raft.id = id;
+            config.raft.storage = StorageId(id.0);
             let restored = group.restored.clone();
             let node = Node::new(config, restored, &[], Kv::new(), Instant(0), id.0);
             let mut round = Round::default();
             let ident = Ident {
                 cluster: "shop".into(),
-                node: *id,
-                storage_id: u128::from(id.0),
-                voters: voters.clone(),
+                node: id,
+                storage: StorageId(id.0),
+                cluster_id: 9,
+                founders,
             };
             ident.put(&mut round);
             let mut member = Member {
@@ -105,7 +115,7 @@ impl Cluster {
         };
         Self {
             now: Instant(0),
-            members: voters.iter().map(member).collect(),
+            members: (1..=4).map(NodeId).map(member).collect(),
             mail: Vec::new(),
             messages: Vec::new(),
             requests: Vec::new(),
@@ -126,10 +136,13 @@ impl Cluster {
             {
                 self.ask(number, body);
             }
+            if step == 130 {
+                self.grow();
+            }
             for message in core::mem::take(&mut self.mail) {
                 let leads = |id: NodeId| self.members[id.0 as usize - 1].node.raft().is_leader();
                 let silent = cut_off && !leads(NodeId(3));
-                if !(silent && (message.to == NodeId(3) || message.from == NodeId(3))) {
+                if !(silent && [message.to, message.from].contains(&NodeId(3))) {
                     self.input(message.to.0 as usize - 1, Input::Message(message));
                 }
             }
@@ -141,6 +154,16 @@ impl Cluster {
                 .iter()
                 .all(|member| member.node.raft().snapshot().last.index.0 > 0)
         );
+    }
+
+    /// Whoever leads takes the fourth node in.
+    fn grow(&mut self) {
+        let (id, storage) = (NodeId(4), StorageId(4));
+        for at in 0..self.members.len() {
+            let change = [Change::AddVoter { id, storage }];
+            let begun = self.members[at].node.change_membership(self.now, &change);
+            assert!(begun.is_err() || self.members[at].node.raft().is_leader());
+        }
     }
 
     fn ask(&mut self, number: usize, body: RequestBody) {
@@ -176,7 +199,9 @@ impl Cluster {
                 }
                 Output::Send(message) => sent.push(message),
                 Output::Reply { replies, .. } => self.answered(&replies),
-                Output::RoleChanged { .. } | Output::Restored { .. } => {}
+                Output::RoleChanged { .. }
+                | Output::MembershipChanged { .. }
+                | Output::Restored { .. } => {}
                 Output::Halted(cause) => panic!("{cause:?}"),
             }
         }

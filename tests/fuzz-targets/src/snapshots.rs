@@ -162,7 +162,10 @@ fn drain(node: &mut Node<Kv>, now: Instant) -> usize {
             }
             Output::Reply { replies, .. } => answers += replies.len(),
             Output::Halted(cause) => panic!("{cause:?}"),
-            Output::Send(_) | Output::RoleChanged { .. } | Output::Restored { .. } => {}
+            Output::Send(_)
+            | Output::RoleChanged { .. }
+            | Output::MembershipChanged { .. }
+            | Output::Restored { .. } => {}
         }
     }
     answers
