@@ -325,7 +325,10 @@ impl<M: StateMachine> Node<M> {
             Effect::Send(message) => return Some(Output::Send(message)),
             Effect::Apply(entries) => {
                 for entry in &entries {
-                    self.apply(entry);
+                    // Behind an entry that cannot be read the state would be a wrong one.
+                    if !self.halted {
+                        self.apply(entry);
+                    }
                 }
                 self.maybe_snapshot();
             }
