@@ -1,0 +1,94 @@
+// npm run nemesis [-- --host node|chromium|firefox] [--seconds N] [--seed N] [--nodes N] [--faults name,name]
+//
+// Exit codes, as the simulator's: 0 all is well, 2 wrong usage, 10 the run itself failed, 11 a safety property broke, 12 the
+// cluster did not become live.
+
+import { parseArgs } from "node:util";
+import { arenas, drive } from "./drive.mjs";
+import { kinds } from "./nemesis.mjs";
+
+const usage = `usage: npm run nemesis -- [options]
+  --host NAME      ${Object.keys(arenas).join(", ")} (node)
+  --seconds N      how long faults come (60)
+  --seed N         what is chosen (a new one)
+  --nodes N        1 to 7 (3 or 5, by the seed)
+  --faults LIST    only these of ${kinds.join(", ")}`;
+
+function read() {
+  const { values } = parseArgs({
+    options: {
+      host: { type: "string", default: "node" },
+      seconds: { type: "string", default: "60" },
+      seed: { type: "string", default: `${Date.now() % 1_000_000}` },
+      nodes: { type: "string" },
+      faults: { type: "string" },
+    },
+  });
+  const number = (name, last) => {
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < 1 || value > last)
+      throw new Error(`--${name} is a number from 1 to ${last}, not ${values[name]}`);
+    return value;
+  };
+  const faults = values.faults?.split(",");
+  const unknown = faults?.filter((fault) => !kinds.includes(fault)) ?? [];
+  if (unknown.length > 0) throw new Error(`there is no fault ${unknown.join(", ")}`);
+  if (!Object.hasOwn(arenas, values.host)) throw new Error(`there is no host ${values.host}`);
+  return {
+    host: values.host,
+    seconds: number("seconds", 86_400),
+    seed: number("seed", 2 ** 32 - 1),
+    nodes: values.nodes === undefined ? undefined : number("nodes", 7),
+    faults,
+  };
+}
+
+const listed = (counts) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(", ");
+
+/** A line that the next one replaces, where there is a terminal. */
+function tell({ seconds, phase, calls, leader, faults }) {
+  const text = `${seconds.toFixed(0)} s, ${phase}; leader ${leader.leader ?? "none"}, term ${leader.term}; ${listed(calls)}; ${listed(faults)}`;
+  if (process.stdout.isTTY)
+    process.stdout.write(`\r\x1b[K${text.slice(0, process.stdout.columns)}`);
+  else console.log(text);
+}
+
+function sumUp(summary) {
+  if (process.stdout.isTTY) process.stdout.write("\r\x1b[K");
+  const { nodes, seconds, calls, faults, live, agreed, read, halts, lateStarts } = summary;
+  console.log(`${nodes} nodes, ${seconds.toFixed(0)} s; calls: ${listed(calls)}`);
+  console.log(`faults: ${listed(faults)}`);
+  if (live !== undefined) {
+    console.log(
+      `live after ${live.toFixed(0)} ms, agreed after ${agreed.toFixed(0)} ms; ` +
+        `${read.length} of ${nodes} nodes led and were read`,
+    );
+    if (lateStarts > 0) console.log(`starts that met a lock: ${lateStarts}`);
+    if (Object.keys(halts).length > 0) console.log(`halted: ${listed(halts)}`);
+  }
+  console.log(`history: ${summary.history}\nfaults:  ${summary.deeds}`);
+  for (const problem of summary.problems) console.log(`FAILED: ${problem}`);
+}
+
+const codes = { safety: 11, liveness: 12 };
+
+let options;
+try {
+  options = read();
+} catch (error) {
+  console.error(`${error.message}\n${usage}`);
+  process.exit(2);
+}
+console.log(`${options.host}, ${options.seconds} s of faults, seed ${options.seed}`);
+const summary = await drive(options, tell);
+sumUp(summary);
+const kindsOfTrouble = summary.problems.map((problem) => problem.split(":")[0]);
+if (kindsOfTrouble.length > 0) {
+  process.exitCode = Math.max(...kindsOfTrouble.map((kind) => codes[kind] ?? 10));
+  console.log(
+    `again: npm run nemesis -- --host ${options.host} --seconds ${options.seconds} --seed ${options.seed}`,
+  );
+} else console.log("linearizable, live, and all replicas agree");
