@@ -1,0 +1,147 @@
+// The faults: each begins, holds and undoes itself. Each answers with what it did, or with undefined if there was nothing to
+// do it to. A fault without effect is a failure of the nemesis and throws: a thread that was to stand still says afterwards
+// how long it was silent.
+//
+// `world` is `{ cluster, host, workers, leader(), hold(ms), start(nodes), suspend(ms) }`; durations are in milliseconds.
+
+export const faults = {
+  kill: (world, chance) => kill(world, [chance.pick(ids(world))], chance.between(50, 1_500)),
+
+  killLeader: (world, chance) => {
+    const leader = world.leader();
+    return leader === null ? undefined : kill(world, [leader], chance.between(50, 1_500));
+  },
+
+  /** From two to all of them: what is left is often no quorum, and sometimes nothing. */
+  killMany: (world, chance) => {
+    const all = ids(world);
+    if (all.length < 2) return undefined;
+    const some = chance.sample(all, chance.between(2, all.length));
+    return kill(world, some, chance.between(50, 1_000));
+  },
+
+  /** The storage of a node vanishes: under its feet, or while it does not run. */
+  evict: async ({ cluster, host, hold, start, leader }, chance) => {
+    const node = chance.pick(cluster.nodes.map(({ id }) => id));
+    const beneath = chance.odds(0.5);
+    const ms = chance.between(50, 500);
+    if (beneath) {
+      await host.evict(cluster.name, node);
+      await hold(ms);
+    }
+    await cluster.node(node).kill();
+    if (!beneath) await host.evict(cluster.name, node);
+    await hold(ms);
+    await start([node]);
+    // One after the other: a majority that forgot would be more than anybody can survive.
+    await caughtUp(cluster, node, leader, hold);
+    return { nodes: [node], beneath };
+  },
+
+  partition: (world, chance) => {
+    const all = ids(world);
+    if (all.length < 2) return undefined;
+    const group = chance.sample(all, chance.between(1, all.length - 1));
+    world.cluster.network.partition(group);
+    return heal(world, chance, { nodes: group });
+  },
+
+  isolateLeader: (world, chance) => {
+    const leader = world.leader();
+    if (leader === null) return undefined;
+    world.cluster.network.isolate(leader);
+    return heal(world, chance, { nodes: [leader] });
+  },
+
+  /** A node that hears and is not heard, or the other way round; or one link in one direction. */
+  oneWay: (world, chance) => {
+    const all = ids(world);
+    if (all.length < 2) return undefined;
+    const leader = world.leader();
+    const node = leader !== null && chance.odds(0.5) ? leader : chance.pick(all);
+    const peer = chance.pick(all.filter((id) => id !== node));
+    const link = chance.pick([{ from: node }, { to: node }, { from: node, to: peer }]);
+    world.cluster.network.drop({ ...link, probability: 1 });
+    return heal(world, chance, { nodes: [node], link });
+  },
+
+  lossy: (world, chance) => {
+    const probability = chance.between(5, 40) / 100;
+    world.cluster.network.drop({ probability });
+    return heal(world, chance, { probability });
+  },
+
+  slow: (world, chance) => {
+    const rule = { ms: chance.between(0, 150), jitter: chance.between(10, 150) };
+    world.cluster.network.delay(rule);
+    return heal(world, chance, rule);
+  },
+
+  freeze: (world, chance) => freeze(world, chance.pick(ids(world)), chance.between(200, 2_500)),
+
+  freezeLeader: (world, chance) => {
+    const leader = world.leader();
+    return leader === null ? undefined : freeze(world, leader, chance.between(400, 2_500));
+  },
+
+  /** Everything stands still: nodes, clients and the nemesis itself. */
+  suspend: async (world, chance) => {
+    const ms = chance.between(500, 2_500);
+    const workers = [...world.workers];
+    const watches = await Promise.all(workers.map(([, worker]) => worker.watch()));
+    await world.suspend(ms);
+    const silences = await Promise.all(watches.map((end) => end()));
+    for (const [at, [node]] of workers.entries()) {
+      const gap = silences[at];
+      if (gap < ms / 2)
+        throw new Error(
+          `the host stood still for ${ms} ms, but node ${node} was silent for ${gap} ms`,
+        );
+    }
+    const stopped = silences.filter((gap) => gap !== undefined).length;
+    return { ms, stopped };
+  },
+};
+
+const ids = ({ cluster }) => cluster.nodes.map(({ id }) => id);
+
+async function kill({ cluster, hold, start }, nodes, ms) {
+  await Promise.all(nodes.map((node) => cluster.node(node).kill()));
+  await hold(ms);
+  await start(nodes);
+  return { nodes };
+}
+
+async function heal({ cluster, hold }, chance, deed) {
+  await hold(chance.between(300, 2_500));
+  cluster.network.heal();
+  return deed;
+}
+
+async function freeze({ cluster, workers }, node, ms) {
+  const worker = workers.get(node);
+  if (worker === undefined || cluster.node(node).state !== "running") return undefined;
+  const silence = await worker.watch();
+  await worker.freeze(ms);
+  const gap = await silence();
+  // One that was killed meanwhile was frozen up to then.
+  if (gap < ms * 0.9)
+    throw new Error(`node ${node} was frozen for ${ms} ms, but was silent for ${gap} ms`);
+  return { nodes: [node], ms, gap };
+}
+
+/** Waits until a node has applied what its leader had committed, for some seconds: others may be cut off now. */
+async function caughtUp(cluster, node, leader, hold) {
+  const statusOf = (id) =>
+    cluster
+      .node(id)
+      .status({ timeout: 1_000 })
+      .catch(() => undefined);
+  for (let turn = 0; turn < 50; turn++) {
+    const lead = leader();
+    const [its, own] = lead === null ? [] : await Promise.all([statusOf(lead), statusOf(node)]);
+    if (its !== undefined && own !== undefined && lead !== node && own.applied >= its.commit)
+      return;
+    await hold(100);
+  }
+}
