@@ -20,6 +20,28 @@ export const faults = {
     return kill(world, some, chance.between(50, 1_000));
   },
 
+  /**
+   * A leader is cut off and stands still; the others elect; and just as it wakes, still believing that it leads, its successor
+   * is killed, so that clients may well ask it.
+   */
+  depose: async (world, chance) => {
+    const { cluster, hold, start, leader } = world;
+    const former = leader();
+    if (former === null || ids(world).length < 3) return undefined;
+    const ms = chance.between(1_500, 2_500);
+    cluster.network.isolate(former);
+    const frozen = freeze(world, former, ms);
+    await hold(ms - chance.between(0, 100));
+    const successor = leader();
+    const nodes = successor === null || successor === former ? [] : [successor];
+    await Promise.all(nodes.map((node) => cluster.node(node).kill()));
+    await frozen;
+    await hold(chance.between(100, 500));
+    cluster.network.heal();
+    await start(nodes);
+    return { nodes: [former, ...nodes], ms };
+  },
+
   /** The storage of a node vanishes: under its feet, or while it does not run. */
   evict: async ({ cluster, host, hold, start, leader }, chance) => {
     const node = chance.pick(cluster.nodes.map(({ id }) => id));

@@ -5,7 +5,7 @@ import { faults } from "./faults.mjs";
 
 /** Faults of one track exclude each other; tracks do not. `pause` is between two of them, in milliseconds. */
 const tracks = [
-  { name: "process", kinds: ["kill", "killLeader", "killMany"], pause: [300, 1_500] },
+  { name: "process", kinds: ["kill", "killLeader", "killMany", "depose"], pause: [300, 1_500] },
   {
     name: "network",
     kinds: ["partition", "isolateLeader", "oneWay", "lossy", "slow"],
