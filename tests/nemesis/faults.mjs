@@ -2,7 +2,8 @@
 // do it to. A fault without effect is a failure of the nemesis and throws: a thread that was to stand still says afterwards
 // how long it was silent.
 //
-// `world` is `{ cluster, host, workers, leader(), hold(ms), start(nodes), suspend(ms) }`; durations are in milliseconds.
+// `world` is `{ cluster, host, workers, leader(), hold(ms), kill(nodes), start(nodes), suspend(ms) }`; durations are in
+// milliseconds.
 
 export const faults = {
   kill: (world, chance) => kill(world, [chance.pick(ids(world))], chance.between(50, 1_500)),
@@ -25,7 +26,7 @@ export const faults = {
    * is killed, so that clients may well ask it.
    */
   depose: async (world, chance) => {
-    const { cluster, hold, start, leader } = world;
+    const { cluster, hold, leader } = world;
     const former = leader();
     if (former === null || ids(world).length < 3) return undefined;
     const ms = chance.between(1_500, 2_500);
@@ -34,30 +35,75 @@ export const faults = {
     await hold(ms - chance.between(0, 100));
     const successor = leader();
     const nodes = successor === null || successor === former ? [] : [successor];
-    await Promise.all(nodes.map((node) => cluster.node(node).kill()));
+    await world.kill(nodes);
     await frozen;
     await hold(chance.between(100, 500));
     cluster.network.heal();
-    await start(nodes);
+    await world.start(nodes);
     return { nodes: [former, ...nodes], ms };
   },
 
-  /** The storage of a node vanishes: under its feet, or while it does not run. */
-  evict: async ({ cluster, host, hold, start, leader }, chance) => {
-    const node = chance.pick(cluster.nodes.map(({ id }) => id));
+  /**
+   * The storage of a node vanishes: under its feet, or while it does not run. It must not act as its old self; the cluster
+   * takes it back by itself. One after the other: a majority that forgot would be more than anybody can survive.
+   */
+  evict: async (world, chance) => {
+    const { cluster, host, hold } = world;
+    if (world.forgetful.size > 0) return undefined;
+    const node = chance.pick(ids(world));
     const beneath = chance.odds(0.5);
     const ms = chance.between(50, 500);
+    world.forgetful.add(node);
     if (beneath) {
       await host.evict(cluster.name, node);
       await hold(ms);
     }
-    await cluster.node(node).kill();
+    await world.kill([node]);
     if (!beneath) await host.evict(cluster.name, node);
     await hold(ms);
-    await start([node]);
-    // One after the other: a majority that forgot would be more than anybody can survive.
-    await caughtUp(cluster, node, leader, hold);
+    await world.start([node]);
     return { nodes: [node], beneath };
+  },
+
+  transfer: async (world, chance) => {
+    const node = chance.pick(ids(world));
+    const told = await tried(world.cluster.leadership.transferTo(node, { timeout: 1_000 }));
+    return { nodes: [node], told };
+  },
+
+  /** One node more for a while. */
+  grow: async ({ cluster, hold }, chance) => {
+    if (cluster.nodes.length >= nodesMax) return undefined;
+    const before = cluster.nodes.map(({ id }) => id);
+    const told = await tried(cluster.members.add(undefined, { timeout: 5_000 }));
+    await hold(chance.between(200, 1_500));
+    const nodes = cluster.nodes.map(({ id }) => id).filter((id) => !before.includes(id));
+    for (const node of nodes) await tried(cluster.members.remove(node, { timeout: 5_000 }));
+    return { nodes, told };
+  },
+
+  /** A node that is dead, or is not, goes, and a new one comes. */
+  replace: async (world, chance) => {
+    const { members, nodes } = world.cluster;
+    if (nodes.length < 3 || nodes.length >= nodesMax) return undefined;
+    const node = chance.pick(ids(world));
+    if (chance.odds(0.5)) await world.kill([node]);
+    const told = await tried(members.replace(node, undefined, { timeout: 5_000 }));
+    // Where that did not come about, it goes on.
+    await world.start([node]);
+    return { nodes: [node], told };
+  },
+
+  /** A voter votes no more for a while. */
+  demote: async (world, chance) => {
+    const { members } = world.cluster;
+    const voters = members.list().filter(({ voter }) => voter);
+    if (voters.length < 3) return undefined;
+    const node = chance.pick(voters).id;
+    const told = await tried(members.demote(node, { timeout: 3_000 }));
+    await world.hold(chance.between(200, 1_500));
+    await tried(members.promote(node, { timeout: 5_000 }));
+    return { nodes: [node], told };
   },
 
   partition: (world, chance) => {
@@ -125,12 +171,26 @@ export const faults = {
   },
 };
 
+/** Beyond so many nodes the cluster is not grown. */
+const nodesMax = 7;
+
 const ids = ({ cluster }) => cluster.nodes.map(({ id }) => id);
 
-async function kill({ cluster, hold, start }, nodes, ms) {
-  await Promise.all(nodes.map((node) => cluster.node(node).kill()));
-  await hold(ms);
-  await start(nodes);
+/** How a change went: it may be refused, or take too long, but never fail otherwise. */
+async function tried(change) {
+  try {
+    await change;
+    return "done";
+  } catch (error) {
+    if (typeof error?.code !== "string") throw error;
+    return error.code;
+  }
+}
+
+async function kill(world, nodes, ms) {
+  await world.kill(nodes);
+  await world.hold(ms);
+  await world.start(nodes);
   return { nodes };
 }
 
@@ -142,7 +202,8 @@ async function heal({ cluster, hold }, chance, deed) {
 
 async function freeze({ cluster, workers }, node, ms) {
   const worker = workers.get(node);
-  if (worker === undefined || cluster.node(node).state !== "running") return undefined;
+  const { state } = cluster.nodes.find(({ id }) => id === node) ?? {};
+  if (worker === undefined || state !== "running") return undefined;
   const silence = await worker.watch();
   await worker.freeze(ms);
   const gap = await silence();
@@ -150,20 +211,4 @@ async function freeze({ cluster, workers }, node, ms) {
   if (gap < ms * 0.9)
     throw new Error(`node ${node} was frozen for ${ms} ms, but was silent for ${gap} ms`);
   return { nodes: [node], ms, gap };
-}
-
-/** Waits until a node has applied what its leader had committed, for some seconds: others may be cut off now. */
-async function caughtUp(cluster, node, leader, hold) {
-  const statusOf = (id) =>
-    cluster
-      .node(id)
-      .status({ timeout: 1_000 })
-      .catch(() => undefined);
-  for (let turn = 0; turn < 50; turn++) {
-    const lead = leader();
-    const [its, own] = lead === null ? [] : await Promise.all([statusOf(lead), statusOf(node)]);
-    if (its !== undefined && own !== undefined && lead !== node && own.applied >= its.commit)
-      return;
-    await hold(100);
-  }
 }

@@ -11,6 +11,7 @@ const tracks = [
     kinds: ["partition", "isolateLeader", "oneWay", "lossy", "slow"],
     pause: [200, 1_200],
   },
+  { name: "members", kinds: ["transfer", "grow", "replace", "demote"], pause: [300, 2_000] },
   { name: "freeze", kinds: ["freeze", "freezeLeader"], pause: [500, 2_000] },
   { name: "suspend", kinds: ["suspend"], pause: [2_000, 5_000] },
 ];
@@ -40,8 +41,13 @@ export class Nemesis {
    * cannot be stopped. `wanted` names the faults to use; without it, all but the optional ones.
    */
   constructor(world, seed, wanted) {
-    const hold = (ms) => this.#wait(ms);
-    this.#world = { ...world, hold, start: (nodes) => this.#start(nodes) };
+    this.#world = {
+      ...world,
+      forgetful: this.#watchForgetful(world.cluster),
+      hold: (ms) => this.#wait(ms),
+      kill: (nodes) => this.#kill(nodes),
+      start: (nodes) => this.#start(nodes),
+    };
     this.#seed = seed;
     this.#tracks = tracks
       .map(({ name, kinds, pause }) => {
@@ -58,6 +64,11 @@ export class Nemesis {
     await Promise.all(this.#tracks.map((track) => this.#follow(track)));
     this.#world.cluster.network.heal();
     await this.#start(this.#world.cluster.nodes.map(({ id }) => id));
+  }
+
+  /** Nodes that were evicted, and have no vote again. */
+  get forgetful() {
+    return [...this.#world.forgetful];
   }
 
   stop() {
@@ -81,6 +92,15 @@ export class Nemesis {
     }
   }
 
+  /** A node that is no longer a member needs neither. */
+  #node(id) {
+    return this.#world.cluster.nodes.find((node) => node.id === id);
+  }
+
+  async #kill(nodes) {
+    await Promise.all(nodes.map((node) => this.#node(node)?.kill()));
+  }
+
   async #start(nodes) {
     await Promise.all(nodes.map((node) => this.#startOne(node)));
   }
@@ -89,12 +109,28 @@ export class Nemesis {
   async #startOne(node) {
     for (const end = performance.now() + lockPatience; ; ) {
       try {
-        return await this.#world.cluster.node(node).start();
+        return await this.#node(node)?.start();
       } catch (error) {
+        if (this.#node(node) === undefined) return;
         if (error.code !== "STORAGE_LOCKED" || performance.now() > end) throw error;
         this.lateStarts++;
       }
     }
+  }
+
+  /** Nodes that lost their storage, until they have their vote back, or are no members. */
+  #watchForgetful(cluster) {
+    const forgetful = new Set();
+    const learning = new Set();
+    cluster.addEventListener("memberchange", ({ detail: { members } }) => {
+      for (const id of forgetful) {
+        const member = members.find((one) => one.id === id);
+        if (member === undefined) forgetful.delete(id);
+        else if (!member.voter) learning.add(id);
+        else if (learning.delete(id)) forgetful.delete(id);
+      }
+    });
+    return forgetful;
   }
 
   /** Waits, but no longer than the nemesis goes on. */

@@ -1,4 +1,5 @@
-// After the faults: the cluster answers again, its replicas agree, and what one of them leads with, the others lead with too.
+// After the faults: the cluster answers again, its replicas agree, those that forgot have their vote back, and what one of them
+// leads with, the others lead with too.
 
 /** What the status of replicas at rest has in common. */
 const common = [
@@ -17,7 +18,7 @@ const common = [
  * Waits for the first write that is answered, then ends the load, then waits until all replicas tell the same. Answers with
  * how many milliseconds either took, and with what did not come within `bound`.
  */
-export async function comeToRest(cluster, history, bound, endLoad) {
+export async function comeToRest(cluster, history, bound, nemesis, endLoad) {
   const problems = [];
   let began = performance.now();
   const call = { client: 0, op: "put", key: "live", value: "yes" };
@@ -30,7 +31,10 @@ export async function comeToRest(cluster, history, bound, endLoad) {
   began = performance.now();
   const last = await until(bound, async () => {
     const told = await tell(cluster);
-    return { done: new Set(told).size === 1 && told[0] !== "", told };
+    const changing = cluster.members.list().filter(({ joining, leaving }) => joining || leaving);
+    for (const { id } of changing) told.push(`node ${id} comes or goes`);
+    for (const id of nemesis.forgetful) told.push(`node ${id} has no vote`);
+    return { done: new Set(told).size === 1, told };
   });
   const agreed = performance.now() - began;
   if (!last.done)
@@ -43,32 +47,35 @@ async function tell(cluster) {
   const { nodes } = await cluster.status();
   return nodes.map(({ state, status }) =>
     state === "running" && status !== null
-      ? common.map((field) => `${field} ${status[field]}`).join(", ")
+      ? [
+          ...common.map((field) => `${field} ${status[field]}`),
+          JSON.stringify(status.members),
+        ].join()
       : state,
   );
 }
 
-/**
- * Reads the whole store from one leader after another: the leader is killed, another leads, and must have the same. Which one
- * comes next is not ours to say, so some may never lead; `read` tells which did.
- */
+/** Reads the whole store from one voter after another, each as the leader: all must have the same. */
 export async function compareReplicas(cluster, bound) {
+  const problems = [];
   const read = new Map();
-  const nodes = cluster.nodes.length;
-  for (let turn = 0; turn < 3 * nodes && read.size < nodes; turn++) {
-    const leader = await cluster.leader({ timeout: bound });
-    read.set(leader, await contents(cluster, bound));
-    if (nodes === 1) break;
-    await cluster.node(leader).kill();
-    await until(bound, async () => ({
-      done: (await cluster.leader({ timeout: bound })) !== leader,
-    }));
-    await cluster.node(leader).start();
+  for (const { id } of cluster.members.list().filter(({ voter }) => voter)) {
+    const { done, why } = await until(bound, async () => {
+      try {
+        await cluster.leadership.transferTo(id, { timeout: bound });
+        const text = await contents(cluster, bound);
+        // Else another one led meanwhile, and answered.
+        if ((await cluster.leader()) === id) read.set(id, text);
+        return { done: read.has(id) };
+      } catch (error) {
+        return { done: false, why: error };
+      }
+    });
+    if (!done) problems.push(`liveness: node ${id} does not take the lead: ${why}`);
   }
   const [first, ...others] = [...read];
-  const problems = others
-    .filter(([, text]) => text !== first[1])
-    .map(([node]) => `safety: nodes ${first[0]} and ${node} lead with different stores`);
+  for (const [node] of others.filter(([, text]) => text !== first[1]))
+    problems.push(`safety: nodes ${first[0]} and ${node} lead with different stores`);
   return { problems, read: [...read.keys()] };
 }
 

@@ -123,7 +123,7 @@ class Run {
     await faulty;
 
     this.#phase = "recovery";
-    const rest = await comeToRest(cluster, this.#history, bound, async () => {
+    const rest = await comeToRest(cluster, this.#history, bound, this.#nemesis, async () => {
       over = true;
       await load;
     });
