@@ -30,6 +30,12 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       ?.then((open) => (ended ? undefined : work(open)))
       .catch((error: unknown) => halt(error, "WORKER_FAILED"));
   };
+  /** Only then it has peers, and the owner tells it of each what rule there is. */
+  let isRunning = false;
+  const begun = () => {
+    isRunning = true;
+    scope.post({ type: "started" });
+  };
   const start = (message: ToWorker & { type: "start" }) => {
     initSync({ module: message.module });
     setPanicHandler((text: string, place: string) =>
@@ -80,7 +86,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
             if (ended) return;
             const identity = open.identity() as Identity;
             scope.post({ type: "opened", ...identity });
-            if (identity.cluster !== null) scope.post({ type: "started" });
+            if (identity.cluster !== null) begun();
           },
           (error: unknown) => halt(error, "WORKER_FAILED"),
         );
@@ -88,7 +94,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       case "begin":
         return use(async (host) => {
           await host.begin(message.cluster, [...message.founders]);
-          if (!ended) scope.post({ type: "started" });
+          if (!ended) begun();
         });
       case "ask":
         return use((host) => {
@@ -113,11 +119,15 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
           host.connectPeer(message.node, message.port);
         });
       case "peerGone":
-        return use((host) => host.disconnectPeer(message.node));
+        return use((host) => {
+          if (isRunning) host.disconnectPeer(message.node);
+        });
       case "client":
         return use((host) => host.connectClient(message.client, message.port));
       case "link":
-        return use((host) => host.setLink(message.node, message.rule));
+        return use((host) => {
+          if (isRunning) host.setLink(message.node, message.rule);
+        });
       case "status":
         return use((host) =>
           scope.post({
