@@ -140,8 +140,14 @@ class Run {
 
   #createWorker(node) {
     const worker = this.#host.createWorker(node);
-    this.#workers.get(node)?.over();
-    this.#workers.set(node, new Stoppable(worker, patience));
+    const stoppable = new Stoppable(worker, patience);
+    this.#workers.set(node, stoppable);
+    const terminate = worker.terminate.bind(worker);
+    worker.terminate = () => {
+      stoppable.over();
+      if (this.#workers.get(node) === stoppable) this.#workers.delete(node);
+      return terminate();
+    };
     return worker;
   }
 

@@ -52,7 +52,7 @@ export class Stoppable {
     return () => this.#ask({ end: watch });
   }
 
-  /** Another worker takes its place. */
+  /** The worker is no more. */
   over() {
     this.#alive = false;
     for (const ask of this.#asked.keys()) this.#answered(ask);
