@@ -68,6 +68,7 @@ const suites = [
       },
     ],
   },
+  nodeSuite("mutants", "planted bugs: the list, and three of them hunted", "tests/mutants"),
   {
     name: "fuzz",
     about: "the corpus of the fuzzer, replayed",

@@ -1,0 +1,218 @@
+// Planted bugs: how they are written down, put into a copy of the crates, built, and hunted with seeds.
+//
+// The list is text, in tests/mutants/*.txt; its README has the form. Nothing of it is ever compiled in this checkout.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+
+import { at, Failure, newLog, root, run } from "./run.mjs";
+import { files } from "./stamp.mjs";
+
+export const folder = at("tests", "mutants");
+
+/** Seeds after which a bug counts as not found. */
+export const SEEDS = 1000;
+
+/** Minutes of the simulator for one bug. */
+const MINUTES = 10;
+
+/** Rust of the simulator and of all below it, and what Cargo needs to know of the rest. */
+const copied = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "crate", "tests"];
+
+/** Every planted bug, in the order of the files and of the lines in them. */
+export function readBugs() {
+  const lists = files(
+    folder,
+    (path) => path.endsWith(".txt") && basename(path) !== "elsewhere.txt",
+  );
+  return lists.flatMap((path) => parseBugs(readFileSync(path, "utf8"), relative(root, path)));
+}
+
+/** The classes of bugs that the simulator does not look for, each with the test that does. */
+export function readElsewhere() {
+  const path = join(folder, "elsewhere.txt");
+  const lines = readFileSync(path, "utf8").split("\n").entries();
+  return [...lines]
+    .filter(([, line]) => line.trim() !== "" && !line.startsWith("#"))
+    .map(([number, line]) => {
+      const found = line.match(/^(\d+) (?:(\S+?)::("[^"]+"|\w+)|nowhere): (.+)$/);
+      if (found === null) throw new Failure(`${path}:${number + 1}: what is ${line}?`);
+      const [, kind, file, test, about] = found;
+      return { class: Number(kind), file, test, about };
+    });
+}
+
+/** Whether `file` has the test `test`: the name of a Rust function, or the quoted sentence of a test for Node. */
+export function hasTest(file, test) {
+  return source(file).includes(test.startsWith('"') ? `test(${test},` : `fn ${test}(`);
+}
+
+/**
+ * Reads one list. A bug is
+ *   { name, from, classes, breaks, caughtBy, edits: [{ path, find, replace }, …] }
+ * where `find` and `replace` are lines without their indentation.
+ */
+export function parseBugs(text, from) {
+  const bugs = [];
+  let path;
+  let last;
+  const fail = (number, what) => new Failure(`${from}:${number}: ${what}`);
+  for (const [place, line] of text.split("\n").entries()) {
+    const number = place + 1;
+    const [, sign, rest] = line.match(/^(##|classes:|breaks:|caught by:|in|-|\+)(?: (.*))?$/) ?? [];
+    const bug = bugs.at(-1);
+    if (sign === undefined) {
+      if (line !== "" && !line.startsWith("//")) throw fail(number, `what is ${line}?`);
+    } else if (sign === "##") {
+      bugs.push({ name: rest, from: `${from}:${number}`, edits: [] });
+      path = undefined;
+    } else if (bug === undefined) {
+      throw fail(number, "a list begins with the name of a bug");
+    } else if (sign === "classes:") {
+      bug.classes = rest.split(", ").map(Number);
+    } else if (sign === "breaks:") {
+      bug.breaks = rest;
+    } else if (sign === "caught by:") {
+      bug.caughtBy = rest.split(" | ");
+    } else if (sign === "in") {
+      path = rest;
+    } else {
+      // A line to be found begins a new edit, unless it follows one.
+      if (sign === "-" && last !== "-") bug.edits.push({ path, find: [], replace: [] });
+      const edit = bug.edits.at(-1);
+      if (path === undefined || edit === undefined) throw fail(number, "nothing to change yet");
+      (sign === "-" ? edit.find : edit.replace).push((rest ?? "").trim());
+    }
+    last = sign;
+  }
+  for (const bug of bugs) {
+    const { name, classes, breaks, caughtBy, edits } = bug;
+    if (!/^[a-z0-9-]+$/.test(name ?? "")) throw new Failure(`${bug.from}: a name in kebab-case`);
+    const whole = breaks && caughtBy?.length > 0 && edits.length > 0;
+    if (!whole || !classes?.every((one) => one >= 0 && one <= 60))
+      throw new Failure(`${bug.from}: ${name} lacks classes, breaks, caught by, or a change`);
+  }
+  return bugs;
+}
+
+/** The files that `bug` changes, with their new text. `read` gives the old one. */
+export function mutate(bug, read) {
+  const changed = new Map();
+  for (const { path, find, replace } of bug.edits) {
+    const text = changed.get(path) ?? read(path);
+    // Indentation is the formatter's business, so it does not count.
+    const pattern = find.map((line) => line.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\n\\s*");
+    const places = [...text.matchAll(new RegExp(pattern, "g"))];
+    if (places.length !== 1) {
+      const what = find.join("\n    ");
+      throw new Failure(
+        `${bug.from}: ${bug.name} must fit once, not ${places.length} times, in ${path}:\n    ${what}`,
+      );
+    }
+    const [{ index, 0: old }] = places;
+    changed.set(path, text.slice(0, index) + replace.join("\n") + text.slice(index + old.length));
+  }
+  return changed;
+}
+
+/** The text of a file of this checkout. */
+export function source(path) {
+  try {
+    return readFileSync(at(path), "utf8");
+  } catch {
+    throw new Failure(`there is no ${path}`);
+  }
+}
+
+/** A copy of the crates under target/, in which one bug at a time is planted. */
+export class Plot {
+  constructor(number) {
+    this.folder = at("target", "mutants", `${number}`);
+    this.log = `mutants-${number}.log`;
+    this.planted = new Map();
+    newLog(this.log);
+    this.copy();
+  }
+
+  /** Brings the copy up to date. What is as it was stays untouched, so that Cargo need not build it again. */
+  copy() {
+    const wanted = copied.flatMap((path) => files(at(path), isForCargo));
+    const names = new Set(wanted.map((path) => relative(root, path)));
+    for (const old of files(this.folder)) {
+      const name = relative(this.folder, old);
+      if (!names.has(name)) rmSync(old);
+    }
+    for (const name of names) this.write(name, readFileSync(at(name), "utf8"));
+  }
+
+  write(name, text) {
+    const path = join(this.folder, name);
+    try {
+      if (readFileSync(path, "utf8") === text) return;
+    } catch {
+      mkdirSync(dirname(path), { recursive: true });
+    }
+    writeFileSync(path, text);
+  }
+
+  /** Takes out what is planted, and plants `bug`; without one the crates are as they should be. */
+  plant(bug) {
+    const changes = bug === undefined ? new Map() : mutate(bug, source);
+    for (const path of this.planted.keys()) {
+      if (!changes.has(path)) this.write(path, source(path));
+    }
+    for (const [path, text] of changes) this.write(path, text);
+    this.planted = changes;
+  }
+
+  /** Builds the simulator; whether that worked. */
+  async build() {
+    // As in a release, but built in pieces, so that a bug costs seconds.
+    const env = {
+      CARGO_TARGET_DIR: this.target,
+      CARGO_INCREMENTAL: "1",
+      CARGO_PROFILE_RELEASE_LTO: "off",
+      CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16",
+    };
+    const args = ["build", "--quiet", "--release", "-p", "quorate-sim", "--bin", "sim"];
+    const { code } = await run("cargo", args, { cwd: this.folder, env, log: this.log });
+    return code === 0;
+  }
+
+  get target() {
+    return at("target", "mutants", "target", basename(this.folder));
+  }
+
+  /** Runs seeds until one fails: how many that took and what was seen, or undefined when none does. */
+  async hunt(seeds) {
+    let found;
+    const onLine = (line) => {
+      const [, seed, what] = line.match(/^seed (\d+): (.+)$/) ?? [];
+      if (seed !== undefined) found ??= { seed: Number(seed), ...verdict(what) };
+    };
+    const limit = AbortSignal.timeout(MINUTES * 60_000);
+    const sim = join(this.target, "release", "sim");
+    const args = ["--seeds", `${seeds}`];
+    const { code, seconds } = await run(sim, args, { log: this.log, onLine, limit });
+    if (limit.aborted) return { found: undefined, seconds, aborted: true };
+    // Zero: nothing found. Thirteen: as much, in worlds that differ from those of the tree.
+    if (found === undefined && code !== 0 && code !== 13)
+      throw new Failure(`the simulator ended with code ${code}, and says nothing of a seed`);
+    // The seeds that taught something come behind the range.
+    if (found !== undefined) found.count = Math.min(found.seed, seeds + 1);
+    return { found, seconds, aborted: false };
+  }
+}
+
+/** What a failing run says: the property that broke, and what was seen. */
+function verdict(what) {
+  const [, property, seen] = what.match(/^safety: ([^:]+): (.*)$/) ?? [];
+  if (property !== undefined) return { property, seen };
+  if (what.startsWith("liveness: "))
+    return { property: "Liveness", seen: what.slice("liveness: ".length) };
+  return { property: "An assertion", seen: what };
+}
+
+function isForCargo(path) {
+  return /\.(rs|toml|lock)$/.test(path);
+}
