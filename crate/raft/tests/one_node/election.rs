@@ -194,6 +194,51 @@ fn refused_pre_vote_teaches_the_term() {
 }
 
 #[test]
+fn each_ballot_begins_without_a_leader_and_without_votes() {
+    let mut host = Host::new(5);
+    host.hear(2, 1, heartbeat(0, 0));
+    host.time_out();
+    assert_eq!(host.raft.leader(), None, "it has given its leader up");
+    host.sent();
+    host.hear(3, 2, pre_vote(0, 0));
+    assert_eq!(host.sent(), [(3, 2, WOULD)], "and lets others run");
+    host.hear(4, 2, WOULD);
+    host.time_out();
+    host.hear(5, 2, WOULD);
+    assert_eq!(
+        host.role(),
+        (RoleKind::PreCandidate, 1),
+        "one grant of the ballot before, and one of this"
+    );
+    host.hear(4, 2, WOULD);
+    assert_eq!(host.role(), (RoleKind::Candidate, 2));
+}
+
+#[test]
+fn peer_that_cannot_be_reached_grants_nothing() {
+    let mut host = Host::new(3);
+    host.time_out();
+    for peer in [2, 3] {
+        host.input(Input::Unreachable { peer: NodeId(peer) });
+    }
+    assert_eq!(host.role(), (RoleKind::PreCandidate, 0));
+}
+
+#[test]
+fn every_ballot_waits_another_time() {
+    let mut host = Host::new(3);
+    let mut waits: Vec<u128> = Vec::new();
+    for _ in 0..20 {
+        host.time_out();
+        waits.push(host.raft.next_timeout().since(host.now).as_millis());
+    }
+    assert!(waits.iter().all(|wait| (300..600).contains(wait)));
+    waits.sort_unstable();
+    waits.dedup();
+    assert!(waits.len() > 10, "{waits:?}");
+}
+
+#[test]
 fn lost_ballot_is_tried_again_at_the_deadline() {
     let mut host = Host::new(3);
     host.time_out();

@@ -43,6 +43,23 @@ fn read_waits_for_the_first_commit_of_the_term() {
 }
 
 #[test]
+fn read_after_a_restart_sees_all_that_was_durable() {
+    let mut restored = stored(3, 1, None, &[1, 1, 1]);
+    restored.commit = Index(1);
+    let mut host = Host::with(Config::new(NodeId(1)), restored);
+    host.lead();
+    host.read(7);
+    for round in 0..=1 {
+        confirm(&mut host, 2, round);
+        confirm(&mut host, 3, round);
+    }
+    assert_eq!(host.reads(), [], "committed is 1, and there is more");
+    host.accept(2, 4);
+    confirm(&mut host, 2, 1);
+    assert_eq!(host.reads(), [(7, 4)]);
+}
+
+#[test]
 fn reads_that_come_during_a_round_share_the_next() {
     let mut host = Host::new(3);
     host.lead_in_step();

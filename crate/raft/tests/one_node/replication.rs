@@ -205,6 +205,21 @@ fn heartbeat_answer_finds_a_lost_append() {
 }
 
 #[test]
+fn full_window_lets_an_empty_append_through() {
+    let mut host = leader(Config {
+        max_inflight_messages: 1,
+        ..config()
+    });
+    host.propose(10);
+    host.propose(10);
+    assert_eq!(host.appends_to(2), [(2, 2, 10)], "and it is lost");
+    host.hear(2, 1, Body::HeartbeatResponse { round: 0 });
+    assert_eq!(host.appends_to(2), [(3, 2, 0)]);
+    host.reject(2, 2, id(1, 1));
+    assert_eq!(host.appends_to(2), [(2, 3, 20)]);
+}
+
+#[test]
 fn lost_connection_ends_the_pipeline() {
     let mut host = leader(config());
     host.propose(10);
@@ -310,6 +325,36 @@ fn uncommitted_tail_is_bounded_in_bytes() {
         5,
         "what is refused is not there"
     );
+}
+
+#[test]
+fn first_entry_of_a_term_weighs_nothing() {
+    let config = Config {
+        max_uncommitted_bytes: 1,
+        ..config()
+    };
+    let mut host = Host::with(config, stored(3, 0, None, &[]));
+    host.lead();
+    assert_eq!((host.log(), host.raft.commit().0), (vec![1], 0));
+    host.propose(10);
+    assert_eq!(host.log(), [1, 1], "taken, as on an empty tail");
+}
+
+#[test]
+fn entries_of_earlier_terms_are_no_part_of_the_uncommitted_tail() {
+    let config = Config {
+        max_uncommitted_bytes: 10,
+        ..config()
+    };
+    let mut host = Host::with(config, stored(3, 1, None, &[1, 1, 1]));
+    host.lead();
+    host.propose(10);
+    host.accept(2, 4);
+    assert_eq!(host.raft.commit().0, 4, "nine bytes of term 1");
+    let refused = host.raft.propose(host.now, Bytes::from_static(b"x"));
+    assert_eq!(refused, Err(ProposeError::Dropped), "ten of term 2 remain");
+    host.accept(2, 5);
+    host.propose(10);
 }
 
 #[test]
