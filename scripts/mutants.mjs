@@ -15,16 +15,21 @@ const usage = `usage: npm run sim:mutants -- [options]
 /** Hunts one bug in a plot: a row of the table. */
 async function hunt(plot, bug, seeds) {
   plot.plant(bug);
+  if (bug.test !== undefined) {
+    const { failed, seconds } = await plot.refute(bug);
+    return failed ? { bug, seconds, refuted: true } : { bug, problem: "NOT FOUND by its test" };
+  }
   if (!(await plot.build())) return { bug, problem: "does not build" };
   const { found, seconds, aborted } = await plot.hunt(seeds);
   if (found === undefined) return { bug, seconds, problem: aborted ? "out of time" : "NOT FOUND" };
   return { bug, seconds, found };
 }
 
-function line({ bug, problem, found, seconds = 0 }) {
+function line({ bug, problem, found, refuted, seconds = 0 }) {
   const { name, caughtBy } = bug;
-  const start = `${name.padEnd(52)} ${String(found?.count ?? "-").padStart(5)}`;
+  const start = `${name.padEnd(56)} ${String(found?.count ?? "-").padStart(5)}`;
   if (problem !== undefined) return `${start}  ${problem}`;
+  if (refuted) return `${start}  ${seconds.toFixed(1).padStart(6)} s  ${bug.test.name}`;
   const usual = caughtBy.includes(found.property) ? "" : ` (the list says ${caughtBy.join(" | ")})`;
   return `${start}  ${seconds.toFixed(1).padStart(6)} s  ${found.property}${usual}`;
 }
@@ -50,10 +55,10 @@ await script(async () => {
   const bugs = pick(readBugs(), values.only?.split(",") ?? []);
   if (values.list) {
     for (const { name, classes, breaks } of bugs)
-      console.log(`${name.padEnd(52)} ${classes.join(", ").padEnd(8)} ${breaks}`);
+      console.log(`${name.padEnd(56)} ${classes.join(", ").padEnd(8)} ${breaks}`);
     return 0;
   }
-  console.log(`${"planted".padEnd(52)} seeds\n`);
+  console.log(`${"planted".padEnd(56)} seeds\n`);
   const rows = [];
   const queue = [...bugs];
   const work = async (number) => {
@@ -69,11 +74,13 @@ await script(async () => {
     Array.from({ length: Math.min(jobs, bugs.length) }, (_, number) => work(number)),
   );
   const found = rows.filter(({ found }) => found !== undefined);
-  const missed = rows.filter(({ found }) => found === undefined).map(({ bug }) => bug.name);
+  const refuted = rows.filter(({ refuted }) => refuted);
+  const missed = rows.filter(({ problem }) => problem !== undefined).map(({ bug }) => bug.name);
   const counts = found.map(({ found }) => found.count);
-  console.log(
-    `\n${bugs.length} planted, ${found.length} found; seeds: median ${median(counts)}, at most ${Math.max(0, ...counts)}`,
-  );
+  const seedsTaken = `median ${median(counts)}, at most ${Math.max(...counts)}`;
+  const bySeeds =
+    counts.length === 0 ? "0 found by seeds" : `${counts.length} found by seeds (${seedsTaken})`;
+  console.log(`\n${bugs.length} planted: ${bySeeds}, ${refuted.length} by their tests`);
   if (missed.length === 0) return 0;
   console.log(`not found: ${missed.join(", ")}. All output: ${logPath("mutants-0.log")}`);
   return 1;

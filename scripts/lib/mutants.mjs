@@ -49,8 +49,8 @@ export function hasTest(file, test) {
 
 /**
  * Reads one list. A bug is
- *   { name, from, classes, breaks, caughtBy, edits: [{ path, find, replace }, …] }
- * where `find` and `replace` are lines without their indentation.
+ *   { name, from, classes, breaks, caughtBy, test?, edits: [{ path, find, replace }, …] }
+ * where `find` and `replace` are lines without their indentation, and `test` is { file, name } where no seed can find it.
  */
 export function parseBugs(text, from) {
   const bugs = [];
@@ -74,6 +74,8 @@ export function parseBugs(text, from) {
       bug.breaks = rest;
     } else if (sign === "caught by:") {
       bug.caughtBy = rest.split(" | ");
+      const [, file, name] = rest.match(/^(crate\/\S+)::(\w+)$/) ?? [];
+      if (file !== undefined) bug.test = { file, name };
     } else if (sign === "in") {
       path = rest;
     } else {
@@ -163,6 +165,21 @@ export class Plot {
     }
     for (const [path, text] of changes) this.write(path, text);
     this.planted = changes;
+  }
+
+  /** Runs the test that a bug names, natively: whether it ran and failed. */
+  async refute(bug) {
+    let failed = false;
+    const { file, name } = bug.test;
+    const onLine = (line) => {
+      failed ||= line.startsWith("test ") && line.endsWith(`${name} ... FAILED`);
+    };
+    const [, krate, kind, rest] = file.match(/^crate\/(\w+)\/(src|tests)\/(.+)$/);
+    const target = kind === "src" ? ["--lib"] : ["--test", rest.replace(/(\/.*|\.rs)$/, "")];
+    const args = ["test", "-p", `quorate-${krate}`, ...target, "--", name];
+    const env = { CARGO_TARGET_DIR: this.target, CARGO_INCREMENTAL: "1" };
+    const { seconds } = await run("cargo", args, { cwd: this.folder, env, log: this.log, onLine });
+    return { failed, seconds };
   }
 
   /** Builds the simulator; whether that worked. */

@@ -195,6 +195,26 @@ fn joint_configuration_decides_by_both_halves_and_is_left_when_committed() {
 }
 
 #[test]
+fn joint_configuration_needs_both_halves_to_read_and_to_go_on_leading() {
+    for (answering, leads) in [([4, 5], false), ([2, 3], false), ([2, 4], true)] {
+        let mut host = lead(&[1, 2, 3]);
+        change(&mut host, &[add(4), add(5), remove(2), remove(3)]).expect("the change is fit");
+        follow(&mut host, &[2, 4, 5]);
+        assert!(host.raft.status().conf_state.is_joint());
+        host.read(7);
+        for _ in 0..6 {
+            host.pass(60);
+            host.input(Input::TimerFired);
+            for peer in answering {
+                say(&mut host, peer, Body::HeartbeatResponse { round: 9 });
+            }
+        }
+        assert_eq!(host.reads().len(), usize::from(leads), "{answering:?}");
+        assert_eq!(host.raft.is_leader(), leads, "{answering:?}");
+    }
+}
+
+#[test]
 fn removed_member_is_told_and_then_left_alone() {
     let mut host = lead(&[1, 2, 3]);
     change(&mut host, &[remove(3)]).expect("a voter");
@@ -422,6 +442,30 @@ fn installed_snapshot_replaces_the_membership_whatever_the_log_said() {
         },
     }));
     assert_eq!(voters(&host), (ids(&[1, 2, 3, 4]), vec![]));
+}
+
+#[test]
+fn node_that_a_snapshot_does_not_name_never_runs_and_an_outgoing_voter_does() {
+    let without = bound(&[1, 2, 3]).change(&[remove(1)]).expect("a voter");
+    for (conf_state, runs) in [(without.clone(), true), (without.leave(), false)] {
+        let mut host = node(&[1, 2, 3]);
+        let meta = SnapshotMeta {
+            last: id(1, 9),
+            conf_state,
+        };
+        let body = Body::InstallSnapshot {
+            meta: Box::new(meta),
+            number: 0,
+            done: true,
+            data: Bytes::new(),
+        };
+        host.hear(2, 1, body);
+        let timeout = host.raft.next_timeout();
+        assert_eq!(timeout < quorate_raft::Instant::NEVER, runs);
+        host.forget();
+        host.hear(2, 1, Body::TimeoutNow);
+        assert_eq!(host.role().0 == RoleKind::Candidate, runs);
+    }
 }
 
 #[test]
