@@ -174,6 +174,24 @@ fn window_is_bounded_in_bytes() {
 }
 
 #[test]
+fn status_tells_how_much_is_on_its_way() {
+    let mut host = Host::new(3);
+    let inflight = |host: &Host| {
+        let peers = host.raft.status().peers;
+        let counts = peers.iter().map(|peer| (peer.id.0, peer.inflight));
+        counts.collect::<Vec<_>>()
+    };
+    host.lead();
+    assert_eq!(inflight(&host), [(2, 1), (3, 1)], "probes");
+    host.accept(2, 1);
+    host.propose(1);
+    host.propose(1);
+    assert_eq!(inflight(&host), [(2, 2), (3, 1)]);
+    host.accept(2, 3);
+    assert_eq!(inflight(&host), [(2, 0), (3, 1)]);
+}
+
+#[test]
 fn append_is_limited_in_bytes_but_takes_at_least_one() {
     let mut host = Host::with(
         Config {

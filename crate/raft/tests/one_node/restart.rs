@@ -1,7 +1,8 @@
 //! What storage may say, and what a node does with it.
 
 use quorate_raft::{
-    AppendOutcome, Body, Config, CorruptState, EntryId, Index, Instant, NodeId, Raft, Term,
+    AppendOutcome, Body, ConfState, Config, CorruptState, EntryId, Index, Instant, NodeId, Payload,
+    Raft, Term,
 };
 
 use crate::host::{Host, compacted, entries, heartbeat, id, open, request_vote, stored};
@@ -77,7 +78,24 @@ fn state_that_cannot_be_a_nodes_is_refused() {
     let commit = Some(CorruptState::Commit { index: Index(5) });
     assert_eq!(error(&|r| r.commit = Index(5)), commit);
     let empty = error(&|r| r.snapshot.conf_state.voters.clear());
-    assert_eq!(empty, Some(CorruptState::Membership { index: Index(2) }));
+    let membership = |index| {
+        Some(CorruptState::Membership {
+            index: Index(index),
+        })
+    };
+    assert_eq!(empty, membership(2));
+    let twice = error(&|r| r.snapshot.conf_state.learners.push(NodeId(1)));
+    assert_eq!(twice, membership(2), "a voter that is a learner");
+    for (voters, learners) in [(&[][..], &[][..]), (&[1], &[1]), (&[], &[1])] {
+        let ids = |list: &[u64]| list.iter().copied().map(NodeId).collect::<Vec<_>>();
+        let conf_state = ConfState {
+            learners: ids(learners),
+            ..ConfState::new(ids(voters))
+        };
+        let payload = Payload::Membership(Box::new(conf_state));
+        let stored = error(&|r| r.entries[1].payload = payload.clone());
+        assert_eq!(stored, membership(4), "{voters:?} {learners:?} in the log");
+    }
 }
 
 #[test]

@@ -136,6 +136,17 @@ fn chunk_is_acknowledged_when_it_is_durable() {
 }
 
 #[test]
+fn chunk_that_comes_twice_is_acknowledged_when_the_first_is_durable() {
+    let mut host = receiver(&[]);
+    host.prompt = false;
+    host.hear(2, 2, chunk(id(1, 9), 0, false));
+    host.hear(2, 2, chunk(id(1, 9), 0, false));
+    assert_eq!((host.sent(), host.writing().chunks.len()), (vec![], 1));
+    host.write();
+    assert_eq!(host.sent(), [(2, 2, continues(9, 1))], "once for both");
+}
+
+#[test]
 fn installed_snapshot_clears_the_log_it_does_not_share() {
     let mut host = receiver(&[1, 1, 2, 2, 2]);
     host.prompt = false;
