@@ -130,6 +130,18 @@ fn leader_with_a_quorum_hears_no_vote_and_grants_no_pre_vote() {
 }
 
 #[test]
+fn leader_hears_a_vote_as_soon_as_its_quorum_is_gone() {
+    let mut host = Host::new(3);
+    host.lead_in_step();
+    host.pass(299);
+    host.hear(3, 5, request_vote(id(9, 9)));
+    assert_eq!((host.sent(), host.role()), (vec![], (RoleKind::Leader, 1)));
+    host.pass(1);
+    host.hear(3, 5, request_vote(id(9, 9)));
+    assert_eq!(host.sent(), [(3, 5, GRANTED)]);
+}
+
+#[test]
 fn pre_vote_changes_nothing_at_the_asked() {
     let mut host = Host::new(3);
     let before = host.raft.status();

@@ -148,6 +148,61 @@ fn new_voter_is_a_learner_until_it_has_caught_up_and_then_votes_through_a_joint_
 }
 
 #[test]
+fn learner_gets_a_vote_when_it_is_asked_for() {
+    let learner = Change::AddLearner {
+        id: NodeId(4),
+        storage: storage(4),
+    };
+    let promote = Change::Promote { id: NodeId(4) };
+    let learning = bound(&[1, 2, 3]).change(&[learner]).expect("it is new");
+    assert_eq!(
+        (&learning.learners, &learning.joining),
+        (&ids(&[4]), &vec![])
+    );
+    let joining = learning.change(&[promote]).expect("a learner");
+    assert_eq!(joining.joining, ids(&[4]));
+    assert_eq!(joining.promote().leave(), bound(&[1, 2, 3, 4]));
+}
+
+#[test]
+fn configuration_that_contradicts_itself_is_not_sound() {
+    let sound = || ConfState {
+        voters_outgoing: ids(&[1, 2, 3]),
+        learners: ids(&[4]),
+        learners_next: ids(&[3]),
+        joining: ids(&[3, 4]),
+        leaving: ids(&[2]),
+        storages_next: [(NodeId(3), storage(9))].into_iter().collect(),
+        ..bound(&[1, 2])
+    };
+    assert!(sound().is_sound() && ConfState::default().is_sound());
+    let breaks: [&dyn Fn(&mut ConfState); 14] = [
+        &|conf| conf.voters = ids(&[1, 2, 2]),
+        &|conf| conf.voters = ids(&[2, 1]),
+        &|conf| conf.voters_outgoing = ids(&[3, 2, 1]),
+        &|conf| conf.learners = ids(&[0, 4]),
+        &|conf| conf.learners = (4..=64).map(NodeId).collect(),
+        &|conf| conf.learners = ids(&[1, 4]),
+        &|conf| conf.learners = ids(&[3, 4]),
+        &|conf| conf.learners_next = ids(&[3, 9]),
+        &|conf| conf.learners_next = ids(&[2, 3]),
+        &|conf| conf.leaving = ids(&[3]),
+        &|conf| conf.joining = ids(&[2, 4]),
+        &|conf| conf.storages = [(NodeId(9), storage(9))].into_iter().collect(),
+        &|conf| conf.storages_next = [(NodeId(2), storage(9))].into_iter().collect(),
+        &|conf| (conf.voters, conf.leaving) = (vec![], vec![]),
+    ];
+    for (number, broken) in breaks.into_iter().enumerate() {
+        let mut conf = sound();
+        broken(&mut conf);
+        assert!(!conf.is_sound(), "{number}: {conf:?}");
+    }
+    let mut most = sound();
+    most.learners = (4..=63).map(NodeId).collect();
+    assert!(most.is_sound());
+}
+
+#[test]
 fn learner_that_is_slow_is_not_promoted() {
     let mut host = lead(&[1, 2, 3]);
     change(&mut host, &[add(4)]).expect("the change is fit");
