@@ -20,7 +20,9 @@ async function hunt(plot, bug, seeds) {
     return failed ? { bug, seconds, refuted: true } : { bug, problem: "NOT FOUND by its test" };
   }
   if (!(await plot.build())) return { bug, problem: "does not build" };
-  const { found, seconds, aborted } = await plot.hunt(seeds);
+  const { found, seconds, blamed, aborted } = await plot.hunt(seeds);
+  if (blamed.length > 0)
+    console.log(`without any bug these seeds fail, too, and do not count: ${blamed.join(", ")}`);
   if (found === undefined) return { bug, seconds, problem: aborted ? "out of time" : "NOT FOUND" };
   return { bug, seconds, found };
 }
@@ -63,6 +65,7 @@ await script(async () => {
   const queue = [...bugs];
   const work = async (number) => {
     const plot = new Plot(number);
+    if (bugs.some(({ test }) => test === undefined)) await plot.prepare();
     for (let bug = queue.shift(); bug !== undefined; bug = queue.shift()) {
       const row = await hunt(plot, bug, seeds);
       rows.push(row);

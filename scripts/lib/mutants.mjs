@@ -2,7 +2,7 @@
 //
 // The list is text, in tests/mutants/*.txt; its README has the form. Nothing of it is ever compiled in this checkout.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 
 import { at, Failure, newLog, root, run } from "./run.mjs";
@@ -200,24 +200,57 @@ export class Plot {
     return at("target", "mutants", "target", basename(this.folder));
   }
 
-  /** Runs seeds until one fails: how many that took and what was seen, or undefined when none does. */
+  /** Builds the simulator without a bug, and keeps it, to tell whose fault a failing seed is. */
+  async prepare() {
+    this.plant(undefined);
+    if (!(await this.build())) throw new Failure("the crates do not build as they are");
+    copyFileSync(this.sim, this.sound);
+  }
+
+  get sim() {
+    return join(this.target, "release", "sim");
+  }
+
+  get sound() {
+    return join(this.target, "release", "sim-sound");
+  }
+
+  /**
+   * Runs seeds until one fails that passes without the bug: how many that took and what was seen, or undefined when
+   * none does.
+   */
   async hunt(seeds) {
+    const limit = AbortSignal.timeout(MINUTES * 60_000);
+    const blamed = [];
+    const started = performance.now();
+    const end = (found) => {
+      const seconds = (performance.now() - started) / 1000;
+      return { found, seconds, blamed, aborted: limit.aborted };
+    };
+    for (let from = 1; from <= seeds; ) {
+      const found = await this.firstFailure(from, seeds, limit);
+      if (limit.aborted || found === undefined) return end(undefined);
+      const { code } = await run(this.sound, ["--seed", `${found.seed}`], { log: this.log, limit });
+      // The seeds that taught something come behind the range.
+      if (code === 0) return end({ ...found, count: Math.min(found.seed, seeds + 1) });
+      blamed.push(found.seed);
+      from = found.seed + 1;
+    }
+    return end(undefined);
+  }
+
+  async firstFailure(from, seeds, limit) {
     let found;
     const onLine = (line) => {
       const [, seed, what] = line.match(/^seed (\d+): (.+)$/) ?? [];
       if (seed !== undefined) found ??= { seed: Number(seed), ...verdict(what) };
     };
-    const limit = AbortSignal.timeout(MINUTES * 60_000);
-    const sim = join(this.target, "release", "sim");
-    const args = ["--seeds", `${seeds}`];
-    const { code, seconds } = await run(sim, args, { log: this.log, onLine, limit });
-    if (limit.aborted) return { found: undefined, seconds, aborted: true };
+    const args = ["--from", `${from}`, "--seeds", `${seeds - from + 1}`];
+    const { code } = await run(this.sim, args, { log: this.log, onLine, limit });
     // Zero: nothing found. Thirteen: as much, in worlds that differ from those of the tree.
-    if (found === undefined && code !== 0 && code !== 13)
+    if (found === undefined && code !== 0 && code !== 13 && !limit.aborted)
       throw new Failure(`the simulator ended with code ${code}, and says nothing of a seed`);
-    // The seeds that taught something come behind the range.
-    if (found !== undefined) found.count = Math.min(found.seed, seeds + 1);
-    return { found, seconds, aborted: false };
+    return found;
   }
 }
 

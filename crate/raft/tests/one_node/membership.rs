@@ -203,6 +203,42 @@ fn configuration_that_contradicts_itself_is_not_sound() {
 }
 
 #[test]
+fn learner_that_has_a_part_of_the_log_is_not_promoted() {
+    let mut host = lead(&[1, 2, 3]);
+    for _ in 0..5 {
+        host.propose(10);
+    }
+    follow(&mut host, &[2]);
+    change(&mut host, &[add(4)]).expect("the change is fit");
+    follow(&mut host, &[2]);
+    let before = host.raft.status().last.index.0 - 1;
+    say(&mut host, 4, rejected(before, EntryId::ZERO));
+    say(&mut host, 4, accepted(3));
+    assert_eq!(host.progress(4).2, ProgressMode::Replicate);
+    assert_eq!(voters(&host).1, vec![]);
+    follow(&mut host, &[4]);
+    assert_eq!(voters(&host).1, ids(&[1, 2, 3]));
+}
+
+#[test]
+fn lost_storage_of_a_learner_is_replaced_at_once_and_of_a_stranger_not_at_all() {
+    let rebind = |id| Change::Rebind {
+        id: NodeId(id),
+        storage: storage(9),
+    };
+    let learner = Change::AddLearner {
+        id: NodeId(4),
+        storage: storage(4),
+    };
+    let conf_state = bound(&[1, 2, 3]).change(&[learner]).expect("it is new");
+    let other = conf_state.change(&[rebind(4)]).expect("a learner");
+    assert!(!other.is_joint() && other.knows(NodeId(4), storage(9)));
+    assert!(!other.knows(NodeId(4), storage(4)));
+    let unknown = Err(MembershipError::UnknownMember(NodeId(5)));
+    assert_eq!(conf_state.change(&[rebind(5)]), unknown);
+}
+
+#[test]
 fn learner_that_is_slow_is_not_promoted() {
     let mut host = lead(&[1, 2, 3]);
     change(&mut host, &[add(4)]).expect("the change is fit");
