@@ -1,41 +1,31 @@
-//! What a lab scenario needs: a cluster of journals in a simulated world, nodes that leave and return,
-//! commands given to a node on the spot, and the questions the labs' testers ask.
+//! What a lab scenario needs: a cluster in a simulated world, nodes that leave and return, and the
+//! questions the labs' testers ask. Commands come from clerks ([`clerk`]), or are given to a node on
+//! the spot ([`spot`]).
 //!
 //! Times are virtual. The nodes have the shipped default timeouts.
 
-use core::fmt;
+pub mod clerk;
+pub mod history;
+pub mod report;
+pub mod spot;
+pub mod store;
+pub mod worker;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use quorate_raft::{Index, NodeId, Raft, Random, Term};
-use quorate_rsm::{ClientId, Request, RequestBody, RequestId, SessionId};
-use quorate_sim::checker::Violation;
-use quorate_sim::cluster::{Cluster, ClusterConfig, Occurrence, Traffic};
-use quorate_sim::machine::{Journal, tagged};
+use quorate_raft::{NodeId, Raft, Random, Term};
+use quorate_rsm::{SessionId, StateMachine};
+use quorate_sim::cluster::{Cluster, ClusterConfig, Occurrence};
+use quorate_sim::machine::Journal;
 use quorate_sim::network::RuleId;
-use quorate_sim::rules::{Cut, Unreliable};
+use quorate_sim::rules::{Cut, Partition, Unreliable};
 
-/// Why a scenario failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(pub String);
+use crate::lab::clerk::Clerk;
+use crate::lab::history::History;
+use crate::lab::report::{Agreement, Limit};
 
-impl From<Violation> for Failure {
-    fn from(violation: Violation) -> Self {
-        Self(violation.to_string())
-    }
-}
-
-impl From<&str> for Failure {
-    fn from(what: &str) -> Self {
-        Self(what.to_owned())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+pub use crate::lab::report::{Failure, Report};
 
 /// One second of virtual time.
 pub const SECOND: u64 = 1_000_000;
@@ -43,35 +33,27 @@ pub const SECOND: u64 = 1_000_000;
 pub const MS: u64 = 1_000;
 /// What the labs call the election timeout: elections are over well within it.
 pub const ELECTION: u64 = SECOND;
-
-/// What a scenario cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Virtual time in microseconds.
-    pub time: u64,
-    /// Nodes.
-    pub nodes: u64,
-    /// What they sent each other.
-    pub traffic: Traffic,
-    /// Commands executed.
-    pub commands: u64,
-}
+/// No test may take longer.
+pub const TIME_MAX: u64 = 120 * SECOND;
 
 /// A cluster under a lab's tester.
-pub struct Lab {
+pub struct Lab<M: StateMachine = Journal> {
     /// The world.
-    pub cluster: Cluster<Journal>,
+    pub cluster: Cluster<M>,
     /// Chance of the scenario itself.
     pub random: Random,
+    /// What clerks asked and were told.
+    pub history: History,
     away: BTreeMap<NodeId, RuleId>,
-    session: Option<SessionId>,
-    /// Commands begun; also the number of the last one.
-    begun: u64,
     unreliable: Option<RuleId>,
+    partitions: Vec<RuleId>,
+    clerks: Vec<Clerk>,
+    session: Option<SessionId>,
+    /// Commands begun on the spot; also the number of the last one.
+    begun: u64,
+    agreement: Agreement,
+    limits: Vec<Limit>,
 }
-
-/// The tester's own connection.
-const TESTER: ClientId = ClientId(1);
 
 impl Lab {
     /// A running cluster of `nodes`.
@@ -86,16 +68,23 @@ impl Lab {
         config.node.keep_entries = 0;
         Self::with(config)
     }
+}
 
+impl<M: StateMachine + Default> Lab<M> {
     fn with(config: ClusterConfig) -> Result<Self, Failure> {
         let random = Random::stream(config.seed, 1 << 60);
         let mut lab = Self {
             cluster: Cluster::new(config),
             random,
+            history: History::default(),
             away: BTreeMap::new(),
+            unreliable: None,
+            partitions: Vec::new(),
+            clerks: Vec::new(),
             session: None,
             begun: 0,
-            unreliable: None,
+            agreement: Agreement::default(),
+            limits: Vec::new(),
         };
         for id in lab.nodes() {
             lab.cluster.start(id)?;
@@ -150,6 +139,20 @@ impl Lab {
         }
     }
 
+    /// Parts the nodes: nothing passes between the two sides. Whatever was parted before is healed.
+    pub fn partition(&mut self, sides: [&[NodeId]; 2]) {
+        self.heal();
+        let rule = self.cluster.network.add(Partition::new(sides));
+        self.partitions.push(rule);
+    }
+
+    /// Undoes [`Lab::partition`], and lets every clerk reach every node.
+    pub fn heal(&mut self) {
+        for rule in core::mem::take(&mut self.partitions) {
+            self.cluster.network.remove(rule);
+        }
+    }
+
     /// Whether a node runs and is not cut off.
     #[must_use]
     pub fn is_connected(&self, id: NodeId) -> bool {
@@ -159,6 +162,16 @@ impl Lab {
     /// Ends a node's run without farewell.
     pub fn crash(&mut self, id: NodeId) -> Result<(), Failure> {
         Ok(self.cluster.crash(id)?)
+    }
+
+    /// Ends the runs of all nodes.
+    pub fn crash_all(&mut self) -> Result<(), Failure> {
+        self.nodes().into_iter().try_for_each(|id| self.crash(id))
+    }
+
+    /// Starts all nodes.
+    pub fn start_all(&mut self) -> Result<(), Failure> {
+        self.nodes().into_iter().try_for_each(|id| self.restart(id))
     }
 
     /// Starts a node that does not run, or crashes it and starts it again.
@@ -175,7 +188,7 @@ impl Lab {
     /// Lets time pass until `done`, at most `limit`; whether it came.
     pub fn wait(&mut self, limit: u64, done: impl Fn(&Self) -> bool) -> Result<bool, Failure> {
         let end = self.cluster.now() + limit;
-        self.cluster.wake_at(end, 0);
+        self.cluster.wake_at(end, END);
         loop {
             if done(self) {
                 return Ok(true);
@@ -183,16 +196,25 @@ impl Lab {
             if self.cluster.now() >= end {
                 return Ok(false);
             }
-            if let Some(Occurrence::Replies { replies, .. }) = self.cluster.step()? {
-                for reply in replies {
-                    let opened = reply
-                        .result
-                        .ok()
-                        .and_then(|data| <[u8; 8]>::try_from(&data[..]).ok());
-                    if let (RequestId(0), Some(id), None) = (reply.id, opened, self.session) {
-                        self.session = Some(SessionId(u64::from_le_bytes(id)));
+            match self.cluster.step()? {
+                Some(Occurrence::Replies {
+                    client,
+                    from,
+                    replies,
+                }) => {
+                    if client == spot::TESTER {
+                        self.take_spot_replies(replies)?;
+                    } else {
+                        self.take_replies(client, from, replies)?;
                     }
                 }
+                Some(Occurrence::Wake(END)) | Some(Occurrence::Internal) | None => {}
+                Some(Occurrence::Wake(client)) => self.wake_clerk(client)?,
+            }
+            if !self.clerks.is_empty() {
+                let applied = self.cluster.state.applied();
+                self.history
+                    .note_executed(|first| applied.news(first).to_vec());
             }
         }
     }
@@ -242,87 +264,6 @@ impl Lab {
         }
     }
 
-    /// Gives a command to `id` if it believes that it leads; the command's number.
-    pub fn start(&mut self, id: NodeId, value: &[u8]) -> Result<Option<u64>, Failure> {
-        let session = self.session()?;
-        if !self.cluster.raft(id).is_some_and(Raft::is_leader) {
-            return Ok(None);
-        }
-        self.begun += 1;
-        let (sequence, tag) = (self.begun, self.begun);
-        let command = tagged(tag, value);
-        let body = RequestBody::Write {
-            session,
-            sequence,
-            acknowledged: sequence - 1,
-            command,
-        };
-        let request = Request {
-            id: RequestId(sequence),
-            body,
-        };
-        self.cluster.request(id, TESTER, request)?;
-        Ok(Some(tag))
-    }
-
-    /// Gives a random command to `id`, as [`Lab::start`].
-    pub fn start_any(&mut self, id: NodeId) -> Result<Option<u64>, Failure> {
-        let value = self.random.next_u64().to_string();
-        self.start(id, value.as_bytes())
-    }
-
-    /// On how many running nodes the tester's command number `tag` was executed.
-    #[must_use]
-    pub fn count_executed(&self, tag: u64) -> usize {
-        let applied = self.cluster.state.applied();
-        let Some(index) = applied.index_of(tag) else {
-            return 0;
-        };
-        let executed =
-            |id: &&NodeId| self.cluster.is_running(**id) && applied.reached(**id) >= index;
-        self.cluster.voters().iter().filter(executed).count()
-    }
-
-    /// Gets a random command executed on `expected` nodes within ten seconds; its index.
-    pub fn one(&mut self, expected: usize, retry: bool) -> Result<Index, Failure> {
-        let value = self.random.next_u64().to_string();
-        self.agree(value.as_bytes(), expected, retry)
-    }
-
-    /// Gets a command executed on `expected` nodes within ten seconds; its index. An attempt that
-    /// takes more than two is repeated, if it may be.
-    pub fn agree(&mut self, value: &[u8], expected: usize, retry: bool) -> Result<Index, Failure> {
-        let end = self.cluster.now() + 10 * SECOND;
-        while self.cluster.now() < end {
-            let mut tag = None;
-            for id in self.nodes() {
-                if tag.is_none() && self.is_connected(id) {
-                    tag = self.start(id, value)?;
-                }
-            }
-            let Some(tag) = tag else {
-                self.sleep(50 * MS)?;
-                continue;
-            };
-            if self.wait(2 * SECOND, |lab| lab.count_executed(tag) >= expected)? {
-                let index = self.cluster.state.applied().index_of(tag);
-                return Ok(index.expect("what is executed has an index"));
-            }
-            if !retry {
-                return Err(self.fail(&format!(
-                    "command {tag} was not executed on {expected} nodes"
-                )));
-            }
-        }
-        Err(self.fail("no agreement within ten seconds"))
-    }
-
-    /// Whether the command `tag` was ever executed.
-    #[must_use]
-    pub fn was_executed(&self, tag: u64) -> bool {
-        self.cluster.state.applied().index_of(tag).is_some()
-    }
-
     /// Bytes of the longest log kept.
     #[must_use]
     pub fn log_bytes(&self) -> usize {
@@ -337,24 +278,30 @@ impl Lab {
 
     /// What the scenario cost, if it ended in time and in one state.
     pub fn finish(mut self) -> Result<Report, Failure> {
-        if self.cluster.now() > 120 * SECOND {
+        if self.cluster.now() > TIME_MAX {
             return Err(self.fail("more than 120 s"));
         }
         let (time, traffic) = (self.cluster.now(), self.cluster.traffic);
         self.sleep(SECOND)?;
         self.cluster.check_all()?;
         let running = self.nodes().into_iter().filter(|id| self.is_connected(*id));
-        let mut journals: Vec<_> = running.filter_map(|id| self.cluster.machine(id)).collect();
-        journals.dedup();
-        if journals.len() > 1 {
-            return Err(self.fail("journals differ"));
+        let mut states: Vec<_> = running
+            .filter_map(|id| self.cluster.machine_bytes(id))
+            .collect();
+        states.dedup();
+        if states.len() > 1 {
+            return Err(self.fail("machines differ"));
         }
+        self.history.judge().map_err(|what| self.fail(&what))?;
+        self.agreement.join(self.history.agreement());
         let commands = self.cluster.state.applied().len() as u64;
         Ok(Report {
             time,
             nodes: self.cluster.voters().len() as u64,
             traffic,
             commands,
+            agreement: self.agreement,
+            limits: self.limits,
         })
     }
 
@@ -364,23 +311,18 @@ impl Lab {
         Failure(format!("at {} ms: {what}", self.cluster.now() / MS))
     }
 
-    /// The tester's session, opened with the first command.
-    pub fn session(&mut self) -> Result<SessionId, Failure> {
-        let end = self.cluster.now() + 10 * SECOND;
-        while self.cluster.now() < end {
-            if let Some(session) = self.session {
-                return Ok(session);
-            }
-            if let Some(leader) = self.leader() {
-                let request = Request {
-                    id: RequestId(0),
-                    body: RequestBody::OpenSession,
-                };
-                self.cluster.request(leader, TESTER, request)?;
-            }
-            self.wait(100 * MS, |lab| lab.session.is_some())?;
+    /// What a tester limits: `seen` may not exceed `allowed`.
+    pub fn at_most(&mut self, what: &'static str, seen: u64, allowed: u64) -> Result<(), Failure> {
+        let limit = Limit {
+            what,
+            seen,
+            allowed,
+        };
+        limit.note(&mut self.limits);
+        if seen > allowed {
+            return Err(self.fail(&limit.to_string()));
         }
-        Err(self.fail("no session within ten seconds"))
+        Ok(())
     }
 
     /// A value of `len` random bytes.
@@ -388,3 +330,6 @@ impl Lab {
         (0..len).map(|_| self.random.below(256) as u8).collect()
     }
 }
+
+/// The token of a wait's end; those of clerks are greater.
+const END: u64 = 0;

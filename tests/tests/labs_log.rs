@@ -19,7 +19,7 @@ fn follower_failure() {
 
 #[test]
 fn leader_failure() {
-    check("LeaderFailure");
+    check("2B/3B LeaderFailure");
 }
 
 #[test]

@@ -36,9 +36,22 @@ pub struct History {
 
 /// What was asked of the store.
 #[derive(Clone, Debug)]
-enum Wish {
+pub enum Wish {
+    /// A change.
     Write(kv::Command),
+    /// A question.
     Read(kv::Query),
+}
+
+impl Wish {
+    /// The call of a client; a command gets the name `tag`.
+    #[must_use]
+    pub fn call(&self, tag: u64) -> Call {
+        match self {
+            Self::Write(command) => Call::Write(tagged(tag, &command.encode())),
+            Self::Read(query) => Call::Read(query.encode()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -302,12 +315,8 @@ impl User {
         history: &mut History,
     ) -> u64 {
         let tag = history.call(wish.clone(), actions);
-        let call = match wish {
-            Wish::Write(command) => Call::Write(tagged(tag, &command.encode())),
-            Wish::Read(query) => Call::Read(query.encode()),
-        };
         let deadline = Instant(now).after(timeout);
-        let id = self.client.call(Instant(now), call, deadline);
+        let id = self.client.call(Instant(now), wish.call(tag), deadline);
         self.open.insert(id.expect("few calls are open"), tag);
         tag
     }
@@ -403,7 +412,9 @@ fn name(key: u64) -> Bytes {
     Bytes::from(format!("key/{key}"))
 }
 
-fn wish(key: u64, action: &Action) -> Wish {
+/// What `action` on the key number `key` asks of the store.
+#[must_use]
+pub fn wish(key: u64, action: &Action) -> Wish {
     let key = name(key);
     Wish::Write(match action.clone() {
         Action::Get => return Wish::Read(kv::Query::Get { key }),
@@ -419,7 +430,8 @@ fn wish(key: u64, action: &Action) -> Wish {
 }
 
 /// What a reply says of one key; `None` if it speaks of many.
-fn answer(reply: kv::Reply) -> Option<Answer> {
+#[must_use]
+pub fn answer(reply: kv::Reply) -> Option<Answer> {
     let versioned = |hit: Option<kv::KeyValue>| hit.map(|hit| (hit.value, hit.meta.version));
     Some(match reply {
         kv::Reply::Written { meta } => Answer::Written(meta.version),

@@ -1,7 +1,11 @@
 //! The scenarios of the labs' testers, by name, with their limits. Each is a function of a seed.
 
 pub mod election;
+pub mod kv;
+pub mod kv_snapshots;
+pub mod load;
 pub mod log;
+pub mod machine;
 pub mod persistence;
 pub mod snapshot;
 
@@ -26,23 +30,39 @@ pub fn all() -> Vec<Scenario> {
         log::SCENARIOS,
         persistence::SCENARIOS,
         snapshot::SCENARIOS,
+        machine::SCENARIOS,
+        kv::SCENARIOS,
+        kv_snapshots::SCENARIOS,
     ]
     .concat()
 }
 
-/// Runs the scenario `name` on several seeds: `QUORATE_LAB_SEEDS`, or three.
+/// Those with this name, or this lab, or this lab and name: "Persist1", "4A", "4A Snapshot".
+#[must_use]
+pub fn find(text: &str) -> Vec<Scenario> {
+    let mut found = all();
+    found.retain(|scenario| {
+        let title = format!("{} {}", scenario.lab, scenario.name);
+        [scenario.name, scenario.lab, &title].contains(&text)
+    });
+    found
+}
+
+/// Runs the one scenario that [`find`] finds on several seeds: `QUORATE_LAB_SEEDS`, or three.
 ///
 /// # Panics
 /// If it fails on one.
-pub fn check(name: &str) {
-    let scenario = all().into_iter().find(|scenario| scenario.name == name);
-    let scenario = scenario.expect("the scenario exists");
+pub fn check(text: &str) {
+    let found = find(text);
+    let [scenario] = found[..] else {
+        panic!("{} scenarios are called {text}", found.len());
+    };
     let seeds = std::env::var("QUORATE_LAB_SEEDS")
         .ok()
         .map(|count| count.parse().expect("QUORATE_LAB_SEEDS is a number"));
     for seed in 1..=seeds.unwrap_or(3) {
         if let Err(failure) = (scenario.run)(seed) {
-            panic!("{name}, seed {seed}, {failure}");
+            panic!("{text}, seed {seed}, {failure}");
         }
     }
 }

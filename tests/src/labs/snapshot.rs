@@ -45,7 +45,7 @@ pub const SCENARIOS: &[Scenario] = &[
 /// Commands between two snapshots.
 const INTERVAL: u64 = 10;
 /// The log kept may not exceed this.
-const LOG_BYTES_MAX: usize = 2_000;
+const LOG_BYTES_MAX: u64 = 2_000;
 
 /// What becomes of one node in every round.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ fn snapshots(seed: u64, fate: Victim, reliable: bool) -> Result<Report, Failure>
             lab.start_any(sender)?;
         }
         lab.one(expected, true)?;
-        check_log(&lab)?;
+        check_log(&mut lab)?;
         match fate {
             Victim::Stays => {}
             Victim::Away => lab.connect(victim),
@@ -100,11 +100,8 @@ fn snapshots(seed: u64, fate: Victim, reliable: bool) -> Result<Report, Failure>
     lab.finish()
 }
 
-fn check_log(lab: &Lab) -> Result<(), Failure> {
-    match lab.log_bytes() {
-        bytes if bytes > LOG_BYTES_MAX => Err(lab.fail(&format!("the log holds {bytes} bytes"))),
-        _ => Ok(()),
-    }
+fn check_log(lab: &mut Lab) -> Result<(), Failure> {
+    lab.at_most("bytes of log", lab.log_bytes() as u64, LOG_BYTES_MAX)
 }
 
 fn all_crash(seed: u64) -> Result<Report, Failure> {
@@ -122,7 +119,7 @@ fn all_crash(seed: u64) -> Result<Report, Failure> {
             return Err(lab.fail(&format!("index {after} after {before}")));
         }
     }
-    check_log(&lab)?;
+    check_log(&mut lab)?;
     lab.finish()
 }
 
@@ -137,7 +134,7 @@ fn snapshot_init(seed: u64) -> Result<Report, Failure> {
     lab.one(3, true)?;
     crash_and_restart_all(&mut lab)?;
     lab.one(3, true)?;
-    check_log(&lab)?;
+    check_log(&mut lab)?;
     lab.finish()
 }
 

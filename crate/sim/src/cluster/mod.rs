@@ -294,6 +294,12 @@ impl<M: StateMachine + Default> Cluster<M> {
         &mut self.config
     }
 
+    /// What the disk of a node holds.
+    #[must_use]
+    pub fn disk(&self, id: NodeId) -> &Disk {
+        &self.processes[&id].disk
+    }
+
     /// The disk of a node.
     pub fn disk_mut(&mut self, id: NodeId) -> &mut Disk {
         &mut self.process_mut(id).disk
