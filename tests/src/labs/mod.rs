@@ -6,6 +6,7 @@ pub mod kv_snapshots;
 pub mod load;
 pub mod log;
 pub mod machine;
+pub mod once;
 pub mod persistence;
 pub mod snapshot;
 
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         machine::SCENARIOS,
         kv::SCENARIOS,
         kv_snapshots::SCENARIOS,
+        once::SCENARIOS,
     ]
     .concat()
 }
