@@ -46,7 +46,7 @@ pub enum Wish {
 impl Wish {
     /// The call of a client; a command gets the name `tag`.
     #[must_use]
-    pub fn call(&self, tag: u64) -> Call {
+    pub fn call(self, tag: u64) -> Call {
         match self {
             Self::Write(command) => Call::Write(tagged(tag, &command.encode())),
             Self::Read(query) => Call::Read(query.encode()),

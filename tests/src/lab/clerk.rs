@@ -234,7 +234,7 @@ impl<M: StateMachine + Default> Lab<M> {
                     ClientOutput::Done { call, result } => {
                         let tag = self.clerks[clerk.0].open.remove(&call);
                         let tag = tag.ok_or("a call ended twice")?;
-                        self.end_call(clerk, tag, result)
+                        self.end_call(clerk, tag, &result)
                             .map_err(|what| self.fail(&what))?;
                     }
                 }
@@ -260,9 +260,9 @@ impl<M: StateMachine + Default> Lab<M> {
         &mut self,
         clerk: ClerkId,
         tag: u64,
-        result: Result<Bytes, CallError>,
+        result: &Result<Bytes, CallError>,
     ) -> Result<(), String> {
-        let result = match &result {
+        let result = match result {
             Ok(reply) => Ok(reply),
             Err(
                 CallError::DeadlineExceeded { outcome }

@@ -52,8 +52,8 @@ impl<M: StateMachine + Default> Lab<M> {
 
     /// Gives a random command to `id`, as [`Lab::start`].
     pub fn start_any(&mut self, id: NodeId) -> Result<Option<u64>, Failure> {
-        let value = self.random.next_u64().to_string();
-        self.start(id, value.as_bytes())
+        let value = self.random.next_u64().to_le_bytes();
+        self.start(id, &value)
     }
 
     /// On how many running nodes the tester's command number `tag` was executed.
@@ -70,8 +70,8 @@ impl<M: StateMachine + Default> Lab<M> {
 
     /// Gets a random command executed on `expected` nodes within ten seconds; its index.
     pub fn one(&mut self, expected: usize, retry: bool) -> Result<Index, Failure> {
-        let value = self.random.next_u64().to_string();
-        self.agree(value.as_bytes(), expected, retry)
+        let value = self.random.next_u64().to_le_bytes();
+        self.agree(&value, expected, retry)
     }
 
     /// Gets a command executed on `expected` nodes within ten seconds; its index. An attempt that
