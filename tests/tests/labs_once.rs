@@ -13,6 +13,11 @@ fn duplicate_after_leader_change() {
 }
 
 #[test]
+fn duplicate_in_log() {
+    check("DuplicateInLog");
+}
+
+#[test]
 fn duplicate_after_restart() {
     check("DuplicateAfterRestart");
 }

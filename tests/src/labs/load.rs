@@ -85,6 +85,9 @@ impl Load {
         if lab.history.agreement().count < 10 * self.clerks {
             return Err(lab.fail("the clerks got nothing done"));
         }
+        if self.state_max.is_some() && lab.stored_snapshot() == 0 {
+            return Err(lab.fail("no snapshot was taken"));
+        }
         lab.finish()
     }
 
@@ -141,7 +144,6 @@ impl Load {
     fn check_sizes(self, lab: &mut Lab<Kv>) -> Result<(), Failure> {
         match self.state_max {
             None => lab.at_most("bytes of snapshot", lab.stored_snapshot(), 0),
-            Some(_) if lab.stored_snapshot() == 0 => Err(lab.fail("no snapshot was taken")),
             Some(most) => lab.at_most("bytes of log", lab.stored_log(), EXCESS * most),
         }
     }

@@ -10,9 +10,10 @@ use quorate_kv::Kv;
 use quorate_raft::{NodeId, Random};
 use quorate_sim::checker::linearizability::{Action, Answer};
 use quorate_sim::network::{Address, Packet, RuleId, Verdict};
+use quorate_sim::rules::Filter;
 
 use crate::lab::clerk::ClerkId;
-use crate::lab::{Failure, Lab, Report, SECOND};
+use crate::lab::{Failure, Lab, MS, Report, SECOND};
 use crate::labs::Scenario;
 
 /// All scenarios.
@@ -26,6 +27,11 @@ pub const SCENARIOS: &[Scenario] = &[
         lab: "once",
         name: "DuplicateAfterLeaderChange",
         run: duplicate_after_leader_change,
+    },
+    Scenario {
+        lab: "once",
+        name: "DuplicateInLog",
+        run: duplicate_in_log,
     },
     Scenario {
         lab: "once",
@@ -53,6 +59,15 @@ struct Doubt {
 
 impl Doubt {
     fn begin(lab: &mut Lab<Kv>) -> Result<Self, Failure> {
+        let doubt = Self::ask(lab)?;
+        if !lab.wait(10 * SECOND, |lab| lab.history.was_executed(doubt.tag))? {
+            return Err(lab.fail("the append is not executed"));
+        }
+        Ok(doubt)
+    }
+
+    /// What is asked may be executed or not.
+    fn ask(lab: &mut Lab<Kv>) -> Result<Self, Failure> {
         let clerk = lab.clerk();
         lab.put(clerk, KEY, "a")?;
         let lost = Rc::new(Cell::new(0));
@@ -66,9 +81,6 @@ impl Doubt {
         };
         let rule = lab.cluster.network.add(rule);
         let tag = lab.begin(clerk, KEY, Action::Append("x".into()))?;
-        if !lab.wait(10 * SECOND, |lab| lab.history.was_executed(tag))? {
-            return Err(lab.fail("the append is not executed"));
-        }
         Ok(Self {
             clerk,
             tag,
@@ -113,6 +125,41 @@ fn duplicate_after_leader_change(seed: u64) -> Result<Report, Failure> {
     lab.crash(leader)?;
     lab.check_one_leader()?;
     doubt.end(&mut lab)?;
+    lab.restart(leader)?;
+    lab.finish()
+}
+
+/// The retry reaches a leader that has the command in its log, and does not know yet that it is
+/// committed: the log comes to hold it twice.
+fn duplicate_in_log(seed: u64) -> Result<Report, Failure> {
+    let mut lab = Lab::store(seed, 3, None)?;
+    let leader = lab.check_one_leader()?;
+    let clerk = lab.clerk();
+    lab.put(clerk, 1, "before")?;
+    let rule = lab.cluster.network.add(Filter::AppendResponses);
+    let tag = lab.begin(clerk, KEY, Action::Append("x".into()))?;
+    lab.sleep(100 * MS)?;
+    let first = lab
+        .cluster
+        .raft(leader)
+        .map(|raft| raft.status().last.index);
+    lab.crash(leader)?;
+    let second = lab.check_one_leader()?;
+    lab.sleep(5 * SECOND)?;
+    let last = lab
+        .cluster
+        .raft(second)
+        .map(|raft| raft.status().last.index);
+    // Behind the command come the new leader's own entry and the retry.
+    if lab.history.was_executed(tag) || last < first.map(|first| first.next().next()) {
+        return Err(lab.fail("the retry did not find the command in the log"));
+    }
+    lab.cluster.network.remove(rule);
+    let answer = lab.await_call(tag, 10 * SECOND)?;
+    if answer != Answer::Written(1) {
+        return Err(lab.fail(&format!("the append was answered {answer:?}")));
+    }
+    lab.check_get(clerk, KEY, "x")?;
     lab.restart(leader)?;
     lab.finish()
 }
