@@ -1,5 +1,7 @@
 //! A cluster of the shipped store: how large its log and its snapshots are, and a counter in it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use quorate_kv::{Kv, Query, Reply};
 use quorate_raft::NodeId;
@@ -7,12 +9,13 @@ use quorate_rsm::StateMachine;
 use quorate_sim::checker::linearizability::{Action, Answer};
 use quorate_sim::cluster::ClusterConfig;
 use quorate_sim::machine::tagged;
-use quorate_sim::workload::Wish;
-use quorate_sim::workload::wish;
+use quorate_sim::workload::{Wish, wish};
 
 use crate::lab::clerk::ClerkId;
 use crate::lab::{Failure, Lab, SECOND};
 
+/// Storage has a snapshot's chunks under "0000/snap/" and its index, as sixteen digits.
+const SNAPSHOT_KEY_LEN: usize = 26;
 /// The key that counts.
 pub const COUNTER: u64 = 0;
 
@@ -43,9 +46,9 @@ impl Lab<Kv> {
     pub fn stored_snapshot(&self) -> u64 {
         let bytes = |id: &NodeId| {
             // While the next one is written there are two.
-            let mut sizes = std::collections::BTreeMap::new();
+            let mut sizes = BTreeMap::new();
             for (key, len) in self.stored(*id, "0000/snap/") {
-                *sizes.entry(&key[..26]).or_insert(0) += len;
+                *sizes.entry(&key[..SNAPSHOT_KEY_LEN]).or_insert(0) += len;
             }
             sizes.into_values().max().unwrap_or(0)
         };

@@ -180,6 +180,9 @@ pub fn speed(seed: u64, state_max: Option<u64>) -> Result<Report, Failure> {
     }
     let time = lab.cluster.now() - began;
     lab.check_get(clerk, 0, &expected)?;
+    if state_max.is_some() && lab.stored_snapshot() == 0 {
+        return Err(lab.fail("no snapshot was taken"));
+    }
     lab.at_most("µs for an operation", time / OPERATIONS, MICROS_MAX)?;
     lab.finish()
 }
