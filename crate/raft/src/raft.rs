@@ -91,7 +91,7 @@ impl Raft {
             applied: snapshot.last.index,
             log: Log::new(log_start, entries, snapshot),
             persistence: Persistence::new(Index(0)),
-            forwarded: Forwarded::default(),
+            forwarded: Forwarded::new(seed),
             started: now,
             receiving: None,
             outputs: VecDeque::new(),

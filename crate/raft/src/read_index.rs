@@ -15,6 +15,7 @@ use crate::error::ReadError;
 use crate::message::Body;
 use crate::output::Output;
 use crate::raft::Raft;
+use crate::random::Random;
 use crate::role::Role;
 use crate::types::{Index, Instant, NodeId, micros};
 
@@ -56,6 +57,16 @@ pub(crate) struct Forwarded {
 }
 
 impl Forwarded {
+    /// Of a node that starts with `seed`. An answer to a question of an earlier run may still be on
+    /// its way, in the same term and from the same leader, and knows nothing of what is committed
+    /// by now: no run numbers its questions as another did.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            number: Random::stream(seed, FIRST_NUMBER).below(1 << 40),
+            ..Self::default()
+        }
+    }
+
     /// Forgets everything but the numbers that were given.
     pub(crate) fn clear(&mut self) {
         let number = self.number;
@@ -65,6 +76,9 @@ impl Forwarded {
         };
     }
 }
+
+/// The stream of a node's seed from which its first number is drawn.
+const FIRST_NUMBER: u64 = 1;
 
 /// Rounds remembered at most; a leader that is not heard loses its leadership long before.
 const ROUNDS_MAX: usize = 64;

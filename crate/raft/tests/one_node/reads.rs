@@ -1,6 +1,6 @@
 //! §8, thesis §6.4: reads without a log entry.
 
-use quorate_raft::{Body, Config, EntryId, Index, Input, NodeId, Output, ReadError};
+use quorate_raft::{Body, Config, EntryId, Index, Input, NodeId, Output, Raft, ReadError};
 
 use crate::host::{Host, heartbeat, request_vote, stored};
 
@@ -137,6 +137,38 @@ fn unanswered_round_is_repeated_with_the_heartbeat() {
     assert_eq!(host.reads(), [(7, 1)]);
 }
 
+/// The number under which a follower asked its leader, node 2.
+fn question(host: &mut Host) -> u64 {
+    match host.sent_to(2)[..] {
+        [Body::ReadIndex { ctx }] => ctx,
+        ref other => panic!("one question, not {other:?}"),
+    }
+}
+
+#[test]
+fn answer_to_a_question_of_an_earlier_run_is_void() {
+    // The same node, leader and term, as a restart leaves them: only the seed is another.
+    let ask = |seed| {
+        let mut host = Host::new(3);
+        let restored = stored(3, 1, None, &[1]);
+        host.raft = Raft::new(Config::new(NodeId(1)), restored, host.now, seed).expect("sound");
+        host.hear(2, 1, heartbeat(1, 1));
+        host.forget();
+        host.read(7);
+        (question(&mut host), host)
+    };
+    let (earlier, _) = ask(1);
+    let (now, mut host) = ask(2);
+    let answer = |ctx| Body::ReadIndexResponse {
+        ctx,
+        index: Index(1),
+    };
+    host.hear(2, 1, answer(earlier));
+    assert_eq!(host.reads(), [], "what it knew may be long ago");
+    host.hear(2, 1, answer(now));
+    assert_eq!(host.reads(), [(7, 1)]);
+}
+
 #[test]
 fn follower_asks_its_leader_and_answers_when_it_has_applied_that() {
     let mut host = Host::new(3);
@@ -148,24 +180,24 @@ fn follower_asks_its_leader_and_answers_when_it_has_applied_that() {
     host.forget();
     host.read(7);
     host.read(8);
-    assert_eq!(host.sent_to(2), [Body::ReadIndex { ctx: 1 }]);
+    let first = question(&mut host);
     // A question or its answer may be lost; a heartbeat is an occasion to ask again.
     host.hear(2, 1, heartbeat(0, 1));
-    assert!(host.sent_to(2).contains(&Body::ReadIndex { ctx: 1 }));
+    assert!(host.sent_to(2).contains(&Body::ReadIndex { ctx: first }));
     let answer = |ctx, index| Body::ReadIndexResponse {
         ctx,
         index: Index(index),
     };
-    host.hear(3, 1, answer(1, 1));
-    host.hear(2, 1, answer(9, 1));
+    host.hear(3, 1, answer(first, 1));
+    host.hear(2, 1, answer(first + 8, 1));
     assert_eq!(host.reads(), [], "of no leader, and to no question");
-    host.hear(2, 1, answer(1, 2));
+    host.hear(2, 1, answer(first, 2));
     assert_eq!(host.reads(), [], "not applied");
     // What came after the question was put is the next one's.
-    assert_eq!(host.sent_to(2), [Body::ReadIndex { ctx: 2 }]);
+    assert_eq!(question(&mut host), first + 1);
     host.hear(2, 1, heartbeat(2, 2));
     assert_eq!(host.reads(), [(7, 2)]);
-    host.hear(2, 1, answer(2, 2));
+    host.hear(2, 1, answer(first + 1, 2));
     assert_eq!(host.reads(), [(7, 2), (8, 2)]);
 }
 
@@ -177,12 +209,14 @@ fn followers_reads_are_void_with_their_leader_and_bounded() {
     };
     let mut host = Host::with(config, stored(3, 0, None, &[]));
     host.hear(2, 1, heartbeat(0, 1));
+    host.forget();
     host.read(1);
     host.read(2);
+    let first = question(&mut host);
     assert_eq!(host.raft.read_index(host.now, 3), Err(ReadError::Dropped));
     host.hear(3, 2, heartbeat(0, 1));
     let stale = Body::ReadIndexResponse {
-        ctx: 1,
+        ctx: first,
         index: Index(0),
     };
     host.hear(2, 1, stale.clone());
@@ -191,7 +225,7 @@ fn followers_reads_are_void_with_their_leader_and_bounded() {
     host.read(4);
     assert_eq!(
         host.sent_to(3).last(),
-        Some(&Body::ReadIndex { ctx: 2 }),
+        Some(&Body::ReadIndex { ctx: first + 1 }),
         "a number of its own"
     );
 }
