@@ -54,7 +54,7 @@ struct Beyond {
 }
 
 impl Rule for Beyond {
-    fn cuts(&self, from: Address, to: Address) -> bool {
+    fn cuts(&self, _: u64, from: Address, to: Address) -> bool {
         match (from, to) {
             (Address::Client(client), Address::Node(node))
             | (Address::Node(node), Address::Client(client)) => {

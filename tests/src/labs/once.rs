@@ -10,7 +10,7 @@ use quorate_kv::Kv;
 use quorate_raft::{NodeId, Random};
 use quorate_sim::checker::linearizability::{Action, Answer};
 use quorate_sim::network::{Address, Packet, RuleId, Verdict};
-use quorate_sim::rules::Filter;
+use quorate_sim::rules::{Filter, MessageKind};
 
 use crate::lab::clerk::ClerkId;
 use crate::lab::{Failure, Lab, MS, Report, SECOND};
@@ -136,7 +136,10 @@ fn duplicate_in_log(seed: u64) -> Result<Report, Failure> {
     let leader = lab.check_one_leader()?;
     let clerk = lab.clerk();
     lab.put(clerk, 1, "before")?;
-    let rule = lab.cluster.network.add(Filter::AppendResponses);
+    let rule = lab.cluster.network.add(Filter {
+        kind: MessageKind::AppendResponses,
+        from: None,
+    });
     let tag = lab.begin(clerk, KEY, Action::Append("x".into()))?;
     lab.sleep(100 * MS)?;
     let first = lab
