@@ -463,7 +463,9 @@ mod tests {
                 disk.begin(put(key));
                 disk.finish();
             };
-            ["a", "b"].map(|key| write(&mut disk, key));
+            for key in ["a", "b"] {
+                write(&mut disk, key);
+            }
             disk.begin_to_rot();
             write(&mut disk, "c");
             assert!(disk.is_rotten());
@@ -473,7 +475,9 @@ mod tests {
                 Err(_) => assert_eq!(medium, Medium::File),
             }
             for _ in 0..2_000 {
-                ["a", "b"].map(|key| write(&mut disk, key));
+                for key in ["a", "b"] {
+                    write(&mut disk, key);
+                }
             }
             assert!(!disk.is_rotten());
             assert_eq!(keys(&mut disk), ["a", "b", "c"]);

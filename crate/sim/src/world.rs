@@ -392,9 +392,9 @@ impl World {
     /// Runs until all agree and all calls have ended; how long that took.
     fn await_agreement(&mut self) -> Result<u64, Failure> {
         let start = self.cluster.now();
-        let bound = micros(liveness::bound(
-            self.shape.cluster.node.raft.election_timeout,
-        ));
+        let election_timeout = self.shape.cluster.node.raft.election_timeout;
+        let backlog = liveness::backlog(&self.statuses());
+        let bound = micros(liveness::bound(election_timeout, backlog));
         loop {
             let passed = self.cluster.now() - start;
             let Some(open) = self.open_business() else {

@@ -6,11 +6,22 @@ use core::time::Duration;
 use quorate_raft::{NodeId, RoleKind, Status};
 
 /// How long a fair world may take, from its last fault to the point where every client has had an
-/// answer and every node the same state: time for an attempt and a backoff of a client, and for
-/// twenty elections.
+/// answer and every node the same state: time for an attempt and a backoff of a client, for twenty
+/// elections, and for each of `backlog` entries to travel alone.
 #[must_use]
-pub fn bound(election_timeout: Duration) -> Duration {
-    Duration::from_secs(5) + election_timeout * 20
+pub fn bound(election_timeout: Duration, backlog: u64) -> Duration {
+    let travels = Duration::from_millis(5 * backlog);
+    Duration::from_secs(5) + election_timeout * 20 + travels
+}
+
+/// Entries that some node has and some other has not applied.
+#[must_use]
+pub fn backlog(nodes: &[Option<Status>]) -> u64 {
+    let nodes = nodes.iter().flatten();
+    let last = nodes.clone().map(|status| status.last.index).max();
+    let applied = nodes.map(|status| status.applied).min();
+    last.zip(applied)
+        .map_or(0, |(last, applied)| last - applied)
 }
 
 /// How long it must then stay as it is.
@@ -81,6 +92,15 @@ mod tests {
         let mut leader = status(1);
         leader.role = RoleKind::Leader;
         vec![Some(leader), Some(status(2))]
+    }
+
+    #[test]
+    fn backlog_is_what_the_last_has_not_applied() {
+        let mut nodes = pair();
+        assert_eq!(backlog(&nodes), 0);
+        nodes[1].as_mut().unwrap().applied = Index(2);
+        assert_eq!(backlog(&nodes), 3);
+        assert_eq!(backlog(&[None, None]), 0);
     }
 
     #[test]
