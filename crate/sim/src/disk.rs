@@ -219,9 +219,10 @@ impl Disk {
         self.rot.is_some()
     }
 
-    /// Keys of the records that are durable.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.records.keys().map(String::as_str)
+    /// Keys and sizes of the records that are durable.
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, usize)> {
+        let records = self.records.iter();
+        records.map(|(key, value)| (key.as_str(), value.len()))
     }
 
     fn rotten_records(&self) -> BTreeMap<String, Bytes> {

@@ -86,6 +86,7 @@ impl Shape {
         };
         let faults = faults(random);
         let node = node_config(random, election_ms);
+        let sessions_max = node.sessions.max_sessions as u64;
         let others = (0..3).map(|_| other_config(random, &node)).collect();
         Self {
             cluster: ClusterConfig {
@@ -100,7 +101,8 @@ impl Shape {
                 split_frames: random.below(2) == 0,
                 trace: false,
             },
-            clients: weighted(random, &[(2, 1), (3, 3), (3, 6), (1, 16)]),
+            // Many more than there may be sessions would displace one another for ever.
+            clients: weighted(random, &[(2, 1), (3, 3), (3, 6), (1, 16)]).min(sessions_max * 2),
             pipeline: weighted(random, &[(3, 1), (2, 3), (2, 8), (1, 40)]),
             think_mean: weighted(random, &[(1, 5_000), (2, 50_000), (1, 300_000)]),
             calm: weighted(random, &[(1, 1), (2, 10)]),

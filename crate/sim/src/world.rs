@@ -178,6 +178,10 @@ impl World {
         self.calm_down()?;
         let recovery = self.await_agreement()?;
         self.await_quiet()?;
+        // Once more: a snapshot that was put off while another was written is due with an entry.
+        self.prove_all()?;
+        self.await_agreement()?;
+        self.await_quiet()?;
         self.judge(recovery)
     }
 
@@ -375,6 +379,10 @@ impl World {
         if self.shape.notices {
             self.notify()?;
         }
+        self.prove_all()
+    }
+
+    fn prove_all(&mut self) -> Result<(), Failure> {
         for user in 0..self.users.len() {
             self.prove(user);
             self.drain(user)?;

@@ -498,9 +498,18 @@ impl<M: StateMachine + Default> Cluster<M> {
             let raft = running.node.raft();
             let snapshot = raft.snapshot().last.index;
             let since = raft.applied().index - snapshot;
-            // A large snapshot is put off, and takes a round of writes for each chunk.
+            // By the layout of storage: hexadecimal indices, so that keys sort as they do.
+            let needed = format!("0000/snap/{:016x}/", snapshot.0);
+            let chunks = process
+                .disk
+                .sizes()
+                .filter(|(key, _)| key.starts_with(&needed));
+            let stored: usize = chunks.map(|(_, size)| size).sum();
             let chunks = snapshot_bytes(running.node.machine().machine());
-            let bytes: usize = chunks.iter().map(Bytes::len).sum();
+            let next: usize = chunks.iter().map(Bytes::len).sum();
+            // A snapshot waits until as much is written as the last was large, and takes a round of
+            // writes for each chunk.
+            let bytes = stored.max(next);
             let settings = &process.settings;
             let due = settings.snapshot_entries.max(bytes as u64 / ENTRY_BYTES);
             let rounds = (bytes / settings.snapshot_chunk_bytes) as u64;
@@ -508,10 +517,9 @@ impl<M: StateMachine + Default> Cluster<M> {
                 let seen = format!("{id} applied {since} entries after its snapshot {snapshot}");
                 return Err(Violation::new("Logs are compacted", seen));
             }
-            // By the layout of storage: hexadecimal indices, so that keys sort as they do.
-            let needed = format!("0000/snap/{:016x}/", snapshot.0);
             let left = |key: &&str| key.starts_with("0000/snap/") && **key < *needed;
-            if let Some(key) = process.disk.keys().find(left) {
+            let mut keys = process.disk.sizes().map(|(key, _)| key);
+            if let Some(key) = keys.find(left) {
                 let seen = format!("{id} keeps {key} beside its snapshot {snapshot}");
                 return Err(Violation::new("Old snapshots are removed", seen));
             }
