@@ -219,12 +219,6 @@ impl Disk {
         self.rot.is_some()
     }
 
-    /// Keys and sizes of the records that are durable.
-    pub fn sizes(&self) -> impl Iterator<Item = (&str, usize)> {
-        let records = self.records.iter();
-        records.map(|(key, value)| (key.as_str(), value.len()))
-    }
-
     fn rotten_records(&self) -> BTreeMap<String, Bytes> {
         let mut records = self.records.clone();
         if let Some(Rot::Record(key, bit)) = &self.rot {

@@ -109,6 +109,14 @@ kinds! {
     Misread,
     /// A bit of what a disk holds changes for good. The node that finds it never starts again.
     Rot,
+    /// A node crashes and loses its storage: it comes back as one that knows of nothing.
+    Evict,
+    /// A member is taken out, and added again later.
+    RemoveMember,
+    /// A voter loses its vote, and gets it back later.
+    DemoteMember,
+    /// The leader hands over.
+    TransferLeadership,
 
     // What the network does by itself.
     /// A packet is lost.

@@ -118,9 +118,14 @@ impl Nemesis {
         if self.mute.contains(&number) {
             return Ok(None);
         }
-        // What rots is counted when there is a node to spare; what crashes in a step, when it does.
+        // What needs a node to spare is counted when there is one; what crashes in a step, when it
+        // does.
         let counts = match kind {
             FaultKind::Rot => cluster.rot(node),
+            FaultKind::Evict | FaultKind::RemoveMember | FaultKind::DemoteMember => {
+                cluster.is_whole() && (cluster.voters().len() > 2 || kind != FaultKind::Evict)
+            }
+            FaultKind::TransferLeadership => !cluster.leaders().is_empty() && node != leader,
             FaultKind::CrashMidStep => false,
             _ => true,
         };
@@ -213,6 +218,10 @@ impl Nemesis {
             | FaultKind::Filter
             | FaultKind::LoseReplies
             | FaultKind::Disconnect => self.plan_traffic(kind, scene),
+            FaultKind::Evict
+            | FaultKind::RemoveMember
+            | FaultKind::DemoteMember
+            | FaultKind::TransferLeadership => plan_members(kind, scene),
             _ => {
                 let rule = self.rule_of_cut(kind, scene);
                 impose(Plan::new(kind), scene.now, rule).then(scene.end, Action::Lift)
@@ -536,6 +545,23 @@ impl Nemesis {
             }
         }
     }
+}
+
+fn plan_members(kind: FaultKind, scene: &Scene) -> Plan {
+    let &Scene { node, now, end, .. } = scene;
+    let plan = Plan::new(kind);
+    let begin = match kind {
+        FaultKind::Evict => Action::Evict(node),
+        FaultKind::RemoveMember => Action::Remove(node),
+        FaultKind::DemoteMember => Action::Demote(node),
+        _ => return plan.then(now, Action::Transfer(node)),
+    };
+    // Its storage gone, the cluster takes it back by itself.
+    let again = end + (end - now);
+    plan.then(now, begin)
+        .then(end, Action::Start(node))
+        .then(end, Action::RestoreMembers)
+        .then(again, Action::RestoreMembers)
 }
 
 /// Puts a rule in force at a time.

@@ -248,6 +248,7 @@ impl Observer {
                 self.note_role(&before, &status, was_writing);
             }
             self.note_log(&before, &status, was_writing);
+            self.note_members(&before, &status, outputs);
             if status.role == RoleKind::Leader {
                 self.note_peers(&before, &status, window);
             }
@@ -407,6 +408,53 @@ impl Observer {
                 behind(after.last, new.matched) && !behind(before.last, old.matched),
                 Situation::FollowerFarBehind,
             );
+        }
+    }
+
+    fn note_members(&mut self, before: &Status, me: &Status, outputs: &[Output]) {
+        let (old, new) = (&before.conf_state, &me.conf_state);
+        let leads = me.role == RoleKind::Leader;
+        let (led, stays) = (before.role == RoleKind::Leader, before.term == me.term);
+        let voteless = |status: &Status| !status.conf_state.is_voter(status.id);
+        self.note_if(
+            !old.is_joint() && new.is_joint(),
+            Situation::JointConfiguration,
+        );
+        self.note_if(leads && !led && new.is_joint(), Situation::JointInherited);
+        self.note_if(
+            me.conf_index < before.conf_index,
+            Situation::ConfigurationCut,
+        );
+        self.note_if(leads && voteless(me), Situation::LeaderWithoutVote);
+        let resigns = led && stays && !leads && voteless(me);
+        self.note_if(resigns, Situation::LeaderResigns);
+        let promoted = old.learners.iter().any(|id| new.voters.contains(id));
+        self.note_if(promoted, Situation::LearnerPromoted);
+        let rebound = old.storages_next.is_empty() && !new.storages_next.is_empty();
+        self.note_if(rebound, Situation::MemberRebound);
+        let (old, new) = (before.transferring, me.transferring);
+        self.note_if(old.is_none() && new.is_some(), Situation::TransferBegun);
+        let given_up = old.is_some() && new.is_none() && leads && stays;
+        self.note_if(given_up, Situation::TransferGivenUp);
+        for output in outputs {
+            match output {
+                Output::Persist(batch) => {
+                    let meta = batch.snapshot.as_ref().map(|manifest| &manifest.meta);
+                    let joint = meta.is_some_and(|meta| meta.conf_state.is_joint());
+                    self.note_if(joint, Situation::SnapshotWhileJoint);
+                }
+                Output::Send(message) => match &message.body {
+                    Body::RequestVote { transfer: true, .. } => {
+                        self.note(Situation::CampaignByTransfer);
+                    }
+                    Body::InstallSnapshot { .. } => {
+                        let learns = me.conf_state.learners.contains(&message.to);
+                        self.note_if(learns, Situation::SnapshotToLearner);
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
         }
     }
 

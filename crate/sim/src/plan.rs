@@ -65,6 +65,16 @@ pub enum Action {
     StartMisread(NodeId),
     /// A bit of a disk changes for good.
     Rot(NodeId),
+    /// A node loses its storage.
+    Evict(NodeId),
+    /// A member is taken out.
+    Remove(NodeId),
+    /// A voter loses its vote.
+    Demote(NodeId),
+    /// Whoever has no vote gets it back.
+    RestoreMembers,
+    /// A node is to lead.
+    Transfer(NodeId),
 }
 
 /// A fault under way.
@@ -155,6 +165,19 @@ impl Plan {
             Action::StartMisread(id) => return start_misread(cluster, id),
             Action::Rot(id) => {
                 cluster.rot(id);
+            }
+            Action::Evict(id) => {
+                cluster.evict(id)?;
+            }
+            Action::Remove(id) => {
+                cluster.remove_member(id)?;
+            }
+            Action::Demote(id) => {
+                cluster.demote_member(id)?;
+            }
+            Action::RestoreMembers => cluster.restore_members()?,
+            Action::Transfer(id) => {
+                cluster.transfer_leadership(id)?;
             }
         }
         Ok(())

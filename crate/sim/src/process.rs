@@ -100,6 +100,10 @@ pub struct Process<M: StateMachine> {
     pub(crate) settings: NodeConfig,
     /// What it found on its disk cannot be repaired: it never starts again.
     pub(crate) lost: bool,
+    /// The storage that it has now.
+    pub(crate) storage: StorageId,
+    /// With whom its storage says that the cluster was founded.
+    founders: ConfState,
 }
 
 /// One run.
@@ -135,6 +139,7 @@ impl<M: StateMachine + Default> Process<M> {
         profile: DiskProfile,
         medium: Medium,
         mut settings: NodeConfig,
+        founders: ConfState,
     ) -> Self {
         settings.raft.id = id;
         settings.raft.storage = storage_of(id);
@@ -152,20 +157,22 @@ impl<M: StateMachine + Default> Process<M> {
             timers: None,
             settings,
             lost: false,
+            storage: storage_of(id),
+            founders,
         }
     }
 
     /// Reads the disk as every host does.
-    pub(crate) fn load(&mut self, founders: &ConfState) -> Result<LoadedGroup, Violation> {
+    pub(crate) fn load(&mut self) -> Result<LoadedGroup, Violation> {
         let loaded = self.disk.read().and_then(storage::load);
         let mut loaded =
             loaded.map_err(|error| Violation::new(READABLE, format!("{}: {error:?}", self.id)))?;
         let ident = Ident {
             cluster: CLUSTER.to_owned(),
             node: self.id,
-            storage: storage_of(self.id),
+            storage: self.storage,
             cluster_id: CLUSTER_ID,
-            founders: founders.clone(),
+            founders: self.founders.clone(),
         };
         match loaded.ident {
             None => {
@@ -180,8 +187,18 @@ impl<M: StateMachine + Default> Process<M> {
                 return Err(Violation::new("A restart finds what was durable", seen));
             }
         }
-        let fresh = || LoadedGroup::fresh(GROUP, founders);
+        let fresh = || LoadedGroup::fresh(GROUP, &self.founders);
         Ok(loaded.groups.remove(GROUP).unwrap_or_else(fresh))
+    }
+
+    /// Its storage is gone: the next one has another name, and knows of no cluster.
+    pub(crate) fn wipe(&mut self, profile: DiskProfile, medium: Medium) {
+        assert!(self.running.is_none(), "{} is gone first", self.id);
+        let random = Random::new(self.node_random.next_u64());
+        self.disk = Disk::new(random, profile, medium);
+        self.storage = StorageId(self.storage.0 + 1);
+        self.settings.raft.storage = self.storage;
+        self.founders = ConfState::default();
     }
 
     /// Begins a run at virtual time `now`.

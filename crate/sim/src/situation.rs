@@ -200,6 +200,32 @@ situations! {
     SecondProcessRefused,
 
     // Membership: joint configurations, learners, transfers, amnesia.
+    /// Two halves decide together.
+    JointConfiguration,
+    /// A leader comes to lead under a joint configuration that an earlier one began.
+    JointInherited,
+    /// A snapshot is taken that holds a joint configuration.
+    SnapshotWhileJoint,
+    /// A configuration is cut from a log, and the one before it is in force again.
+    ConfigurationCut,
+    /// A leader leads that has no vote any more.
+    LeaderWithoutVote,
+    /// A leader that is out hands over.
+    LeaderResigns,
+    /// A learner becomes a voter.
+    LearnerPromoted,
+    /// A member without anything gets a snapshot.
+    SnapshotToLearner,
+    /// A node loses its storage.
+    StorageLost,
+    /// A member gets a new start with another storage.
+    MemberRebound,
+    /// A leader is told to hand over.
+    TransferBegun,
+    /// A leader goes on, because the other did not take over in time.
+    TransferGivenUp,
+    /// A node campaigns because its leader told it to.
+    CampaignByTransfer,
 }
 
 /// How often each situation came up.

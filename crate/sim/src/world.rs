@@ -413,6 +413,7 @@ impl World {
                     "{passed} µs after the last fault: {open}"
                 )));
             }
+            self.cluster.restore_members()?;
             self.wake_in(LOOK_EVERY, Wake::Look);
             self.run_until(self.cluster.now() + LOOK_EVERY)?;
         }
@@ -425,6 +426,10 @@ impl World {
         }
         if let Some(open) = liveness::disagreement(&self.statuses()) {
             return Some(open);
+        }
+        let whole = survivors.len() == self.cluster.voters().len();
+        if whole && !self.cluster.all_vote() {
+            return Some("not all have their votes".to_owned());
         }
         let open: usize = self.users.iter().map(User::open).sum();
         (open > 0).then(|| format!("{open} calls are open, of them {} puts", self.proofs.len()))

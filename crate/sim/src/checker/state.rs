@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use quorate_raft::{
-    EntryId, Index, Message, NodeId, PersistBatch, Raft, Restored, RoleKind, Status, Term,
+    ConfState, EntryId, Index, Message, NodeId, PersistBatch, Raft, Restored, RoleKind, Status,
+    StorageId, Term,
 };
 
 use crate::checker::Violation;
@@ -16,11 +17,15 @@ use crate::checker::applied::AppliedLog;
 use crate::checker::durable::Durable;
 use crate::checker::mirror::{Mirror, Seen};
 use crate::machine::Applied;
+use crate::process::{founders, storage_of};
 
 /// Everything the checker knows.
 #[derive(Debug)]
 pub struct State {
-    voters: Vec<NodeId>,
+    /// Who decides, as of the last commit.
+    conf_state: ConfState,
+    /// The storage of each node; another one than recorded is no longer the member's.
+    storages: BTreeMap<NodeId, StorageId>,
     nodes: BTreeMap<NodeId, NodeState>,
     durable: BTreeMap<NodeId, Durable>,
     /// By index − 1, every entry that some log ever had there.
@@ -28,7 +33,7 @@ pub struct State {
     /// By index − 1.
     committed: Vec<Committed>,
     leaders: BTreeMap<Term, Leader>,
-    votes: BTreeMap<(NodeId, Term), NodeId>,
+    votes: BTreeMap<(NodeId, StorageId, Term), NodeId>,
     applied: AppliedLog,
 }
 
@@ -41,6 +46,7 @@ struct NodeState {
     role: RoleKind,
     commit: Index,
     applied: Index,
+    conf_state: ConfState,
     log: Mirror,
 }
 
@@ -68,7 +74,8 @@ impl State {
     #[must_use]
     pub fn new(voters: &[NodeId]) -> Self {
         Self {
-            voters: voters.to_vec(),
+            conf_state: founders(voters),
+            storages: voters.iter().map(|&id| (id, storage_of(id))).collect(),
             nodes: BTreeMap::new(),
             durable: voters.iter().map(|&id| (id, Durable::new(id))).collect(),
             entries: Vec::new(),
@@ -77,6 +84,12 @@ impl State {
             votes: BTreeMap::new(),
             applied: AppliedLog::default(),
         }
+    }
+
+    /// A node's storage is gone, and with it whatever it had promised.
+    pub fn wiped(&mut self, node: NodeId, storage: StorageId) {
+        self.storages.insert(node, storage);
+        self.durable.insert(node, Durable::new(node));
     }
 
     /// The last index that is known to be committed anywhere.
@@ -119,6 +132,7 @@ impl State {
                 role: RoleKind::Follower,
                 commit: restored.commit.max(restored.snapshot.last.index),
                 applied: restored.snapshot.last.index,
+                conf_state: ConfState::default(),
                 log: durable.log().clone(),
             },
         );
@@ -178,6 +192,8 @@ impl State {
             && status.role == RoleKind::Leader
             && before.term == status.term;
         let (old_commit, old_role, old_term) = (before.commit, before.role, before.term);
+        // A leader that is out steps down in the step in which it commits that.
+        let committing = before.role == RoleKind::Leader && before.term == status.term;
 
         if (before.term, before.vote) != (status.term, status.vote) {
             self.check_vote(node, status.term, status.vote)?;
@@ -187,7 +203,11 @@ impl State {
         (state.term, state.vote, state.role) = (status.term, status.vote, status.role);
         (state.commit, state.applied) = (status.commit, status.applied);
         if status.commit > old_commit {
-            self.check_commit(node, old_commit, status)?;
+            self.check_commit(node, old_commit, status, committing)?;
+        }
+        let state = self.nodes.get_mut(&node).expect("known");
+        if state.conf_state != status.conf_state {
+            state.conf_state.clone_from(&status.conf_state);
         }
         if status.role == RoleKind::Leader
             && (old_role != RoleKind::Leader || old_term != status.term)
@@ -235,7 +255,8 @@ impl State {
     pub fn sent(&mut self, message: &Message) -> Result<(), Violation> {
         let node = message.from;
         if let Some(to) = crate::checker::durable::vote_given(message) {
-            let first = *self.votes.entry((node, message.term)).or_insert(to);
+            let place = (node, message.storage, message.term);
+            let first = *self.votes.entry(place).or_insert(to);
             if first != to {
                 let seen = format!("{node} voted for {first} and {to} in {}", message.term);
                 return Err(Violation::new("One vote in a term", seen));
@@ -299,13 +320,14 @@ impl State {
         let Some(vote) = vote else {
             return Ok(());
         };
-        let first = *self.votes.entry((node, term)).or_insert(vote);
+        let place = (node, self.storages[&node], term);
+        let first = *self.votes.entry(place).or_insert(vote);
         if first != vote && self.is_promised(node, term, first) {
             let seen = format!("{node} voted for {first} and {vote} in {term}");
             return Err(Violation::new("One vote in a term", seen));
         }
         // A vote that was neither durable nor told to anyone may be given again after a crash.
-        self.votes.insert((node, term), vote);
+        self.votes.insert(place, vote);
         Ok(())
     }
 
@@ -378,7 +400,14 @@ impl State {
     }
 
     /// What became committed at `node` is what is committed everywhere.
-    fn check_commit(&mut self, node: NodeId, old: Index, status: &Status) -> Result<(), Violation> {
+    fn check_commit(
+        &mut self,
+        node: NodeId,
+        old: Index,
+        status: &Status,
+        committing: bool,
+    ) -> Result<(), Violation> {
+        let leads = committing || status.role == RoleKind::Leader;
         let is_news = status.commit > self.committed();
         for index in (old.0 + 1..=status.commit.0).map(Index) {
             let log = &self.nodes[&node].log;
@@ -408,21 +437,34 @@ impl State {
                         seen,
                         by: status.term,
                     });
-                    self.check_durable_on_quorum(index)?;
+                    // In one step a leader commits, and goes on to another configuration.
+                    let before = self.nodes[&node].conf_state.clone();
+                    if leads {
+                        self.conf_state.clone_from(&status.conf_state);
+                    }
+                    if let Err(violation) = self.check_durable_on_quorum(index) {
+                        self.conf_state = before;
+                        self.check_durable_on_quorum(index).map_err(|_| violation)?;
+                    }
                     self.check_later_leaders(index)?;
                 }
             }
         }
         if is_news {
-            self.check_committed_by_leader(node, status)?;
+            self.check_committed_by_leader(node, status, leads)?;
         }
         Ok(())
     }
 
     /// Only a leader commits first, and only with an entry of its own term (§5.4.2, figure 8).
-    fn check_committed_by_leader(&self, node: NodeId, status: &Status) -> Result<(), Violation> {
+    fn check_committed_by_leader(
+        &self,
+        node: NodeId,
+        status: &Status,
+        leads: bool,
+    ) -> Result<(), Violation> {
         let last = self.committed.last().expect("something was committed");
-        if status.role == RoleKind::Leader && last.seen.term == status.term {
+        if leads && last.seen.term == status.term {
             return Ok(());
         }
         let (index, term) = (status.commit, last.seen.term);
@@ -438,20 +480,21 @@ impl State {
 
     fn check_durable_on_quorum(&self, index: Index) -> Result<(), Violation> {
         let committed = self.committed.get(index.0 as usize - 1);
-        let holders = |seen| {
-            self.voters
-                .iter()
-                .filter(|id| self.durable[id].log().covers(index, seen))
-                .count()
+        // One that has lost its storage had it, as far as anyone can tell: it decides nothing now.
+        let conf_state = &self.conf_state;
+        let holds = |id: NodeId, seen| {
+            let forgot = !conf_state.knows(id, self.storages[&id]);
+            forgot || self.durable[&id].log().covers(index, seen)
         };
         match committed {
-            Some(committed) if holders(committed.seen) > self.voters.len() / 2 => Ok(()),
+            Some(committed) if conf_state.reached(|id| holds(id, committed.seen)) == Some(true) => {
+                Ok(())
+            }
             Some(committed) => {
-                let (term, count) = (committed.seen.term, holders(committed.seen));
-                let seen = format!(
-                    "{term}/{index} is durable on {count} of {}",
-                    self.voters.len()
-                );
+                let voters = conf_state.members().into_iter();
+                let holders: Vec<_> = voters.filter(|id| holds(*id, committed.seen)).collect();
+                let term = committed.seen.term;
+                let seen = format!("{term}/{index} is durable on {holders:?} of {conf_state:?}");
                 Err(Violation::new("Commit index is durable on a quorum", seen))
             }
             None => {

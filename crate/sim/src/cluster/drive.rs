@@ -12,7 +12,6 @@ use crate::describe::{self, describe};
 use crate::digest::Digest;
 use crate::fault::FaultKind;
 use crate::network::{Address, Packet, Payload};
-use crate::process::founders;
 use crate::rules::is_response;
 use crate::situation::Situation;
 use crate::trace;
@@ -88,7 +87,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         let due = installs || process.disk.rounds.is_multiple_of(ROUNDS_PER_READING);
         if due && !process.disk.is_rotten() {
             // What would be found if the node crashed now.
-            let found = process.load(&founders(&self.voters))?;
+            let found = process.load()?;
             self.state.check_stored(id, &found.restored)?;
         }
         self.handle(id, [Input::Persisted { seq }])

@@ -11,7 +11,7 @@ use crate::checker::{Violation, recovery};
 use crate::clock::DRIFT_EVERY;
 use crate::disk::DiskProfile;
 use crate::network::Address;
-use crate::process::{READABLE, Timers, storage_of};
+use crate::process::{READABLE, Timers};
 use crate::situation::Situation;
 use crate::trace;
 
@@ -147,7 +147,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             process.lost || process.disk.is_rotten()
         };
         let spoiled = self.voters.iter().filter(spoiled).count();
-        let may = spoiled < (self.voters.len() - 1) / 2;
+        let may = spoiled < (self.voters.len() - 1) / 2 && self.all_vote();
         let process = self.process_mut(id);
         if may && !process.lost {
             process.disk.begin_to_rot();
@@ -180,7 +180,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             let process = self.process_mut(id);
             process.settings = settings;
             process.settings.raft.id = id;
-            process.settings.raft.storage = storage_of(id);
+            process.settings.raft.storage = process.storage;
         }
     }
 

@@ -4,6 +4,7 @@
 mod arrival;
 mod drive;
 mod faults;
+mod members;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -191,7 +192,9 @@ impl<M: StateMachine + Default> Cluster<M> {
         let voters: Vec<NodeId> = (1..=config.voters).map(NodeId).collect();
         let process = |&id| {
             let settings = config.node.clone();
-            let process = Process::new(id, &streams, config.disk, config.medium, settings);
+            let founders = founders(&voters);
+            let process =
+                Process::new(id, &streams, config.disk, config.medium, settings, founders);
             (id, process)
         };
         Self {
@@ -368,10 +371,10 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// It does not find there what was durable.
     pub fn start(&mut self, id: NodeId) -> Result<(), Violation> {
         let now = self.now();
-        let (config, founders) = (&self.config, founders(&self.voters));
+        let config = &self.config;
         let process = self.processes.get_mut(&id).expect("a node of this cluster");
         let torn = process.disk.torn;
-        let group = process.load(&founders)?;
+        let group = process.load()?;
         let last = group
             .restored
             .entries
@@ -502,7 +505,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             let needed = format!("0000/snap/{:016x}/", snapshot.0);
             let chunks = process
                 .disk
-                .sizes()
+                .sizes("")
                 .filter(|(key, _)| key.starts_with(&needed));
             let stored: usize = chunks.map(|(_, size)| size).sum();
             let chunks = snapshot_bytes(running.node.machine().machine());
@@ -518,7 +521,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 return Err(Violation::new("Logs are compacted", seen));
             }
             let left = |key: &&str| key.starts_with("0000/snap/") && **key < *needed;
-            let mut keys = process.disk.sizes().map(|(key, _)| key);
+            let mut keys = process.disk.sizes("").map(|(key, _)| key);
             if let Some(key) = keys.find(left) {
                 let seen = format!("{id} keeps {key} beside its snapshot {snapshot}");
                 return Err(Violation::new("Old snapshots are removed", seen));
