@@ -68,3 +68,35 @@ pub fn check(text: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every test of scenarios checks.
+    fn checked() -> Vec<String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+        let mut checked = Vec::new();
+        for file in std::fs::read_dir(folder).expect("the tests are beside the sources") {
+            let path = file.expect("a folder can be read").path();
+            let source = std::fs::read_to_string(&path).unwrap_or_default();
+            let calls = source.split("check(\"").skip(1);
+            checked.extend(calls.filter_map(|call| Some(call.split_once('"')?.0.to_owned())));
+        }
+        checked
+    }
+
+    #[test]
+    fn every_scenario_is_a_test_of_its_own() {
+        let checked = checked();
+        for Scenario { lab, name, .. } in all() {
+            let is_this = |text: &&String| {
+                let found = find(text);
+                matches!(found[..], [one] if one.lab == lab && one.name == name)
+            };
+            let tests = checked.iter().filter(is_this).count();
+            assert_eq!(tests, 1, "{lab} {name}");
+        }
+        assert_eq!(checked.len(), all().len());
+    }
+}
