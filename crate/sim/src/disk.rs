@@ -230,14 +230,6 @@ impl Disk {
         records
     }
 
-    /// Bytes of the durable records whose keys begin with `prefix`, by key.
-    pub fn sizes<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, usize)> {
-        let records = self.records.range(prefix.to_owned()..);
-        records
-            .take_while(move |(key, _)| key.starts_with(prefix))
-            .map(|(key, value)| (key.as_str(), value.len()))
-    }
-
     fn misread_record(&mut self) -> BTreeMap<String, Bytes> {
         let mut records = self.records.clone();
         let nth = self.random.below(records.len() as u64) as usize;
