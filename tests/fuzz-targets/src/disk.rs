@@ -31,6 +31,8 @@ pub(crate) struct Disk {
     /// The last term in which the log became shorter. A liar may cut what it let acknowledge.
     cut_in: Term,
     marks: Marks,
+    /// The name of the last question to a leader.
+    pub(crate) asked: u64,
 }
 
 /// What never falls within a run, and what is durable of it never.
@@ -70,6 +72,7 @@ impl Disk {
             votes: BTreeMap::new(),
             cut_in: Term(0),
             marks: Marks::default(),
+            asked: 0,
         };
         disk.apply(round);
         disk
@@ -140,7 +143,8 @@ impl Disk {
         match body {
             // The term asked for, and a grant of it, change nothing at the sender.
             Body::PreVote { .. } => assert!(*term <= hard_state.term.next()),
-            Body::PreVoteResponse { .. } => {}
+            // To a leader that told of the term: a question rests on nothing.
+            Body::PreVoteResponse { .. } | Body::ReadIndex { .. } => {}
             _ => assert!(
                 *term <= hard_state.term,
                 "a term is durable before it is told"
@@ -151,6 +155,7 @@ impl Disk {
             assert!(!vouched || matched <= self.last, "{matched} is not durable");
         };
         match body {
+            Body::ReadIndex { ctx } => self.asked = *ctx,
             Body::RequestVote { .. } => self.vote(*term, OWN),
             Body::RequestVoteResponse { granted: true } => self.vote(*term, *to),
             Body::AppendEntriesResponse(AppendOutcome::Accepted { matched }) => {

@@ -11,8 +11,8 @@ use quorate_raft::{Config, Instant, NodeId};
 use quorate_rsm::codec::{FRAME_VERSION, decode_replies, decode_requests, encode_replies};
 use quorate_rsm::storage::LoadedGroup;
 use quorate_rsm::{
-    ClientId, Input, Node, NodeConfig, Output, Reply, Request, RequestBody, RequestId, SessionId,
-    SessionLimits,
+    ClientId, Input, Node, NodeConfig, Output, ReadAt, Reply, Request, RequestBody, RequestId,
+    SessionId, SessionLimits,
 };
 
 use crate::commands::{command, query};
@@ -52,6 +52,7 @@ pub(crate) fn config() -> NodeConfig {
     NodeConfig {
         raft: Config {
             storage: STORAGE,
+            lease_reads: true,
             max_append_bytes: 256,
             max_inflight_messages: 2,
             max_uncommitted_bytes: 1 << 10,
@@ -95,7 +96,7 @@ impl Host {
     fn step(&mut self, source: &mut Source<'_>) {
         match source.below(16) {
             0..=4 => {
-                if let Some(message) = message(source, self.node.raft()) {
+                if let Some(message) = message(source, self.node.raft(), self.disk.asked) {
                     self.input(Input::Message(message));
                 }
             }
@@ -147,6 +148,7 @@ impl Host {
             },
             _ => match source.below(8) {
                 0 => self.input(Input::PersistFailed),
+                1 => self.input(Input::ClockStopped),
                 keep => self.restart(keep % 2 == 0),
             },
         }
@@ -181,6 +183,11 @@ impl Host {
             },
             3 => RequestBody::Read {
                 query: query(source),
+                at: match source.below(3) {
+                    0 => ReadAt::Leader,
+                    1 => ReadAt::Here,
+                    _ => ReadAt::Lease,
+                },
             },
             _ => RequestBody::Write {
                 session: session(source),

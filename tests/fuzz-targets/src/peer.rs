@@ -24,13 +24,13 @@ pub(crate) const STORAGE: StorageId = StorageId(1);
 /// Terms and indexes that no cluster reaches: beyond them nodes cannot tell each other any more.
 const FAR: u64 = 1 << 40;
 
-/// The next message; none if it is a lie.
-pub(crate) fn message(source: &mut Source<'_>, raft: &Raft) -> Option<Message> {
+/// The next message; none if it is a lie. `asked` is the name of the node's last question.
+pub(crate) fn message(source: &mut Source<'_>, raft: &Raft, asked: u64) -> Option<Message> {
     let status = raft.status();
     let message = if source.below(8) == 0 {
         decoded(source)?
     } else {
-        near(source, raft, &status)
+        near(source, raft, &status, asked)
     };
     (!is_lie(&message, raft, &status)).then_some(message)
 }
@@ -47,8 +47,8 @@ fn decoded(source: &mut Source<'_>) -> Option<Message> {
     Some(message)
 }
 
-fn near(source: &mut Source<'_>, raft: &Raft, status: &Status) -> Message {
-    let kind = source.below(16);
+fn near(source: &mut Source<'_>, raft: &Raft, status: &Status, asked: u64) -> Message {
+    let kind = source.below(18);
     let from = NodeId(2 + source.below(5));
     let storage = match source.below(8) {
         0 => StorageId(from.0 + 100),
@@ -127,6 +127,13 @@ fn near(source: &mut Source<'_>, raft: &Raft, status: &Status) -> Message {
                     next: source.below(4) as u32,
                 }
             },
+        },
+        15 => Body::ReadIndex {
+            ctx: source.below(8),
+        },
+        16 => Body::ReadIndexResponse {
+            ctx: source.near(asked),
+            index: index(source, status.commit),
         },
         _ => Body::TimeoutNow,
     };

@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use quorate_raft::{
     Body, Config, Entry, Index, Input, InputError, Instant, Message, NodeId, Output, Raft,
-    Restored, RoleKind, SnapshotChunk, Status,
+    Restored, SnapshotChunk, Status,
 };
 
 use crate::disk::Disk;
@@ -47,6 +47,7 @@ struct Host {
 fn config() -> Config {
     Config {
         storage: STORAGE,
+        lease_reads: true,
         max_append_bytes: 64,
         max_inflight_messages: 2,
         max_inflight_bytes: 128,
@@ -77,7 +78,7 @@ impl Host {
     fn step(&mut self, source: &mut Source<'_>) {
         match source.below(16) {
             0..=5 => {
-                if let Some(message) = message(source, &self.raft) {
+                if let Some(message) = message(source, &self.raft, self.disk.asked) {
                     self.input(Input::Message(message)).expect("a message");
                 }
             }
@@ -104,7 +105,12 @@ impl Host {
                 }
             }
             11 => {
-                if self.raft.read_index(self.now, self.next_read).is_ok() {
+                let taken = if source.flag() {
+                    self.raft.read_index(self.now, self.next_read)
+                } else {
+                    self.raft.lease_read(self.now, self.next_read)
+                };
+                if taken.is_ok() {
                     self.reads.push(self.next_read);
                     self.next_read += 1;
                 }
@@ -123,7 +129,8 @@ impl Host {
                     assert!(begun.is_err() || self.raft.is_leader());
                 }
             },
-            _ => match source.below(4) {
+            _ => match source.below(5) {
+                4 => self.input(Input::ClockStopped).expect("a clock"),
                 0 => {
                     let seq = source.number() | 1 << 63;
                     let refused = self.input(Input::Persisted { seq });
@@ -247,11 +254,9 @@ impl Host {
                 let at = self.reads.iter().position(|read| *read == ctx);
                 self.reads.swap_remove(at.expect("a read that waits"));
             }
-            Output::RoleChanged { role, .. } => {
-                if role != RoleKind::Leader {
-                    self.reads.clear();
-                    self.wanted.clear();
-                }
+            Output::RoleChanged { .. } => {
+                self.reads.clear();
+                self.wanted.clear();
             }
             Output::SendSnapshot {
                 to,

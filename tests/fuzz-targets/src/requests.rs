@@ -26,7 +26,7 @@ fn check_request(request: &Request) {
                 assert_eq!(decoded.encode(), command);
             }
         }
-        RequestBody::Read { query } => {
+        RequestBody::Read { query, .. } => {
             if let Ok(decoded) = Query::decode(query) {
                 assert_eq!(decoded.encode(), query);
             }

@@ -10,7 +10,8 @@ use quorate_raft::{Change, ConfState, Instant, Message, NodeId, Random, StorageI
 use quorate_rsm::codec::{encode_messages, encode_replies, encode_requests};
 use quorate_rsm::storage::{Ident, LoadedGroup, Round, seal_round};
 use quorate_rsm::{
-    ClientId, Input, Node, NodeConfig, Output, Reply, Request, RequestBody, RequestId, SessionId,
+    ClientId, Input, Node, NodeConfig, Output, ReadAt, Reply, Request, RequestBody, RequestId,
+    SessionId,
 };
 
 use crate::envelope::{masked, payload};
@@ -256,7 +257,10 @@ fn bodies() -> Vec<RequestBody> {
     };
     for query in [Query::Get { key: key(3) }, range] {
         let query = query.encode();
-        bodies.push(RequestBody::Read { query });
+        for at in [ReadAt::Leader, ReadAt::Here, ReadAt::Lease] {
+            let query = query.clone();
+            bodies.push(RequestBody::Read { query, at });
+        }
     }
     let session = SessionId(2);
     bodies.push(RequestBody::CloseSession { session });
