@@ -121,6 +121,27 @@ fn write_that_was_overtaken_vouches_for_nothing_new() {
 }
 
 #[test]
+fn tail_that_was_cut_is_durable_no_longer() {
+    let mut host = Host::with(Config::new(NodeId(1)), stored(3, 1, None, &[1, 1, 1, 1]));
+    host.prompt = false;
+    host.append(2, 2, id(1, 1), 0, &[2]);
+    assert_eq!(host.raft.status().persisted.0, 1);
+    host.write();
+    assert_eq!(host.raft.status().persisted.0, 2);
+    // It comes to lead, and what it appends where the old tail was is not written yet.
+    host.prompt = true;
+    host.pass(1_000);
+    host.lead();
+    host.accept(2, 3);
+    host.prompt = false;
+    host.propose(10);
+    host.accept(2, 4);
+    assert_eq!(host.raft.commit().0, 3, "one copy of three is durable");
+    host.write();
+    assert_eq!(host.raft.commit().0, 4);
+}
+
+#[test]
 fn leader_sends_while_it_writes_and_counts_itself_when_it_is_done() {
     let mut host = Host::new(3);
     host.lead_in_step();
