@@ -93,6 +93,10 @@ const suites = [
   nodeSuite("node", "clusters of worker threads, with state on disk", "tests/node"),
   { ...nodeSuite("browser", "the page, end to end", "tests/browser"), browsers: true },
   {
+    ...nodeSuite("nemesis", "faults of real workers, in Node and in browsers", "tests/nemesis"),
+    browsers: true,
+  },
+  {
     ...nodeSuite("package", "the tarball: installed, bundled, run", "tests/package"),
     browsers: true,
   },

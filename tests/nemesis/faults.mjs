@@ -49,8 +49,10 @@ export const faults = {
    */
   evict: async (world, chance) => {
     const { cluster, host, hold } = world;
-    if (world.forgetful.size > 0) return undefined;
-    const node = chance.pick(ids(world));
+    const members = cluster.members.list();
+    const isWhole = members.length >= 3 && members.every(({ voter, leaving }) => voter && !leaving);
+    if (!isWhole || !isSettled(world)) return undefined;
+    const node = chance.pick(members).id;
     const beneath = chance.odds(0.5);
     const ms = chance.between(50, 500);
     world.forgetful.add(node);
@@ -61,7 +63,10 @@ export const faults = {
     await world.kill([node]);
     if (!beneath) await host.evict(cluster.name, node);
     await hold(ms);
+    // Another fault may have started it meanwhile, on storage that is gone.
+    await world.kill([node]);
     await world.start([node]);
+    for (let turn = 0; turn < 100 && world.forgetful.has(node); turn++) await hold(100);
     return { nodes: [node], beneath };
   },
 
@@ -72,23 +77,24 @@ export const faults = {
   },
 
   /** One node more for a while. */
-  grow: async ({ cluster, hold }, chance) => {
-    if (cluster.nodes.length >= nodesMax) return undefined;
+  grow: async (world, chance) => {
+    const { cluster, hold } = world;
+    if (cluster.nodes.length >= nodesMax || world.forgetful.size > 0) return undefined;
     const before = cluster.nodes.map(({ id }) => id);
-    const told = await tried(cluster.members.add(undefined, { timeout: 5_000 }));
+    const told = await change(world, cluster.members.add(undefined, { timeout: 5_000 }));
     await hold(chance.between(200, 1_500));
     const nodes = cluster.nodes.map(({ id }) => id).filter((id) => !before.includes(id));
-    for (const node of nodes) await tried(cluster.members.remove(node, { timeout: 5_000 }));
+    for (const node of nodes) await change(world, cluster.members.remove(node, { timeout: 5_000 }));
     return { nodes, told };
   },
 
   /** A node that is dead, or is not, goes, and a new one comes. */
   replace: async (world, chance) => {
     const { members, nodes } = world.cluster;
-    if (nodes.length < 3 || nodes.length >= nodesMax) return undefined;
+    if (nodes.length < 3 || nodes.length >= nodesMax || world.forgetful.size > 0) return undefined;
     const node = chance.pick(ids(world));
     if (chance.odds(0.5)) await world.kill([node]);
-    const told = await tried(members.replace(node, undefined, { timeout: 5_000 }));
+    const told = await change(world, members.replace(node, undefined, { timeout: 5_000 }));
     // Where that did not come about, it goes on.
     await world.start([node]);
     return { nodes: [node], told };
@@ -98,11 +104,11 @@ export const faults = {
   demote: async (world, chance) => {
     const { members } = world.cluster;
     const voters = members.list().filter(({ voter }) => voter);
-    if (voters.length < 3) return undefined;
+    if (voters.length < 3 || world.forgetful.size > 0) return undefined;
     const node = chance.pick(voters).id;
-    const told = await tried(members.demote(node, { timeout: 3_000 }));
+    const told = await change(world, members.demote(node, { timeout: 3_000 }));
     await world.hold(chance.between(200, 1_500));
-    await tried(members.promote(node, { timeout: 5_000 }));
+    await change(world, members.promote(node, { timeout: 5_000 }));
     return { nodes: [node], told };
   },
 
@@ -176,16 +182,25 @@ const nodesMax = 7;
 
 const ids = ({ cluster }) => cluster.nodes.map(({ id }) => id);
 
-/** How a change went: it may be refused, or take too long, but never fail otherwise. */
-async function tried(change) {
+/** How a call went: it may be refused, or take too long, but never fail otherwise. */
+async function tried(work) {
   try {
-    await change;
+    await work;
     return "done";
   } catch (error) {
     if (typeof error?.code !== "string") throw error;
     return error.code;
   }
 }
+
+/** How a change of the membership went. One that was not seen to its end may yet go on, and no one knows who votes. */
+async function change(world, changing) {
+  const told = await tried(changing);
+  world.unsettled = told !== "done";
+  return told;
+}
+
+const isSettled = ({ unsettled, forgetful }) => !unsettled && forgetful.size === 0;
 
 async function kill(world, nodes, ms) {
   await world.kill(nodes);

@@ -5,21 +5,26 @@ import { faults } from "./faults.mjs";
 
 /** Faults of one track exclude each other; tracks do not. `pause` is between two of them, in milliseconds. */
 const tracks = [
-  { name: "process", kinds: ["kill", "killLeader", "killMany", "depose"], pause: [300, 1_500] },
+  {
+    name: "process",
+    kinds: ["kill", "killLeader", "killMany", "depose"],
+    pause: [300, 1_500],
+  },
   {
     name: "network",
     kinds: ["partition", "isolateLeader", "oneWay", "lossy", "slow"],
     pause: [200, 1_200],
   },
-  { name: "members", kinds: ["transfer", "grow", "replace", "demote"], pause: [300, 2_000] },
+  {
+    name: "members",
+    kinds: ["evict", "transfer", "grow", "replace", "demote"],
+    pause: [300, 2_000],
+  },
   { name: "freeze", kinds: ["freeze", "freezeLeader"], pause: [500, 2_000] },
   { name: "suspend", kinds: ["suspend"], pause: [2_000, 5_000] },
 ];
 
-/** Faults that come only where they are asked for, and on which track. */
-const optional = { evict: "process" };
-
-export const kinds = [...tracks.flatMap((track) => track.kinds), ...Object.keys(optional)];
+export const kinds = tracks.flatMap((track) => track.kinds);
 
 /** A lock is free within so many milliseconds after a kill. */
 const lockPatience = 15_000;
@@ -38,11 +43,12 @@ export class Nemesis {
 
   /**
    * `world` is `{ cluster, host, workers, leader(), now(), suspend(ms) }`, where `suspend` is missing if the host as a whole
-   * cannot be stopped. `wanted` names the faults to use; without it, all but the optional ones.
+   * cannot be stopped. `wanted` names the faults to use; without it, all.
    */
   constructor(world, seed, wanted) {
     this.#world = {
       ...world,
+      unsettled: false,
       forgetful: this.#watchForgetful(world.cluster),
       hold: (ms) => this.#wait(ms),
       kill: (nodes) => this.#kill(nodes),
@@ -51,9 +57,7 @@ export class Nemesis {
     this.#seed = seed;
     this.#tracks = tracks
       .map(({ name, kinds, pause }) => {
-        const more = Object.keys(optional).filter((kind) => optional[kind] === name);
-        const all = wanted === undefined ? kinds : [...kinds, ...more];
-        return { name, pause, kinds: all.filter((kind) => wanted?.includes(kind) ?? true) };
+        return { name, pause, kinds: kinds.filter((kind) => wanted?.includes(kind) ?? true) };
       })
       .filter(({ name, kinds }) => kinds.length > 0 && (name !== "suspend" || world.suspend));
     for (const { kinds } of this.#tracks) for (const kind of kinds) this.counts[kind] = 0;

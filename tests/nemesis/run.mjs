@@ -96,8 +96,9 @@ class Run {
     });
     cluster.addEventListener("halted", ({ detail: { node, reason } }) => {
       this.#halts[reason.code] = (this.#halts[reason.code] ?? 0) + 1;
-      // A node whose lock is still held is started again, and one that is evicted must halt.
-      if (reason.code === "STORAGE_LOCKED" || faults?.includes("evict")) return;
+      // A node whose lock is still held is started again, and one that was evicted may well halt.
+      if (reason.code === "STORAGE_LOCKED") return;
+      if (reason.code.startsWith("STORAGE_") && this.#nemesis?.forgetful.includes(node)) return;
       problems.push(`halted: node ${node}: ${reason.code}: ${reason.message}`);
     });
     this.#leader.leader = await cluster.leader();
