@@ -73,7 +73,13 @@ function sumUp(summary) {
   for (const problem of summary.problems) console.log(`FAILED: ${problem}`);
 }
 
-const codes = { safety: 11, liveness: 12 };
+/** The worst of what went wrong decides. */
+function codeOf(problems) {
+  const is = (kind) => problems.some((problem) => problem.startsWith(`${kind}:`));
+  if (is("safety")) return 11;
+  if (is("liveness")) return 12;
+  return 10;
+}
 
 let options;
 try {
@@ -85,9 +91,8 @@ try {
 console.log(`${options.host}, ${options.seconds} s of faults, seed ${options.seed}`);
 const summary = await drive(options, tell);
 sumUp(summary);
-const kindsOfTrouble = summary.problems.map((problem) => problem.split(":")[0]);
-if (kindsOfTrouble.length > 0) {
-  process.exitCode = Math.max(...kindsOfTrouble.map((kind) => codes[kind] ?? 10));
+if (summary.problems.length > 0) {
+  process.exitCode = codeOf(summary.problems);
   console.log(
     `again: npm run nemesis -- --host ${options.host} --seconds ${options.seconds} --seed ${options.seed}`,
   );

@@ -18,7 +18,7 @@ async function survives(t, host) {
   t.diagnostic(`${again}: ${JSON.stringify([summary.calls, summary.faults])}`);
   assert.deepEqual(summary.problems, [], again);
   const done = (...kinds) => kinds.some((kind) => summary.faults[kind] > 0);
-  assert.ok(done("kill", "killLeader", "killMany"), "a node was killed");
+  assert.ok(done("kill", "killLeader", "killMany", "depose"), "a node was killed");
   assert.ok(done("partition", "isolateLeader", "oneWay", "lossy", "slow"), "the network failed");
   assert.ok(done("freeze", "freezeLeader"), "a worker was frozen");
   if (host !== "firefox") assert.ok(done("suspend"), "the host was suspended");
