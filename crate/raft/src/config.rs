@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::types::{NodeId, StorageId};
 
 /// Settings of one node. All nodes of a cluster should use the same timeouts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// This node.
     pub id: NodeId,

@@ -6,7 +6,7 @@ use crate::quorum::ConfState;
 use crate::types::{EntryId, Index, NodeId, Term};
 
 /// One record of the replicated log (§5.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Its name.
     pub id: EntryId,
@@ -15,7 +15,7 @@ pub struct Entry {
 }
 
 /// What an entry says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// A new leader's first entry (§8). Has size zero, so no quota refuses it.
     Noop,
@@ -37,7 +37,7 @@ impl Entry {
 }
 
 /// What §5 keeps on stable storage beside the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HardState {
     /// Latest term seen.
     pub term: Term,
@@ -46,7 +46,7 @@ pub struct HardState {
 }
 
 /// The state that replaces a log prefix (§7), named but not held: the bytes travel in chunks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SnapshotMeta {
     /// The last entry the snapshot covers. [`EntryId::ZERO`] for the start of a new cluster.
     pub last: EntryId,
@@ -55,7 +55,7 @@ pub struct SnapshotMeta {
 }
 
 /// One piece of a snapshot's bytes, numbered from zero.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SnapshotChunk {
     /// Index of the snapshot it belongs to.
     pub snapshot: Index,
@@ -67,7 +67,7 @@ pub struct SnapshotChunk {
 
 /// The record that makes a snapshot count: written after its last chunk, in the same or a later
 /// round of writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SnapshotManifest {
     /// What it covers.
     pub meta: SnapshotMeta,
@@ -83,7 +83,7 @@ pub struct SnapshotManifest {
 /// One round of writes, atomic and durable as a whole.
 ///
 /// The host writes it and answers `Persisted { seq }` once. There is never a second one before that.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PersistBatch {
     /// Counts rounds from 1.
     pub seq: u64,
@@ -100,7 +100,7 @@ pub struct PersistBatch {
 }
 
 /// What the host found in storage when the node starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Restored {
     /// The last durable hard state; default for a new node.
     pub hard_state: HardState,

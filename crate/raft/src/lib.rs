@@ -24,6 +24,8 @@ mod error;
 mod log;
 mod membership;
 mod message;
+#[cfg(feature = "model")]
+mod model;
 mod output;
 mod persistence;
 mod progress;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::entry::{Entry, SnapshotMeta};
 use crate::types::{EntryId, Index, Term};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Log {
     /// The entry before the first one kept. Its term is known, its payload gone.
     start: EntryId,

@@ -311,7 +311,7 @@ fn remove(list: &mut Vec<NodeId>, id: NodeId) {
 
 /// The configurations of the log: the last one is in force, earlier ones come back when the log is
 /// cut, and tell what a snapshot covers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Membership {
     /// By the index of their entries; the first is that of the snapshot, or older. Never empty.
     history: VecDeque<(Index, ConfState)>,

@@ -6,7 +6,7 @@ use crate::entry::{Entry, SnapshotMeta};
 use crate::types::{EntryId, Index, NodeId, StorageId, Term};
 
 /// One message between two nodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
     /// Who sent it.
     pub from: NodeId,
@@ -21,7 +21,7 @@ pub struct Message {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// Would you vote for me? (thesis §9.6). Changes nothing at the receiver.
     PreVote {
@@ -124,7 +124,7 @@ impl Body {
 }
 
 /// What came of an append.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AppendOutcome {
     /// The log equals the leader's up to here, durably.
     Accepted {
@@ -141,7 +141,7 @@ pub enum AppendOutcome {
 }
 
 /// What came of a snapshot chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SnapshotOutcome {
     /// Send this chunk next.
     Continue {

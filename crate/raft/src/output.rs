@@ -56,7 +56,7 @@ pub enum Input {
 }
 
 /// An effect from [`crate::Raft::poll_output`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Write this round, then report it as `Persisted`.
     Persist(PersistBatch),

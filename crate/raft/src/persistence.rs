@@ -16,7 +16,7 @@ use crate::log::Log;
 use crate::message::{AppendOutcome, Body, Message};
 use crate::types::{Index, Instant, Term};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Persistence {
     /// Last durable index. Invariant: `persisted < unstable_first`.
     persisted: Index,
@@ -33,7 +33,7 @@ pub(crate) struct Persistence {
 }
 
 /// The round under way.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Round {
     since: Instant,
     /// Last index that is durable when it is done; lowered when the log is cut meanwhile, so that
@@ -46,7 +46,7 @@ struct Round {
 }
 
 /// An effect that waits for durability.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Held {
     Send(Message),
     /// The own vote of this term.
@@ -88,6 +88,15 @@ impl Persistence {
     /// Since when the round under way is.
     pub(crate) fn writing_since(&self) -> Option<Instant> {
         self.round.as_ref().map(|round| round.since)
+    }
+
+    /// Rounds are counted anew, and the one under way began at another moment.
+    #[cfg(feature = "model")]
+    pub(crate) fn forget_round(&mut self, moment: impl Fn(Instant) -> Instant) {
+        self.seq = u64::from(self.round.is_some());
+        if let Some(round) = &mut self.round {
+            round.since = moment(round.since);
+        }
     }
 
     pub(crate) fn persisted(&self) -> Index {

@@ -19,7 +19,7 @@ use crate::message::AppendOutcome;
 use crate::status::ProgressMode;
 use crate::types::{EntryId, Index, Instant, StorageId};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Progress {
     /// Known to equal our log up to here, durably.
     pub(crate) matched: Index,
@@ -40,7 +40,7 @@ pub(crate) struct Progress {
     pub(crate) stranger: Option<(StorageId, Instant)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Mode {
     Probe { sent: bool },
     Replicate(Inflights),
@@ -48,7 +48,7 @@ pub(crate) enum Mode {
 }
 
 /// Chunks under way, one at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct SnapshotTransfer {
     pub(crate) meta: SnapshotMeta,
     pub(crate) number: u32,
@@ -149,6 +149,17 @@ impl Progress {
         later.map(|(storage, _)| storage)
     }
 
+    /// Answers came at other moments, and a window wider than the greatest is as wide.
+    #[cfg(feature = "model")]
+    pub(crate) fn forget_time(&mut self, moment: impl Fn(Instant) -> Instant, max_messages: usize) {
+        self.last_heard = moment(self.last_heard);
+        self.round.1 = moment(self.round.1);
+        self.stranger = self.stranger.map(|(id, heard)| (id, moment(heard)));
+        if let Mode::Replicate(inflights) = &mut self.mode {
+            inflights.open = inflights.open.min(max_messages);
+        }
+    }
+
     pub(crate) fn mode_name(&self) -> ProgressMode {
         match self.mode {
             Mode::Probe { .. } => ProgressMode::Probe,
@@ -178,7 +189,7 @@ impl AppendOutcome {
 ///
 /// It opens with what is acknowledged. A rejection closes it again: where messages overtake one
 /// another, all that was sent behind the gap is sent once more, so that shall be little.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Inflights {
     /// Last index and payload bytes of each.
     sent: VecDeque<(Index, usize)>,

@@ -6,7 +6,7 @@ use crate::table::Table;
 use crate::types::{NodeId, StorageId};
 
 /// The membership: sorted lists without duplicates, and what is still to be done to them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConfState {
     /// Voters of the current, or in a joint configuration of the incoming, membership.
     pub voters: Vec<NodeId>,

@@ -22,12 +22,12 @@ use crate::status::{PeerStatus, Status};
 use crate::types::{EntryId, Index, Instant, NodeId, Term};
 
 /// One node of a Raft cluster. See the [crate] for the law of use.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Raft {
     pub(crate) config: Config,
     /// The latest moment told.
     pub(crate) now: Instant,
-    random: Random,
+    pub(crate) random: Random,
     pub(crate) hard_state: HardState,
     pub(crate) role: Role,
     pub(crate) log: Log,

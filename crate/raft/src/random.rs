@@ -3,7 +3,7 @@
 //! Good enough for timeouts and simulated faults; never for secrets.
 
 /// A deterministic source of numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Random {
     state: u64,
 }

@@ -20,7 +20,7 @@ use crate::role::Role;
 use crate::types::{Index, Instant, NodeId, micros};
 
 /// A leader's reads.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Reads {
     /// The latest round begun.
     round: u64,
@@ -39,14 +39,14 @@ pub(crate) struct Reads {
 }
 
 /// Who wants to know, and under which name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Asker {
     Here(u64),
     Peer(NodeId, u64),
 }
 
 /// What a follower asks its leader. Void with the leader, the term and the role.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Forwarded {
     waiting: Vec<u64>,
     /// Asked for under this number, once more with each heartbeat.
@@ -101,6 +101,15 @@ impl Reads {
     fn has(&self, asker: Asker) -> bool {
         let taken = self.riding.iter().chain(&self.confirmed);
         self.waiting.contains(&asker) || taken.into_iter().any(|(other, _)| *other == asker)
+    }
+
+    /// Rounds began at other moments.
+    #[cfg(feature = "model")]
+    pub(crate) fn forget_time(&mut self, moment: impl Fn(Instant) -> Instant) {
+        for (_, began) in &mut self.begun {
+            *began = moment(*began);
+        }
+        self.lease = self.lease.map(moment);
     }
 
     /// Nothing that was confirmed so far says anything about now.

@@ -7,7 +7,7 @@ use crate::table::Table;
 use crate::transfer::Transfer;
 use crate::types::{Index, Instant, NodeId};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Role {
     Follower(Follower),
     PreCandidate(Campaign),
@@ -15,7 +15,7 @@ pub(crate) enum Role {
     Leader(Leader),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Follower {
     /// The leader of this term and when it was last heard.
     pub(crate) leader: Option<(NodeId, Instant)>,
@@ -24,7 +24,7 @@ pub(crate) struct Follower {
 }
 
 /// A ballot under way.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Campaign {
     /// One vote each, so that a repeated answer counts once.
     pub(crate) votes: Table<NodeId, bool>,
@@ -32,7 +32,7 @@ pub(crate) struct Campaign {
     pub(crate) deadline: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Leader {
     /// Every member but this node.
     pub(crate) progress: Table<NodeId, Progress>,

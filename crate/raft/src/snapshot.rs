@@ -19,7 +19,7 @@ use crate::types::{EntryId, Index, NodeId};
 
 /// A leader's snapshot that is arriving. Forgotten when the leader or the term changes, because
 /// another leader may cut its chunks elsewhere.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Receiving {
     last: EntryId,
     from: NodeId,

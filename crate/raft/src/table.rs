@@ -6,7 +6,7 @@ use std::collections::vec_deque::{IntoIter, Iter};
 
 /// Values by key, in key order. Adding above all others and taking from the front are cheap;
 /// elsewhere the nearer end moves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Table<K, V> {
     rows: VecDeque<(K, V)>,
 }

@@ -8,7 +8,7 @@ use crate::role::Role;
 use crate::types::{Instant, NodeId};
 
 /// A transfer under way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Transfer {
     pub(crate) to: NodeId,
     /// When the leader gives up and goes on leading.
