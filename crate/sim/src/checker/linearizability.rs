@@ -2,97 +2,28 @@
 //! between its call and its answer: Wing and Gong's search, with Lowe's cache, one key at a time.
 //!
 //! Keys are independent, so a history is linearizable if it is for each key. A call whose outcome is
-//! not known may have taken effect at any time after it, or never: it ends after everything. A world
-//! knows more, and says so, which keeps the search short: [`End::Executed`] forbids orders, and so
-//! never makes a bad history good, and [`Operation::hint`] says only which order to try first.
+//! not known may take effect at any time after it, or never. A world knows more, and says so, which
+//! keeps the search short: [`End::Executed`] forbids orders, and so never makes a bad history good,
+//! and [`Operation::hint`] says only which order to try first.
+//!
+//! A few thoughts keep a search short that finds nothing:
+//!
+//! - What fits, and changes nothing wherever it comes, comes at once.
+//! - Where the search stands is said by the first answer that is not explained yet, by what was done
+//!   ahead of it, and by the state. It is never searched twice from one place.
+//! - Nor from a place that differs from an earlier one only in that more calls of unknown outcome
+//!   were used up.
+//! - Nor where somebody has read what can no longer be written, nor after a guess that nobody could
+//!   tell (`needs`).
+//! - Of calls that ask the same and were told the same, the one that was answered first comes first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-/// What a client asked of one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Read it.
-    Get,
-    /// Store a value.
-    Put(Bytes),
-    /// Add to the end.
-    Append(Bytes),
-    /// Store `new`, if the value is `expected`.
-    Swap {
-        /// What must be there; `None` for nothing.
-        expected: Option<Bytes>,
-        /// What is stored; `None` removes the key.
-        new: Option<Bytes>,
-    },
-    /// Add to a decimal integer.
-    Increment(i64),
-    /// Remove it.
-    Delete,
-}
-
-/// A value and how often it changed since it was created.
-pub type Versioned = (Bytes, u64);
-
-/// What a client was told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The key's value.
-    Value(Option<Versioned>),
-    /// Stored; the version is now this.
-    Written(u64),
-    /// The sum, and the version.
-    Sum(i64, u64),
-    /// How many keys were removed.
-    Removed(u64),
-    /// A swap found this instead.
-    Mismatch(Option<Versioned>),
-    /// It cannot be done, and nothing changed.
-    Refused,
-}
-
-/// One call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Of which key.
-    pub key: u64,
-    /// What was asked.
-    pub action: Action,
-    /// Its place in the order of all calls and answers.
-    pub called: u64,
-    /// How it ended.
-    pub end: End,
-    /// Where it is thought to stand in the order that explains everything.
-    pub hint: u64,
-}
-
-/// How a call ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// With this answer, at this place in the order of all calls and answers.
-    Answered(u64, Answer),
-    /// Without an answer, but it had taken effect at this place.
-    Executed(u64),
-    /// Without an answer: it may have taken effect, or may yet.
-    Unknown,
-}
-
-impl End {
-    fn at(&self) -> u64 {
-        match self {
-            Self::Answered(at, _) | Self::Executed(at) => *at,
-            Self::Unknown => u64::MAX,
-        }
-    }
-
-    fn allows(&self, answer: &Answer) -> bool {
-        match self {
-            Self::Answered(_, told) => told == answer,
-            Self::Executed(_) | Self::Unknown => true,
-        }
-    }
-}
+pub use super::history::{Action, Answer, Detail, End, Operation, State, Versioned, apply};
+use super::needs::Needs;
+use crate::digest::Digest;
 
 /// What came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,26 +35,32 @@ pub enum Verdict {
         /// Which one.
         key: u64,
     },
-    /// The search for this key was given up.
+    /// The search for this key was given up, and none is known to be bad.
     Undecided {
         /// Which one.
         key: u64,
     },
 }
 
-/// Steps of the search for one key before it is given up.
-pub const STEPS_MAX: u64 = 4_000_000;
+/// Work of the search for one key before it is given up.
+pub const WORK_MAX: u64 = 1_000_000;
 
 /// Checks a history.
 #[must_use]
 pub fn check(history: &[Operation]) -> Verdict {
+    check_within(history, WORK_MAX)
+}
+
+/// Checks a history, with a bound on the places that the search for one key looks at.
+#[must_use]
+pub fn check_within(history: &[Operation], work_max: u64) -> Verdict {
     let mut keys: BTreeMap<u64, Vec<&Operation>> = BTreeMap::new();
     for operation in history {
         keys.entry(operation.key).or_default().push(operation);
     }
     let mut verdict = Verdict::Linearizable;
     for (key, operations) in keys {
-        match search(&operations, STEPS_MAX) {
+        match search(operations, work_max) {
             Some(true) => {}
             Some(false) => return Verdict::Illegal { key },
             None => verdict = Verdict::Undecided { key },
@@ -132,48 +69,317 @@ pub fn check(history: &[Operation]) -> Verdict {
     verdict
 }
 
-type State = Option<Versioned>;
+/// The operation with whose answer a bad history becomes bad, counted from zero: what was answered
+/// earlier can still be explained. `None` if the history is good, or that takes too long.
+#[must_use]
+pub fn culprit(history: &[Operation], key: u64, work_max: u64) -> Option<usize> {
+    let mut answers: Vec<(u64, usize)> = (0..history.len())
+        .filter(|&number| history[number].key == key)
+        .filter_map(|number| Some((history[number].end.at()?, number)))
+        .collect();
+    answers.sort_unstable();
+    // What is answered later is open until then, and may have taken effect or not.
+    let is_good = |&(until, _): &(u64, usize)| {
+        let cut = |operation: &Operation| match operation.end.at() {
+            Some(at) if at > until => Operation {
+                end: End::Unknown,
+                ..operation.clone()
+            },
+            _ => operation.clone(),
+        };
+        let begun = |o: &&Operation| o.key == key && o.called <= until;
+        let prefix: Vec<Operation> = history.iter().filter(begun).map(cut).collect();
+        search(prefix.iter().collect(), work_max) != Some(false)
+    };
+    let first_bad = answers.partition_point(is_good);
+    answers.get(first_bad).map(|&(_, number)| number)
+}
 
-/// What a correct key does.
-fn apply(state: &State, action: &Action) -> (State, Answer) {
-    let version = state.as_ref().map_or(0, |(_, version)| *version) + 1;
-    let refused = || (state.clone(), Answer::Refused);
-    match action {
-        Action::Get => (state.clone(), Answer::Value(state.clone())),
-        Action::Put(value) => (Some((value.clone(), version)), Answer::Written(version)),
-        Action::Append(more) => {
-            let mut value = state
-                .as_ref()
-                .map_or_else(Vec::new, |(value, _)| value.to_vec());
-            value.extend_from_slice(more);
-            (
-                Some((Bytes::from(value), version)),
-                Answer::Written(version),
-            )
+/// Whether there is an order for these operations of one key; `None` if that takes too long.
+fn search(operations: Vec<&Operation>, work_max: u64) -> Option<bool> {
+    // A read without an answer explains nothing and needs no explanation.
+    let matters = |o: &&Operation| o.action != Action::Get || o.end.told().is_some();
+    Search::new(operations.into_iter().filter(matters).collect()).run(work_max)
+}
+
+/// A place of the search, but for the calls of unknown outcome that were used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Where the first answer stands that is not explained.
+    frontier: usize,
+    state: usize,
+    /// Operations that were done although their answers come later.
+    ahead: Vec<usize>,
+}
+
+/// A choice of the search: what can come next, in the order of trying from the back.
+struct Choice {
+    place: Place,
+    /// Calls of unknown outcome that took effect.
+    used: Vec<usize>,
+    /// Event of the call, and the state after it.
+    candidates: Vec<(usize, usize)>,
+    /// The event of what was chosen.
+    lifted: Option<usize>,
+}
+
+/// The search for one key.
+struct Search<'a> {
+    operations: Vec<&'a Operation>,
+    events: Events,
+    needs: Needs,
+    states: States,
+    /// Of each operation, the number of its action and of what it was told: equal ones are one.
+    actions: Vec<usize>,
+    alike: Vec<usize>,
+    /// Where the search has been, with the least sets of calls of unknown outcome.
+    seen: BTreeMap<Place, Vec<Vec<usize>>>,
+    work: u64,
+}
+
+impl<'a> Search<'a> {
+    fn new(operations: Vec<&'a Operation>) -> Self {
+        let mut actions = Numbers::default();
+        let mut alike = Numbers::default();
+        Self {
+            events: Events::new(&operations),
+            needs: Needs::new(&operations),
+            states: States::new(Detail::of(operations.iter().copied())),
+            actions: operations.iter().map(|o| actions.of(&o.action)).collect(),
+            alike: operations
+                .iter()
+                .map(|o| alike.of((&o.action, o.end.told(), o.end.at().is_some())))
+                .collect(),
+            seen: BTreeMap::new(),
+            work: 0,
+            operations,
         }
-        Action::Swap { expected, new } => {
-            if state.as_ref().map(|(value, _)| value) != expected.as_ref() {
-                return (state.clone(), Answer::Mismatch(state.clone()));
+    }
+
+    fn run(mut self, work_max: u64) -> Option<bool> {
+        let Some(first) = self.enter(States::NOTHING, Vec::new(), Vec::new()) else {
+            return Some(true);
+        };
+        let mut choices = vec![first];
+        while let Some(choice) = choices.last_mut() {
+            self.work += 1;
+            if self.work > work_max {
+                return None;
             }
-            match new {
-                Some(new) => (Some((new.clone(), version)), Answer::Written(version)),
-                None => (None, Answer::Removed(u64::from(state.is_some()))),
+            if let Some(call) = choice.lifted.take() {
+                let number = self.events.operation(call);
+                self.events.put_back(call);
+                self.needs.put_back(number, self.operations[number]);
+            }
+            let Some((call, state)) = choice.candidates.pop() else {
+                choices.pop();
+                continue;
+            };
+            let number = self.events.operation(call);
+            let (mut ahead, mut used) = (choice.place.ahead.clone(), choice.used.clone());
+            let done = if self.events.answer_at[number].is_some() {
+                &mut ahead
+            } else {
+                &mut used
+            };
+            let slot = done.partition_point(|&other| other < number);
+            done.insert(slot, number);
+            self.events.lift(call);
+            self.needs.take(number, self.operations[number]);
+            choice.lifted = Some(call);
+            let (before, after) = (choice.place.state, state);
+            if self
+                .needs
+                .is_hopeless(number, self.states.value(before), self.states.value(after))
+            {
+                continue;
+            }
+            let Some(next) = self.enter(state, ahead, used) else {
+                return Some(true);
+            };
+            if self.is_new(&next) {
+                choices.push(next);
             }
         }
-        Action::Increment(by) => {
-            let text = state.as_ref().map_or(&b"0"[..], |(value, _)| value);
-            let number = core::str::from_utf8(text)
-                .ok()
-                .and_then(|text| text.parse::<i64>().ok());
-            match number.and_then(|number| number.checked_add(*by)) {
-                Some(sum) => {
-                    let value = Bytes::from(sum.to_string());
-                    (Some((value, version)), Answer::Sum(sum, version))
-                }
-                None => refused(),
+        Some(false)
+    }
+
+    /// The choice at this place; `None` when no answer is left to explain.
+    fn enter(&mut self, state: usize, mut ahead: Vec<usize>, used: Vec<usize>) -> Option<Choice> {
+        let mut calls = Vec::new();
+        let mut at = self.events.next[Events::HEAD];
+        while self.events.is_call(at) {
+            calls.push(at);
+            at = self.events.next[at];
+        }
+        if at == Events::HEAD {
+            return None;
+        }
+        let answers = &self.events.answer_at;
+        ahead.retain(|&number| answers[number] > Some(at));
+        Some(Choice {
+            candidates: self.candidates(state, calls),
+            place: Place {
+                frontier: at,
+                state,
+                ahead,
+            },
+            used,
+            lifted: None,
+        })
+    }
+
+    /// Which of these calls can come next, and to what state they lead.
+    fn candidates(&mut self, state: usize, calls: Vec<usize>) -> Vec<(usize, usize)> {
+        let mut candidates: Vec<(usize, usize)> = Vec::new();
+        for call in calls {
+            let number = self.events.operation(call);
+            let operation = self.operations[number];
+            let known = self.events.answer_at[number].is_some();
+            if !known && !self.is_worth_a_guess(state, &operation.action) {
+                continue;
+            }
+            let action = self.actions[number];
+            let (after, truth) = self.states.apply(state, action, &operation.action);
+            let fits = operation.end.allows(truth);
+            if fits && operation.changes_nothing() {
+                return vec![(call, after)];
+            }
+            if fits && (known || after != state) {
+                candidates.push((call, after));
             }
         }
-        Action::Delete => (None, Answer::Removed(u64::from(state.is_some()))),
+        // Tried from the back: as hinted, then what was answered first, and guesses last.
+        let rank = |&(call, _): &(usize, usize)| {
+            let number = self.events.operation(call);
+            let answer = self.events.answer_at[number].unwrap_or(usize::MAX);
+            let hint = self.operations[number].hint;
+            (answer == usize::MAX, hint, answer, call)
+        };
+        candidates.sort_by_key(|candidate| core::cmp::Reverse(rank(candidate)));
+        self.drop_alike(&mut candidates);
+        candidates
+    }
+
+    /// Whether a call that need not have been is worth trying: it changes something, and somebody could
+    /// tell.
+    fn is_worth_a_guess(&self, state: usize, action: &Action) -> bool {
+        let before = self.states.value(state);
+        let after = match action {
+            Action::Get => return false,
+            Action::Swap { expected, .. } if before != expected.as_ref() => return false,
+            Action::Swap { new, .. } => new.as_ref(),
+            Action::Put(value) => Some(value),
+            Action::Delete => None,
+            // What comes of it begins with what was there, or is a number.
+            Action::Append(_) | Action::Increment(_) => return true,
+        };
+        let versions = self.states.detail == Detail::Versions;
+        versions || before != after && self.needs.can_be_told(before, after)
+    }
+
+    /// Of those that ask the same and were told the same, the one answered first stands for all; and
+    /// what must have happened stands for what only may have. Where hints differ, they know better.
+    fn drop_alike(&self, candidates: &mut Vec<(usize, usize)>) {
+        let of = |call: usize| self.events.operation(call);
+        let answer = |call: usize| self.events.answer_at[of(call)].unwrap_or(usize::MAX);
+        let stands_for = |a: usize, b: usize| {
+            let (a_answer, b_answer) = (answer(a), answer(b));
+            let alike = self.alike[of(a)] == self.alike[of(b)]
+                || b_answer == usize::MAX && self.actions[of(a)] == self.actions[of(b)];
+            let hints = self.operations[of(a)].hint == self.operations[of(b)].hint;
+            hints && alike && (a_answer, a) < (b_answer, b)
+        };
+        let all = candidates.clone();
+        candidates.retain(|&(b, _)| !all.iter().any(|&(a, _)| stands_for(a, b)));
+    }
+
+    /// Notes where the search stands; `false` if it was there before with as much left to use.
+    fn is_new(&mut self, choice: &Choice) -> bool {
+        let before = self.seen.entry(choice.place.clone()).or_default();
+        self.work += before.len() as u64;
+        if before.iter().any(|used| is_subset(used, &choice.used)) {
+            return false;
+        }
+        before.retain(|used| !is_subset(&choice.used, used));
+        before.push(choice.used.clone());
+        true
+    }
+}
+
+/// Whether all of `few` is in `many`; both are sorted.
+fn is_subset(few: &[usize], many: &[usize]) -> bool {
+    let mut rest = many.iter();
+    few.iter().all(|one| rest.any(|other| other == one))
+}
+
+/// Gives equal things equal numbers.
+struct Numbers<T>(BTreeMap<T, usize>);
+
+impl<T: Ord> Numbers<T> {
+    fn of(&mut self, thing: T) -> usize {
+        let next = self.0.len();
+        *self.0.entry(thing).or_insert(next)
+    }
+}
+
+impl<T> Default for Numbers<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+/// Every state that the search has met, once, and what leads from one to another.
+struct States {
+    detail: Detail,
+    states: Vec<State>,
+    /// By fingerprint, so that long values are seldom compared.
+    numbers: BTreeMap<u64, Vec<usize>>,
+    /// By state and action.
+    steps: BTreeMap<(usize, usize), (usize, Answer)>,
+}
+
+impl States {
+    const NOTHING: usize = 0;
+
+    fn new(detail: Detail) -> Self {
+        let mut states = Self {
+            detail,
+            states: Vec::new(),
+            numbers: BTreeMap::new(),
+            steps: BTreeMap::new(),
+        };
+        states.number(None);
+        states
+    }
+
+    fn number(&mut self, state: State) -> usize {
+        let mut digest = Digest::new();
+        if let Some((value, version)) = &state {
+            digest.bytes(value);
+            digest.number(*version);
+        }
+        let same = self.numbers.entry(digest.value()).or_default();
+        if let Some(&known) = same.iter().find(|&&known| self.states[known] == state) {
+            return known;
+        }
+        same.push(self.states.len());
+        self.states.push(state);
+        self.states.len() - 1
+    }
+
+    fn value(&self, state: usize) -> Option<&Bytes> {
+        self.states[state].as_ref().map(|(value, _)| value)
+    }
+
+    fn apply(&mut self, state: usize, number: usize, action: &Action) -> (usize, &Answer) {
+        if !self.steps.contains_key(&(state, number)) {
+            let (after, answer) = apply(self.detail, &self.states[state], action);
+            let after = self.number(after);
+            self.steps.insert((state, number), (after, answer));
+        }
+        let (after, answer) = &self.steps[&(state, number)];
+        (*after, answer)
     }
 }
 
@@ -184,8 +390,8 @@ struct Events {
     events: Vec<(usize, bool)>,
     next: Vec<usize>,
     previous: Vec<usize>,
-    /// Of each operation, where its answer stands.
-    answer_at: Vec<usize>,
+    /// Of each operation, where its answer stands, if it has one.
+    answer_at: Vec<Option<usize>>,
 }
 
 impl Events {
@@ -193,20 +399,20 @@ impl Events {
     const HEAD: usize = 0;
 
     fn new(operations: &[&Operation]) -> Self {
-        let mut order: Vec<(u64, usize, bool)> = Vec::new();
+        let mut order: Vec<(u64, bool, usize)> = Vec::new();
         for (number, operation) in operations.iter().enumerate() {
-            order.push((operation.called, number, true));
-            order.push((operation.end.at(), number, false));
+            order.push((operation.called, false, number));
+            order.extend(operation.end.at().map(|at| (at, true, number)));
         }
-        order.sort_by_key(|&(at, number, is_call)| (at, !is_call, number));
+        order.sort_unstable();
         // The head counts as an answer, so that every walk ends there.
         let mut events = vec![(usize::MAX, false)];
-        let mut answer_at = vec![0; operations.len()];
-        for (_, number, is_call) in order {
-            if !is_call {
-                answer_at[number] = events.len();
+        let mut answer_at = vec![None; operations.len()];
+        for (_, is_answer, number) in order {
+            if is_answer {
+                answer_at[number] = Some(events.len());
             }
-            events.push((number, is_call));
+            events.push((number, !is_answer));
         }
         let len = events.len();
         Self {
@@ -217,49 +423,27 @@ impl Events {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.next[Self::HEAD] == Self::HEAD
+    fn operation(&self, at: usize) -> usize {
+        self.events[at].0
     }
 
-    /// What can come next: every call before the first answer. A read that fits comes at once, since
-    /// it can do so without loss whenever it can.
-    fn choice(&self, operations: &[&Operation], state: State) -> Choice {
-        let mut candidates = Vec::new();
-        let mut at = self.next[Self::HEAD];
-        while self.events[at].1 {
-            let operation = operations[self.events[at].0];
-            let reads = operation.action == Action::Get;
-            if reads && operation.end.allows(&Answer::Value(state.clone())) {
-                return Choice {
-                    candidates: vec![at],
-                    state,
-                    lifted: None,
-                };
-            }
-            if !reads {
-                candidates.push(at);
-            }
-            at = self.next[at];
-        }
-        candidates.sort_by_key(|&at| core::cmp::Reverse(operations[self.events[at].0].hint));
-        Choice {
-            candidates,
-            state,
-            lifted: None,
-        }
+    fn is_call(&self, at: usize) -> bool {
+        self.events[at].1
     }
 
     fn lift(&mut self, call: usize) {
         self.unlink(call);
-        self.unlink(self.answer_at[self.events[call].0]);
+        if let Some(answer) = self.answer_at[self.operation(call)] {
+            self.unlink(answer);
+        }
     }
 
-    /// Undoes the last [`Events::lift`]; the operation that was lifted.
-    fn put_back(&mut self, call: usize) -> usize {
-        let number = self.events[call].0;
-        self.link(self.answer_at[number]);
+    /// Undoes the last [`Events::lift`].
+    fn put_back(&mut self, call: usize) {
+        if let Some(answer) = self.answer_at[self.operation(call)] {
+            self.link(answer);
+        }
         self.link(call);
-        number
     }
 
     fn unlink(&mut self, at: usize) {
@@ -272,270 +456,5 @@ impl Events {
         let (previous, next) = (self.previous[at], self.next[at]);
         self.next[previous] = at;
         self.previous[next] = at;
-    }
-}
-
-/// A choice of the search: what can come next, in the order of trying from the back.
-struct Choice {
-    candidates: Vec<usize>,
-    /// The state before the choice.
-    state: State,
-    /// What was chosen.
-    lifted: Option<usize>,
-}
-
-/// Whether an order exists; `None` if the search took too long.
-fn search(operations: &[&Operation], steps_max: u64) -> Option<bool> {
-    let mut list = Events::new(operations);
-    let mut done = vec![0_u64; operations.len().div_ceil(64)];
-    let mut tried: BTreeSet<(Vec<u64>, State)> = BTreeSet::new();
-    let mut choices = vec![list.choice(operations, None)];
-    for _ in 0..steps_max {
-        if list.is_empty() {
-            return Some(true);
-        }
-        let Some(choice) = choices.last_mut() else {
-            return Some(false);
-        };
-        if let Some(call) = choice.lifted.take() {
-            let number = list.put_back(call);
-            done[number / 64] &= !(1 << (number % 64));
-        }
-        let Some(call) = choice.candidates.pop() else {
-            choices.pop();
-            continue;
-        };
-        let number = list.events[call].0;
-        let operation = operations[number];
-        let (after, answer) = apply(&choice.state, &operation.action);
-        if !operation.end.allows(&answer) {
-            continue;
-        }
-        done[number / 64] |= 1 << (number % 64);
-        if tried.insert((done.clone(), after.clone())) {
-            choice.lifted = Some(call);
-            list.lift(call);
-            choices.push(list.choice(operations, after));
-        } else {
-            done[number / 64] &= !(1 << (number % 64));
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use quorate_raft::Random;
-
-    use super::*;
-
-    fn operation(called: u64, answered: u64, action: Action, answer: Answer) -> Operation {
-        Operation {
-            key: 1,
-            action,
-            called,
-            end: End::Answered(answered, answer),
-            hint: 0,
-        }
-    }
-
-    fn value(text: &'static str) -> Bytes {
-        Bytes::from_static(text.as_bytes())
-    }
-
-    fn got(text: &'static str, version: u64) -> Answer {
-        Answer::Value(Some((value(text), version)))
-    }
-
-    const ILLEGAL: Verdict = Verdict::Illegal { key: 1 };
-
-    #[test]
-    fn stale_read_is_illegal() {
-        let mut history = vec![
-            operation(0, 1, Action::Put(value("a")), Answer::Written(1)),
-            operation(2, 3, Action::Put(value("b")), Answer::Written(2)),
-            operation(4, 5, Action::Get, got("a", 1)),
-        ];
-        assert_eq!(check(&history), ILLEGAL);
-        // Had it been asked before "b" was answered, it would be fine.
-        history[2].called = 2;
-        history[1].called = 1;
-        assert_eq!(check(&history), Verdict::Linearizable);
-    }
-
-    #[test]
-    fn values_that_go_back_are_illegal() {
-        let mut history = vec![
-            operation(0, 9, Action::Put(value("a")), Answer::Written(1)),
-            operation(1, 2, Action::Get, got("a", 1)),
-            operation(3, 4, Action::Get, Answer::Value(None)),
-        ];
-        assert_eq!(check(&history), ILLEGAL);
-        history.swap(1, 2);
-        (history[1].called, history[1].end) = (1, End::Answered(2, Answer::Value(None)));
-        (history[2].called, history[2].end) = (3, End::Answered(4, got("a", 1)));
-        assert_eq!(check(&history), Verdict::Linearizable);
-    }
-
-    #[test]
-    fn unknown_outcome_may_take_effect_late_or_never_but_not_before_its_call() {
-        let mut put = operation(2, 0, Action::Put(value("a")), Answer::Written(1));
-        put.end = End::Unknown;
-        let read = |called, answer| operation(called, called + 1, Action::Get, answer);
-        let legal = vec![
-            put.clone(),
-            read(3, Answer::Value(None)),
-            read(5, got("a", 1)),
-        ];
-        assert_eq!(check(&legal), Verdict::Linearizable);
-        let never = vec![put.clone(), read(3, Answer::Value(None))];
-        assert_eq!(check(&never), Verdict::Linearizable);
-        let early = vec![put.clone(), read(0, got("a", 1))];
-        assert_eq!(check(&early), ILLEGAL);
-        let back = vec![put, read(3, got("a", 1)), read(5, Answer::Value(None))];
-        assert_eq!(check(&back), ILLEGAL);
-    }
-
-    #[test]
-    fn executed_call_without_an_answer_took_effect_by_then() {
-        let mut put = operation(0, 0, Action::Put(value("a")), Answer::Written(1));
-        put.end = End::Executed(3);
-        let read = |called, answer| operation(called, called + 1, Action::Get, answer);
-        let history = |answer| vec![put.clone(), read(4, answer)];
-        assert_eq!(check(&history(Answer::Value(None))), ILLEGAL);
-        assert_eq!(check(&history(got("a", 1))), Verdict::Linearizable);
-    }
-
-    #[test]
-    fn append_twice_is_illegal() {
-        let history = vec![
-            operation(0, 1, Action::Append(value("x")), Answer::Written(1)),
-            operation(2, 3, Action::Get, got("xx", 2)),
-        ];
-        assert_eq!(check(&history), ILLEGAL);
-    }
-
-    #[test]
-    fn lost_increment_and_double_swap_are_illegal() {
-        let history = vec![
-            operation(0, 5, Action::Increment(1), Answer::Sum(1, 1)),
-            operation(1, 6, Action::Increment(1), Answer::Sum(1, 1)),
-        ];
-        assert_eq!(check(&history), ILLEGAL);
-        let swap = |called, answered, new| {
-            let action = Action::Swap {
-                expected: None,
-                new: Some(value(new)),
-            };
-            operation(called, answered, action, Answer::Written(1))
-        };
-        assert_eq!(check(&[swap(0, 5, "a"), swap(1, 6, "b")]), ILLEGAL);
-    }
-
-    #[test]
-    fn keys_are_independent_and_the_bad_one_is_named() {
-        let mut history = vec![operation(0, 1, Action::Put(value("a")), Answer::Written(1))];
-        history.push(Operation {
-            key: 2,
-            ..operation(2, 3, Action::Get, got("a", 1))
-        });
-        assert_eq!(check(&history), Verdict::Illegal { key: 2 });
-    }
-
-    #[test]
-    fn search_that_takes_too_long_is_given_up() {
-        let operations: Vec<Operation> = (0..20)
-            .map(|n| {
-                operation(
-                    n,
-                    100 + n,
-                    Action::Put(Bytes::from(vec![n as u8])),
-                    Answer::Refused,
-                )
-            })
-            .collect();
-        let borrowed: Vec<&Operation> = operations.iter().collect();
-        assert_eq!(search(&borrowed, 3), None);
-        assert_eq!(search(&borrowed, 1_000), Some(false));
-    }
-
-    /// The dumb oracle: try every order.
-    fn permutations_explain(operations: &[Operation], state: &State, done: u32) -> bool {
-        if done.count_ones() as usize == operations.len() {
-            return true;
-        }
-        let open = |n: usize| done & (1 << n) == 0;
-        let first_answer = (0..operations.len())
-            .filter(|&n| open(n))
-            .map(|n| operations[n].end.at())
-            .min();
-        (0..operations.len()).any(|n| {
-            let operation = &operations[n];
-            if !open(n) || first_answer.is_some_and(|at| operation.called > at) {
-                return false;
-            }
-            let (after, answer) = apply(state, &operation.action);
-            operation.end.allows(&answer) && permutations_explain(operations, &after, done | 1 << n)
-        })
-    }
-
-    #[test]
-    fn agrees_with_trying_every_order() {
-        let mut random = Random::new(3);
-        let mut verdicts = [0; 2];
-        for _ in 0..4_000 {
-            // Answers come from a true execution, and some of them are then exchanged.
-            let mut state = None;
-            let mut operations = Vec::new();
-            for n in 0..2 + random.below(5) {
-                let text = Bytes::from(vec![b'1' + random.below(2) as u8]);
-                let action = match random.below(6) {
-                    0 | 1 => Action::Get,
-                    2 => Action::Put(text),
-                    3 => Action::Append(text),
-                    4 => Action::Increment(1),
-                    _ => Action::Swap {
-                        expected: None,
-                        new: Some(text),
-                    },
-                };
-                let (after, answer) = apply(&state, &action);
-                state = after;
-                let called = (n * 4).saturating_sub(random.below(9));
-                let at = n * 4 + 2 + random.below(9);
-                let end = match random.below(8) {
-                    0 => End::Unknown,
-                    1 => End::Executed(at),
-                    _ => End::Answered(at, answer),
-                };
-                operations.push(Operation {
-                    key: 1,
-                    action,
-                    called,
-                    end,
-                    hint: random.below(9),
-                });
-            }
-            if random.below(2) == 0 {
-                let (a, b) = (
-                    random.below(operations.len() as u64),
-                    random.below(operations.len() as u64),
-                );
-                if let End::Answered(_, answer) = operations[b as usize].end.clone()
-                    && let End::Answered(_, told) = &mut operations[a as usize].end
-                {
-                    *told = answer;
-                }
-            }
-            let expected = permutations_explain(&operations, &None, 0);
-            verdicts[usize::from(expected)] += 1;
-            let verdict = if expected {
-                Verdict::Linearizable
-            } else {
-                ILLEGAL
-            };
-            assert_eq!(check(&operations), verdict, "{operations:#?}");
-        }
-        assert!(verdicts.iter().all(|&count| count > 400), "{verdicts:?}");
     }
 }

@@ -5,13 +5,18 @@
 pub mod applied;
 pub mod bounds;
 pub mod durable;
+pub mod history;
+pub mod json;
 pub mod linearizability;
+pub mod lines;
 pub mod liveness;
 pub mod membership;
 pub mod mirror;
+mod needs;
 pub mod recovery;
 pub mod state;
 pub mod store;
+pub mod synthetic;
 
 use core::fmt;
 
