@@ -90,6 +90,7 @@ const suites = [
       },
     ],
   },
+  nodeSuite("replay", "the simulator's command line, natively and on wasm32", "tests/sim"),
   nodeSuite("node", "clusters of worker threads, with state on disk", "tests/node"),
   { ...nodeSuite("browser", "the page, end to end", "tests/browser"), browsers: true },
   {

@@ -17,12 +17,12 @@
 //!   tell (`needs`).
 //! - Of calls that ask the same and were told the same, the one that was answered first comes first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 pub use super::history::{Action, Answer, Detail, End, Operation, State, Versioned, apply};
-use super::needs::Needs;
+use super::needs::{Before, Needs};
 use crate::digest::Digest;
 
 /// What came out.
@@ -232,11 +232,12 @@ impl<'a> Search<'a> {
     /// Which of these calls can come next, and to what state they lead.
     fn candidates(&mut self, state: usize, calls: Vec<usize>) -> Vec<(usize, usize)> {
         let mut candidates: Vec<(usize, usize)> = Vec::new();
+        let before = self.needs.before(self.states.value(state));
         for call in calls {
             let number = self.events.operation(call);
             let operation = self.operations[number];
             let known = self.events.answer_at[number].is_some();
-            if !known && !self.is_worth_a_guess(state, &operation.action) {
+            if !known && !self.is_worth_a_guess(state, &before, number) {
                 continue;
             }
             let action = self.actions[number];
@@ -263,35 +264,40 @@ impl<'a> Search<'a> {
 
     /// Whether a call that need not have been is worth trying: it changes something, and somebody could
     /// tell.
-    fn is_worth_a_guess(&self, state: usize, action: &Action) -> bool {
-        let before = self.states.value(state);
-        let after = match action {
-            Action::Get => return false,
-            Action::Swap { expected, .. } if before != expected.as_ref() => return false,
-            Action::Swap { new, .. } => new.as_ref(),
-            Action::Put(value) => Some(value),
-            Action::Delete => None,
-            // What comes of it begins with what was there, or is a number.
-            Action::Append(_) | Action::Increment(_) => return true,
+    fn is_worth_a_guess(&self, state: usize, before: &Before, number: usize) -> bool {
+        let value = self.states.value(state);
+        let changes = match &self.operations[number].action {
+            Action::Get => false,
+            Action::Swap { expected, new } => value == expected.as_ref() && expected != new,
+            Action::Put(new) => value != Some(new),
+            Action::Delete => value.is_some(),
+            Action::Append(_) | Action::Increment(_) => true,
         };
         let versions = self.states.detail == Detail::Versions;
-        versions || before != after && self.needs.can_be_told(before, after)
+        versions || changes && self.needs.can_be_told(number, before)
     }
 
     /// Of those that ask the same and were told the same, the one answered first stands for all; and
-    /// what must have happened stands for what only may have. Where hints differ, they know better.
+    /// what must have happened stands for what only may have. Where there are hints, they know better.
     fn drop_alike(&self, candidates: &mut Vec<(usize, usize)>) {
-        let of = |call: usize| self.events.operation(call);
-        let answer = |call: usize| self.events.answer_at[of(call)].unwrap_or(usize::MAX);
-        let stands_for = |a: usize, b: usize| {
-            let (a_answer, b_answer) = (answer(a), answer(b));
-            let alike = self.alike[of(a)] == self.alike[of(b)]
-                || b_answer == usize::MAX && self.actions[of(a)] == self.actions[of(b)];
-            let hints = self.operations[of(a)].hint == self.operations[of(b)].hint;
-            hints && alike && (a_answer, a) < (b_answer, b)
-        };
-        let all = candidates.clone();
-        candidates.retain(|&(b, _)| !all.iter().any(|&(a, _)| stands_for(a, b)));
+        let answer = |number: usize| self.events.answer_at[number];
+        let (mut asked, mut alike) = (BTreeSet::new(), BTreeSet::new());
+        // What is tried first stands at the back.
+        for place in (0..candidates.len()).rev() {
+            let number = self.events.operation(candidates[place].0);
+            let (action, like) = (self.actions[number], self.alike[number]);
+            let stands_for_itself = if self.operations[number].hint > 0 {
+                true
+            } else if answer(number).is_some() {
+                asked.insert(action);
+                alike.insert(like)
+            } else {
+                asked.insert(action)
+            };
+            if !stands_for_itself {
+                candidates.remove(place);
+            }
+        }
     }
 
     /// Notes where the search stands; `false` if it was there before with as much left to use.

@@ -5,6 +5,7 @@
 //! nothing is left that could write it, no order will come of this one. And a call of unknown outcome
 //! is worth a guess only where somebody could tell that it took effect.
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -20,10 +21,16 @@ pub(super) struct Needs {
     values: Vec<Value>,
     /// By value.
     counts: Vec<Counts>,
+    /// By value, operations that act otherwise when they find it.
+    minding: Sums,
+    /// By value, operations that must not find it, or act otherwise when they do not.
+    missing: Sums,
     /// By operation.
     looks: Vec<Option<Look>>,
     /// By operation, the values that it might leave behind.
     writes: Vec<Vec<usize>>,
+    /// By operation, the values that begin with what it leaves; `None` if that may be anything.
+    leaves: Vec<Option<Range<usize>>>,
     /// Operations that turn any number into any other.
     increments: usize,
     /// Removals that said how much they removed.
@@ -34,12 +41,15 @@ pub(super) struct Needs {
 struct Counts {
     /// Operations that must find it.
     finding: usize,
-    /// Operations that act otherwise when they find it.
-    minding: usize,
-    /// Operations that must not find it, or act otherwise when they do not.
-    missing: usize,
     /// Operations that might write it.
     writing: usize,
+}
+
+/// A state that is about to be changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    /// Somebody must not find it, or acts otherwise when it is not there.
+    is_missed: bool,
 }
 
 /// How an operation looks at the value it looks for.
@@ -85,10 +95,19 @@ impl Needs {
             })
         });
         let looks = looks.collect();
+        let leaves = operations.iter().map(|o| match &o.action {
+            Action::Put(value) => Some(under(&values, Some(value))),
+            Action::Swap { new, .. } => new.as_ref().map(|new| under(&values, Some(new))),
+            Action::Append(_) | Action::Delete | Action::Get | Action::Increment(_) => None,
+        });
+        let leaves = leaves.collect();
         let mut needs = Self {
             counts: vec![Counts::default(); values.len()],
+            minding: Sums::new(values.len()),
+            missing: Sums::new(values.len()),
             looks,
             writes,
+            leaves,
             values,
             increments: 0,
             removals: 0,
@@ -113,8 +132,10 @@ impl Needs {
         if let Some(look) = self.looks[number] {
             let counts = &mut self.counts[look.value];
             counts.finding = by(counts.finding, usize::from(look.finds));
-            counts.minding = by(counts.minding, usize::from(look.minds));
-            counts.missing = by(counts.missing, usize::from(look.misses));
+            self.minding
+                .change(look.value, |n| by(n, usize::from(look.minds)));
+            self.missing
+                .change(look.value, |n| by(n, usize::from(look.misses)));
         }
         for &value in &self.writes[number] {
             self.counts[value].writing = by(self.counts[value].writing, 1);
@@ -145,33 +166,19 @@ impl Needs {
             })
     }
 
-    /// Whether somebody could tell that `before` was changed to `after`: what appends make of them
-    /// begins with them.
-    pub(super) fn can_be_told(&self, before: Option<&Bytes>, after: Option<&Bytes>) -> bool {
-        let (Some(after), 0) = (after, self.increments + self.removals) else {
+    /// Whether somebody could tell that the key was changed from `before` to what the operation `number`
+    /// leaves: what appends make of either begins with it.
+    pub(super) fn can_be_told(&self, number: usize, before: &Before) -> bool {
+        let Some(after) = &self.leaves[number] else {
             return true;
         };
-        self.any(Some(after), |counts| counts.minding > 0)
-            || self.any(before, |counts| counts.missing > 0)
+        before.is_missed || self.increments + self.removals > 0 || self.minding.within(after) > 0
     }
 
-    /// Whether this is so of some value that is `start`, or begins with it.
-    fn any(&self, start: Option<&Bytes>, is_so: impl Fn(&Counts) -> bool) -> bool {
-        let is_none = self.values.first().is_some_and(Option::is_none);
-        let prefix = start.map_or(&b""[..], |start| start);
-        let first = self
-            .values
-            .partition_point(|value| value.as_deref() < Some(prefix));
-        let nothing = (start.is_none() && is_none).then_some(0);
-        let with_prefix = (first..self.values.len()).take_while(|&value| {
-            self.values[value]
-                .as_ref()
-                .is_some_and(|value| value.starts_with(prefix))
-        });
-        nothing
-            .into_iter()
-            .chain(with_prefix)
-            .any(|value| is_so(&self.counts[value]))
+    /// What there is to know of a state before it is changed.
+    pub(super) fn before(&self, value: Option<&Bytes>) -> Before {
+        let is_missed = self.missing.within(&under(&self.values, value)) > 0;
+        Before { is_missed }
     }
 
     fn find(&self, value: Option<&Bytes>) -> Option<usize> {
@@ -179,6 +186,49 @@ impl Needs {
             .binary_search_by(|known| known.as_ref().cmp(&value))
             .ok()
     }
+}
+
+/// Counts, of which sums are quick: each place holds the sum of as many as its lowest bit says.
+#[derive(Debug)]
+struct Sums(Vec<usize>);
+
+impl Sums {
+    fn new(len: usize) -> Self {
+        Self(vec![0; len + 1])
+    }
+
+    fn change(&mut self, at: usize, by: impl Fn(usize) -> usize) {
+        let mut place = at + 1;
+        while let Some(sum) = self.0.get_mut(place) {
+            *sum = by(*sum);
+            place += place & place.wrapping_neg();
+        }
+    }
+
+    fn within(&self, range: &Range<usize>) -> usize {
+        self.before(range.end)
+            .wrapping_sub(self.before(range.start))
+    }
+
+    /// The sum of the first `len`.
+    fn before(&self, len: usize) -> usize {
+        let (mut place, mut sum) = (len, 0_usize);
+        while place > 0 {
+            sum = sum.wrapping_add(self.0[place]);
+            place &= place - 1;
+        }
+        sum
+    }
+}
+
+/// Of these values, sorted, those that are `start`, or begin with it.
+fn under(values: &[Value], start: Option<&Bytes>) -> Range<usize> {
+    let Some(start) = start else {
+        return 0..values.len();
+    };
+    let first = values.partition_point(|value| value.as_ref() < Some(start));
+    let begins = |value: &Value| value.as_ref().is_some_and(|value| value.starts_with(start));
+    first..first + values[first..].partition_point(begins)
 }
 
 /// The value that an operation looks for.

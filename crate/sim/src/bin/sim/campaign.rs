@@ -11,6 +11,7 @@ use quorate_sim::replay::{Report, Request, TORMENT, exit};
 use quorate_sim::taught::TAUGHT;
 use quorate_sim::witness;
 
+use crate::cpu::busy_time;
 use crate::options::Options;
 use crate::panics;
 use crate::total::Total;
@@ -102,13 +103,6 @@ fn request(seed: u64, torment: Duration) -> Request {
         reduction,
         trace: false,
     }
-}
-
-/// How long this thread has been on a processor; zero where the system does not tell.
-fn busy_time() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = told.split(' ').next().and_then(|text| text.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or_default())
 }
 
 /// On a terminal a line that replaces itself, elsewhere one now and then.

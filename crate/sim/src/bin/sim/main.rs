@@ -6,6 +6,7 @@
 mod bench;
 mod campaign;
 mod check;
+mod cpu;
 mod options;
 mod panics;
 mod shrink;
