@@ -14,6 +14,7 @@ pub mod census;
 pub mod checker;
 pub mod clock;
 pub mod cluster;
+pub mod connectivity;
 pub mod describe;
 pub mod digest;
 pub mod disk;

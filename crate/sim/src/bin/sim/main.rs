@@ -6,6 +6,7 @@
 mod bench;
 mod campaign;
 mod check;
+mod connectivity;
 mod cpu;
 mod options;
 mod panics;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Ok(Command::Single(request)) => single(request),
         Ok(Command::Shrink(request)) => shrink::run(&request),
         Ok(Command::Check(file)) => check::run(&file),
+        Ok(Command::Connectivity(seeds)) => connectivity::run(seeds),
         Ok(Command::BenchChecker) => bench::run(),
         Err(what) => {
             eprintln!("sim: {what}\n{USAGE}");

@@ -24,6 +24,7 @@ usage: sim [options]              many worlds
   --clients N --nodes N
   --plain S,…      link, disk, medium, clock, node, frames, pipeline, keys, notices as in a fair world
        sim check FILE             a history of real clients, one operation a line; - reads the input
+       sim connectivity [N]       partial connectivity, N seeds of each scenario (50)
        sim --bench-checker        how long the checker takes for 7,000 operations
 exit codes: 0 all is well, 2 usage or bad file, 10 panic, 11 safety, 12 liveness, 13 other worlds than
 in other builds, 14 something never came up, 15 a history took too long to decide";
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Single(Request),
     Shrink(Request),
     Check(String),
+    Connectivity(u64),
     BenchChecker,
 }
 
@@ -53,6 +55,12 @@ pub(crate) fn parse(words: &[&str]) -> Result<Command, String> {
     match words {
         ["check", file] => Ok(Command::Check((*file).to_owned())),
         ["check", ..] => Err("check needs one file".to_owned()),
+        ["connectivity"] => Ok(Command::Connectivity(50)),
+        ["connectivity", seeds] => match seeds.parse() {
+            Ok(seeds) if seeds > 0 => Ok(Command::Connectivity(seeds)),
+            _ => Err(format!("{seeds:?} is no number of seeds")),
+        },
+        ["connectivity", ..] => Err("connectivity needs one number".to_owned()),
         ["--bench-checker"] => Ok(Command::BenchChecker),
         _ if words.contains(&"--seed") => {
             let rest = words.iter().copied().filter(|word| *word != "--shrink");
