@@ -46,6 +46,10 @@ fn read_line(line: &str) -> Operation {
             (Action::Put(bytes(value)), Answer::Written(version))
         }
         ["append", value] => (Action::Append(bytes(value)), Answer::Done),
+        ["append", value, version] => {
+            let version = version.strip_prefix('@').unwrap().parse().unwrap();
+            (Action::Append(bytes(value)), Answer::Written(version))
+        }
         ["add", by, "=", sum] => {
             let (sum, version) = sum.split_once('@').unwrap();
             let told = Answer::Sum(sum.parse().unwrap(), version.parse().unwrap());
@@ -147,6 +151,10 @@ const GOOD: &[(&str, &str)] = &[
     (
         "a command that was executed needs no answer",
         "0-!3 put a\n4-5 get a",
+    ),
+    (
+        "of two that ask the same, the one that was told more comes first",
+        "0-!3 append x\n0-9 append x @1",
     ),
     (
         "each key has its own order",
