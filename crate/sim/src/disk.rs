@@ -219,6 +219,14 @@ impl Disk {
         self.rot.is_some()
     }
 
+    /// Keys and sizes of the durable records whose keys begin with `prefix`, by key.
+    pub fn sizes<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, usize)> {
+        let records = self.records.range(prefix.to_owned()..);
+        records
+            .take_while(move |(key, _)| key.starts_with(prefix))
+            .map(|(key, value)| (key.as_str(), value.len()))
+    }
+
     fn rotten_records(&self) -> BTreeMap<String, Bytes> {
         let mut records = self.records.clone();
         if let Some(Rot::Record(key, bit)) = &self.rot {

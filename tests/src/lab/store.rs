@@ -56,7 +56,7 @@ impl Lab<Kv> {
     }
 
     fn stored<'a>(&'a self, id: NodeId, prefix: &'a str) -> impl Iterator<Item = (&'a str, u64)> {
-        let sizes = self.cluster.disk(id).sizes();
+        let sizes = self.cluster.disk(id).sizes("");
         let ours = sizes.filter(move |(key, _)| key.starts_with(prefix));
         ours.map(|(key, len)| (key, len as u64))
     }

@@ -255,13 +255,37 @@ pub(super) fn read_message(reader: &mut Reader, storage: StorageId) -> Decoded<M
         },
         _ => return Err(FrameError::Malformed("an unknown message")),
     };
-    Ok(Message {
-        from,
-        to,
-        storage,
-        term,
-        body,
-    })
+    if is_possible(term, &body) {
+        Ok(Message {
+            from,
+            to,
+            storage,
+            term,
+            body,
+        })
+    } else {
+        Err(FrameError::Malformed("newer than its own term"))
+    }
+}
+
+/// Whether a node of `term` can say this: nothing in it is of a later term, and whoever leads or runs
+/// does so in a term. What a node took from another it must be able to read back from its storage.
+fn is_possible(term: Term, body: &Body) -> bool {
+    match body {
+        Body::AppendEntries { prev, entries, .. } => {
+            let last = entries.last().map_or(prev.term, |entry| entry.id.term);
+            term.0 > 0 && last <= term
+        }
+        Body::InstallSnapshot { meta, .. } => term.0 > 0 && meta.last.term <= term,
+        Body::PreVote { last } | Body::RequestVote { last, .. } => term.0 > 0 && last.term < term,
+        Body::Heartbeat { .. } | Body::TimeoutNow | Body::ReadIndexResponse { .. } => term.0 > 0,
+        Body::PreVoteResponse { .. }
+        | Body::RequestVoteResponse { .. }
+        | Body::AppendEntriesResponse(_)
+        | Body::HeartbeatResponse { .. }
+        | Body::InstallSnapshotResponse { .. }
+        | Body::ReadIndex { .. } => true,
+    }
 }
 
 /// Consecutive entries after one of term `term`: each its kind and length in one number, and the
@@ -314,7 +338,7 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
         let payload = match (head >> 1).checked_sub(1) {
             None => match reader.byte()? {
                 NOOP => Payload::Noop,
-                MEMBERSHIP => Payload::Membership(Box::new(read_conf(reader)?)),
+                MEMBERSHIP => Payload::Membership(Box::new(read_membership(reader)?)),
                 _ => return Err(FrameError::Malformed("an unknown entry")),
             },
             Some(len) => Payload::Command(reader.take(usize::try_from(len).unwrap_or(usize::MAX))?),
@@ -325,6 +349,15 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
         });
     }
     Ok(entries)
+}
+
+/// A configuration that is in force somewhere: it has voters.
+fn read_membership(reader: &mut Reader) -> Decoded<ConfState> {
+    let conf_state = read_conf(reader)?;
+    if conf_state.voters.is_empty() {
+        return Err(FrameError::Malformed("a membership without voters"));
+    }
+    Ok(conf_state)
 }
 
 pub(crate) fn write_id(writer: &mut Writer, id: EntryId) {
