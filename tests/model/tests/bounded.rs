@@ -40,7 +40,7 @@ macro_rules! laws_hold {
 
 laws_hold! {
     a_node_alone: "one", 100;
-    two_nodes_and_their_clocks: "two-clocks", 30_000;
+    two_nodes_and_their_clocks: "two-clocks", 20_000;
     two_nodes_slow_writes_and_a_crash: "two-crash", 30_000;
     two_nodes_and_pre_votes: "two-pre-vote", 10_000;
     a_snapshot_for_one_who_is_behind: "three-snapshot", 20_000;
