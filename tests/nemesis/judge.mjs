@@ -8,9 +8,8 @@ const program = ["run", "--quiet", "--release", "-p", "quorate-sim", "--bin", "s
 
 /** Whether the history in this file is linearizable, and what is told of it. */
 export async function judge(file) {
-  const [command, ...args] = process.env.NEMESIS_JUDGE?.split(" ") ?? ["cargo", ...program];
   try {
-    const { stdout } = await promisify(execFile)(command, [...args, file], {
+    const { stdout } = await promisify(execFile)("cargo", [...program, file], {
       cwd: root,
       env: environment(),
     });

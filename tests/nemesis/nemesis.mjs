@@ -115,7 +115,8 @@ export class Nemesis {
       try {
         return await this.#node(node)?.start();
       } catch (error) {
-        if (this.#node(node) === undefined) return;
+        // Another track killed it meanwhile, and starts it; or it is no member any more.
+        if (error.code === "NODE_KILLED" || error.code === "CLOSED") return;
         if (error.code !== "STORAGE_LOCKED" || performance.now() > end) throw error;
         this.lateStarts++;
       }
