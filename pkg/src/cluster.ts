@@ -454,13 +454,15 @@ class LiveCluster implements Cluster, MemberEvents {
     if (leader === undefined) return false; // The next leader begins this anew.
     const status = await leader.status({ timeout: STATUS_TIMEOUT_MS });
     if (status.role !== "leader") return false;
+    // What is in force and not committed may yet be another.
+    if (status.commit < status.membersIndex) return true;
     this.membership(status.membersIndex, status.members);
     const { voters, outgoing, learners, joining } = status.members;
     for (const { id, matched } of status.peers) {
       if (joining.includes(id))
         this.#events.emit("catchup", { node: id, matched, last: status.last });
     }
-    if (status.commit < status.membersIndex || outgoing.length > 0) return true;
+    if (outgoing.length > 0) return true;
     for (const id of [...voters, ...learners]) {
       if (!this.#members.has(id))
         this.#enlist(id)

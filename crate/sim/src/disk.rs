@@ -219,6 +219,12 @@ impl Disk {
         self.rot.is_some()
     }
 
+    /// Whether nothing was ever written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Keys and sizes of the durable records whose keys begin with `prefix`, by key.
     pub fn sizes<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, usize)> {
         let records = self.records.range(prefix.to_owned()..);

@@ -188,8 +188,8 @@ fn start_misread<M: StateMachine + Default>(
     cluster: &mut Cluster<M>,
     id: NodeId,
 ) -> Result<(), Violation> {
-    let spoiled = cluster.disk_mut(id).is_rotten();
-    if spoiled || cluster.is_running(id) {
+    let disk = cluster.disk(id);
+    if disk.is_rotten() || disk.is_empty() || cluster.is_running(id) {
         return cluster.restart(id);
     }
     cluster.disk_mut(id).misread();

@@ -68,7 +68,8 @@ impl HostConfig {
             groups: groups.iter().map(|id| *id as u32).collect(),
             lock: settings.flag("lock")?.unwrap_or(storage.is_none()),
             storage,
-            lock_wait_ms: 2_000,
+            // Longer than it takes a browser to end a worker that does not listen.
+            lock_wait_ms: 5_000,
             open_timeout_ms: 10_000,
             progress_interval_ms: 100,
             node_config: NodeConfig {

@@ -56,9 +56,8 @@ impl Lab<Kv> {
     }
 
     fn stored<'a>(&'a self, id: NodeId, prefix: &'a str) -> impl Iterator<Item = (&'a str, u64)> {
-        let sizes = self.cluster.disk(id).sizes("");
-        let ours = sizes.filter(move |(key, _)| key.starts_with(prefix));
-        ours.map(|(key, len)| (key, len as u64))
+        let sizes = self.cluster.disk(id).sizes(prefix);
+        sizes.map(|(key, len)| (key, len as u64))
     }
 
     /// Gives a command to `id` on the spot, whether it leads or not; its tag.
