@@ -40,11 +40,16 @@ export class Calls {
   #ended: QuorateError | undefined;
 
   /** `quorum` tells a missing quorum from a slow one when a deadline passes. */
-  constructor(nodes: number[], deadlineMs: number, quorum: () => Quorum) {
+  constructor(
+    nodes: number[],
+    deadlineMs: number,
+    quorum: () => Quorum,
+    readAt: "leader" | "here" | "lease",
+  ) {
     this.#deadlineMs = deadlineMs;
     this.#quorum = quorum;
     this.#client = new KvClient(
-      { nodes },
+      { nodes, readAt },
       {
         done: (
           call: number,

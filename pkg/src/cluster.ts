@@ -7,7 +7,7 @@ import { closedError } from "./closed.js";
 import { initCore } from "./core.js";
 import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
-import { kvStore } from "./kv.js";
+import { kvReads, kvStore } from "./kv.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
 import { Rules } from "./network.js";
@@ -24,6 +24,7 @@ import type {
   ClusterStatus,
   Json,
   Kv,
+  KvReads,
   Leadership,
   Members,
   Network,
@@ -78,6 +79,8 @@ class LiveCluster implements Cluster, MemberEvents {
   readonly #rejoining = new Set<number>();
   /** With whom the cluster was founded, as far as a node knows. */
   #founders: readonly Founder[] = [];
+  /** Those who read from one node, by its id. */
+  readonly #readers = new Map<number, { readonly calls: Calls; readonly kv: KvReads<Json> }>();
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #watching = false;
   /** How often a node that lost its storage was started again. */
@@ -120,7 +123,8 @@ class LiveCluster implements Cluster, MemberEvents {
     this.members = this.#membership;
     this.leadership = this.#membership;
     for (const id of ids) this.#enlist(id);
-    this.#calls = new Calls(ids, settings.deadlineMs, () => this.#quorum());
+    const readAt = settings.leaseReads ? "lease" : "leader";
+    this.#calls = new Calls(ids, settings.deadlineMs, () => this.#quorum(), readAt);
     this.kv = kvStore(this.#calls);
   }
 
@@ -299,15 +303,36 @@ class LiveCluster implements Cluster, MemberEvents {
       member.connectPeer(other.id, port1, this.#rules.rule(member.id, other.id));
       other.connectPeer(member.id, port2, this.#rules.rule(other.id, member.id));
     }
-    const { port1, port2 } = new MessageChannel();
-    member.tell({ type: "client", client: this.#nextClient++, port: port2 }, [port2]);
-    this.#calls.connect(member.id, port1);
+    this.#connect(member, this.#calls);
+    const readers = this.#readers.get(member.id);
+    if (readers !== undefined) this.#connect(member, readers.calls);
     this.#events.emit("nodeup", { node: member.id });
     this.#changed();
   }
 
+  reads(member: Member): KvReads<Json> {
+    let readers = this.#readers.get(member.id);
+    if (readers === undefined) {
+      const { deadlineMs } = this.#settings;
+      const calls = new Calls([member.id], deadlineMs, () => this.#quorum(), "here");
+      readers = { calls, kv: kvReads(calls) };
+      this.#readers.set(member.id, readers);
+      if (this.#closing !== undefined) calls.close();
+      else if (member.state === "running") this.#connect(member, calls);
+      else calls.disconnect(member.id);
+    }
+    return readers.kv;
+  }
+
+  #connect(member: Member, calls: Calls): void {
+    const { port1, port2 } = new MessageChannel();
+    member.tell({ type: "client", client: this.#nextClient++, port: port2 }, [port2]);
+    calls.connect(member.id, port1);
+  }
+
   stopped(member: Member, how: "killed" | "halted"): void {
     this.#calls.disconnect(member.id);
+    this.#readers.get(member.id)?.calls.disconnect(member.id);
     for (const other of this.#members.values()) {
       if (other !== member) other.tell({ type: "peerGone", node: member.id });
     }
@@ -415,6 +440,8 @@ class LiveCluster implements Cluster, MemberEvents {
     if (member === undefined || this.#closing !== undefined) return;
     this.#amnesiac.delete(id);
     this.#revivals.delete(id);
+    this.#readers.get(id)?.calls.close();
+    this.#readers.delete(id);
     await member.retire();
     if (this.#members.get(id) === member) this.#members.delete(id);
     this.#changed();
@@ -523,6 +550,7 @@ class LiveCluster implements Cluster, MemberEvents {
     clearTimeout(this.#statusTimer);
     this.#over.abort();
     this.#calls.close();
+    for (const { calls } of this.#readers.values()) calls.close();
     clearTimeout(this.#watchTimer);
     await Promise.all([...this.#members.values()].map((member) => member.retire()));
     await this.#unlock?.();

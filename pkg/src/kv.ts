@@ -13,6 +13,7 @@ import type {
   Key,
   KeyedEntry,
   Kv,
+  KvReads,
   RangeOptions,
   RangeResult,
   RangeSelection,
@@ -22,6 +23,19 @@ import type {
 /** The store with JSON values. */
 export function kvStore(calls: Calls): Kv<Json> {
   return new Store(calls, json);
+}
+
+/** What of it is only read. */
+export function kvReads(calls: Calls): KvReads<Json> {
+  return readsOf(kvStore(calls));
+}
+
+function readsOf<V>(kv: Kv<V>): KvReads<V> {
+  return Object.freeze({
+    get: kv.get.bind(kv),
+    range: kv.range.bind(kv),
+    as: <C extends Codec>(codec: C) => readsOf(kv.as(codec)),
+  }) as KvReads<V>;
 }
 
 class Store<V> implements Kv<V> {

@@ -21,7 +21,16 @@ import type {
   ToWorker,
 } from "./protocol.js";
 import { serveStorage } from "./storage/remote.js";
-import type { CallOptions, ClusterNode, NodeState, NodeStatus, NodeView, Role } from "./types.js";
+import type {
+  CallOptions,
+  ClusterNode,
+  Json,
+  KvReads,
+  NodeState,
+  NodeStatus,
+  NodeView,
+  Role,
+} from "./types.js";
 
 /** What a member tells its cluster. */
 export interface MemberEvents {
@@ -31,6 +40,8 @@ export interface MemberEvents {
   stopped(member: Member, how: "killed" | "halted"): void;
   role(member: Member, role: Role, term: number, leader: number | null): void;
   progress(member: Member, commit: number, term: number): void;
+  /** Reads that the node answers itself. */
+  reads(member: Member): KvReads<Json>;
   membership(index: number, members: MembersNow): void;
 }
 
@@ -83,6 +94,10 @@ export class Member implements ClusterNode {
   constructor(parts: MemberParts) {
     this.#parts = parts;
     this.id = parts.id;
+  }
+
+  get kv(): KvReads<Json> {
+    return this.#parts.events.reads(this);
   }
 
   start(): Promise<void> {
@@ -191,6 +206,7 @@ export class Member implements ClusterNode {
         node: id,
         electionMs: settings.electionMs,
         heartbeatMs: settings.heartbeatMs,
+        leaseReads: settings.leaseReads,
         storage,
       },
       transfer,

@@ -19,6 +19,7 @@ export interface Settings {
   readonly electionMs: number;
   readonly heartbeatMs: number;
   readonly deadlineMs: number;
+  readonly leaseReads: boolean;
   readonly signal: AbortSignal | undefined;
   readonly wasm: ClusterOptions["wasm"];
   readonly createWorker: ClusterOptions["createWorker"];
@@ -45,6 +46,7 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
     storage = home,
     directory,
     timeouts = {},
+    reads = "quorum",
     signal,
     wasm,
     createWorker,
@@ -62,6 +64,9 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
     1,
     Math.floor(electionMs / 2),
   );
+  if (reads !== "quorum" && reads !== "lease") {
+    throw invalid(`"reads" is "quorum" or "lease", not ${show(reads)}`);
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid(`"signal" is an AbortSignal, not ${show(signal)}`);
   }
@@ -79,6 +84,7 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
     storage: storageChoice(name, storage, directory, home),
     electionMs,
     heartbeatMs,
+    leaseReads: reads === "lease",
     deadlineMs: timeoutMs(options.deadline ?? 10_000, '"deadline"'),
     signal,
     wasm,
@@ -132,6 +138,7 @@ const FIELDS: readonly string[] = [
   "directory",
   "timeouts",
   "deadline",
+  "reads",
   "signal",
   "wasm",
   "createWorker",

@@ -22,6 +22,7 @@ export type ToWorker =
       readonly node: number;
       readonly electionMs: number;
       readonly heartbeatMs: number;
+      readonly leaseReads: boolean;
       readonly storage: WorkerStorage;
     }
   /** To a node that is `opened` and knows of no cluster: its cluster, and with whom it is founded. */

@@ -51,6 +51,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         node: message.node,
         electionTimeoutMs: message.electionMs,
         heartbeatIntervalMs: message.heartbeatMs,
+        leaseReads: message.leaseReads,
         ...(storage === undefined ? {} : { storage }),
       },
       (event: HostEvent) => {

@@ -2,7 +2,7 @@
 
 use quorate_kv::COMMAND_BYTES_MAX;
 use quorate_raft::{NodeId, Table};
-use quorate_rsm::{ClientConfig, NodeConfig};
+use quorate_rsm::{ClientConfig, NodeConfig, ReadAt};
 use wasm_bindgen::JsValue;
 
 use crate::convert::Settings;
@@ -105,6 +105,9 @@ impl HostConfig {
 fn read_node_config(settings: &Settings, config: &mut NodeConfig) -> Result<(), Failure> {
     settings.millis("electionTimeoutMs", &mut config.raft.election_timeout)?;
     settings.millis("heartbeatIntervalMs", &mut config.raft.heartbeat_interval)?;
+    if let Some(lease_reads) = settings.flag("leaseReads")? {
+        config.raft.lease_reads = lease_reads;
+    }
     settings.count("snapshotEntries", &mut config.snapshot_entries)?;
     settings.count("snapshotBytes", &mut config.snapshot_bytes)?;
     settings.count("keepEntries", &mut config.keep_entries)?;
@@ -135,6 +138,13 @@ impl KvClientConfig {
         let mut group = 0;
         settings.count("group", &mut group)?;
         let mut client = ClientConfig::new(nodes.iter().copied().map(NodeId).collect());
+        client.read_at = match settings.value("readAt").map(|at| at.as_string()) {
+            None => ReadAt::Leader,
+            Some(Some(at)) if at == "leader" => ReadAt::Leader,
+            Some(Some(at)) if at == "here" => ReadAt::Here,
+            Some(Some(at)) if at == "lease" => ReadAt::Lease,
+            Some(_) => return Err(settings.wrong("readAt", "\"leader\", \"here\" or \"lease\"")),
+        };
         settings.count("maxPending", &mut client.max_pending)?;
         settings.count("window", &mut client.window)?;
         settings.millis("attemptTimeoutMs", &mut client.attempt_timeout)?;

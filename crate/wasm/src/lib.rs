@@ -15,6 +15,7 @@ pub mod convert;
 pub mod entropy;
 pub mod error;
 pub mod event;
+pub mod freeze;
 pub mod groups;
 pub mod host;
 pub mod indexed_db;

@@ -17,6 +17,7 @@ use wasm_bindgen::JsValue;
 use crate::convert;
 use crate::error::Failure;
 use crate::event::HostEvent;
+use crate::freeze::Freeze;
 use crate::groups::Groups;
 use crate::link::{Link, LinkRule};
 use crate::lock::Lock;
@@ -88,6 +89,7 @@ struct State {
     clients: Table<ClientId, Client>,
     writer: Writer,
     random: Random,
+    freeze: Freeze,
     halted: Option<Failure>,
     /// Zero: no progress events.
     progress_interval: Duration,
@@ -139,6 +141,7 @@ impl Shared {
                     clients: Table::default(),
                     writer: Writer::default(),
                     random,
+                    freeze: Freeze::new(timer::now(), js_sys::Date::now()),
                     halted: None,
                     progress_interval: Duration::from_millis(progress_interval_ms.into()),
                     progress_due: Instant(0),
@@ -328,6 +331,9 @@ impl Shared {
             let mut state = self.state.borrow_mut();
             if self.closed.get() || state.halted.is_some() {
                 return T::default();
+            }
+            if state.freeze.look(now, js_sys::Date::now()) {
+                state.groups.handle_all(now, &Input::ClockStopped);
             }
             let result = step(&mut state, now);
             let effects = state.drain(now);

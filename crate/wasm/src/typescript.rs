@@ -56,6 +56,8 @@ export interface HostConfig {
   progressIntervalMs?: number;
   electionTimeoutMs?: number;
   heartbeatIntervalMs?: number;
+  /** Whether reads may rest on a lease; the same on all nodes. */
+  leaseReads?: boolean;
   snapshotEntries?: number;
   snapshotBytes?: number;
   keepEntries?: number;
@@ -149,6 +151,8 @@ export interface HostStatus {
 export interface KvClientConfig {
   nodes: number[];
   group?: number;
+  /** Who answers reads: the leader, the node that is asked (for one node alone), or a leader under its lease. */
+  readAt?: "leader" | "here" | "lease";
   maxPending?: number;
   window?: number;
   attemptTimeoutMs?: number;
