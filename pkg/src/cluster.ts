@@ -159,6 +159,11 @@ class LiveCluster implements Cluster, MemberEvents {
     if (this.id !== "") {
       await mark?.write(this.id);
       for (const member of waiting) this.#introduce(member);
+      for (const { id, identity } of this.#members.values()) {
+        const forgotten = identity?.founders.length === 0 && identity.members.voters.length === 0;
+        // It was told of the cluster, and has not been taken in again so far.
+        if (forgotten && this.#isKnown(id)) this.#amnesiac.add(id);
+      }
       // Whoever joined later belongs to it, too.
       for (const id of this.#membership.ids) {
         if (!this.#members.has(id))
@@ -182,6 +187,11 @@ class LiveCluster implements Cluster, MemberEvents {
     return true;
   }
 
+  /** Whether the cluster has, or began with, a node of this id. */
+  #isKnown(id: number): boolean {
+    return this.#founders.some(({ node }) => node === id) || this.#membership.isMember(id);
+  }
+
   /** Tells a node that knows of no cluster which one this is. */
   #introduce(member: Member): void {
     const { id, identity } = member;
@@ -191,7 +201,7 @@ class LiveCluster implements Cluster, MemberEvents {
       member.begin(this.id, this.#founders);
       return;
     }
-    if (founder !== undefined || this.#membership.isMember(id)) {
+    if (this.#isKnown(id)) {
       this.#amnesiac.add(id);
       this.#rejoining.delete(id);
       this.#events.emit("amnesia", { node: id });
@@ -293,7 +303,7 @@ class LiveCluster implements Cluster, MemberEvents {
     }
     if (this.#founders.length === 0) this.#founders = member.identity?.founders ?? [];
     if (member.identity !== undefined)
-      this.#membership.learn(member.identity.membersIndex, member.identity.members);
+      this.#membership.guess(member.identity.membersIndex, member.identity.members);
   }
 
   started(member: Member): void {

@@ -23,11 +23,18 @@ export interface Body {
   lastId(): number;
 }
 
+/** A call under way. */
+interface Work extends Bounds {
+  /** A leader has taken what was asked. */
+  taken: boolean;
+}
+
 /** Where the membership stands, as the cluster last heard. */
 export class Membership implements Members, Leadership {
   readonly #cluster: Body;
   #now: MembersNow = { voters: [], outgoing: [], learners: [], joining: [] };
   #index = -1;
+  #guessed = -1;
   /** Nodes that are being added: they run, and are no members yet. */
   readonly #adding = new Set<number>();
   readonly #waiting = new Set<() => void>();
@@ -44,6 +51,15 @@ export class Membership implements Members, Leadership {
     this.#now = members;
     if (news) this.wake();
     return news;
+  }
+
+  /**
+   * Takes what a storage says that was opened: the best there is to go by until a node tells what is committed.
+   */
+  guess(index: number, members: MembersNow): void {
+    if (this.#index >= 0 || index < this.#guessed || members.voters.length === 0) return;
+    this.#guessed = index;
+    this.#now = members;
   }
 
   /** Lets those look again who wait for something. */
@@ -176,7 +192,7 @@ export class Membership implements Members, Leadership {
   /** Asks for a change until a leader has taken it, and waits until `done` in a settled membership. */
   async #change(
     changes: readonly MemberChange[],
-    bounds: Bounds,
+    bounds: Work,
     done: () => boolean,
     taken: () => void = () => {},
   ): Promise<void> {
@@ -191,6 +207,7 @@ export class Membership implements Members, Leadership {
         try {
           index = await leader.ask({ what: "change", changes });
           taken();
+          bounds.taken = true;
           begun = true;
           term = leader.role?.term ?? -1;
         } catch (error) {
@@ -237,7 +254,7 @@ export class Membership implements Members, Leadership {
   async #bounded(
     options: CallOptions,
     late: string,
-    work: (bounds: Bounds) => Promise<void>,
+    work: (bounds: Work) => Promise<void>,
   ): Promise<void> {
     this.#cluster.assertOpen();
     const { timeoutMs, signal } = readBounds(options, this.#cluster.deadlineMs);
@@ -245,14 +262,20 @@ export class Membership implements Members, Leadership {
     const end = () => over.abort();
     signal?.addEventListener("abort", end);
     let ended = false;
+    const inner: Work = { timeoutMs, signal: over.signal, taken: false };
     const guarded = async () => {
-      const inner = { timeoutMs, signal: over.signal };
       await work(inner).catch((error: unknown) => {
         if (!ended) throw error;
       });
     };
     try {
       await bounded(options, this.#cluster.deadlineMs, late, guarded);
+    } catch (error) {
+      const { code, message, cause } = error as QuorateError;
+      // What a leader has taken may go on.
+      throw inner.taken && (code === "TIMEOUT" || code === "ABORTED")
+        ? quorateError(code, message, { outcome: "unknown", cause })
+        : error;
     } finally {
       ended = true;
       over.abort();

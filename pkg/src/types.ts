@@ -129,7 +129,7 @@ export interface Members {
   list(): readonly MemberView[];
   /**
    * Starts a new node and makes it a member: it gets everything, and once it has caught up, its vote. Without an id it
-   * is the next one that was never used. Resolves to its id.
+   * gets the one after the highest there is. Resolves to its id.
    */
   add(id?: number, options?: AddOptions): Promise<number>;
   /** Makes a node go, also a dead one, and stops it. A leader that goes hands over first. Its storage stays. */

@@ -189,6 +189,8 @@ test("a majority that lost its storage is told, and never pretends", async (t) =
   assert.deepEqual([cluster.id, cluster.origin], [id, "restored"]);
   await failure(cluster.kv.get("k", { timeout: 1_500 }), "QUORUM_LOST");
   await cluster.close();
+  const again = await open(t, { storage: "directory", directory: path });
+  await failure(again.kv.get("k", { timeout: 1_500 }), "QUORUM_LOST");
 });
 
 test("a cluster all of whose storage is gone is founded anew, and says so", async (t) => {

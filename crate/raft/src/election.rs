@@ -137,7 +137,7 @@ impl Raft {
 
     /// A node that knows of no cluster, or is a member with another storage, may have forgotten a
     /// vote. A learner may vote: who asks it may know that it has become a voter.
-    fn may_vote(&self) -> bool {
+    pub(crate) fn may_vote(&self) -> bool {
         let conf_state = self.membership.current();
         !conf_state.voters.is_empty() && conf_state.knows(self.config.id, self.config.storage)
     }
@@ -173,9 +173,6 @@ impl Raft {
 
     /// A vote request of the current term: first come, first served, if the log is as good.
     pub(crate) fn handle_request_vote(&mut self, from: NodeId, last: EntryId) {
-        if !self.may_vote() {
-            return;
-        }
         let repeated = self.hard_state.vote == Some(from);
         let free = self.hard_state.vote.is_none() && self.leader().is_none();
         let fit = free && last >= self.log.last();

@@ -330,7 +330,11 @@ impl Raft {
             return;
         }
         if body.is_answer() && !self.membership.current().knows(from, storage) {
-            return self.note_stranger(from, storage);
+            if let (Body::HeartbeatResponse { round }, true) = (&body, term == self.hard_state.term)
+            {
+                self.note_stranger(from, storage, *round);
+            }
+            return;
         }
         match body {
             Body::PreVote { last } => return self.handle_pre_vote(from, term, last),
@@ -340,6 +344,8 @@ impl Raft {
             Body::RequestVote {
                 transfer: false, ..
             } if self.is_leader_fresh(from) => return,
+            // One that gives no vote learns no terms from those who ask: its leader may be behind.
+            Body::RequestVote { .. } if !self.may_vote() => return,
             _ => {}
         }
         if term > self.hard_state.term {

@@ -94,6 +94,11 @@ impl Reads {
         self.round
     }
 
+    /// The latest round.
+    pub(crate) fn round(&self) -> u64 {
+        self.round
+    }
+
     fn pending(&self) -> usize {
         self.waiting.len() + self.riding.len() + self.confirmed.len()
     }

@@ -8,7 +8,7 @@ use crate::quorum::ConfState;
 use crate::raft::Raft;
 use crate::role::Role;
 use crate::table::Table;
-use crate::types::{EntryId, Instant, NodeId, StorageId};
+use crate::types::{EntryId, Instant, NodeId, StorageId, micros};
 
 impl Raft {
     /// Begins a change of the membership. It is decided when [`crate::Output::Apply`] gives the
@@ -92,11 +92,25 @@ impl Raft {
         })
     }
 
-    /// An answer that counts for nobody: the member of this name has another storage.
-    pub(crate) fn note_stranger(&mut self, from: NodeId, storage: StorageId) {
-        let now = self.now;
-        self.with_progress(from, |progress| progress.stranger = Some((storage, now)));
-        self.flush_due = true;
+    /// An answered heartbeat that counts for nobody: the member of this name has another storage.
+    ///
+    /// It must be an answer to a late round. What a storage said that was lost long ago may still be on
+    /// its way, and a member must never be bound to that again: acknowledgements of it may be, too. A
+    /// member is bound to another storage when it has been silent for an election timeout at least,
+    /// so its last word from the former one is older than the rounds of that time.
+    pub(crate) fn note_stranger(&mut self, from: NodeId, storage: StorageId, round: u64) {
+        let Role::Leader(leader) = &mut self.role else {
+            return;
+        };
+        let timeout = micros(self.config.election_timeout);
+        let rounds = timeout / micros(self.config.heartbeat_interval).max(1);
+        if round > 0
+            && round + rounds > leader.reads.round()
+            && let Some(progress) = leader.progress.get_mut(from)
+        {
+            progress.stranger = Some((storage, self.now));
+            self.flush_due = true;
+        }
     }
 
     fn append_membership(&mut self, next: ConfState) -> EntryId {

@@ -164,6 +164,8 @@ pub struct NodeStatus {
     pub sessions: usize,
     /// Requests that wait for an answer.
     pub waiting: usize,
+    /// Those of them that read.
+    pub reads: usize,
     /// Command bytes of the log in memory.
     pub log_bytes: usize,
     /// Log time of the last applied command.

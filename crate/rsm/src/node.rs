@@ -199,6 +199,7 @@ impl<M: StateMachine> Node<M> {
             raft: self.raft.status(),
             sessions: self.sessions.len(),
             waiting: self.proposals.len() + self.reads.len(),
+            reads: self.reads.len(),
             log_bytes: self.raft.log_bytes(),
             time_ms: self.clock.applied_ms,
         }

@@ -178,7 +178,7 @@ impl Nemesis {
             cluster.spare(id);
             cluster.hurry_disk(id);
             cluster.slow(id, None);
-            cluster.start_clock(id, true);
+            cluster.start_clock(id, true)?;
             cluster.set_timers(id, None);
             cluster.resume(id);
             cluster.restart(id)?;

@@ -148,7 +148,7 @@ impl Plan {
             Action::Resume(id) => cluster.resume(id),
             Action::Slow(id, busy) => cluster.slow(id, busy),
             Action::StopClock(id) => cluster.stop_clock(id),
-            Action::StartClock(id, catch_up) => cluster.start_clock(id, catch_up),
+            Action::StartClock(id, catch_up) => return cluster.start_clock(id, catch_up),
             Action::JumpClock(id, by) => cluster.jump_clock(id, by),
             Action::SetTimers(id, timers) => cluster.set_timers(id, timers),
             Action::Disconnect(a, b) => return cluster.disconnect(a, b),

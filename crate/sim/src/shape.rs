@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use quorate_raft::{NodeId, Random};
-use quorate_rsm::NodeConfig;
+use quorate_rsm::{NodeConfig, ReadAt};
 
 use crate::clock::Drift;
 use crate::cluster::ClusterConfig;
@@ -30,6 +30,8 @@ pub struct Shape {
     pub calm: u64,
     /// Keys that clients share.
     pub keys: u64,
+    /// Who answers reads.
+    pub read_at: ReadAt,
     /// Bytes that values are filled up to, once in a while.
     pub value_bytes: u64,
     /// How long a call may take.
@@ -84,8 +86,24 @@ impl Shape {
                 grain: weighted(random, &[(3, 1), (1, 4_000)]),
             },
         };
-        let faults = faults(random);
-        let node = node_config(random, election_ms);
+        let mut faults = faults(random);
+        let mut node = node_config(random, election_ms);
+        let read_at = [ReadAt::Leader, ReadAt::Leader, ReadAt::Here, ReadAt::Lease];
+        let read_at = read_at[random.below(4) as usize];
+        if read_at == ReadAt::Lease {
+            // Leases rest on clocks: a node that goes on while its clock does not is no part of the
+            // bargain, nor is a clock that jumps for no reason.
+            node.raft.lease_reads = true;
+            let broken = [
+                FaultKind::StopClock,
+                FaultKind::LeaderOutOfTime,
+                FaultKind::JumpClock,
+            ];
+            faults.retain(|kind| !broken.contains(kind));
+            if faults.is_empty() {
+                faults.push(FaultKind::Crash);
+            }
+        }
         let sessions_max = node.sessions.max_sessions as u64;
         let others = (0..3).map(|_| other_config(random, &node)).collect();
         Self {
@@ -107,6 +125,7 @@ impl Shape {
             think_mean: weighted(random, &[(1, 5_000), (2, 50_000), (1, 300_000)]),
             calm: weighted(random, &[(1, 1), (2, 10)]),
             keys: between(random, 1, 6),
+            read_at,
             value_bytes: weighted(random, &[(4, 0), (1, 300), (1, 5_000)]),
             call_timeout: Duration::from_millis(weighted(
                 random,
@@ -153,6 +172,7 @@ impl Shape {
             think_mean: 93_000,
             calm: 1,
             keys: 6,
+            read_at: ReadAt::Leader,
             value_bytes: 0,
             call_timeout: Duration::from_secs(2),
             notices: true,

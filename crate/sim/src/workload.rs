@@ -8,7 +8,7 @@ use quorate_kv as kv;
 use quorate_raft::{Instant, NodeId, Random};
 use quorate_rsm::{
     Call, CallError, CallId, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Outcome,
-    Reply, Request,
+    ReadAt, Reply, Request,
 };
 
 use crate::checker::Violation;
@@ -178,6 +178,8 @@ pub struct Habits {
     pub think_mean: u64,
     /// How many times longer one client in four pauses.
     pub calm: u64,
+    /// Who answers reads.
+    pub read_at: ReadAt,
     /// Bytes that values are filled up to, once in a while.
     pub value_bytes: u64,
 }
@@ -216,6 +218,7 @@ impl User {
         config.attempt_timeout =
             Duration::from_millis(weighted(&mut random, &[(1, 200), (2, 1_000)]));
         config.window = weighted(&mut random, &[(1, 1), (3, 512)]);
+        config.read_at = habits.read_at;
         let client = Client::new(config, random.next_u64());
         Self {
             id,

@@ -127,6 +127,7 @@ impl World {
             timeout: shape.call_timeout,
             think_mean: shape.think_mean,
             calm: shape.calm,
+            read_at: shape.read_at,
             value_bytes: shape.value_bytes,
         };
         let user = |id| {

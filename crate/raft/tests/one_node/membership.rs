@@ -266,6 +266,18 @@ fn heartbeat_answer() -> Body {
     Body::HeartbeatResponse { round: 0 }
 }
 
+/// The number of the heartbeat that comes next.
+fn next_beat(host: &mut Host) -> u64 {
+    host.forget();
+    host.pass(60);
+    host.input(Input::TimerFired);
+    let rounds = host.sent().into_iter().filter_map(|(.., body)| match body {
+        Body::Heartbeat { round, .. } => round,
+        _ => None,
+    });
+    rounds.max().expect("a heartbeat is due")
+}
+
 #[test]
 fn joint_configuration_decides_by_both_halves_and_is_left_when_committed() {
     let mut host = lead(&[1, 2, 3]);
@@ -656,6 +668,11 @@ fn node_with_another_storage_than_recorded_neither_votes_nor_runs() {
         host.hear(2, 1, Body::PreVote { last: id(0, 0) });
         host.hear(2, 1, request_vote(id(0, 0)));
         assert_eq!(host.sent(), vec![]);
+        assert_eq!(
+            host.role().1,
+            0,
+            "nor does it learn a term that its leader may not know"
+        );
         host.hear(2, 1, Body::TimeoutNow);
         assert_eq!(host.role().0, RoleKind::Follower);
         // It hears a leader, and answers under its own name.
@@ -684,10 +701,9 @@ fn member_that_lost_its_storage_starts_again_as_a_learner_and_gets_its_vote_back
     let mut host = lead(&[1, 2, 3]);
     let stranger = StorageId(999);
     let beat = |host: &mut Host| {
-        host.pass(60);
-        host.input(Input::TimerFired);
-        say(host, 3, heartbeat_answer());
-        say_from(host, 2, stranger, heartbeat_answer());
+        let round = next_beat(host);
+        say(host, 3, Body::HeartbeatResponse { round });
+        say_from(host, 2, stranger, Body::HeartbeatResponse { round });
     };
     // Silent for less than an election timeout, it may yet answer under its own storage.
     for _ in 0..4 {
@@ -719,11 +735,42 @@ fn member_that_lost_its_storage_starts_again_as_a_learner_and_gets_its_vote_back
 fn late_word_from_a_former_storage_moves_nothing_while_the_member_answers() {
     let mut host = lead(&[1, 2, 3]);
     for _ in 0..20 {
-        host.pass(60);
-        host.input(Input::TimerFired);
-        say_from(&mut host, 2, StorageId(999), heartbeat_answer());
+        let round = next_beat(&mut host);
+        say_from(
+            &mut host,
+            2,
+            StorageId(999),
+            Body::HeartbeatResponse { round },
+        );
         say(&mut host, 2, heartbeat_answer());
         say(&mut host, 3, heartbeat_answer());
+    }
+    assert_eq!(voters(&host), (ids(&[1, 2, 3]), vec![]));
+}
+
+#[test]
+fn member_is_never_bound_to_a_storage_whose_last_words_are_still_on_their_way() {
+    let mut host = lead(&[1, 2, 3]);
+    for _ in 0..20 {
+        let round = next_beat(&mut host);
+        say(&mut host, 3, Body::HeartbeatResponse { round });
+        // Five rounds make an election timeout: what answers an older one is a ghost. So is what
+        // answers another leader, or says how far a log matched.
+        let ghost = round.saturating_sub(5);
+        say_from(
+            &mut host,
+            2,
+            StorageId(999),
+            Body::HeartbeatResponse { round: ghost },
+        );
+        say_from(&mut host, 2, StorageId(999), accepted(1));
+        host.input(Input::Message(Message {
+            from: NodeId(2),
+            to: NodeId(1),
+            storage: StorageId(999),
+            term: Term(host.raft.term().0 - 1),
+            body: Body::HeartbeatResponse { round },
+        }));
     }
     assert_eq!(voters(&host), (ids(&[1, 2, 3]), vec![]));
 }

@@ -251,13 +251,21 @@ impl<M: StateMachine + Default> Cluster<M> {
         }
     }
 
-    /// A clock that stands still goes on.
-    pub fn start_clock(&mut self, id: NodeId, catch_up: bool) {
+    /// A clock that stands still goes on. Where it goes on as if nothing had been, the host finds out
+    /// by another clock.
+    ///
+    /// # Errors
+    /// What the node does breaks a property.
+    pub fn start_clock(&mut self, id: NodeId, catch_up: bool) -> Result<(), Violation> {
         let now = self.now();
         if let Some(running) = &mut self.process_mut(id).running {
             running.clock.go(now, catch_up);
         }
         self.arm_anew(id);
+        if catch_up {
+            return Ok(());
+        }
+        self.handle(id, [Input::ClockStopped])
     }
 
     /// A node's clock jumps forward.
