@@ -48,11 +48,11 @@ fn target_is_brought_up_to_date_first_and_told_again_if_it_did_not_hear() {
     host.lead_in_step();
     let last = host.propose(5).index.0;
     assert_eq!(transfer(&mut host, 2), Ok(()));
-    assert_eq!(told(&mut host), []);
+    assert_eq!(told(&mut host), Vec::<u64>::new());
     host.accept(2, last);
     assert_eq!(told(&mut host), [2]);
     host.hear(3, 1, Body::HeartbeatResponse { round: 0 });
-    assert_eq!(told(&mut host), []);
+    assert_eq!(told(&mut host), Vec::<u64>::new());
     host.hear(2, 1, Body::HeartbeatResponse { round: 0 });
     assert_eq!(told(&mut host), [2]);
 }
@@ -118,7 +118,7 @@ fn transfer_to_one_that_loses_its_vote_is_off() {
     );
     // Whoever is to take over waits for the configuration to be left.
     assert_eq!(transfer(&mut host, 3), Ok(()));
-    assert_eq!(told(&mut host), []);
+    assert_eq!(told(&mut host), Vec::<u64>::new());
     let joint = host.raft.status().last.index.0;
     host.accept(3, joint);
     assert!(!host.raft.status().conf_state.is_joint());

@@ -81,6 +81,7 @@ mod tests {
             raft: raft.status(),
             sessions: 0,
             waiting: 0,
+            reads: 0,
             log_bytes: 0,
             time_ms: 0,
         }

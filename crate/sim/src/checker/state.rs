@@ -15,6 +15,7 @@ use quorate_raft::{
 use crate::checker::Violation;
 use crate::checker::applied::AppliedLog;
 use crate::checker::durable::Durable;
+use crate::checker::membership::quorums_meet;
 use crate::checker::mirror::{Mirror, Seen};
 use crate::machine::Applied;
 use crate::process::{founders, storage_of};
@@ -440,10 +441,10 @@ impl State {
                     // In one step a leader commits, and goes on to another configuration.
                     let before = self.nodes[&node].conf_state.clone();
                     if leads {
-                        self.conf_state.clone_from(&status.conf_state);
+                        self.follow(&status.conf_state);
                     }
                     if let Err(violation) = self.check_durable_on_quorum(index) {
-                        self.conf_state = before;
+                        self.follow(&before);
                         self.check_durable_on_quorum(index).map_err(|_| violation)?;
                     }
                     self.check_later_leaders(index)?;
@@ -454,6 +455,14 @@ impl State {
             self.check_committed_by_leader(node, status, leads)?;
         }
         Ok(())
+    }
+
+    /// A leader decides under this configuration: that is believed if it cannot decide against the
+    /// one known.
+    fn follow(&mut self, conf_state: &ConfState) {
+        if self.conf_state != *conf_state && quorums_meet(&self.conf_state, conf_state) {
+            self.conf_state.clone_from(conf_state);
+        }
     }
 
     /// Only a leader commits first, and only with an entry of its own term (§5.4.2, figure 8).
