@@ -124,6 +124,31 @@ export class Visitor {
     await this.badge(id, "Cut off");
   }
 
+  /** Deletes the databases of these nodes, as a browser that lacks room may. */
+  evict(...ids) {
+    return this.page.evaluate(async (ids) => {
+      for (const { name } of await indexedDB.databases()) {
+        if (!ids.some((id) => name.endsWith(String(id)))) continue;
+        await new Promise((resolve, reject) => {
+          const request = indexedDB.deleteDatabase(name);
+          request.onsuccess = resolve;
+          request.onerror = () => reject(request.error);
+        });
+      }
+    }, ids);
+  }
+
+  /** Leaves for an empty page of the same site, and comes back after `doing` something there. */
+  async away(doing) {
+    const elsewhere = new URL("elsewhere", this.url).href;
+    await this.context.route(elsewhere, (route) =>
+      route.fulfill({ contentType: "text/html", body: "<!doctype html><title>Elsewhere</title>" }),
+    );
+    await this.page.goto(elsewhere);
+    await doing();
+    await this.page.goto(this.url);
+  }
+
   /** A fact of a node's card. */
   async fact(id, name) {
     const facts = this.card(id).locator("dl > div", {

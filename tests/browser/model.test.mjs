@@ -14,18 +14,44 @@ async function load(name) {
   return import(`data:text/javascript,${encodeURIComponent(output[0].code)}`);
 }
 
-const [{ initial, MAX_HAPPENINGS, troubleOf, update }, { describeLog, firstShown, STRIP, strip }] =
-  await Promise.all([load("model"), load("strip")]);
-const { advice, bytes, clock, nodeList, sentences, shorten, standing, summary } =
-  await load("words");
+const [
+  { initial, isQuorumLost, MAX_HAPPENINGS, troubleOf, update },
+  { describeLog, firstShown, STRIP, strip },
+] = await Promise.all([load("model"), load("strip")]);
+const {
+  advice,
+  bytes,
+  clock,
+  news,
+  nodeList,
+  sentences,
+  shorten,
+  standing,
+  standingOut,
+  summary,
+  warning,
+} = await load("words");
 
 const apply = (...actions) => actions.reduce(update, initial);
 const node = (id, state = "running", status = null) => ({ id, state, reason: undefined, status });
 const three = (...states) => states.map((state, at) => node(at + 1, state));
 const picture = (nodes, rest = {}) => ({
   type: "status",
-  status: { name: "t", nodes, leader: null, term: 0, commit: 0, rules: [], ...rest },
+  status: {
+    name: "t",
+    nodes,
+    leader: null,
+    term: 0,
+    commit: 0,
+    rules: [],
+    members: nodes.map(({ id }) => voter(id)),
+    ...rest,
+  },
 });
+const voter = (id) => ({ id, voter: true, joining: false, leaving: false });
+const joining = (id) => ({ ...voter(id), voter: false, joining: true });
+const members = (...members) => ({ type: "members", members });
+const amnesia = (node) => ({ type: "amnesia", node });
 const link = (from, to) => ({ from, to, cut: true, drop: 0, delay: 0, jitter: 0 });
 const apart = (...ids) =>
   ids.flatMap((id) =>
@@ -48,6 +74,7 @@ test("a node is cut off when it reaches nobody, and only then", () => {
       .map(({ id }) => id);
   assert.deepEqual(cut([]), []);
   assert.deepEqual(cut([link(1, 2), link(2, 1)]), []);
+  assert.equal(apply(picture([node(1)])).nodes[0].isCut, false, "one alone lacks nobody");
   assert.deepEqual(cut(apart(1)), [1]);
   assert.deepEqual(cut([link(1, 2), link(1, 3)]), [1], "one direction is not enough to talk");
   assert.deepEqual(cut(apart(1, 2)), [1, 2, 3]);
@@ -61,6 +88,97 @@ test("reach counts the running nodes that a node can talk with, itself included"
   assert.deepEqual(reach(["running", "killed", "running"], []), [2, 0, 2]);
   assert.deepEqual(reach(["running", "running", "running"], apart(3)), [2, 2, 1]);
   assert.deepEqual(reach(["running", "halted", "running"], apart(3)), [1, 0, 1]);
+});
+
+test("reach counts those that may vote", () => {
+  const all = three("running", "running", "running");
+  const reach = (...actions) => apply(...actions).nodes.map(({ reach }) => reach);
+  assert.deepEqual(reach(picture(all, { members: [voter(1), voter(2), joining(3)] })), [2, 2, 2]);
+  assert.deepEqual(reach(picture(all), amnesia(3), picture(all)), [2, 2, 2]);
+});
+
+test("a node that lost its storage learns, and then has its vote again", () => {
+  const all = picture(three("running", "running", "running"));
+  const without = members(voter(1), voter(2), joining(3));
+  const back = members(voter(1), voter(2), voter(3));
+  const catchup = { type: "catchup", node: 3, catchup: { matched: 37, last: 120 } };
+  const told = [];
+  const badges = [];
+  [all, amnesia(3), back, without, all, without, catchup, back].reduce((model, action) => {
+    const next = update(model, action);
+    if (model !== initial) {
+      told.push(...news(model.nodes, next.nodes).map(({ text }) => text));
+      badges.push(standingOut(next.nodes[2], isQuorumLost(next.nodes)));
+    }
+    return next;
+  }, initial);
+  // What it is told to be before the others know of its loss means nothing.
+  assert.deepEqual(told.slice(0, 3), [
+    "Node 3 lost its storage, and with it its vote",
+    "Node 3 learns anew from the others, without a vote",
+    "Node 3 has learned everything, and has its vote again",
+  ]);
+  const lost = "Lost its storage; learns anew";
+  assert.deepEqual(badges, [lost, lost, lost, "", "Joining", "Joining (37 of 120)", ""]);
+  const learning = apply(all, amnesia(3), without, catchup).nodes[2];
+  assert.equal(standingOut(learning, false), `${lost} (37 of 120)`);
+});
+
+test("who comes, gets a vote, goes and is gone is told once", () => {
+  const all = picture(three("running", "running", "running"));
+  const four = [...three("running", "running", "running"), node(4)];
+  const started = picture(four, { members: [1, 2, 3].map(voter) });
+  const told = [];
+  [
+    all,
+    started,
+    members(...[1, 2, 3].map(voter), joining(4)),
+    members(...[1, 2, 3, 4].map(voter)),
+    members(...[1, 2].map(voter), { ...voter(3), leaving: true }, voter(4)),
+    members(...[1, 2, 4].map(voter)),
+    picture(four.filter(({ id }) => id !== 3)),
+  ].reduce((model, action) => {
+    const next = update(model, action);
+    if (model !== initial) told.push(...news(model.nodes, next.nodes).map(({ text }) => text));
+    return next;
+  }, initial);
+  assert.deepEqual(told, [
+    "Node 4 joins: it learns first, and then gets its vote",
+    "Node 4 has its vote",
+    "Node 3 is leaving the cluster",
+    "Node 3 has left the cluster",
+  ]);
+});
+
+test("half of the voters without their storage are too many: nothing is promised then", () => {
+  const all = picture(three("running", "running", "running"));
+  const one = apply(all, amnesia(3));
+  assert.deepEqual([isQuorumLost(one.nodes), warning(one)], [false, ""]);
+  const two = apply({ type: "opened", origin: "restored" }, all, amnesia(3), amnesia(1));
+  assert.equal(isQuorumLost(two.nodes), true);
+  assert.match(warning(two), /cannot be recovered/);
+  assert.match(summary(two), /^No quorum, and none to be had/);
+  assert.equal(standingOut(two.nodes[0], true), "Lost its storage");
+  assert.deepEqual(
+    news(one.nodes, two.nodes).map(({ kind }) => kind),
+    ["fault", "error"],
+  );
+  // Those who have no vote do not count.
+  const learners = { members: [voter(1), voter(2), voter(3), joining(4), joining(5)] };
+  const five = picture(
+    [1, 2, 3, 4, 5].map((id) => node(id)),
+    learners,
+  );
+  assert.equal(isQuorumLost(apply(five, amnesia(4), amnesia(5), amnesia(1)).nodes), false);
+});
+
+test("a reset is told as long as the page is open", () => {
+  const opened = (origin) => warning(apply({ type: "opened", origin }));
+  assert.match(
+    opened("reset"),
+    /^This cluster was founded anew: the storage of the earlier one is gone/,
+  );
+  assert.deepEqual([opened("founded"), opened("restored")], ["", ""]);
 });
 
 test("a node that halted keeps its reason", () => {
@@ -163,6 +281,10 @@ test("the summary tells an election from a lost quorum", () => {
     /^Node 2 leads in term 7\. 2 of 3 nodes run\.$/,
   );
   assert.match(text(all, { leader: 2, term: 7, rules: apart(2) }), /election is under way/);
+  const learners = { members: [voter(1), voter(2), joining(3)] };
+  assert.match(text(three("running", "killed", "running"), learners), /^No quorum: 1 of 2 voters/);
+  const lost = apply(open, picture(three("running", "running", "killed")), amnesia(1));
+  assert.match(summary(lost), /^No quorum: 1 of 3 nodes may vote, 2 are needed\./);
 });
 
 /** Every code that the package documents. */
@@ -173,9 +295,9 @@ const codes = [...readFileSync(at("docs/errors.md"), "utf8").matchAll(/^\| `([A-
 test("there is advice on every error, in sentences", () => {
   assert.ok(codes.length > 25);
   for (const code of [...codes, "UNKNOWN"]) {
-    for (const doing of ["opening", "running"])
+    for (const doing of ["opening", "running", "changing"])
       assert.match(advice(code, doing), /^[A-Z].*\.$/, `${code} while ${doing}`);
-    for (const doing of ["opening", "running", "calling"])
+    for (const doing of ["opening", "running", "changing", "calling"])
       assert.match(
         sentences({ code, text: "it is so" }, doing),
         new RegExp(`^It is so\\. .*\\(${code}\\)$`),

@@ -71,17 +71,16 @@ test("a worker that does not come is told", async (t) => {
   await visitor.page.getByText("Reload the page.").waitFor();
 });
 
-test("data that is cleared under a node halts it with a reason", async (t) => {
+test("data that is cleared under a node halts it with a reason, and it comes back by itself", async (t) => {
   const visitor = await visit(t);
   await visitor.leader();
   await visitor.call("Put", "k", "1");
-  await visitor.page.evaluate(async () => {
-    const names = (await indexedDB.databases()).map(({ name }) => name);
-    indexedDB.deleteDatabase(names.find((name) => name.endsWith("3")));
-  });
-  await visitor.badge(3, "Halted");
-  assert.match(await visitor.card(3).locator(".error").textContent(), /\. \(STORAGE_[A-Z_]+\)$/);
+  await visitor.evict(3);
+  await visitor.told(/^\S+Node 3 halted: .* starts again by itself\. \(STORAGE_[A-Z_]+\)$/);
   assert.match(await visitor.call("Put", "k", "2"), /stored at revision 2/);
+  await visitor.told("Node 3 has learned everything, and has its vote again");
+  await visitor.badge(3, /Follower|Leader/);
+  assert.equal(await visitor.card(3).locator(".error").isVisible(), false);
 });
 
 test("damaged data halts the node that has it, and the place is named", async (t) => {

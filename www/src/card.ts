@@ -3,19 +3,22 @@
 import { make, setAttribute, setEnabled, setText } from "./dom.js";
 import type { NodeModel } from "./model.js";
 import { type Cell, describeLog, STRIP, strip } from "./strip.js";
-import { bytes, sentences, standing } from "./words.js";
+import { bytes, sentences, standing, standingOut } from "./words.js";
 
 /** What a visitor can do to a node. */
 export interface CardActions {
   kill(id: number): void;
   start(id: number): void;
   cut(id: number, off: boolean): void;
+  lead(id: number): void;
+  remove(id: number): void;
 }
 
 /** What a card shows beside its node. */
 export interface CardContext {
   readonly open: boolean;
   readonly leader: number | null;
+  readonly quorumLost: boolean;
   /** The first entry of all strips. */
   readonly first: number;
 }
@@ -28,6 +31,7 @@ export class Card {
   readonly #article: HTMLElement;
   readonly #badge = make("span", { class: "badge" });
   readonly #cutBadge = make("span", { class: "badge cut" }, "Cut off");
+  readonly #partBadge = make("span", { class: "badge part" });
   readonly #trouble = make("p", { class: "error" });
   readonly #facts = new Map(FACTS.map((name) => [name, make("dd", {}, "–")]));
   readonly #cells = Array.from({ length: STRIP }, () => make("span", { class: "cell none" }));
@@ -37,8 +41,11 @@ export class Card {
   readonly #written = make("p", { class: "written" });
   readonly #power = make("button", { type: "button" });
   readonly #cut = make("button", { type: "button" }, "Cut off");
+  readonly #lead = make("button", { type: "button" }, "Make leader");
+  readonly #remove = make("button", { type: "button" }, "Remove");
   #node: NodeModel | undefined;
   #open = false;
+  #mayLead = false;
 
   constructor(id: number, actions: CardActions) {
     const title = make("h3", { id: `node-${id}` }, `Node ${id}`);
@@ -48,7 +55,7 @@ export class Card {
     this.#article = make(
       "article",
       { class: "card", "aria-labelledby": title.id },
-      make("div", { class: "title" }, title, this.#cutBadge, this.#badge),
+      make("div", { class: "title" }, title, this.#cutBadge, this.#badge, this.#partBadge),
       this.#trouble,
       make(
         "div",
@@ -58,7 +65,7 @@ export class Card {
       ),
       make("dl", {}, ...facts),
       this.#written,
-      make("div", { class: "buttons" }, this.#power, this.#cut),
+      make("div", { class: "buttons" }, this.#power, this.#cut, this.#lead, this.#remove),
     );
     this.element = make("li", {}, this.#article);
     this.#power.addEventListener("click", () => {
@@ -69,9 +76,17 @@ export class Card {
     this.#cut.addEventListener("click", () => {
       if (this.#open) actions.cut(id, this.#node?.isCut !== true);
     });
+    setAttribute(this.#lead, "aria-label", `Make leader: node ${id}`);
+    this.#lead.addEventListener("click", () => {
+      if (this.#mayLead) actions.lead(id);
+    });
+    setAttribute(this.#remove, "aria-label", `Remove node ${id} from the cluster`);
+    this.#remove.addEventListener("click", () => {
+      if (this.#open) actions.remove(id);
+    });
   }
 
-  show(node: NodeModel, { open, leader, first }: CardContext): void {
+  show(node: NodeModel, { open, leader, quorumLost, first }: CardContext): void {
     this.#node = node;
     this.#open = open;
     const { id, state, status, trouble, isCut } = node;
@@ -79,6 +94,10 @@ export class Card {
     setAttribute(this.#article, "data-state", is);
     setText(this.#badge, name);
     this.#cutBadge.hidden = !isCut;
+    const part = standingOut(node, quorumLost);
+    this.#partBadge.hidden = part === "";
+    setText(this.#partBadge, part);
+    setAttribute(this.#partBadge, "data-part", node.lost === null ? node.part : "lost");
     this.#trouble.hidden = trouble === null;
     if (trouble !== null) setText(this.#trouble, sentences(trouble, "running"));
 
@@ -88,6 +107,9 @@ export class Card {
     setEnabled(this.#power, state !== "starting");
     setAttribute(this.#cut, "aria-pressed", String(isCut));
     setEnabled(this.#cut, open);
+    this.#mayLead = open && is !== "leader" && state === "running" && node.part === "voter";
+    setEnabled(this.#lead, this.#mayLead);
+    setEnabled(this.#remove, open);
 
     setText(this.#first, String(first));
     setText(this.#last, String(first + STRIP - 1));

@@ -13,7 +13,7 @@ import {
   update,
 } from "./model.js";
 import { View } from "./view.js";
-import { capital, nodeList, sentences, shorten } from "./words.js";
+import { capital, type Doing, FOUNDED_ANEW, news, nodeList, sentences, shorten } from "./words.js";
 
 /** How many entries of the store are listed. */
 const LISTED = 50;
@@ -43,12 +43,21 @@ const view = new View({
     );
   },
   heal: () => act(async () => cluster?.network.heal()),
+  add: () => act(async () => cluster?.members.add(undefined, { timeout: PATIENCE }), "changing"),
+  remove: (id) => act(async () => cluster?.members.remove(id, { timeout: PATIENCE }), "changing"),
+  lead: (id) =>
+    act(async () => cluster?.leadership.transferTo(id, { timeout: PATIENCE }), "changing"),
   call,
   retry: open,
 });
 
 function send(action: Action): void {
+  const before = model;
   model = update(model, action);
+  // Before the first picture there was nothing that could have changed.
+  if (before.nodes !== initial.nodes || action.type === "amnesia") {
+    for (const { kind, text } of news(before.nodes, model.nodes)) tell(kind, text);
+  }
   if (painting) return;
   painting = true;
   // A hidden tab paints no frames, and needs none.
@@ -68,8 +77,10 @@ async function open(): Promise<void> {
   try {
     cluster = await Cluster.open({ name: "page", nodes: NODES });
     watch(cluster);
-    send({ type: "opened" });
-    tell("mended", "the cluster is open");
+    const { origin } = cluster;
+    send({ type: "opened", origin });
+    if (origin === "reset") tell("error", FOUNDED_ANEW);
+    else tell("mended", "the cluster is open");
     await look();
     await readStore();
   } catch (error) {
@@ -100,6 +111,13 @@ function watch(cluster: Cluster): void {
   cluster.addEventListener("nodeup", ({ detail: { node } }) => tell("mended", `node ${node} runs`));
   cluster.addEventListener("halted", ({ detail: { node, reason } }) => {
     tell("error", `node ${node} halted: ${sentences(troubleOf(reason), "running")}`);
+  });
+  cluster.addEventListener("amnesia", ({ detail: { node } }) => send({ type: "amnesia", node }));
+  cluster.addEventListener("memberchange", ({ detail: { members } }) => {
+    send({ type: "members", members });
+  });
+  cluster.addEventListener("catchup", ({ detail: { node, matched, last } }) => {
+    send({ type: "catchup", node, catchup: { matched, last } });
   });
   cluster.addEventListener("network", ({ detail: { rules } }) => {
     const ids = cluster.nodes.map(({ id }) => id);
@@ -132,11 +150,11 @@ async function start(id: number): Promise<void> {
 }
 
 /** Runs what a button asked for; what goes wrong is told. */
-async function act(work: () => Promise<unknown>): Promise<void> {
+async function act(work: () => Promise<unknown>, doing: Doing = "running"): Promise<void> {
   try {
     await work();
   } catch (error) {
-    tell("error", sentences(asTrouble(error), "running"));
+    tell("error", sentences(asTrouble(error), doing));
   }
 }
 

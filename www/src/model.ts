@@ -1,6 +1,16 @@
 /** What the page knows, and how each thing that happens changes it. Pure: no clock, no document, no cluster. */
 
-import type { ClusterStatus, ErrorCode, LinkRule, NodeState, NodeStatus, Outcome } from "quorate";
+import type {
+  Cluster,
+  ClusterStatus,
+  ErrorCode,
+  LinkRule,
+  MemberView,
+  NodeState,
+  NodeStatus,
+  NodeView,
+  Outcome,
+} from "quorate";
 
 /** Everything that the page shows. */
 export interface Model {
@@ -9,6 +19,8 @@ export interface Model {
   readonly slow: boolean;
   /** Why there is no cluster, when there is none. */
   readonly trouble: Trouble | null;
+  /** Where the cluster's state comes from; null while there is no cluster. */
+  readonly origin: Cluster["origin"] | null;
   readonly leader: number | null;
   readonly term: number;
   readonly nodes: readonly NodeModel[];
@@ -30,8 +42,25 @@ export interface NodeModel {
   readonly status: NodeStatus | null;
   /** It is cut off from every other node. */
   readonly isCut: boolean;
-  /** With how many running nodes it can talk, itself included; 0 if it does not run. */
+  /** With how many running nodes that may vote it can talk, itself included; 0 if it does not run. */
   readonly reach: number;
+  readonly part: Part;
+  /**
+   * It lost its storage: `"known"` until the others have taken its vote, `"learning"` until it has that again.
+   * Null for all others.
+   */
+  readonly lost: "known" | "learning" | null;
+  /** What it has of what there is, while it is to get its vote. */
+  readonly catchup: Catchup | null;
+}
+
+/** A node's part in the cluster. `"none"`: it is no member, not yet or not any more. */
+export type Part = "voter" | "learner" | "joining" | "leaving" | "none";
+
+/** Entries of the log. */
+export interface Catchup {
+  readonly matched: number;
+  readonly last: number;
 }
 
 /** What the store held when it was last asked. */
@@ -73,7 +102,7 @@ export interface Happening {
   readonly number: number;
   /** Milliseconds since the page was opened. */
   readonly at: number;
-  readonly kind: "leader" | "role" | "fault" | "mended" | "write" | "refused" | "error";
+  readonly kind: "leader" | "role" | "members" | "fault" | "mended" | "write" | "refused" | "error";
   readonly text: string;
 }
 
@@ -81,16 +110,20 @@ export interface Happening {
 export type Action =
   | { readonly type: "opening" }
   | { readonly type: "slow" }
-  | { readonly type: "opened" }
+  | { readonly type: "opened"; readonly origin: Cluster["origin"] }
   | { readonly type: "failed"; readonly trouble: Trouble }
   | { readonly type: "status"; readonly status: ClusterStatus }
+  | { readonly type: "members"; readonly members: readonly MemberView[] }
+  | { readonly type: "amnesia"; readonly node: number }
+  | { readonly type: "catchup"; readonly node: number; readonly catchup: Catchup }
   | { readonly type: "store"; readonly store: Omit<StoreModel, "stale"> }
   | { readonly type: "storeUnread" }
   | { readonly type: "answer"; readonly answer: Answer }
   | { readonly type: "happened"; readonly what: Omit<Happening, "number"> };
 
-/** The size of the page's cluster. */
+/** With how many nodes the page's cluster is founded, and how many it may have. */
 export const NODES = 3;
+export const MAX_NODES = 7;
 
 /** Older happenings are forgotten. */
 export const MAX_HAPPENINGS = 200;
@@ -99,6 +132,7 @@ export const initial: Model = {
   phase: "opening",
   slow: false,
   trouble: null,
+  origin: null,
   leader: null,
   term: 0,
   nodes: Array.from({ length: NODES }, (_, at) => ({
@@ -108,6 +142,9 @@ export const initial: Model = {
     status: null,
     isCut: false,
     reach: 0,
+    part: "voter",
+    lost: null,
+    catchup: null,
   })),
   store: { entries: [], count: 0, revision: 0, stale: false },
   answer: null,
@@ -123,13 +160,19 @@ export function update(model: Model, action: Action): Model {
     case "slow":
       return { ...model, slow: true };
     case "opened":
-      return { ...model, phase: "open" };
+      return { ...model, phase: "open", origin: action.origin };
     case "failed":
       return { ...model, phase: "failed", trouble: action.trouble };
     case "status": {
       const { leader, term } = action.status;
-      return { ...model, leader, term, nodes: nodesOf(action.status) };
+      return { ...model, leader, term, nodes: nodesOf(action.status, model.nodes) };
     }
+    case "members":
+      return { ...model, nodes: model.nodes.map((node) => inPart(node, action.members)) };
+    case "amnesia":
+      return change(model, action.node, { lost: "known", catchup: null });
+    case "catchup":
+      return change(model, action.node, { catchup: action.catchup });
     case "store":
       // Answers may overtake one another; the store never goes back.
       return action.store.revision < model.store.revision
@@ -153,30 +196,81 @@ export function update(model: Model, action: Action): Model {
   }
 }
 
-/** How many nodes make a majority. */
-export function quorum(nodes: readonly unknown[]): number {
-  return Math.floor(nodes.length / 2) + 1;
+/** The nodes that decide. */
+export function voters(nodes: readonly NodeModel[]): NodeModel[] {
+  return nodes.filter(({ part }) => part === "voter" || part === "leaving");
 }
 
-/** The nodes that reach nobody under these rules. */
+/** How many nodes make a majority. */
+export function quorum(voters: readonly unknown[]): number {
+  return Math.floor(voters.length / 2) + 1;
+}
+
+/** Whether so many voters lost their storage that nobody can tell any more what was agreed on. */
+export function isQuorumLost(nodes: readonly NodeModel[]): boolean {
+  const all = voters(nodes);
+  const lost = all.filter((node) => node.lost !== null);
+  return lost.length > 0 && lost.length * 2 >= all.length;
+}
+
+/** The nodes that reach nobody under these rules. One that is alone lacks nobody. */
 export function isolated(ids: readonly number[], rules: readonly LinkRule[]): number[] {
+  if (ids.length < 2) return [];
   return ids.filter((id) => ids.every((other) => other === id || !linked(id, other, rules)));
 }
 
-function nodesOf({ nodes, rules }: ClusterStatus): NodeModel[] {
-  const ids = nodes.map(({ id }) => id);
-  const cut = isolated(ids, rules);
-  const running = nodes.filter(({ state }) => state === "running").map(({ id }) => id);
-  return nodes.map(({ id, state, reason, status }) => ({
-    id,
-    state,
-    trouble: reason === undefined ? null : troubleOf(reason),
-    status,
-    isCut: cut.includes(id),
-    reach: running.includes(id)
-      ? running.filter((other) => other === id || linked(id, other, rules)).length
-      : 0,
+function nodesOf({ nodes, members, rules }: ClusterStatus, before: Model["nodes"]): NodeModel[] {
+  const cut = isolated(
+    nodes.map(({ id }) => id),
+    rules,
+  );
+  const seen = nodes.map((view) => seenNode(view, before, members, cut.includes(view.id)));
+  const able = voters(seen).filter(({ state, lost }) => state === "running" && lost === null);
+  return seen.map((node) => ({
+    ...node,
+    reach:
+      node.state === "running"
+        ? able.filter(({ id }) => id === node.id || linked(node.id, id, rules)).length
+        : 0,
   }));
+}
+
+function seenNode(
+  { id, state, reason, status }: NodeView,
+  before: readonly NodeModel[],
+  members: readonly MemberView[],
+  isCut: boolean,
+): NodeModel {
+  const known = before.find((node) => node.id === id);
+  const trouble = reason === undefined ? null : troubleOf(reason);
+  const { part, lost, catchup } = known ?? { part: "none", lost: null, catchup: null };
+  return inPart({ id, state, trouble, status, isCut, reach: 0, part, lost, catchup }, members);
+}
+
+/** The node with its part among these members. One that has its vote back has made good its loss. */
+function inPart(node: NodeModel, members: readonly MemberView[]): NodeModel {
+  const part = partOf(members.find(({ id }) => id === node.id));
+  const lost =
+    node.lost === "known" && part !== "voter"
+      ? "learning"
+      : node.lost === "learning" && part === "voter"
+        ? null
+        : node.lost;
+  return { ...node, part, lost, catchup: part === "joining" ? node.catchup : null };
+}
+
+function partOf(member: MemberView | undefined): Part {
+  if (member === undefined) return "none";
+  if (member.leaving) return "leaving";
+  if (member.voter) return "voter";
+  return member.joining ? "joining" : "learner";
+}
+
+function change(model: Model, id: number, news: Partial<NodeModel>): Model {
+  return {
+    ...model,
+    nodes: model.nodes.map((node) => (node.id === id ? { ...node, ...news } : node)),
+  };
 }
 
 /** Whether two nodes can talk in both directions. */

@@ -3,14 +3,15 @@
 import { Announcer } from "./announcer.js";
 import { Card, type CardActions } from "./card.js";
 import { find, make, setAttribute, setEnabled, setText } from "./dom.js";
-import type { Happening, Model, Row } from "./model.js";
+import { type Happening, isQuorumLost, MAX_NODES, type Model, type Row } from "./model.js";
 import { firstShown } from "./strip.js";
-import { advice, capital, clock, nodeList, shorten, summary } from "./words.js";
+import { advice, capital, clock, nodeList, shorten, summary, warning } from "./words.js";
 
 /** What a visitor can do. */
 export interface Actions extends CardActions {
   call(what: "put" | "get" | "delete", key: string, value: string): void;
   heal(): void;
+  add(): void;
   retry(): void;
 }
 
@@ -27,6 +28,8 @@ export class View {
   readonly #nodes = find("nodes", HTMLUListElement);
   readonly #network = find("network", HTMLElement);
   readonly #heal = find("heal", HTMLButtonElement);
+  readonly #add = find("add", HTMLButtonElement);
+  readonly #warning = find("warning", HTMLElement);
   readonly #answer = find("answer", HTMLElement);
   readonly #caption = find("entries-caption", HTMLElement);
   readonly #entries = find("entries", HTMLElement);
@@ -36,6 +39,7 @@ export class View {
   readonly #cards = new Map<number, Card>();
   #rows: readonly Row[] | undefined;
   #newest = 0;
+  #mayAdd = false;
 
   constructor(actions: Actions) {
     this.#actions = actions;
@@ -50,6 +54,9 @@ export class View {
       else actions.call("put", key.value, value.value);
     });
     this.#heal.addEventListener("click", () => actions.heal());
+    this.#add.addEventListener("click", () => {
+      if (this.#mayAdd) actions.add();
+    });
     find("retry", HTMLButtonElement).addEventListener("click", () => actions.retry());
   }
 
@@ -66,11 +73,17 @@ export class View {
       setText(this.#troubleText, `${capital(trouble.text)} (${trouble.code})`);
       setText(this.#troubleAdvice, advice(trouble.code, "opening"));
     }
-    const context = { open, leader, first: firstShown(nodes) };
+    const warned = warning(model);
+    this.#warning.hidden = warned === "";
+    setText(this.#warning, warned);
+    const context = { open, leader, quorumLost: isQuorumLost(nodes), first: firstShown(nodes) };
+    this.#forget(model);
     for (const node of nodes) this.#card(node.id).show(node, context);
     const cut = nodes.filter(({ isCut }) => isCut).map(({ id }) => id);
     setText(this.#network, cut.length === 0 ? "" : `${capital(nodeList(cut))} cut off.`);
     setEnabled(this.#heal, open && cut.length > 0);
+    this.#mayAdd = open && nodes.length < MAX_NODES;
+    setEnabled(this.#add, this.#mayAdd);
     for (const button of this.#buttons) button.disabled = !open;
     setText(this.#answer, answer?.text ?? "");
     setAttribute(this.#answer, "data-kind", answer?.kind ?? "none");
@@ -83,9 +96,21 @@ export class View {
     const known = this.#cards.get(id);
     if (known !== undefined) return known;
     const card = new Card(id, this.#actions);
+    const next = [...this.#cards].sort(([a], [b]) => a - b).find(([other]) => other > id);
+    this.#nodes.insertBefore(card.element, next?.[1].element ?? null);
     this.#cards.set(id, card);
-    this.#nodes.append(card.element);
     return card;
+  }
+
+  /** Takes the cards away of nodes that are gone. */
+  #forget({ nodes }: Model): void {
+    for (const [id, { element }] of this.#cards) {
+      if (nodes.some((node) => node.id === id)) continue;
+      // Whoever pressed a button of it goes on where the others are.
+      if (element.contains(document.activeElement)) this.#nodesTitle.focus();
+      element.remove();
+      this.#cards.delete(id);
+    }
   }
 
   #showStore({ store, phase }: Model): void {

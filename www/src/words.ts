@@ -2,7 +2,16 @@
 
 import type { ErrorCode, NodeState, Role } from "quorate";
 
-import { type Model, type NodeModel, quorum, type Trouble } from "./model.js";
+import {
+  type Catchup,
+  type Happening,
+  isQuorumLost,
+  type Model,
+  type NodeModel,
+  quorum,
+  type Trouble,
+  voters,
+} from "./model.js";
 
 /** What a node is to the visitor. */
 export type Standing = Role | Exclude<NodeState, "running"> | "formerLeader";
@@ -28,26 +37,117 @@ export function standing(node: NodeModel, leader: number | null): [Standing, str
   return [is, STANDINGS[is]];
 }
 
+/** What sets a node apart from an ordinary voter; empty for one of these. */
+export function standingOut({ part, lost, catchup }: NodeModel, quorumLost: boolean): string {
+  if (lost !== null)
+    return quorumLost ? "Lost its storage" : `Lost its storage; learns anew${progress(catchup)}`;
+  switch (part) {
+    case "voter":
+      return "";
+    case "learner":
+      return "Learner";
+    case "joining":
+      return `Joining${progress(catchup)}`;
+    case "leaving":
+      return "Leaving";
+    case "none":
+      return "Not a member";
+  }
+}
+
+function progress(catchup: Catchup | null): string {
+  return catchup === null ? "" : ` (${Math.min(catchup.matched, catchup.last)} of ${catchup.last})`;
+}
+
+/** Something to tell. */
+type Told = Pick<Happening, "kind" | "text">;
+
+/** What a change of the nodes means, as happenings. */
+export function news(before: readonly NodeModel[], after: readonly NodeModel[]): Told[] {
+  const at = (nodes: readonly NodeModel[], id: number) => nodes.find((node) => node.id === id);
+  const changed = after.flatMap((node) => newsOf(node, at(before, node.id)) ?? []);
+  const gone = before.filter(
+    ({ id, part }) => part !== "none" && (at(after, id)?.part ?? "none") === "none",
+  );
+  const left = gone.map(
+    ({ id }): Told => ({ kind: "members", text: `Node ${id} has left the cluster` }),
+  );
+  const isLost = isQuorumLost(after) && !isQuorumLost(before);
+  return [...changed, ...left, ...(isLost ? [{ kind: "error" as const, text: QUORUM_LOST }] : [])];
+}
+
+function newsOf(node: NodeModel, old: NodeModel | undefined): Told | undefined {
+  const tell = (kind: Told["kind"], text: string): Told => ({
+    kind,
+    text: `Node ${node.id} ${text}`,
+  });
+  const before = old?.lost ?? null;
+  if (node.lost === "known" && before !== "known")
+    return tell("fault", "lost its storage, and with it its vote");
+  if (node.lost === "learning" && before === "known")
+    return tell("fault", "learns anew from the others, without a vote");
+  if (node.lost === null && before !== null)
+    return tell("mended", "has learned everything, and has its vote again");
+  if (node.part === old?.part) return undefined;
+  switch (node.part) {
+    case "joining":
+      return tell("members", "joins: it learns first, and then gets its vote");
+    case "learner":
+      return tell("members", "is a learner: it gets everything, and has no vote");
+    case "voter":
+      return tell("mended", "has its vote");
+    case "leaving":
+      return tell("members", "is leaving the cluster");
+    case "none":
+      return undefined;
+  }
+}
+
+const QUORUM_LOST =
+  "A majority of the voters has lost its storage: what was stored cannot be recovered";
+
+/** What a visitor must know before relying on what is shown; empty if there is nothing. */
+export function warning({ origin, nodes }: Model): string {
+  if (isQuorumLost(nodes))
+    return `${QUORUM_LOST}. Nobody can tell any more what had been agreed on, so nothing is answered. Clear this site's data to begin anew.`;
+  if (origin === "reset") return FOUNDED_ANEW;
+  return "";
+}
+
+/** Told where all storage was gone when the page opened. */
+export const FOUNDED_ANEW =
+  "This cluster was founded anew: the storage of the earlier one is gone, and what was stored there with it.";
+
 /** One sentence for the whole. */
 export function summary({ phase, slow, leader, term, nodes }: Model): string {
   if (phase === "failed") return "There is no cluster in this tab.";
   if (phase === "opening")
     return slow ? "Opening the cluster… Another tab may have it open." : "Opening the cluster…";
-  const needed = quorum(nodes);
-  const running = nodes.filter(({ state }) => state === "running").length;
-  if (running < needed)
-    return `No quorum: ${running} of ${nodes.length} nodes run, ${needed} are needed. Start a node.`;
+  if (isQuorumLost(nodes))
+    return "No quorum, and none to be had: too many voters lost their storage.";
+  const all = voters(nodes);
+  const needed = quorum(all);
+  const running = all.filter(({ state }) => state === "running");
+  const able = running.filter(({ lost }) => lost === null).length;
+  if (able < needed) {
+    const what = all.length === nodes.length ? "nodes" : "voters";
+    return able < running.length
+      ? `No quorum: ${able} of ${all.length} ${what} may vote, ${needed} are needed.`
+      : `No quorum: ${able} of ${all.length} ${what} run, ${needed} are needed. Start a node.`;
+  }
   if (nodes.every(({ reach }) => reach < needed))
     return "No quorum: no majority of nodes reach one another. Start a node or heal the network.";
   const reach = nodes.find(({ id }) => id === leader)?.reach ?? 0;
   // A leader that is cut off does not know yet.
   if (reach < needed) return "No leader yet: an election is under way.";
-  const [all, those] = running === nodes.length ? ["All", ""] : [running, `of ${nodes.length} `];
-  return `Node ${leader} leads in term ${term}. ${all} ${those}nodes run.`;
+  const up = nodes.filter(({ state }) => state === "running").length;
+  if (nodes.length === 1) return `Node ${leader} leads in term ${term}. It is the only one.`;
+  const run = up === nodes.length ? "All " : `${up} of ${nodes.length} `;
+  return `Node ${leader} leads in term ${term}. ${run}nodes run.`;
 }
 
 /** What was being done when something went wrong. */
-export type Doing = "opening" | "running" | "calling";
+export type Doing = "opening" | "running" | "changing" | "calling";
 
 type Advice = Partial<Record<ErrorCode, string>> & { readonly otherwise: string };
 
@@ -73,16 +173,34 @@ const ADVICE: Readonly<Record<Doing, Advice>> = {
   },
   running: {
     STORAGE_LOCKED: "Another tab uses its storage. Close that tab, then start it.",
-    STORAGE_TAKEN_AWAY: "Another tab took its storage. Close that tab, then start it.",
+    STORAGE_TAKEN_AWAY:
+      "Its data was cleared, or another tab took it. While the others go on it starts again by itself.",
     STORAGE_BLOCKED: "Another tab holds its database. Close that tab, then start it.",
     STORAGE_CORRUPT: "It stays out for good, and the others go on without it.",
     STORAGE_VERSION: "A newer version of this page wrote its data. Reload to get that version.",
-    STORAGE_LOST: "The site's data was cleared, or the browser took it. Reload the page.",
+    STORAGE_LOST:
+      "Its data was cleared, or the browser took it. While the others go on it starts again by itself.",
     QUOTA_EXCEEDED: "Make room on the disk, then start it.",
     STORAGE_WRITE_FAILED: "What was answered is safe with the others. Start it to try again.",
     otherwise: "The others go on without it. Start it to try again.",
   },
+  changing: {
+    ALREADY_MEMBER: "Nothing is to be done.",
+    UNKNOWN_MEMBER: "Nothing is to be done.",
+    MEMBERSHIP_PENDING:
+      "One change at a time: wait until that is complete, or remove the node that joins.",
+    TRANSFER_PENDING: "Wait a moment, and try again.",
+    LEADER_NOT_READY: "Wait a moment, and try again.",
+    NO_VOTER_LEFT: "Add a node first.",
+    TOO_MANY_MEMBERS: "Remove another one first.",
+    NO_QUORUM: "Start nodes or heal the network, and try again.",
+    TIMEOUT: "If the cluster has taken it, it goes on by itself.",
+    QUORUM_LOST: "What was stored cannot be recovered.",
+    CLOSED: "Reload the page.",
+    otherwise: "Try again.",
+  },
   calling: {
+    QUORUM_LOST: "What was stored cannot be recovered. Clear this site's data to begin anew.",
     TIMEOUT: "Try again.",
     TOO_MANY_CALLS: "Wait for some of them.",
     SESSION_EXPIRED: "Try again.",
