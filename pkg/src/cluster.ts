@@ -146,6 +146,10 @@ class LiveCluster implements Cluster, MemberEvents {
       failures.find(({ code }) => code === "STORAGE_LOCKED" || code === "STORAGE_FOREIGN") ??
       (this.#majorityRuns() ? undefined : failures[0]);
     if (hopeless !== undefined) throw hopeless;
+    // Whoever opens the cluster can listen only from now on.
+    setTimeout(() => {
+      for (const node of this.#amnesiac) this.#events.emit("amnesia", { node });
+    });
   }
 
   /**
