@@ -43,7 +43,6 @@ test("a node is added, leads, and is removed", async (t) => {
   await visitor.leader();
   await visitor.call("Put", "k", "1");
   await visitor.button("Add a node").click();
-  await visitor.told("Node 4 joins: it learns first, and then gets its vote");
   await visitor.told("Node 4 has its vote");
   await visitor.badge(4, "Follower");
   await visitor.summary("All nodes run.");

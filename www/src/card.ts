@@ -107,7 +107,8 @@ export class Card {
     setEnabled(this.#power, state !== "starting");
     setAttribute(this.#cut, "aria-pressed", String(isCut));
     setEnabled(this.#cut, open);
-    this.#mayLead = open && is !== "leader" && state === "running" && node.part === "voter";
+    this.#mayLead =
+      open && is !== "leader" && state === "running" && node.part === "voter" && node.lost === null;
     setEnabled(this.#lead, this.#mayLead);
     setEnabled(this.#remove, open);
 

@@ -106,7 +106,9 @@ function watch(cluster: Cluster): void {
   });
   cluster.addEventListener("commit", () => void readStore());
   cluster.addEventListener("nodedown", ({ detail: { node } }) => {
-    tell("fault", `node ${node} was killed`);
+    // One that has left the cluster is stopped, too; that it left was told.
+    if (cluster.members.list().some(({ id }) => id === node))
+      tell("fault", `node ${node} was killed`);
   });
   cluster.addEventListener("nodeup", ({ detail: { node } }) => tell("mended", `node ${node} runs`));
   cluster.addEventListener("halted", ({ detail: { node, reason } }) => {

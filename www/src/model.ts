@@ -249,6 +249,8 @@ function seenNode(
 
 /** The node with its part among these members. One that has its vote back has made good its loss. */
 function inPart(node: NodeModel, members: readonly MemberView[]): NodeModel {
+  // Nobody has told yet.
+  if (members.length === 0) return node;
   const part = partOf(members.find(({ id }) => id === node.id));
   const lost =
     node.lost === "known" && part !== "voter"

@@ -118,8 +118,11 @@ export class View {
     const some = entries.length < count ? `, the first ${entries.length} shown` : "";
     const age = stale ? "; the cluster does not answer now" : "";
     const keys = count === 1 ? "1 key" : `${count} keys`;
-    const none = phase === "open" ? "Nothing is stored yet" : "Not read yet";
-    setText(this.#caption, revision === 0 ? none : `${keys} at revision ${revision}${some}${age}`);
+    const none = phase === "open" && !stale ? "Nothing is stored yet" : "Not read so far";
+    setText(
+      this.#caption,
+      revision === 0 ? `${none}${age}` : `${keys} at revision ${revision}${some}${age}`,
+    );
     if (entries === this.#rows) return;
     this.#rows = entries;
     this.#entries.replaceChildren(
