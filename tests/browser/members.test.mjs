@@ -100,25 +100,21 @@ test("the last voter stays, and there are seven nodes at most", async (t) => {
   }
   await visitor.page.waitForFunction(() => document.querySelectorAll(".card").length === 7);
   assert.equal(await visitor.button("Add a node").getAttribute("aria-disabled"), "true");
-  await visitor.button("Add a node").click();
+  await visitor.button("Add a node").click({ force: true });
   assert.match(await visitor.call("Put", "k", "2"), /stored at revision 2/);
   assert.equal(await visitor.page.locator(".card").count(), 7);
 });
 
-test("a change that waits for a node refuses another one, in words", async (t) => {
+test("without a quorum nobody comes, and that is said", async (t) => {
   const visitor = await visit(t);
-  await visitor.leader();
-  for (const id of [1, 2, 3]) await visitor.cutOff(id);
-  await visitor.button("Heal the network").click();
-  await visitor.leader();
   const [first, second] = others(await visitor.leader());
   await visitor.kill(first);
   await visitor.kill(second);
   await visitor.summary("No quorum: 1 of 3 nodes run");
+  // The last leader may have taken it before it noticed; then it is not told that nothing was done.
   await visitor.button("Add a node").click();
-  await visitor.told(
-    /Start nodes or heal the network, and try again\. \(NO_QUORUM\)|goes on by itself/,
-  );
+  await visitor.badge(4, "Not a member");
+  await visitor.told(/and try again\. \(NO_QUORUM\)$|it goes on by itself\. \(TIMEOUT\)$/);
 });
 
 test("a node whose database is evicted comes back as a voter, while writes go on", async (t) => {
