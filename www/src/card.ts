@@ -18,7 +18,6 @@ export interface CardActions {
 export interface CardContext {
   readonly open: boolean;
   readonly leader: number | null;
-  readonly quorumLost: boolean;
   /** The first entry of all strips. */
   readonly first: number;
 }
@@ -86,7 +85,7 @@ export class Card {
     });
   }
 
-  show(node: NodeModel, { open, leader, quorumLost, first }: CardContext): void {
+  show(node: NodeModel, { open, leader, first }: CardContext): void {
     this.#node = node;
     this.#open = open;
     const { id, state, status, trouble, isCut } = node;
@@ -94,7 +93,7 @@ export class Card {
     setAttribute(this.#article, "data-state", is);
     setText(this.#badge, name);
     this.#cutBadge.hidden = !isCut;
-    const part = standingOut(node, quorumLost);
+    const part = standingOut(node);
     this.#partBadge.hidden = part === "";
     setText(this.#partBadge, part);
     setAttribute(this.#partBadge, "data-part", node.lost === null ? node.part : "lost");

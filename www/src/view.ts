@@ -3,7 +3,7 @@
 import { Announcer } from "./announcer.js";
 import { Card, type CardActions } from "./card.js";
 import { find, make, setAttribute, setEnabled, setText } from "./dom.js";
-import { type Happening, isQuorumLost, MAX_NODES, type Model, type Row } from "./model.js";
+import { type Happening, MAX_NODES, type Model, type Row } from "./model.js";
 import { firstShown } from "./strip.js";
 import { advice, capital, clock, nodeList, shorten, summary, warning } from "./words.js";
 
@@ -76,7 +76,7 @@ export class View {
     const warned = warning(model);
     this.#warning.hidden = warned === "";
     setText(this.#warning, warned);
-    const context = { open, leader, quorumLost: isQuorumLost(nodes), first: firstShown(nodes) };
+    const context = { open, leader, first: firstShown(nodes) };
     this.#forget(model);
     for (const node of nodes) this.#card(node.id).show(node, context);
     const cut = nodes.filter(({ isCut }) => isCut).map(({ id }) => id);

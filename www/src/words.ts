@@ -38,9 +38,9 @@ export function standing(node: NodeModel, leader: number | null): [Standing, str
 }
 
 /** What sets a node apart from an ordinary voter; empty for one of these. */
-export function standingOut({ part, lost, catchup }: NodeModel, quorumLost: boolean): string {
-  if (lost !== null)
-    return quorumLost ? "Lost its storage" : `Lost its storage; learns anew${progress(catchup)}`;
+export function standingOut({ part, lost, catchup }: NodeModel): string {
+  if (lost === "known") return "Lost its storage";
+  if (lost === "learning") return `Lost its storage; learns anew${progress(catchup)}`;
   switch (part) {
     case "voter":
       return "";
