@@ -337,7 +337,7 @@ test("nothing is written where nothing was asked", async (t) => {
     assert.equal(existsSync(".quorate"), false);
     const cluster = await Cluster.open({ name: "shop", nodes: 1 });
     await cluster.close();
-    assert.deepEqual(readdirSync(".quorate/shop").sort(), ["lock-1", "node-1"]);
+    assert.deepEqual(readdirSync(".quorate/shop").sort(), ["cluster-id", "lock-1", "node-1"]);
   } finally {
     process.chdir(cwd);
   }
