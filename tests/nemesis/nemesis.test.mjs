@@ -1,4 +1,4 @@
-// Some seconds of faults on each host, with a seed of today; and the judge, who must find what is wrong.
+// Some seconds of faults on each host; and the judge, who must find what is wrong.
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -8,7 +8,8 @@ import { drive } from "./drive.mjs";
 import { toLines } from "./history.mjs";
 import { judge } from "./judge.mjs";
 
-const seed = Math.floor(Date.now() / 1_000) % 1_000_000;
+/** Always the same choices; when they fall differs from run to run. `npm run nemesis` tries others. */
+const seed = 41;
 const seconds = 8;
 
 /** One run without problems, in which much was done and much was answered. */
