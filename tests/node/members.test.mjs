@@ -189,11 +189,7 @@ test("a majority that lost its storage is told, and never pretends", async (t) =
   assert.deepEqual([cluster.id, cluster.origin], [id, "restored"]);
   const events = heard(cluster, "amnesia");
   await failure(cluster.kv.get("k", { timeout: 1_500 }), "QUORUM_LOST");
-  assert.deepEqual(
-    events.map(({ node }) => node).sort(),
-    [1, 2],
-    "who opened it is told, too",
-  );
+  assert.deepEqual(events.map(({ node }) => node).sort(), [1, 2], "who opened it is told, too");
   await cluster.close();
   const again = await open(t, { storage: "directory", directory: path });
   await failure(again.kv.get("k", { timeout: 1_500 }), "QUORUM_LOST");
