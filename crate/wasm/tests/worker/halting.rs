@@ -117,11 +117,13 @@ async fn a_halted_node_sends_nothing_and_writes_nothing() {
 
 /// FNV-1a, as frames between nodes carry it.
 pub fn tag(cluster: &str) -> u64 {
-    cluster
+    let hash = cluster
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        });
+    // Zero is no cluster.
+    hash | 1
 }
 
 #[wasm_bindgen_test]
