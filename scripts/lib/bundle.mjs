@@ -2,6 +2,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { gzipSync } from "node:zlib";
 
 import { at, Failure, must } from "./run.mjs";
 
@@ -50,7 +51,7 @@ async function modules(folder, wasm, release) {
   const alone = await worker.generate({ ...output, format: "iife", sourcemap: false });
   await worker.close();
   const carried = carry({
-    "quorate:wasm": readFileSync(wasm).toString("base64"),
+    "quorate:wasm": gzipSync(readFileSync(wasm), { level: 9 }).toString("base64"),
     "quorate:worker": alone.output[0].code,
   });
 

@@ -1,4 +1,4 @@
-/** Made by the build: the WebAssembly in base64, and the text of `worker.js`. */
+/** Made by the build: the WebAssembly, gzipped and in base64, and the text of `worker.js`. */
 declare module "quorate:wasm" {
   const base64: string;
   export default base64;

@@ -11,8 +11,11 @@ export * from "../surface.js";
 let workerUrl: string | undefined;
 
 export const assets: Assets = {
-  module: async () =>
-    WebAssembly.compile(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0))),
+  module: async () => {
+    const gzipped = new Blob([Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0))]);
+    const bytes = gzipped.stream().pipeThrough(new DecompressionStream("gzip"));
+    return WebAssembly.compile(await new Response(bytes).arrayBuffer());
+  },
   worker: () => {
     workerUrl ??= URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
     return new Worker(workerUrl, { type: "module" });
