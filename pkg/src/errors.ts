@@ -37,7 +37,10 @@ const CODES = {
   SESSION_EXPIRED: ["call", true],
   TIMEOUT: ["call", true],
   TOO_MANY_CALLS: ["call", true],
+  BAD_ENTRY: ["node", false],
+  BAD_SNAPSHOT: ["node", false],
   CLIENT_PANICKED: ["node", false],
+  DIVERGED: ["node", false],
   NODE_HALTED: ["node", false],
   NODE_KILLED: ["node", false],
   NODE_PANICKED: ["node", false],
@@ -67,7 +70,7 @@ export interface ErrorDetails {
   readonly outcome?: Outcome | undefined;
   /** The node concerned. */
   readonly node?: number | undefined;
-  /** The damaged place: a record's key, or a file and offset. */
+  /** The damaged place: a record's key, a file and offset, or the index of a log entry. */
   readonly place?: string | undefined;
 }
 
@@ -82,7 +85,7 @@ export class QuorateError extends Error {
   readonly outcome: Outcome | undefined;
   /** The node concerned. */
   readonly node: number | undefined;
-  /** The damaged place: a record's key, or a file and offset. */
+  /** The damaged place: a record's key, a file and offset, or the index of a log entry. */
   readonly place: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {

@@ -358,6 +358,7 @@ impl Play {
                 ));
             }
             Output::Restore(meta) => self.say(&format!("{id} restores {}", meta.last)),
+            Output::Digest { from, digest } => self.say(&format!("{id} has {digest:?} of {from}")),
             Output::ReadReady { ctx, index } => {
                 self.say(&format!("{id} answers read {ctx} at {index}"));
             }

@@ -18,6 +18,7 @@
 extern crate wasm_bindgen_test;
 
 mod config;
+mod digest;
 mod election;
 mod entry;
 mod error;
@@ -43,6 +44,7 @@ mod transfer;
 mod types;
 
 pub use config::Config;
+pub use digest::StateDigest;
 pub use entry::{
     Entry, HardState, Payload, PersistBatch, Restored, SnapshotChunk, SnapshotManifest,
     SnapshotMeta,

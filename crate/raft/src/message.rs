@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::digest::StateDigest;
 use crate::entry::{Entry, SnapshotMeta};
 use crate::types::{EntryId, Index, NodeId, StorageId, Term};
 
@@ -100,17 +101,20 @@ pub enum Body {
         /// The read index.
         index: Index,
     },
+    /// To a leader: what the sender's state comes to. From a leader: what it should.
+    Digest(StateDigest),
 }
 
 impl Body {
-    /// Whether it answers a question, and so may count towards a quorum.
+    /// Whether it may count towards a quorum, and so must be of a storage that the membership knows.
     pub(crate) fn is_answer(&self) -> bool {
         match self {
             Self::PreVoteResponse { .. }
             | Self::RequestVoteResponse { .. }
             | Self::AppendEntriesResponse(_)
             | Self::HeartbeatResponse { .. }
-            | Self::InstallSnapshotResponse { .. } => true,
+            | Self::InstallSnapshotResponse { .. }
+            | Self::Digest(_) => true,
             Self::PreVote { .. }
             | Self::RequestVote { .. }
             | Self::AppendEntries { .. }

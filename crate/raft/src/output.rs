@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::digest::StateDigest;
 use crate::entry::{Entry, PersistBatch, SnapshotChunk, SnapshotMeta};
 use crate::message::Message;
 use crate::types::{Index, NodeId, Term};
@@ -83,6 +84,13 @@ pub enum Output {
         ctx: u64,
         /// The read index.
         index: Index,
+    },
+    /// A node of the membership sent this in the current term.
+    Digest {
+        /// Which node.
+        from: NodeId,
+        /// What it sent.
+        digest: StateDigest,
     },
     /// The role, term or known leader changed. On leaving leadership every open read is void, and
     /// every open proposal has an unknown outcome.

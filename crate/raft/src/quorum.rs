@@ -53,6 +53,12 @@ impl ConfState {
         self.voters.contains(&id) || self.voters_outgoing.contains(&id)
     }
 
+    /// Whether `id` is replicated to.
+    #[must_use]
+    pub fn is_member(&self, id: NodeId) -> bool {
+        self.is_voter(id) || self.learners.contains(&id) || self.learners_next.contains(&id)
+    }
+
     /// Everyone who is replicated to, in ascending order.
     #[must_use]
     pub fn members(&self) -> Vec<NodeId> {

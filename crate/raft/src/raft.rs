@@ -14,6 +14,7 @@ use crate::membership::Membership;
 use crate::message::{AppendOutcome, Body, Message};
 use crate::output::{Input, Output};
 use crate::persistence::{Held, Persistence, RestsOn};
+use crate::quorum::ConfState;
 use crate::random::Random;
 use crate::read_index::Forwarded;
 use crate::role::{Follower, Role};
@@ -45,7 +46,7 @@ pub struct Raft {
     pub(crate) outputs: VecDeque<Output>,
     /// Something changed that may allow a leader to send.
     pub(crate) flush_due: bool,
-    halted: bool,
+    pub(crate) halted: bool,
 }
 
 impl Raft {
@@ -265,6 +266,12 @@ impl Raft {
         self.hard_state.term
     }
 
+    /// The membership in force.
+    #[must_use]
+    pub fn conf_state(&self) -> &ConfState {
+        self.membership.current()
+    }
+
     /// Commit index.
     #[must_use]
     pub fn commit(&self) -> Index {
@@ -388,6 +395,7 @@ impl Raft {
             Body::ReadIndexResponse { ctx, index } => {
                 self.handle_read_index_response(from, ctx, index);
             }
+            Body::Digest(digest) => self.outputs.push_back(Output::Digest { from, digest }),
             Body::PreVote { .. } | Body::PreVoteResponse { .. } => {}
         }
     }
@@ -412,7 +420,8 @@ impl Raft {
             | Body::InstallSnapshotResponse { .. }
             | Body::TimeoutNow
             | Body::ReadIndex { .. }
-            | Body::ReadIndexResponse { .. } => {}
+            | Body::ReadIndexResponse { .. }
+            | Body::Digest(_) => {}
         }
     }
 

@@ -25,11 +25,14 @@ pub(crate) enum Kind {
         acknowledged: u64,
         command: Bytes,
     },
+    /// Here all nodes take a snapshot, so that they can compare what it comes to.
+    Checkpoint,
 }
 
 const OPEN: u8 = 1;
 const CLOSE: u8 = 2;
 const WRITE: u8 = 3;
+const CHECKPOINT: u8 = 4;
 
 impl Command {
     pub(crate) fn encode(&self) -> Bytes {
@@ -43,6 +46,10 @@ impl Command {
                 writer.byte(CLOSE);
                 writer.number(self.time_ms);
                 writer.number(session.0);
+            }
+            Kind::Checkpoint => {
+                writer.byte(CHECKPOINT);
+                writer.number(self.time_ms);
             }
             Kind::Write {
                 session,
@@ -88,6 +95,7 @@ impl Command {
                     },
                 });
             }
+            CHECKPOINT => Kind::Checkpoint,
             _ => return None,
         };
         reader.is_empty().then_some(Self { time_ms, kind })
@@ -109,7 +117,7 @@ mod tests {
         let close = Kind::CloseSession {
             session: SessionId(1 << 40),
         };
-        for kind in [Kind::OpenSession, close, write] {
+        for kind in [Kind::OpenSession, close, write, Kind::Checkpoint] {
             let command = Command {
                 time_ms: 1_234_567,
                 kind,
@@ -121,6 +129,7 @@ mod tests {
             b"\x00",
             b"\x01",
             b"\x01\x05\x05",
+            b"\x04\x05\x05",
             b"\x03\x05\x01\x01\x02",
             b"\xff\xff",
         ] {

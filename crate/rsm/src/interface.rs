@@ -12,8 +12,8 @@ use crate::session::SessionLimits;
 pub struct NodeConfig {
     /// Raft's own.
     pub raft: Config,
-    /// Take a snapshot after this many entries, or more if the last one was larger than they are.
-    /// Default 10,000.
+    /// A leader has all nodes take a snapshot after this many entries, or more if the last one was
+    /// larger than they are; a node that hears of none takes one after twice as many. Default 10,000.
     pub snapshot_entries: u64,
     /// Or after this many bytes of commands, or as many as the last one had. Default 16 MiB.
     pub snapshot_bytes: u64,
@@ -119,6 +119,14 @@ pub enum Output {
         /// What it covers.
         snapshot: EntryId,
     },
+    /// Told by a leader: a node's state is not what a majority has, or where no majority agrees, not
+    /// what the leader has. The node was told, and halts.
+    Diverged {
+        /// Which node; it may be this one.
+        node: NodeId,
+        /// The states were compared after this entry.
+        index: Index,
+    },
     /// The node has stopped for good, and says nothing more.
     Halted(HaltCause),
 }
@@ -133,6 +141,9 @@ pub enum HaltCause {
     /// A committed entry could not be read: a newer version of the software wrote it, or an older
     /// one's fault did.
     BadEntry(EntryId),
+    /// This node's state after this entry is not that of the others: the machine is not
+    /// deterministic, or the state was damaged.
+    Diverged(Index),
 }
 
 /// Why a node could not be opened.

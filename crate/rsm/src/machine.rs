@@ -48,6 +48,12 @@ pub trait MachineSnapshot {
     /// in order, though an earlier one may be asked again. A function of state, number and size
     /// alone. At least one chunk exists, and it may be empty.
     fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool);
+
+    /// Which way of writing the state down this is: nodes compare their states by these bytes, and
+    /// only where the format is the same. Another number for other bytes. Default 0.
+    fn format(&self) -> u32 {
+        0
+    }
 }
 
 /// A machine being built.

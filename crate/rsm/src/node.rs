@@ -4,6 +4,8 @@
 //! [`Node::poll_output`], and report every `Persist` back once. A request is always answered: with
 //! the machine's reply, with a redirection, or with a typed error; never left hanging.
 
+mod checkpoint;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -13,16 +15,15 @@ use quorate_raft::{
 };
 
 use crate::command::{Command, Kind};
+use crate::divergence::Comparison;
 use crate::interface::{HaltCause, Input, NodeConfig, NodeStatus, OpenError, Output};
+use crate::log_clock::LogClock;
 use crate::machine::{ApplyContext, StateMachine};
 use crate::request::{
     ClientId, ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId,
 };
 use crate::session::{Admission, Sessions};
 use crate::snapshot::{Image, Restoring, Snapshots};
-
-/// What an entry counts at least, against the size of a snapshot.
-const ENTRY_BYTES: u64 = 128;
 
 /// A replicated machine on one node.
 pub struct Node<M: StateMachine> {
@@ -41,6 +42,9 @@ pub struct Node<M: StateMachine> {
     restoring: Option<Restoring<M>>,
     /// Command bytes applied since the last snapshot.
     bytes_since_snapshot: u64,
+    /// The checkpoint that this leader proposed last.
+    checkpoint: Index,
+    comparison: Comparison,
     replies: Table<ClientId, Vec<Reply>>,
     outputs: VecDeque<Output>,
     halted: bool,
@@ -100,6 +104,8 @@ impl<M: StateMachine> Node<M> {
             next_read: 0,
             restoring: None,
             bytes_since_snapshot: 0,
+            checkpoint: Index(0),
+            comparison: Comparison::default(),
             replies: Table::default(),
             outputs: VecDeque::new(),
             halted: false,
@@ -375,6 +381,7 @@ impl<M: StateMachine> Node<M> {
                 }
             }
             Effect::Restore(meta) => return self.restore(meta.last),
+            Effect::Digest { from, digest } => self.handle_digest(from, digest),
         }
         None
     }
@@ -423,6 +430,10 @@ impl<M: StateMachine> Node<M> {
                 self.sessions.close(session);
                 Ok(Bytes::new())
             }
+            Kind::Checkpoint => {
+                self.begin_snapshot(id.index, true);
+                Ok(Bytes::new())
+            }
             Kind::Write {
                 session,
                 sequence,
@@ -459,6 +470,7 @@ impl<M: StateMachine> Node<M> {
     fn handle_role_changed(&mut self, role: RoleKind, leader: Option<NodeId>) {
         self.clock.leading =
             (role == RoleKind::Leader).then_some((self.now, self.clock.applied_ms));
+        self.checkpoint = Index(0);
         for (_, client, id) in core::mem::take(&mut self.proposals) {
             self.reply(
                 client,
@@ -468,77 +480,6 @@ impl<M: StateMachine> Node<M> {
         }
         for (_, Read { client, id, .. }) in core::mem::take(&mut self.reads) {
             self.reply(client, id, Err(RequestError::NotLeader { hint: leader }));
-        }
-    }
-
-    /// Begins a snapshot when the log has grown enough since the last one: at least as much as that
-    /// one was large, so that writing snapshots never costs more than writing the log.
-    fn maybe_snapshot(&mut self) {
-        let applied = self.raft.applied().index;
-        let entries = applied - self.snapshots.latest();
-        let size = self.snapshots.latest_bytes();
-        let due = entries >= self.config.snapshot_entries.max(size / ENTRY_BYTES)
-            || self.bytes_since_snapshot >= self.config.snapshot_bytes.max(size);
-        if self.halted || !due || self.snapshots.is_taking() {
-            return;
-        }
-        self.bytes_since_snapshot = 0;
-        let image = Image::new(
-            applied,
-            &self.machine,
-            &self.sessions,
-            self.clock.applied_ms,
-        );
-        self.snapshots.begin(image);
-        self.continue_snapshot();
-    }
-
-    /// Hands the next chunk to storage. One at a time, each when a round of writes is done, so that
-    /// a large snapshot neither blocks messages nor piles up.
-    fn continue_snapshot(&mut self) {
-        let Some((chunk, done)) = self.snapshots.next_chunk(self.config.snapshot_chunk_bytes)
-        else {
-            return;
-        };
-        let (index, chunks) = (chunk.snapshot, chunk.number + 1);
-        let mut result = self
-            .raft
-            .handle(self.now, quorate_raft::Input::SnapshotChunk(chunk));
-        if done {
-            let compact_to =
-                self.raft
-                    .tail_start(index, self.config.keep_entries, self.config.keep_bytes);
-            let ready = quorate_raft::Input::SnapshotReady {
-                index,
-                chunks,
-                compact_to,
-            };
-            result = result.and_then(|()| self.raft.handle(self.now, ready));
-        }
-        if result.is_err() {
-            // Overtaken by a leader's snapshot, or halted.
-            self.snapshots.abandon();
-        }
-    }
-
-    fn restore(&mut self, snapshot: EntryId) -> Option<Output> {
-        let restoring = self
-            .restoring
-            .take()
-            .filter(|r| r.index() == snapshot.index)?;
-        match restoring.finish() {
-            Ok((machine, sessions, image)) => {
-                self.machine = machine;
-                self.sessions = sessions;
-                self.clock.applied_ms = image.time_ms();
-                self.bytes_since_snapshot = 0;
-                self.snapshots = Snapshots::new(image);
-                Some(Output::Restored { snapshot })
-            }
-            Err(bad) => {
-                self.halt(HaltCause::BadSnapshot(bad.0));
-                None
-            }
         }
     }
 
@@ -558,24 +499,5 @@ impl<M: StateMachine> Node<M> {
 
     fn reply(&mut self, client: ClientId, id: RequestId, result: Result<Bytes, RequestError>) {
         self.replies.or_default(client).push(Reply { id, result });
-    }
-}
-
-/// Log time: advances with a leader's monotonic clock from where the log stands when it is elected.
-/// So it never falls, does not depend on any wall clock, and stands still without a leader.
-#[derive(Debug)]
-struct LogClock {
-    applied_ms: u64,
-    /// Since when this node leads, and what log time it was then.
-    leading: Option<(Instant, u64)>,
-}
-
-impl LogClock {
-    fn read(&self, now: Instant) -> u64 {
-        let led = |(since, base): (Instant, u64)| {
-            let passed = u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX);
-            base.saturating_add(passed)
-        };
-        self.leading.map_or(0, led).max(self.applied_ms)
     }
 }

@@ -5,11 +5,14 @@
 //! by one, for a follower as it asks.
 
 use bytes::Bytes;
-use quorate_raft::{Index, SnapshotChunk};
+use quorate_raft::{Index, SnapshotChunk, StateDigest};
 
 use crate::machine::{BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 use crate::session::Sessions;
 use crate::varint::{Reader, Writer};
+
+/// Version of chunk zero.
+const HEAD_FORMAT: u64 = 1;
 
 /// The state as of `index`.
 pub(crate) struct Image<M: StateMachine> {
@@ -60,6 +63,8 @@ struct Taking<M: StateMachine> {
     image: Image<M>,
     /// The next chunk to store; `None` when all were handed out.
     next: Option<u32>,
+    /// At a checkpoint, the hash of all bytes so far, wherever they were cut (FNV-1a).
+    hash: Option<u64>,
 }
 
 impl<M: StateMachine> Snapshots<M> {
@@ -85,10 +90,11 @@ impl<M: StateMachine> Snapshots<M> {
         self.taking.is_some()
     }
 
-    pub(crate) fn begin(&mut self, image: Image<M>) {
+    pub(crate) fn begin(&mut self, image: Image<M>, is_checkpoint: bool) {
         self.taking = Some(Taking {
             image,
             next: Some(0),
+            hash: is_checkpoint.then_some(0xcbf2_9ce4_8422_2325),
         });
     }
 
@@ -103,6 +109,11 @@ impl<M: StateMachine> Snapshots<M> {
         let (data, done) = taking.image.chunk(number, max_bytes);
         taking.next = (!done).then_some(number + 1);
         taking.image.bytes += data.len() as u64;
+        taking.hash = taking.hash.map(|hash| {
+            let mix =
+                |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            data.iter().fold(hash, mix)
+        });
         Some((
             SnapshotChunk {
                 snapshot: taking.image.index,
@@ -111,6 +122,21 @@ impl<M: StateMachine> Snapshots<M> {
             },
             done,
         ))
+    }
+
+    /// What the state at a checkpoint comes to, once all its chunks were handed out.
+    pub(crate) fn digest(&self) -> Option<StateDigest> {
+        let taking = self
+            .taking
+            .as_ref()
+            .filter(|taking| taking.next.is_none())?;
+        let hash = taking.hash?;
+        let Image { index, machine, .. } = &taking.image;
+        Some(StateDigest {
+            index: *index,
+            format: u64::from(machine.format()) << 8 | HEAD_FORMAT,
+            hash,
+        })
     }
 
     /// The snapshot at `durable` is the latest that counts.

@@ -8,23 +8,27 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use quorate_rsm::raft::{Instant, Message, NodeId, PersistBatch, Restored, RoleKind};
+use quorate_rsm::raft::{Body, Index, Instant, Message, NodeId, PersistBatch, Restored, RoleKind};
 use quorate_rsm::{
     ApplyContext, BadSnapshot, Call, CallError, CallId, Client, ClientConfig, ClientId,
     ClientInput, ClientOutput, HaltCause, Input, MachineRestore, MachineSnapshot, Node, NodeConfig,
     Outcome, Output, Reply, Request, RequestBody, RequestError, RequestId, SessionId, StateMachine,
 };
 
-/// Appends every command to a text; answers with its length.
+/// Appends every command to a text; answers with its length. With a second field, that text takes the
+/// place of the command "drift": what no machine may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Tape(Vec<u8>);
+struct Tape(Vec<u8>, Option<&'static str>);
 
 impl StateMachine for Tape {
     type Snapshot = Self;
     type Restore = Self;
 
     fn apply(&mut self, _: &ApplyContext, command: &Bytes) -> Bytes {
-        self.0.extend_from_slice(command);
+        match self.1 {
+            Some(text) if command == "drift" => self.0.extend_from_slice(text.as_bytes()),
+            _ => self.0.extend_from_slice(command),
+        }
         Bytes::from(self.0.len().to_string())
     }
 
@@ -79,17 +83,26 @@ struct Cluster {
     client: Client,
     done: BTreeMap<CallId, Result<Bytes, CallError>>,
     replies: Vec<Reply>,
+    /// Who said that which node's state is not that of the others.
+    diverged: Vec<(NodeId, NodeId, Index)>,
+    halted: BTreeMap<NodeId, HaltCause>,
+    /// Who told a leader of which state, by index, format and hash.
+    digests: BTreeMap<(u64, u64, u64), BTreeSet<NodeId>>,
 }
 
 impl Cluster {
     fn new(change: impl Fn(&mut NodeConfig)) -> Self {
+        Self::with_machines(change, |_| Tape::default())
+    }
+
+    fn with_machines(change: impl Fn(&mut NodeConfig), machine: impl Fn(NodeId) -> Tape) -> Self {
         let ids = [1, 2, 3].map(NodeId);
         let conf_state = quorate_rsm::raft::ConfState::new(ids);
         let node = |id: NodeId| {
             let mut config = NodeConfig::new(id);
             change(&mut config);
             let restored = Restored::fresh(conf_state.clone());
-            let node = Node::new(config, restored, &[], Tape::default(), Instant(0), id.0);
+            let node = Node::new(config, restored, &[], machine(id), Instant(0), id.0);
             (id, node.expect("a fresh node"))
         };
         Self {
@@ -102,17 +115,29 @@ impl Cluster {
             client: Client::new(ClientConfig::new(ids.to_vec()), 7),
             done: BTreeMap::new(),
             replies: Vec::new(),
+            diverged: Vec::new(),
+            halted: BTreeMap::new(),
+            digests: BTreeMap::new(),
         }
     }
 
     fn input(&mut self, id: NodeId, input: Input) {
+        if self.halted.contains_key(&id) {
+            return;
+        }
         let node = self.nodes.get_mut(&id).expect("a known node");
         node.handle(self.now, input)
             .expect("the law of use is kept");
         while let Some(output) = self.nodes.get_mut(&id).and_then(Node::poll_output) {
             match output {
                 Output::Persist(batch) => self.writes.push_back((id, batch)),
-                Output::Send(message) => self.mail.push_back(message),
+                Output::Send(message) => {
+                    if let Body::Digest(state) = message.body {
+                        let state = (state.index.0, state.format, state.hash);
+                        self.digests.entry(state).or_default().insert(id);
+                    }
+                    self.mail.push_back(message);
+                }
                 Output::Reply {
                     client: CLIENT,
                     replies,
@@ -123,10 +148,13 @@ impl Cluster {
                     }
                 }
                 Output::Reply { replies, .. } => self.replies.extend(replies),
+                Output::Diverged { node, index } => self.diverged.push((id, node, index)),
+                Output::Halted(cause) => {
+                    self.halted.insert(id, cause);
+                }
                 Output::RoleChanged { .. }
                 | Output::MembershipChanged { .. }
-                | Output::Restored { .. }
-                | Output::Halted(_) => {}
+                | Output::Restored { .. } => {}
             }
         }
     }
@@ -342,6 +370,86 @@ fn snapshots_are_taken_when_the_log_has_doubled_the_state_not_at_every_write() {
     }
     assert_eq!(cluster.tapes(), vec!["sixteen letters.".repeat(64); 3]);
     assert!((4..=12).contains(&taken.len()), "{taken:?}");
+}
+
+/// Three nodes that execute "drift" so, the leader first; and their ids in that order.
+fn drifting(texts: [Option<&'static str>; 3]) -> (Cluster, [NodeId; 3]) {
+    let change = |config: &mut NodeConfig| {
+        config.snapshot_entries = 8;
+        config.snapshot_chunk_bytes = 3;
+    };
+    // Who leads depends on the seeds alone.
+    let leader = Cluster::new(change).leader();
+    let ids = [0, 1, 2].map(|n| NodeId((leader.0 - 1 + n) % 3 + 1));
+    let text = |id| {
+        texts[ids
+            .iter()
+            .position(|other| *other == id)
+            .expect("one of them")]
+    };
+    let mut cluster = Cluster::with_machines(change, |id| Tape(Vec::new(), text(id)));
+    assert_eq!(cluster.leader(), leader);
+    (cluster, ids)
+}
+
+fn diverged(cluster: &Cluster, id: NodeId) -> bool {
+    matches!(cluster.halted.get(&id), Some(HaltCause::Diverged(index)) if index.0 > 0)
+}
+
+#[test]
+fn the_follower_whose_state_differs_is_named_and_halts_and_the_others_go_on() {
+    let (mut cluster, [leader, good, bad]) = drifting([None, None, Some("drown")]);
+    cluster.write("drift").expect("a quorum");
+    assert!(cluster.diverged.is_empty(), "not before they compare");
+    for _ in 0..30 {
+        cluster.write("x").expect("a quorum");
+    }
+    let [(teller, named, index)] = cluster.diverged[..] else {
+        panic!("once: {:?}", cluster.diverged)
+    };
+    assert_eq!((teller, named), (leader, bad));
+    assert_eq!(cluster.halted.get(&bad), Some(&HaltCause::Diverged(index)));
+    assert!(!cluster.halted.contains_key(&good));
+}
+
+#[test]
+fn the_leader_whose_state_differs_halts_itself_and_another_leads() {
+    let (mut cluster, [bad, _, _]) = drifting([Some("drown"), None, None]);
+    cluster.write("drift").expect("a quorum");
+    for _ in 0..30 {
+        cluster.write("x").expect("a quorum");
+    }
+    assert!(diverged(&cluster, bad));
+    assert_eq!(cluster.halted.len(), 1);
+    cluster.isolated = Some(bad);
+    assert_ne!(cluster.leader(), bad);
+    let text = cluster.read().expect("a quorum");
+    assert!(text.starts_with(b"drift"), "{text:?}");
+}
+
+#[test]
+fn where_no_two_states_are_equal_all_but_the_leader_halt() {
+    let (mut cluster, [leader, second, third]) = drifting([None, Some("a"), Some("b")]);
+    cluster.write("drift").expect("a quorum");
+    for _ in 0..12 {
+        let _ = cluster.write("x");
+    }
+    assert!(!cluster.halted.contains_key(&leader));
+    assert!(diverged(&cluster, second) && diverged(&cluster, third));
+    let told: BTreeSet<_> = cluster.diverged.iter().map(|(_, node, _)| *node).collect();
+    assert_eq!(told, BTreeSet::from([second, third]));
+}
+
+#[test]
+fn equal_states_are_compared_and_nobody_halts() {
+    let (mut cluster, _) = drifting([None; 3]);
+    for _ in 0..30 {
+        cluster.write("drift").expect("a quorum");
+    }
+    assert!(cluster.halted.is_empty() && cluster.diverged.is_empty());
+    assert!(cluster.digests.len() >= 3, "{:?}", cluster.digests);
+    let mut told = cluster.digests.values();
+    assert!(told.all(|nodes| nodes.len() == 2), "{:?}", cluster.digests);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use quorate_rsm::codec::{
 };
 use quorate_rsm::raft::{
     AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Random,
-    SnapshotMeta, SnapshotOutcome, StorageId, Term,
+    SnapshotMeta, SnapshotOutcome, StateDigest, StorageId, Term,
 };
 use quorate_rsm::{ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
 
@@ -163,6 +163,14 @@ fn golden() -> Vec<(Body, &'static str)> {
                 index: Index(301),
             },
             "14020107ac02ad02",
+        ),
+        (
+            Body::Digest(StateDigest {
+                index: Index(300),
+                format: 257,
+                hash: 0x0123_4567_89ab_cdef,
+            }),
+            "15020107ac028102efcdab8967452301",
         ),
     ]
 }

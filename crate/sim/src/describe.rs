@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use bytes::Bytes;
-use quorate_raft::{AppendOutcome, Body, ConfState, Message, NodeId, SnapshotOutcome};
+use quorate_raft::{AppendOutcome, Body, ConfState, Message, NodeId, SnapshotOutcome, StateDigest};
 use quorate_rsm::codec;
 use quorate_rsm::{Reply, Request, RequestBody};
 
@@ -93,6 +93,11 @@ pub fn body(body: &Body) -> String {
         Body::TimeoutNow => "TimeoutNow".to_owned(),
         Body::ReadIndex { ctx } => format!("ReadIndex {ctx}"),
         Body::ReadIndexResponse { ctx, index } => format!("ReadIndexResponse {ctx} index {index}"),
+        Body::Digest(StateDigest {
+            index,
+            format,
+            hash,
+        }) => format!("Digest {hash:016x} format {format} index {index}"),
     }
 }
 

@@ -221,7 +221,8 @@ impl Observer {
             | Body::InstallSnapshotResponse { .. }
             | Body::TimeoutNow
             | Body::ReadIndex { .. }
-            | Body::ReadIndexResponse { .. } => {}
+            | Body::ReadIndexResponse { .. }
+            | Body::Digest(_) => {}
         }
     }
 
@@ -516,6 +517,7 @@ impl Observer {
                     | Body::TimeoutNow
                     | Body::ReadIndex { .. }
                     | Body::ReadIndexResponse { .. } => {}
+                    Body::Digest(_) => self.note(Situation::StateReported),
                 },
                 Output::Restored { snapshot } => {
                     self.note(Situation::SnapshotInstalled);
@@ -526,6 +528,7 @@ impl Observer {
                 | Output::MembershipChanged { .. }
                 | Output::Reply { .. }
                 | Output::RoleChanged { .. }
+                | Output::Diverged { .. }
                 | Output::Halted(_) => {}
             }
         }

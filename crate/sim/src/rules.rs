@@ -300,7 +300,7 @@ pub fn is_response(body: &Body) -> bool {
         | Body::InstallSnapshot { .. }
         | Body::TimeoutNow
         | Body::ReadIndex { .. } => false,
-        Body::ReadIndexResponse { .. } => true,
+        Body::ReadIndexResponse { .. } | Body::Digest(_) => true,
     }
 }
 

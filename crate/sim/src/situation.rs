@@ -154,6 +154,8 @@ situations! {
     SnapshotTaken,
     /// And keeps no entry behind it.
     LogEmptied,
+    /// A follower tells its leader what its state comes to.
+    StateReported,
     /// A follower needs a snapshot.
     SnapshotNeeded,
     /// A snapshot takes three chunks or more.

@@ -137,6 +137,8 @@ impl Groups {
                         index: snapshot.index.0,
                         term: snapshot.term.0,
                     }),
+                    // The one that differs says so itself, as it halts.
+                    Output::Diverged { .. } => {}
                     Output::Halted(cause) => drained.events.extend(
                         halt_failure(cause).map(|failure| HostEvent::halted(Some(id), failure)),
                     ),
@@ -187,6 +189,13 @@ fn halt_failure(cause: HaltCause) -> Option<Failure> {
         HaltCause::BadEntry(entry) => {
             let message = "a committed entry could not be read; is this node's software older?";
             Some(Failure::new("BAD_ENTRY", message).at(entry.to_string()))
+        }
+        HaltCause::Diverged(index) => {
+            let message = format!(
+                "after entry {index} this node's state is not that of the others: its state machine \
+                 is not deterministic, or its state was damaged"
+            );
+            Some(Failure::new("DIVERGED", message).at(index.to_string()))
         }
     }
 }

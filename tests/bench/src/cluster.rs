@@ -225,6 +225,7 @@ impl Cluster {
                 }
                 Output::RoleChanged { .. }
                 | Output::MembershipChanged { .. }
+                | Output::Diverged { .. }
                 | Output::Restored { .. } => {}
                 Output::Halted(cause) => panic!("a node halted: {cause:?}"),
             }

@@ -244,6 +244,7 @@ impl Host {
             Output::Halted(_) => self.halted = true,
             Output::RoleChanged { .. }
             | Output::MembershipChanged { .. }
+            | Output::Diverged { .. }
             | Output::Restored { .. } => {}
         }
     }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use quorate_raft::{
     AppendOutcome, Body, Change, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Raft,
-    RoleKind, SnapshotMeta, SnapshotOutcome, Status, StorageId, Term,
+    RoleKind, SnapshotMeta, SnapshotOutcome, StateDigest, Status, StorageId, Term,
 };
 use quorate_rsm::codec::{FRAME_VERSION, decode_messages};
 
@@ -48,7 +48,7 @@ fn decoded(source: &mut Source<'_>) -> Option<Message> {
 }
 
 fn near(source: &mut Source<'_>, raft: &Raft, status: &Status, asked: u64) -> Message {
-    let kind = source.below(18);
+    let kind = source.below(19);
     let from = NodeId(2 + source.below(5));
     let storage = match source.below(8) {
         0 => StorageId(from.0 + 100),
@@ -135,6 +135,11 @@ fn near(source: &mut Source<'_>, raft: &Raft, status: &Status, asked: u64) -> Me
             ctx: source.near(asked),
             index: index(source, status.commit),
         },
+        17 => Body::Digest(StateDigest {
+            index: index(source, status.applied),
+            format: source.below(2),
+            hash: source.below(4),
+        }),
         _ => Body::TimeoutNow,
     };
     Message {

@@ -268,7 +268,7 @@ impl Host {
                 snapshot,
                 number,
             } => self.wanted.push((to, snapshot, number)),
-            Output::ReceiveSnapshot(_) => {}
+            Output::ReceiveSnapshot(_) | Output::Digest { .. } => {}
         }
     }
 

@@ -202,6 +202,7 @@ impl Cluster {
                 Output::Reply { replies, .. } => self.answered(&replies),
                 Output::RoleChanged { .. }
                 | Output::MembershipChanged { .. }
+                | Output::Diverged { .. }
                 | Output::Restored { .. } => {}
                 Output::Halted(cause) => panic!("{cause:?}"),
             }

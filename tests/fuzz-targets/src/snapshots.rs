@@ -165,6 +165,7 @@ fn drain(node: &mut Node<Kv>, now: Instant) -> usize {
             Output::Send(_)
             | Output::RoleChanged { .. }
             | Output::MembershipChanged { .. }
+            | Output::Diverged { .. }
             | Output::Restored { .. } => {}
         }
     }

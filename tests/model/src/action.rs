@@ -144,6 +144,7 @@ impl fmt::Display for Line<'_> {
             Body::ReadIndexResponse { ctx, index } => {
                 write!(f, "ReadIndexResponse {ctx} index {index}")
             }
+            Body::Digest(digest) => write!(f, "{digest:?}"),
             Body::TimeoutNow => write!(f, "TimeoutNow"),
         }
     }

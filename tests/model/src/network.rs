@@ -94,6 +94,7 @@ fn is_void(message: &Message, term: Term) -> bool {
         | Body::InstallSnapshotResponse { .. }
         | Body::ReadIndex { .. }
         | Body::ReadIndexResponse { .. }
+        | Body::Digest(_)
         | Body::TimeoutNow => message.term < term,
         // A grant carries the term asked for.
         Body::PreVoteResponse { granted } => *granted && message.term <= term,

@@ -270,7 +270,7 @@ impl Process {
                     self.keep(meta.last.index, chunks);
                     effects.installed = Some((meta.last, self.machine.state));
                 }
-                Output::ReadReady { .. } | Output::RoleChanged { .. } => {}
+                Output::ReadReady { .. } | Output::RoleChanged { .. } | Output::Digest { .. } => {}
             }
         }
         Ok(())
@@ -368,6 +368,7 @@ impl Process {
             | Body::InstallSnapshotResponse { .. }
             | Body::ReadIndex { .. }
             | Body::ReadIndexResponse { .. }
+            | Body::Digest(_)
             | Body::TimeoutNow => true,
         };
         // A later term voids what an answer of an earlier one says.

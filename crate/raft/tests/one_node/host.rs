@@ -237,7 +237,7 @@ impl Host {
         self.effects.iter().filter_map(read).collect()
     }
 
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(output) = self.raft.poll_output() {
             match output {
                 Output::Send(message) => {

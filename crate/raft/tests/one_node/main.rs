@@ -6,6 +6,7 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+mod digest;
 mod election;
 mod host;
 mod membership;

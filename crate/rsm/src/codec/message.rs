@@ -2,7 +2,7 @@
 
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, SnapshotMeta,
-    SnapshotOutcome, StorageId, Table, Term,
+    SnapshotOutcome, StateDigest, StorageId, Table, Term,
 };
 
 use super::{Decoded, FrameError, MAX_SAFE, fixed, list, safe, small};
@@ -23,7 +23,8 @@ pub(super) fn message_size(message: &Message) -> usize {
         | Body::InstallSnapshotResponse { .. }
         | Body::TimeoutNow
         | Body::ReadIndex { .. }
-        | Body::ReadIndexResponse { .. } => 0,
+        | Body::ReadIndexResponse { .. }
+        | Body::Digest(_) => 0,
     }
 }
 
@@ -72,6 +73,7 @@ const SNAPSHOT_INSTALLED: u8 = 17;
 const TIMEOUT_NOW: u8 = 18;
 const READ_INDEX: u8 = 19;
 const READ_INDEX_RESPONSE: u8 = 20;
+const DIGEST: u8 = 21;
 
 const NOOP: u8 = 0;
 const MEMBERSHIP: u8 = 1;
@@ -113,6 +115,7 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
         Body::TimeoutNow => TIMEOUT_NOW,
         Body::ReadIndex { .. } => READ_INDEX,
         Body::ReadIndexResponse { .. } => READ_INDEX_RESPONSE,
+        Body::Digest(_) => DIGEST,
     });
     writer.number(from.0);
     writer.number(to.0);
@@ -147,6 +150,15 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
         Body::ReadIndexResponse { ctx, index } => {
             writer.number(*ctx);
             writer.number(index.0);
+        }
+        Body::Digest(StateDigest {
+            index,
+            format,
+            hash,
+        }) => {
+            writer.number(index.0);
+            writer.number(*format);
+            writer.raw(&hash.to_le_bytes());
         }
         Body::InstallSnapshot {
             meta,
@@ -253,6 +265,11 @@ pub(super) fn read_message(reader: &mut Reader, storage: StorageId) -> Decoded<M
             ctx: safe(reader)?,
             index: Index(safe(reader)?),
         },
+        DIGEST => Body::Digest(StateDigest {
+            index: Index(safe(reader)?),
+            format: safe(reader)?,
+            hash: fixed(reader)?,
+        }),
         _ => return Err(FrameError::Malformed("an unknown message")),
     };
     if is_possible(term, &body) {
@@ -284,7 +301,8 @@ fn is_possible(term: Term, body: &Body) -> bool {
         | Body::AppendEntriesResponse(_)
         | Body::HeartbeatResponse { .. }
         | Body::InstallSnapshotResponse { .. }
-        | Body::ReadIndex { .. } => true,
+        | Body::ReadIndex { .. }
+        | Body::Digest(_) => true,
     }
 }
 

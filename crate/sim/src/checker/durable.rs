@@ -191,7 +191,8 @@ impl Durable {
             | Body::InstallSnapshotResponse { .. }
             | Body::TimeoutNow
             | Body::ReadIndex { .. }
-            | Body::ReadIndexResponse { .. } => true,
+            | Body::ReadIndexResponse { .. }
+            | Body::Digest(_) => true,
         };
         let moved_on = live.is_some_and(|(term, _)| term > message.term);
         let is_acknowledgement = matches!(

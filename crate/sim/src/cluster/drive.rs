@@ -174,6 +174,10 @@ impl<M: StateMachine + Default> Cluster<M> {
                             snapshot.to_string()
                         });
                 }
+                Output::Diverged { node, index } => {
+                    let seen = format!("{id} finds that {node} differs after {index}");
+                    return Err(Violation::new("State Machine Safety", seen));
+                }
                 Output::Halted(cause) => {
                     let now = self.now();
                     self.trace
