@@ -18,6 +18,8 @@ pub struct Reduction {
     pub without: BTreeSet<FaultKind>,
     /// The faults, by number, that are carried out; all of them if `None`.
     pub faults: Option<BTreeSet<u64>>,
+    /// How many times more rarely calls and faults come.
+    pub slower: Option<u64>,
     /// How many clients.
     pub clients: Option<u64>,
     /// How many nodes.
@@ -83,6 +85,9 @@ impl Reduction {
     }
 
     fn apply(&self, shape: &mut Shape) {
+        if let Some(times) = self.slower {
+            shape.slow_down(times);
+        }
         let cluster = &mut shape.cluster;
         shape.clients = self.clients.unwrap_or(shape.clients);
         cluster.voters = self.nodes.unwrap_or(cluster.voters);
@@ -137,6 +142,7 @@ impl Reduction {
                 let numbers = value.split(',').map(|text| positive(option, text));
                 self.faults = Some(numbers.collect::<Result<_, _>>()?);
             }
+            "--slower" => self.slower = Some(positive(option, value)?),
             "--clients" => self.clients = Some(positive(option, value)?),
             "--nodes" => self.nodes = Some(positive(option, value)?),
             "--plain" => {
@@ -176,6 +182,9 @@ impl fmt::Display for Reduction {
                 write!(f, " --faults {}", join(numbers))?;
             }
             None => {}
+        }
+        if let Some(times) = self.slower {
+            write!(f, " --slower {times}")?;
         }
         if let Some(clients) = self.clients {
             write!(f, " --clients {clients}")?;
@@ -234,7 +243,8 @@ fn positive(option: &str, text: &str) -> Result<u64, String> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = " --seconds 2.35 --without crash-leader,pause --faults 3,7 --clients 2 \
+    const TEXT: &str = " --seconds 2.35 --without crash-leader,pause --faults 3,7 --slower 9 \
+                        --clients 2 \
                         --nodes 3 --plain link,keys";
 
     fn parsed(text: &str) -> Result<Reduction, String> {
@@ -274,6 +284,7 @@ mod tests {
             "--without fire",
             "--faults 0",
             "--faults 1,,2",
+            "--slower 0",
             "--clients 0",
             "--nodes two",
             "--plain everything",
@@ -292,6 +303,8 @@ mod tests {
         assert!(!shape.faults.contains(&FaultKind::Pause));
         assert!(!shape.mute.contains(&3) && shape.mute.contains(&4));
         assert_eq!(shape.cluster.disk, full.cluster.disk);
+        assert_eq!(shape.fault_mean, 9 * full.fault_mean);
+        assert_eq!(shape.think_mean, 9 * full.think_mean);
         // A seed without faults is one in which none is carried out.
         let kinds: Vec<String> = FaultKind::ALL.iter().map(|kind| spelled(*kind)).collect();
         let calm = parsed(&format!("--without {}", kinds.join(","))).unwrap();

@@ -48,6 +48,9 @@ pub struct Shape {
     pub mute: BTreeSet<u64>,
 }
 
+/// About how long an election takes to time out in a world that was slowed down.
+const SLOW_ELECTION: Duration = Duration::from_secs(1);
+
 /// Kinds of faults in a world that has few.
 const FEW_KINDS: u64 = 6;
 
@@ -136,6 +139,24 @@ impl Shape {
             fault_mean: weighted(random, &[(1, 300_000), (2, 1_000_000), (1, 4_000_000)]),
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),
             mute: BTreeSet::new(),
+        }
+    }
+
+    /// Calls and faults come `times` as rarely, and nodes take their time: hours of it are cheap, and
+    /// bring about what needs hours, such as sessions that expire.
+    pub fn slow_down(&mut self, times: u64) {
+        self.think_mean = self.think_mean.saturating_mul(times);
+        self.fault_mean = self.fault_mean.saturating_mul(times);
+        self.pipeline = self.pipeline.min(3);
+        for node in [&mut self.cluster.node]
+            .into_iter()
+            .chain(&mut self.cluster.others)
+        {
+            let raft = &mut node.raft;
+            let factor =
+                (SLOW_ELECTION.as_millis() / raft.election_timeout.as_millis().max(1)) as u32;
+            raft.election_timeout *= factor.max(1);
+            raft.heartbeat_interval *= factor.max(1);
         }
     }
 

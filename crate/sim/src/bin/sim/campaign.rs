@@ -6,8 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quorate_sim::reduce::Reduction;
-use quorate_sim::replay::{Report, Request, TORMENT, exit};
+use quorate_sim::replay::{Report, Request, exit};
 use quorate_sim::taught::TAUGHT;
 use quorate_sim::witness;
 
@@ -53,7 +52,11 @@ fn run_all(options: &Options, seeds: &[u64], total: &mut Total) -> u8 {
             let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 return;
             };
-            let request = request(seed, options.torment);
+            let request = Request {
+                seed,
+                reduction: options.reduction.clone(),
+                trace: false,
+            };
             panics::replay_with(&request);
             let report = request.run();
             let now = busy_time();
@@ -91,18 +94,6 @@ fn run_all(options: &Options, seeds: &[u64], total: &mut Total) -> u8 {
         line.clear();
     });
     code
-}
-
-fn request(seed: u64, torment: Duration) -> Request {
-    let reduction = Reduction {
-        torment: (torment != TORMENT).then_some(torment),
-        ..Reduction::default()
-    };
-    Request {
-        seed,
-        reduction,
-        trace: false,
-    }
 }
 
 /// On a terminal a line that replaces itself, elsewhere one now and then.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use quorate_sim::reduce::seconds;
-use quorate_sim::replay::{Request, TORMENT};
+use quorate_sim::reduce::{Reduction, seconds};
+use quorate_sim::replay::Request;
 
 pub(crate) const USAGE: &str = "\
 usage: sim [options]              many worlds
@@ -12,13 +12,14 @@ usage: sim [options]              many worlds
   --jobs N         N at a time (1)
   --minutes M      begin no more after M minutes
   --seconds T      let faults come for T simulated seconds in each (20)
+  --slower N       let calls and faults come N times more rarely, in worlds of an hour for example
   --keep-going     do not stop at the first failure
        sim --seed S [options]     one world, and what it was
   --trace          print every event, one line each
   --shrink         find the smallest world that fails as this one does
   --wasm           run it on wasm32 (through npm run sim)
  a smaller world:
-  --seconds T      less time for faults
+  --seconds T --slower N   as above
   --without K,…    no faults of these kinds
   --faults N,…     these faults alone, by number; or none
   --clients N --nodes N
@@ -44,7 +45,8 @@ pub(crate) struct Options {
     pub(crate) count: u64,
     pub(crate) jobs: usize,
     pub(crate) limit: Option<Duration>,
-    pub(crate) torment: Duration,
+    /// What is different in all worlds.
+    pub(crate) reduction: Reduction,
     pub(crate) keep_going: bool,
 }
 
@@ -83,7 +85,7 @@ fn parse_campaign(words: &[&str]) -> Result<Options, String> {
         count: 200,
         jobs: 1,
         limit: None,
-        torment: TORMENT,
+        reduction: Reduction::default(),
         keep_going: false,
     };
     let mut words = words.iter().copied();
@@ -102,7 +104,9 @@ fn parse_campaign(words: &[&str]) -> Result<Options, String> {
             "--from" => options.first = number(value()?)?,
             "--jobs" => options.jobs = positive(value()?)?.min(1_000) as usize,
             "--minutes" => options.limit = Some(seconds(value()?)? * 60),
-            "--seconds" => options.torment = seconds(value()?)?,
+            "--seconds" | "--slower" => {
+                options.reduction.parse(option, value()?)?;
+            }
             "--keep-going" => options.keep_going = true,
             "--trace" | "--shrink" | "--without" | "--faults" | "--clients" | "--nodes"
             | "--plain" => {
