@@ -38,6 +38,9 @@ kinds! {
     CrashMidStep,
     /// One node crashes, and comes back with other settings: windows, chunks, thresholds.
     RestartOtherwise,
+    /// All nodes, one after another, crash and come back with software that writes frames of the next
+    /// version, and refuses those of any other.
+    Upgrade,
     /// A node is started a second time while it runs or is paused: its lock refuses.
     StartTwice,
     /// One node stops for a while: its clock goes on, and what comes waits.

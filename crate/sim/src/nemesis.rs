@@ -171,6 +171,7 @@ impl Nemesis {
         cluster.network.heal();
         cluster.network.link = crate::network::Link::FAIR;
         cluster.config_mut().clock.timers = Timers::FAIR;
+        cluster.finish_upgrades()?;
         for id in cluster.voters().to_vec() {
             let disk = cluster.disk_mut(id);
             disk.profile = DiskProfile::FAIR;
@@ -195,6 +196,7 @@ impl Nemesis {
             | FaultKind::CrashLoop
             | FaultKind::CrashMidStep
             | FaultKind::RestartOtherwise
+            | FaultKind::Upgrade
             | FaultKind::StartTwice
             | FaultKind::Misread
             | FaultKind::Rot => self.plan_crash(kind, scene),
@@ -282,6 +284,15 @@ impl Nemesis {
                     .then(now, Action::Crash(node))
                     .then(now, Action::ChangeSettings(node, nth))
                     .then(end, Action::Start(node));
+            }
+            FaultKind::Upgrade => {
+                let order = topology::shuffled(&scene.nodes, &mut self.random);
+                let step = (end - now) / order.len() as u64;
+                return order.into_iter().zip(0..).fold(plan, |plan, (id, nth)| {
+                    plan.then(now + nth * step, Action::Crash(id))
+                        .then(now + nth * step, Action::Upgrade(id))
+                        .then(now + (nth + 1) * step, Action::Start(id))
+                });
             }
             FaultKind::Misread => {
                 return plan

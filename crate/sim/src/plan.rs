@@ -31,6 +31,8 @@ pub enum Action {
     CrashMidStep(NodeId, u64),
     /// A node's settings are others from the next start on: the nth.
     ChangeSettings(NodeId, u64),
+    /// A node's software is the next version from the next start on.
+    Upgrade(NodeId),
     /// A second process is started for a node.
     StartTwice(NodeId),
     /// A node stops.
@@ -143,6 +145,7 @@ impl Plan {
             Action::Start(id) => return cluster.restart(id),
             Action::CrashMidStep(id, effects) => cluster.crash_mid_step(id, effects),
             Action::ChangeSettings(id, nth) => cluster.change_settings(id, nth),
+            Action::Upgrade(id) => cluster.upgrade(id),
             Action::StartTwice(id) => return cluster.start_twice(id),
             Action::Pause(id) => cluster.pause(id),
             Action::Resume(id) => cluster.resume(id),

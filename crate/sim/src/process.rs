@@ -96,6 +96,8 @@ pub struct Process<M: StateMachine> {
     pub(crate) crash_after: Option<u64>,
     /// Its timers now, where they are not those of all.
     pub(crate) timers: Option<Timers>,
+    /// How many times its software was upgraded.
+    pub(crate) version: u8,
     /// Its settings from the next start on.
     pub(crate) settings: NodeConfig,
     /// What it found on its disk cannot be repaired: it never starts again.
@@ -155,6 +157,7 @@ impl<M: StateMachine + Default> Process<M> {
             busy_until: 0,
             crash_after: None,
             timers: None,
+            version: 0,
             settings,
             lost: false,
             storage: storage_of(id),

@@ -198,6 +198,8 @@ situations! {
     NodeHaltedItself,
     /// A node is lost for good.
     NodeLostForGood,
+    /// A node hears from one whose software has another version, and refuses.
+    OtherVersionRefused,
     /// A second process of a node is refused.
     SecondProcessRefused,
 

@@ -10,6 +10,7 @@ use crate::describe::describe;
 use crate::digest::Digest;
 use crate::fault::FaultKind;
 use crate::network::Address;
+use crate::situation::Situation;
 use crate::trace;
 
 /// The frames' cluster number.
@@ -75,6 +76,15 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         match from {
             Address::Node(peer) => {
+                let (version, own) = (frame[0], self.processes[&id].version);
+                let frame = with_version(&frame, version.wrapping_sub(own));
+                if version.wrapping_sub(own) != codec::FRAME_VERSION {
+                    self.observer.note(Situation::OtherVersionRefused);
+                    return match gate(peer, id, &frame) {
+                        None => Ok(()),
+                        Some(_) => Err(taken(peer, id, FaultKind::Upgrade)),
+                    };
+                }
                 let messages = gate(peer, id, &frame).ok_or_else(|| {
                     let seen = format!("{id} refuses a frame of {peer}");
                     Violation::new("Frames survive their encoding", seen)
@@ -102,6 +112,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         frame: &Bytes,
     ) -> Result<(), Violation> {
         let digest = Digest::of(frame);
+        let frame = &with_version(frame, codec::FRAME_VERSION);
         let mut bytes = frame.to_vec();
         let mut receiver = to;
         let kind = match digest % 16 {
@@ -140,8 +151,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 format!("{from}; {kind:?}")
             });
         if gate(from, receiver, &Bytes::from(bytes)).is_some() {
-            let seen = format!("{receiver} takes a frame of {from} that is {kind:?}");
-            return Err(Violation::new("What is not for a node is refused", seen));
+            return Err(taken(from, receiver, kind));
         }
         if kind == FaultKind::OtherDestination {
             self.check_deaf(from, receiver, frame)?;
@@ -192,6 +202,21 @@ fn gate(from: NodeId, to: NodeId, frame: &Bytes) -> Option<Vec<Message>> {
         .iter()
         .all(|message| message.from == from && message.to == to);
     (cluster == CLUSTER && ours).then_some(messages)
+}
+
+/// The frame as software of another version would have sent it.
+fn with_version(frame: &Bytes, version: u8) -> Bytes {
+    if frame[0] == version {
+        return frame.clone();
+    }
+    let mut bytes = frame.to_vec();
+    bytes[0] = version;
+    Bytes::from(bytes)
+}
+
+fn taken(from: NodeId, receiver: NodeId, kind: FaultKind) -> Violation {
+    let seen = format!("{receiver} takes a frame of {from} that is {kind:?}");
+    Violation::new("What is not for a node is refused", seen)
 }
 
 fn broken_frame(error: codec::FrameError) -> Violation {

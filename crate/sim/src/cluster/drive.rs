@@ -304,7 +304,8 @@ impl<M: StateMachine + Default> Cluster<M> {
     }
 
     fn send_messages(&mut self, from: NodeId, to: NodeId, messages: Vec<Message>) {
-        let frame = codec::encode_messages(CLUSTER, GROUP, &messages);
+        let mut frame = codec::encode_messages(CLUSTER, GROUP, &messages);
+        frame[0] = frame[0].wrapping_add(self.processes[&from].version);
         let responses = messages.iter().filter(|m| is_response(&m.body)).count() as u64;
         self.traffic.frames += 1;
         self.traffic.responses += responses;

@@ -184,6 +184,29 @@ impl<M: StateMachine + Default> Cluster<M> {
         }
     }
 
+    /// A node that does not run has the next version of its software.
+    pub fn upgrade(&mut self, id: NodeId) {
+        let process = self.process_mut(id);
+        process.version = process
+            .version
+            .wrapping_add(u8::from(process.running.is_none()));
+    }
+
+    /// All nodes get the latest version; those that run another one crash.
+    ///
+    /// # Errors
+    /// A crash breaks a property.
+    pub fn finish_upgrades(&mut self) -> Result<(), Violation> {
+        let latest = self.processes.values().map(|process| process.version).max();
+        for id in self.voters.clone() {
+            if Some(self.processes[&id].version) != latest {
+                self.crash(id)?;
+                self.process_mut(id).version = latest.unwrap_or(0);
+            }
+        }
+        Ok(())
+    }
+
     /// A node crashes after so many effects: sends, writes, answers.
     pub fn crash_mid_step(&mut self, id: NodeId, effects: u64) {
         let process = self.process_mut(id);
