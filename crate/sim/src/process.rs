@@ -92,6 +92,8 @@ pub struct Process<M: StateMachine> {
     pub(crate) slow: Option<u64>,
     /// Until when it is busy.
     pub(crate) busy_until: u64,
+    /// A leader's snapshot has replaced its state, and is not durable yet.
+    pub(crate) restoring: bool,
     /// It crashes after so many effects.
     pub(crate) crash_after: Option<u64>,
     /// Its timers now, where they are not those of all.
@@ -155,6 +157,7 @@ impl<M: StateMachine + Default> Process<M> {
             paused: false,
             slow: None,
             busy_until: 0,
+            restoring: false,
             crash_after: None,
             timers: None,
             version: 0,
@@ -264,6 +267,7 @@ impl<M: StateMachine + Default> Process<M> {
     /// Ends the run: a round that the crash kept, if there was one.
     pub(crate) fn crash(&mut self) -> Option<PersistBatch> {
         (self.paused, self.slow, self.crash_after) = (false, None, None);
+        self.restoring = false;
         self.busy_until = 0;
         let writing = self.running.take()?.writing;
         self.disk.unlock();

@@ -68,6 +68,12 @@ pub fn disagreement(nodes: &[Option<Status>]) -> Option<String> {
                 status.id, status.last, status.commit, status.applied
             ));
         }
+        if status.persisted != status.last.index {
+            return Some(format!(
+                "{}: last {}, durable up to {}",
+                status.id, status.last, status.persisted
+            ));
+        }
     }
     None
 }
@@ -85,8 +91,8 @@ mod tests {
             let raft = Raft::new(Config::new(NodeId(id)), restored.clone(), Instant(0), id);
             let mut status = raft.unwrap().status();
             (status.term, status.leader) = (Term(3), Some(NodeId(1)));
-            (status.last, status.commit) = (EntryId::new(Term(3), Index(5)), Index(5));
-            status.applied = Index(5);
+            status.last = EntryId::new(Term(3), Index(5));
+            (status.commit, status.applied, status.persisted) = (Index(5), Index(5), Index(5));
             status
         };
         let mut leader = status(1);
@@ -106,7 +112,8 @@ mod tests {
     #[test]
     fn every_difference_between_nodes_is_found() {
         assert_eq!(disagreement(&pair()), None);
-        let broken: [fn(&mut Status); 7] = [
+        let broken: [fn(&mut Status); 8] = [
+            |s| s.persisted = Index(4),
             |s| s.role = RoleKind::Leader,
             |s| s.leader = None,
             |s| s.term = Term(2),

@@ -82,8 +82,8 @@ impl<M: StateMachine + Default> Cluster<M> {
             format!("round {seq}")
         });
         self.state.persisted(id, &batch)?;
-        let installs = batch.snapshot.is_some_and(|manifest| manifest.clear_log);
         let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        let installs = batch.snapshot.is_some() && core::mem::take(&mut process.restoring);
         let due = installs || process.disk.rounds.is_multiple_of(ROUNDS_PER_READING);
         if due && !process.disk.is_rotten() {
             // What would be found if the node crashed now.
@@ -168,6 +168,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                         });
                 }
                 Output::Restored { snapshot } => {
+                    self.process_mut(id).restoring = true;
                     let (now, value) = (self.now(), snapshot.index.0);
                     self.trace
                         .event(now, &id, trace::Event::Restore, value, || {
