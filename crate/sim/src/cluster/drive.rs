@@ -75,7 +75,11 @@ impl<M: StateMachine + Default> Cluster<M> {
         if process.disk.fails() {
             self.trace
                 .event(now, &id, trace::Event::Fail, seq, || format!("round {seq}"));
-            return self.handle(id, [Input::PersistFailed]);
+            self.handle(id, [Input::PersistFailed])?;
+            return match self.is_running(id) {
+                true => Err(Violation::new("A failed write halts the node", id.to_string())),
+                false => Ok(()),
+            };
         }
         let batch = process.written();
         self.trace.event(now, &id, trace::Event::Durable, seq, || {
