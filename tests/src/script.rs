@@ -12,15 +12,16 @@
 //! way), `deliver nX nY` (what is under way from one to the other), `drop nX nY`; `cut nX`, `heal`;
 //! `writes held`, `writes flow`, `write nX` (the write under way is done); `crash nX`, `start nX`;
 //! `snapshot nX index`; `pass MS`; `append nX nY tT prev T/I commit I [entries T,T]` (a message made
-//! by hand); `vote nX nY tT last T/I`; `status`; `log`. Lines with `#` are comments.
+//! by hand); `vote nX nY tT last T/I`; `status`; `log`; `new nX` (a node that knows of no cluster);
+//! `change nX add nY remove nZ` (or `demote`, `promote`), `transfer nX nY`, `members`. Lines with `#` are comments.
 
 use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use quorate_raft::{
-    Body, ConfState, Config, Entry, EntryId, HardState, Index, Input, Instant, Message, NodeId,
-    Output, Payload, PersistBatch, Raft, Restored, SnapshotChunk, StorageId, Term,
+    Body, Change, ConfState, Config, Entry, EntryId, HardState, Index, Input, Instant, Message,
+    NodeId, Output, Payload, PersistBatch, Raft, Restored, SnapshotChunk, StorageId, Term,
 };
 use quorate_sim::describe;
 
@@ -146,6 +147,15 @@ impl Play {
                 };
                 self.forge(from, to, term, body);
             }
+            ["new", id] => self.enlist(node(id), ConfState::default()),
+            ["change", id, ref changes @ ..] => self.change(node(id), changes),
+            ["transfer", from, to] => {
+                let now = self.now;
+                let result = self.raft(node(from)).transfer_leadership(now, node(to));
+                self.say(&format!("transfer: {result:?}"));
+                self.drain(node(from));
+            }
+            ["members"] => self.members(),
             ["status"] => self.status(),
             ["log"] => self.log(),
             _ => panic!("no such command: {words:?}"),
@@ -160,17 +170,48 @@ impl Play {
         };
         let voters = ConfState::new((1..=count).map(NodeId));
         for id in (1..=count).map(NodeId) {
-            let stored = Restored::fresh(voters.clone());
-            self.members.insert(
-                id,
-                Member {
-                    raft: None,
-                    stored,
-                    writing: None,
-                },
-            );
-            self.start(id);
+            self.enlist(id, voters.clone());
         }
+    }
+
+    fn enlist(&mut self, id: NodeId, conf_state: ConfState) {
+        let member = Member {
+            raft: None,
+            stored: Restored::fresh(conf_state),
+            writing: None,
+        };
+        self.members.insert(id, member);
+        self.start(id);
+    }
+
+    fn change(&mut self, id: NodeId, words: &[&str]) {
+        let change = |pair: &[&str]| {
+            let (what, id, storage) = (pair[0], node(pair[1]), StorageId(0));
+            match what {
+                "add" => Change::AddVoter { id, storage },
+                "remove" => Change::Remove { id },
+                "demote" => Change::Demote { id },
+                "promote" => Change::Promote { id },
+                _ => panic!("no such change: {what}"),
+            }
+        };
+        let changes: Vec<Change> = words.chunks(2).map(change).collect();
+        let now = self.now;
+        match self.raft(id).propose_membership(now, &changes) {
+            Ok(entry) => self.say(&format!("{id} appends {entry} {}", words.join(" "))),
+            Err(error) => self.say(&format!("{id} refuses: {error:?}")),
+        }
+        self.drain(id);
+    }
+
+    /// The membership in force on each node.
+    fn members(&mut self) {
+        let mut lines = Vec::new();
+        for (id, member) in &self.members {
+            let Some(raft) = &member.raft else { continue };
+            lines.push(format!("{id}: {}", describe::membership(raft.conf_state())));
+        }
+        lines.iter().for_each(|line| self.say(line));
     }
 
     fn restore(&mut self, id: NodeId, term: u64, vote: Option<NodeId>, terms: &str) {
@@ -329,7 +370,13 @@ impl Play {
                 self.messages.push(message);
             }
             Output::Apply(entries) => {
-                let names: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
+                let name = |entry: &Entry| match &entry.payload {
+                    Payload::Membership(conf) => {
+                        format!("{} ({})", entry.id, describe::membership(conf))
+                    }
+                    Payload::Noop | Payload::Command(_) => entry.id.to_string(),
+                };
+                let names: Vec<String> = entries.iter().map(name).collect();
                 self.say(&format!("{id} applies {}", names.join(" ")));
             }
             Output::RoleChanged { role, term, leader } => {

@@ -44,6 +44,7 @@ scripts![
     figure_8,
     snapshot,
     read,
+    membership,
 ];
 
 #[test]
@@ -53,7 +54,7 @@ fn every_script_is_run() {
         .expect("the folder exists")
         .count();
     assert_eq!(
-        count, 10,
+        count, 11,
         "a script is not named in this file, or a name has no script"
     );
 }

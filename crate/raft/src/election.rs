@@ -113,7 +113,7 @@ impl Raft {
 
     /// The leader asked this node to take over.
     pub(crate) fn handle_timeout_now(&mut self) {
-        if matches!(self.role, Role::Follower(_)) && self.is_voter() {
+        if matches!(self.role, Role::Follower(_)) && self.may_campaign() {
             self.campaign(true);
         }
     }
@@ -123,6 +123,7 @@ impl Raft {
         if !self.may_vote() {
             return;
         }
+        self.tell_removed(from);
         let granted =
             term > self.hard_state.term && last >= self.log.last() && !self.is_leader_fresh(from);
         let body = Body::PreVoteResponse { granted };

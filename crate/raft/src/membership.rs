@@ -346,6 +346,17 @@ impl Membership {
         &known.unwrap_or(&self.history[0]).1
     }
 
+    /// The one as of `index`, and all behind it.
+    pub(crate) fn since(&self, index: Index) -> impl Iterator<Item = &ConfState> {
+        let behind = self
+            .history
+            .iter()
+            .rev()
+            .take_while(move |(at, _)| *at > index);
+        let all = behind.map(|(_, conf_state)| conf_state);
+        all.chain([self.at(index)])
+    }
+
     /// An entry with a configuration was appended.
     pub(crate) fn push(&mut self, index: Index, conf_state: ConfState) {
         self.history.push_back((index, conf_state));

@@ -196,7 +196,7 @@ impl Raft {
                 };
                 peers.min(self.stall_deadline()).min(transfer)
             }
-            _ if !self.is_voter() => Instant::NEVER,
+            _ if !self.may_campaign() => Instant::NEVER,
             Role::Follower(follower) => follower.deadline,
             Role::PreCandidate(campaign) | Role::Candidate(campaign) => campaign.deadline,
         }
@@ -453,9 +453,12 @@ impl Raft {
         })
     }
 
-    pub(crate) fn is_voter(&self) -> bool {
-        let conf_state = self.membership.current();
-        conf_state.is_voter(self.config.id) && conf_state.knows(self.config.id, self.config.storage)
+    /// Whether this node runs for leader: it has a vote, or had one until a change that is not known to
+    /// be committed. The others may need it to commit that: it may be alone in having it (thesis §4.2.2).
+    pub(crate) fn may_campaign(&self) -> bool {
+        let Config { id, storage, .. } = self.config;
+        let mut undecided = self.membership.since(self.commit);
+        self.membership.current().knows(id, storage) && undecided.any(|conf| conf.is_voter(id))
     }
 
     fn handle_persisted(&mut self, seq: u64) -> Result<(), InputError> {

@@ -123,7 +123,7 @@ impl Raft {
         id
     }
 
-    /// Those that go are told so, once: they would ask for votes otherwise.
+    /// Those that go are told so, once, and ask for votes until they know that it is committed.
     fn bid_farewell(&mut self, next: &ConfState) {
         let members = next.members();
         let mut gone = self.membership.current().members();
@@ -148,6 +148,24 @@ impl Raft {
                 };
                 self.send(peer, body);
             }
+        }
+    }
+
+    /// One that is no member wants votes. If it has what took it out, it learns here that this is
+    /// committed, and asks no more.
+    pub(crate) fn tell_removed(&mut self, from: NodeId) {
+        let (index, commit) = (self.membership.index(), self.commit);
+        if self.is_leader()
+            && !self.membership.current().is_member(from)
+            && commit >= index
+            && let Some(term) = self.log.term_at(index)
+        {
+            let body = Body::AppendEntries {
+                prev: EntryId::new(term, index),
+                commit,
+                entries: Vec::new(),
+            };
+            self.send(from, body);
         }
     }
 

@@ -465,6 +465,12 @@ impl World {
 
     /// What can only be said at the end.
     fn judge(&mut self, recovery: u64) -> Result<Summary, Failure> {
+        if self.cluster.is_asked() {
+            // By requests that came late, of calls that have ended.
+            let timeout = micros(self.shape.cluster.node.raft.election_timeout);
+            self.wake_in(timeout, Wake::Look);
+            self.run_until(self.cluster.now() + timeout)?;
+        }
         self.cluster.check_all()?;
         self.cluster.check_quiet()?;
         let survivors: Vec<NodeId> = self.cluster.survivors().collect();

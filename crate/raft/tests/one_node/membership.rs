@@ -401,6 +401,46 @@ fn removed_leader_leads_until_its_removal_is_committed_then_hands_over() {
 }
 
 #[test]
+fn node_that_lost_its_vote_runs_until_that_is_committed() {
+    let mut restored = Restored::fresh(bound(&[1, 2]));
+    restored.hard_state.term = Term(1);
+    let joint = bound(&[1, 2]).change(&[remove(1)]).expect("a voter");
+    let left = joint.leave();
+    restored.entries = vec![membership(id(1, 1), joint), membership(id(1, 2), left)];
+    restored.commit = Index(1);
+    let mut host = Host::with(config(), restored.clone());
+    assert_eq!(voters(&host), (ids(&[2]), vec![]));
+    win(&mut host, &[2]);
+    follow(&mut host, &[2]);
+    assert!(host.raft.commit() > Index(2) && !host.raft.is_leader());
+    // Nor does it run where the commit is known.
+    restored.commit = Index(2);
+    let host = Host::with(config(), restored);
+    assert_eq!(host.raft.next_timeout(), quorate_raft::Instant::NEVER);
+}
+
+#[test]
+fn leader_tells_who_was_removed_that_this_is_committed() {
+    let mut host = lead(&[1, 2, 3]);
+    change(&mut host, &[remove(3)]).expect("a voter");
+    follow(&mut host, &[2, 3]);
+    let ask = |host: &mut Host| {
+        host.forget();
+        let last = id(1, 1);
+        say(host, 3, Body::PreVote { last });
+        let notices = host.sent_to(3).into_iter().filter_map(|body| match body {
+            Body::AppendEntries { prev, commit, .. } => Some((prev.index, commit)),
+            _ => None,
+        });
+        notices.collect::<Vec<_>>()
+    };
+    assert_eq!(ask(&mut host), [], "it is not committed");
+    follow(&mut host, &[2]);
+    let removal = host.raft.status().conf_index;
+    assert_eq!(ask(&mut host), [(removal, host.raft.commit())]);
+}
+
+#[test]
 fn next_leader_leaves_the_joint_configuration() {
     let joint = bound(&[1, 2, 3]).change(&[remove(3)]).expect("a voter");
     let mut restored = Restored::fresh(bound(&[1, 2, 3]));

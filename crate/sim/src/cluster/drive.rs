@@ -77,7 +77,10 @@ impl<M: StateMachine + Default> Cluster<M> {
                 .event(now, &id, trace::Event::Fail, seq, || format!("round {seq}"));
             self.handle(id, [Input::PersistFailed])?;
             return match self.is_running(id) {
-                true => Err(Violation::new("A failed write halts the node", id.to_string())),
+                true => Err(Violation::new(
+                    "A failed write halts the node",
+                    id.to_string(),
+                )),
                 false => Ok(()),
             };
         }

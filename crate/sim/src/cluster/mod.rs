@@ -484,6 +484,16 @@ impl<M: StateMachine + Default> Cluster<M> {
             .try_for_each(|raft| self.state.check_all(raft))
     }
 
+    /// Whether a node has yet to answer something.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        let mut running = self
+            .processes
+            .values()
+            .filter_map(|process| process.running.as_ref());
+        running.any(|running| !running.asked.is_empty())
+    }
+
     /// In a quiet world every node has answered whatever it was asked, has compacted its log, and
     /// keeps nothing on its disk that it no longer needs.
     ///
