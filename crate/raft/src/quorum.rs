@@ -2,6 +2,7 @@
 //!
 //! A joint configuration (§6) has two sets of voters, and a decision needs a majority of each.
 
+use crate::membership::MAX_MEMBERS;
 use crate::table::Table;
 use crate::types::{NodeId, StorageId};
 
@@ -105,15 +106,27 @@ fn ascending(ids: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
     list
 }
 
-/// The greatest of the voters' values that a majority of them has reached. Quadratic in the number
-/// of voters, which is small, and free of allocation.
+/// The greatest of the voters' values that a majority of them has reached: the last of the greatest
+/// values, as many of them as a majority is. Asks each voter once, and is free of allocation.
 fn majority_reached<T: Ord + Copy>(voters: &[NodeId], value: impl Fn(NodeId) -> T) -> Option<T> {
     let majority = voters.len() / 2 + 1;
-    voters
-        .iter()
-        .map(|&id| value(id))
-        .filter(|&bar| voters.iter().filter(|&&id| value(id) >= bar).count() >= majority)
-        .max()
+    let (first, others) = voters.split_first()?;
+    // Falling; what does not make it into the majority is dropped.
+    let mut greatest = [value(*first); MAX_MEMBERS / 2 + 1];
+    let mut count = 1;
+    for &id in others {
+        let mut carried = value(id);
+        for kept in &mut greatest[..count] {
+            if carried > *kept {
+                core::mem::swap(kept, &mut carried);
+            }
+        }
+        if count < majority.min(greatest.len()) {
+            greatest[count] = carried;
+            count += 1;
+        }
+    }
+    greatest.get(majority - 1).copied()
 }
 
 #[cfg(test)]
@@ -164,7 +177,7 @@ mod tests {
     fn reached_equals_sorting_and_indexing() {
         let mut random = Random::new(7);
         for _ in 0..2_000 {
-            let n = 1 + random.below(7);
+            let n = 1 + random.below(MAX_MEMBERS as u64);
             let values: Vec<u64> = (0..=n).map(|_| random.below(5)).collect();
             let conf = ConfState::new(ids(1..=n));
             let mut sorted: Vec<u64> = (1..=n).map(|i| values[i as usize]).collect();
