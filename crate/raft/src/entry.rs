@@ -1,5 +1,7 @@
 //! Entries, snapshots, and what must be durable: the things a log is made of.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::quorum::ConfState;
@@ -22,7 +24,7 @@ pub enum Payload {
     /// A command for the state machine, opaque here.
     Command(Bytes),
     /// The membership from here on, in force as soon as it is in the log (§6). Has size zero.
-    Membership(Box<ConfState>),
+    Membership(Arc<ConfState>),
 }
 
 impl Entry {
@@ -51,7 +53,7 @@ pub struct SnapshotMeta {
     /// The last entry the snapshot covers. [`EntryId::ZERO`] for the start of a new cluster.
     pub last: EntryId,
     /// The membership as of `last`.
-    pub conf_state: ConfState,
+    pub conf_state: Arc<ConfState>,
 }
 
 /// One piece of a snapshot's bytes, numbered from zero.
@@ -124,7 +126,7 @@ impl Restored {
             commit: Index(0),
             snapshot: SnapshotMeta {
                 last: EntryId::ZERO,
-                conf_state,
+                conf_state: Arc::new(conf_state),
             },
             log_start: EntryId::ZERO,
             entries: Vec::new(),

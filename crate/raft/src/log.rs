@@ -175,11 +175,12 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
 
     use super::*;
     use crate::entry::Payload;
-    use crate::quorum::ConfState;
 
     fn entry(term: u64, index: u64) -> Entry {
         let payload = Payload::Command(Bytes::from(vec![0; 10]));
@@ -193,7 +194,7 @@ mod tests {
     fn log(start: EntryId, terms: &[u64]) -> Log {
         let snapshot = SnapshotMeta {
             last: start,
-            conf_state: ConfState::default(),
+            conf_state: Arc::default(),
         };
         let first = start.index.0 + 1;
         let entries = terms

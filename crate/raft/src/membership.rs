@@ -15,6 +15,7 @@
 
 use core::fmt;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::quorum::ConfState;
 use crate::types::{Index, NodeId, StorageId};
@@ -314,19 +315,19 @@ fn remove(list: &mut Vec<NodeId>, id: NodeId) {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Membership {
     /// By the index of their entries; the first is that of the snapshot, or older. Never empty.
-    history: VecDeque<(Index, ConfState)>,
+    history: VecDeque<(Index, Arc<ConfState>)>,
 }
 
 impl Membership {
     /// The one as of `index`.
-    pub(crate) fn new(index: Index, conf_state: ConfState) -> Self {
+    pub(crate) fn new(index: Index, conf_state: Arc<ConfState>) -> Self {
         Self {
             history: VecDeque::from([(index, conf_state)]),
         }
     }
 
     /// The one in force.
-    pub(crate) fn current(&self) -> &ConfState {
+    pub(crate) fn current(&self) -> &Arc<ConfState> {
         &self.history[self.history.len() - 1].1
     }
 
@@ -341,7 +342,7 @@ impl Membership {
     }
 
     /// The one that holds as of `index`, which is not before the snapshot.
-    pub(crate) fn at(&self, index: Index) -> &ConfState {
+    pub(crate) fn at(&self, index: Index) -> &Arc<ConfState> {
         let known = self.history.iter().rev().find(|(at, _)| *at <= index);
         &known.unwrap_or(&self.history[0]).1
     }
@@ -358,7 +359,7 @@ impl Membership {
     }
 
     /// An entry with a configuration was appended.
-    pub(crate) fn push(&mut self, index: Index, conf_state: ConfState) {
+    pub(crate) fn push(&mut self, index: Index, conf_state: Arc<ConfState>) {
         self.history.push_back((index, conf_state));
     }
 
@@ -392,6 +393,10 @@ mod tests {
             storages: voters.iter().map(storage).collect(),
             ..ConfState::new(ids(voters))
         }
+    }
+
+    fn shared(voters: &[u64]) -> Arc<ConfState> {
+        Arc::new(bound(voters))
     }
 
     fn add(id: u64) -> Change {
@@ -576,20 +581,20 @@ mod tests {
 
     #[test]
     fn cut_log_gives_the_earlier_configuration_back() {
-        let mut membership = Membership::new(Index(0), bound(&[1]));
+        let mut membership = Membership::new(Index(0), shared(&[1]));
         for (index, voters) in [(3, &[1, 2][..]), (5, &[1, 2, 3]), (9, &[2, 3])] {
-            membership.push(Index(index), bound(voters));
+            membership.push(Index(index), shared(voters));
         }
-        assert_eq!(membership.at(Index(8)), &bound(&[1, 2, 3]));
+        assert_eq!(membership.at(Index(8)), &shared(&[1, 2, 3]));
         membership.truncate(Index(5));
         assert_eq!(
             (membership.current(), membership.index()),
-            (&bound(&[1, 2]), Index(3))
+            (&shared(&[1, 2]), Index(3))
         );
-        membership.push(Index(6), bound(&[2]));
+        membership.push(Index(6), shared(&[2]));
         membership.compact(Index(4));
-        assert_eq!(membership.at(Index(4)), &bound(&[1, 2]));
+        assert_eq!(membership.at(Index(4)), &shared(&[1, 2]));
         membership.truncate(Index(1));
-        assert_eq!(membership.current(), &bound(&[1, 2]));
+        assert_eq!(membership.current(), &shared(&[1, 2]));
     }
 }

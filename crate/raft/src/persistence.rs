@@ -264,17 +264,18 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
 
     use super::*;
     use crate::entry::{Entry, Payload, SnapshotMeta};
-    use crate::quorum::ConfState;
     use crate::types::{EntryId, NodeId, StorageId};
 
     fn empty_log() -> Log {
         let snapshot = SnapshotMeta {
             last: EntryId::ZERO,
-            conf_state: ConfState::default(),
+            conf_state: Arc::default(),
         };
         Log::new(EntryId::ZERO, Vec::new(), snapshot)
     }

@@ -233,9 +233,10 @@ impl Inflights {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::entry::{Entry, Payload};
-    use crate::quorum::ConfState;
     use crate::types::Term;
 
     fn log(terms: &[u64]) -> Log {
@@ -246,7 +247,7 @@ mod tests {
         });
         let snapshot = SnapshotMeta {
             last: EntryId::ZERO,
-            conf_state: ConfState::default(),
+            conf_state: Arc::default(),
         };
         Log::new(EntryId::ZERO, entries.collect(), snapshot)
     }
@@ -343,7 +344,7 @@ mod tests {
         let mut progress = probing(1);
         let meta = SnapshotMeta {
             last: EntryId::new(Term(1), Index(5)),
-            conf_state: ConfState::default(),
+            conf_state: Arc::default(),
         };
         progress.mode = Mode::Snapshot(SnapshotTransfer::new(meta));
         progress.handle_accepted(Index(4));

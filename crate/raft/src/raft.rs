@@ -75,7 +75,7 @@ impl Raft {
             if let Payload::Membership(conf_state) = &entry.payload
                 && entry.id.index > snapshot.last.index
             {
-                membership.push(entry.id.index, (**conf_state).clone());
+                membership.push(entry.id.index, conf_state.clone());
             }
         }
         let mut raft = Self {

@@ -1,5 +1,7 @@
 //! A leader's work on the membership: one step at a time, each when the one before is committed.
 
+use std::sync::Arc;
+
 use crate::entry::Payload;
 use crate::membership::{Change, MembershipError};
 use crate::message::Body;
@@ -114,7 +116,8 @@ impl Raft {
     }
 
     fn append_membership(&mut self, next: ConfState) -> EntryId {
-        let id = self.append_own(Payload::Membership(Box::new(next.clone())));
+        let next = Arc::new(next);
+        let id = self.append_own(Payload::Membership(next.clone()));
         self.bid_farewell(&next);
         self.membership.push(id.index, next);
         self.follow_members();

@@ -228,7 +228,7 @@ impl Raft {
                 self.persistence.handle_truncated(entry.id.index);
             }
             if let Payload::Membership(conf_state) = &entry.payload {
-                self.membership.push(entry.id.index, (**conf_state).clone());
+                self.membership.push(entry.id.index, conf_state.clone());
             }
             self.log.append(entry);
         }

@@ -1,5 +1,7 @@
 //! A picture of a node, for pages, tests and checkers. Made on request; nothing reads it back.
 
+use std::sync::Arc;
+
 use crate::output::RoleKind;
 use crate::quorum::ConfState;
 use crate::types::{EntryId, Index, NodeId, StorageId, Term};
@@ -32,7 +34,7 @@ pub struct Status {
     /// This node's storage.
     pub storage: StorageId,
     /// Membership in force.
-    pub conf_state: ConfState,
+    pub conf_state: Arc<ConfState>,
     /// Where it stands in the log; zero for the first one.
     pub conf_index: Index,
     /// To whom this leader is handing over.

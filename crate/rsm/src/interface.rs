@@ -1,5 +1,7 @@
 //! What a node takes from its host and gives to it: settings, events, effects.
 
+use std::sync::Arc;
+
 use quorate_raft::{
     ConfState, Config, EntryId, Index, Message, NodeId, PersistBatch, RoleKind, Status, Term,
 };
@@ -112,7 +114,7 @@ pub enum Output {
         /// Where it stands in the log.
         index: Index,
         /// The membership.
-        conf_state: ConfState,
+        conf_state: Arc<ConfState>,
     },
     /// The machine was replaced by a leader's snapshot.
     Restored {

@@ -392,7 +392,7 @@ impl<M: StateMachine> Node<M> {
             Payload::Membership(conf_state) => {
                 self.outputs.push_back(Output::MembershipChanged {
                     index: entry.id.index,
-                    conf_state: (**conf_state).clone(),
+                    conf_state: conf_state.clone(),
                 });
                 Some(Ok(Bytes::new()))
             }

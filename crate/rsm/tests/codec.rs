@@ -3,6 +3,8 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_rsm::codec::{
     FrameError, decode_messages, decode_replies, decode_requests, encode_messages, encode_replies,
@@ -38,7 +40,7 @@ fn noop(id: EntryId) -> Entry {
 fn membership(id: EntryId) -> Entry {
     Entry {
         id,
-        payload: Payload::Membership(Box::new(ConfState::new([1, 2, 3].map(NodeId)))),
+        payload: Payload::Membership(Arc::new(ConfState::new([1, 2, 3].map(NodeId)))),
     }
 }
 
@@ -56,7 +58,7 @@ fn meta() -> SnapshotMeta {
     };
     SnapshotMeta {
         last: id(5, 300),
-        conf_state,
+        conf_state: Arc::new(conf_state),
     }
 }
 

@@ -3,6 +3,8 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_rsm::raft::{
     ConfState, Entry, EntryId, Index, Instant, NodeId, Payload, Restored, Term,
@@ -67,7 +69,7 @@ fn nothing_behind_an_unreadable_entry_is_applied() {
         entry(1, Payload::Command(Bytes::from_static(b"from the future"))),
         // It opens a session.
         entry(2, Payload::Command(Bytes::from_static(&[1, 0]))),
-        entry(3, Payload::Membership(Box::new(conf_state))),
+        entry(3, Payload::Membership(Arc::new(conf_state))),
     ];
     let config = NodeConfig::new(NodeId(1));
     let mut node = Node::new(config, restored, &[], Empty, Instant(0), 1).expect("it opens");

@@ -4,6 +4,7 @@
 extern crate wasm_bindgen_test;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_rsm::raft::{
@@ -118,7 +119,7 @@ fn chunk(snapshot: u64, number: u32) -> SnapshotChunk {
 }
 
 fn manifest(last: EntryId, chunks: u32, log_start: EntryId, clear_log: bool) -> PersistBatch {
-    let conf_state = ConfState::new([1, 2, 3].map(NodeId));
+    let conf_state = Arc::new(ConfState::new([1, 2, 3].map(NodeId)));
     let meta = SnapshotMeta { last, conf_state };
     let snapshot = Some(SnapshotManifest {
         meta,

@@ -5,6 +5,8 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Config, Entry, EntryId, HardState, Index, Input, Instant,
@@ -420,7 +422,7 @@ fn a_durable_log_with_a_gap_and_a_snapshot_that_falls_back() {
         let last = EntryId::new(Term(1), Index(index));
         let meta = SnapshotMeta {
             last,
-            conf_state: ConfState::new(ALL),
+            conf_state: Arc::new(ConfState::new(ALL)),
         };
         let manifest = SnapshotManifest {
             meta,

@@ -5,6 +5,8 @@
 //! names those, and they are left out. Everything else comes, whether a sound cluster could say it
 //! at this moment or not.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_raft::{
     AppendOutcome, Body, Change, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Raft,
@@ -110,7 +112,7 @@ fn near(source: &mut Source<'_>, raft: &Raft, status: &Status, asked: u64) -> Me
         12 | 13 => Body::InstallSnapshot {
             meta: Box::new(SnapshotMeta {
                 last: id(source),
-                conf_state: conf_state(source),
+                conf_state: Arc::new(conf_state(source)),
             }),
             number: source.below(4) as u32,
             done: source.flag(),
@@ -175,7 +177,7 @@ fn payload(source: &mut Source<'_>) -> Payload {
     let (time, session) = (source.byte() & 0x7f, source.byte() & 0x0f);
     let command = match kind {
         0 => return Payload::Noop,
-        4 => return Payload::Membership(Box::new(conf_state(source))),
+        4 => return Payload::Membership(Arc::new(conf_state(source))),
         1 => vec![1, time],
         2 => vec![2, time, session],
         3 => {

@@ -28,7 +28,7 @@ pub struct Committed {
     /// In which term that was.
     pub by: Term,
     /// The membership that decided it.
-    conf_state: ConfState,
+    conf_state: Arc<ConfState>,
     /// A machine that has applied it and all before.
     machine: u64,
 }

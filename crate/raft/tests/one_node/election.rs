@@ -1,5 +1,6 @@
 //! §5.2, §5.4.1; pre-vote, stickiness and the leader's quorum check (thesis §9.6, §4.2.3, §6.2).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_raft::{
@@ -400,10 +401,10 @@ fn asked_by_its_leader_a_follower_runs_at_once() {
 #[test]
 fn node_without_a_vote_never_runs() {
     let mut restored = stored(3, 0, None, &[]);
-    restored.snapshot.conf_state = ConfState {
+    restored.snapshot.conf_state = Arc::new(ConfState {
         learners: vec![NodeId(1)],
         ..ConfState::new([NodeId(2), NodeId(3)])
-    };
+    });
     let mut host = Host::with(Config::new(NodeId(1)), restored);
     assert_eq!(host.raft.next_timeout(), Instant::NEVER);
     host.pass(100_000);
@@ -421,7 +422,8 @@ fn node_without_a_vote_never_runs() {
 #[test]
 fn joint_membership_needs_both_halves() {
     let mut restored = stored(3, 0, None, &[]);
-    restored.snapshot.conf_state.voters_outgoing = (4..=6).map(NodeId).collect();
+    let conf_state = Arc::make_mut(&mut restored.snapshot.conf_state);
+    conf_state.voters_outgoing = (4..=6).map(NodeId).collect();
     let mut host = Host::with(Config::new(NodeId(1)), restored);
     host.time_out();
     for peer in [2, 3, 4] {

@@ -1,5 +1,7 @@
 //! Changes of the membership: joint configurations, learners, lost storages (§6, thesis §4).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_raft::{
     Body, Change, ConfState, Config, Entry, EntryId, Index, Input, MembershipError, Message,
@@ -115,13 +117,16 @@ fn remove(node: u64) -> Change {
 
 fn voters(host: &Host) -> (Vec<NodeId>, Vec<NodeId>) {
     let conf_state = host.raft.status().conf_state;
-    (conf_state.voters, conf_state.voters_outgoing)
+    (
+        conf_state.voters.clone(),
+        conf_state.voters_outgoing.clone(),
+    )
 }
 
 fn membership(at: EntryId, conf_state: ConfState) -> Entry {
     Entry {
         id: at,
-        payload: Payload::Membership(Box::new(conf_state)),
+        payload: Payload::Membership(Arc::new(conf_state)),
     }
 }
 
@@ -328,7 +333,7 @@ fn removed_member_is_told_and_then_left_alone() {
     let told = host.sent_to(3).into_iter().any(|body| match body {
         Body::AppendEntries { entries, .. } => entries
             .iter()
-            .any(|entry| entry.payload == Payload::Membership(Box::new(bound(&[1, 2])))),
+            .any(|entry| entry.payload == Payload::Membership(Arc::new(bound(&[1, 2])))),
         _ => false,
     });
     assert!(told);
@@ -561,7 +566,7 @@ fn cut_configuration_gives_way_to_the_one_before() {
 #[test]
 fn installed_snapshot_replaces_the_membership_whatever_the_log_said() {
     let mut restored = stored(3, 1, None, &[1]);
-    restored.snapshot.conf_state = bound(&[1, 2, 3]);
+    restored.snapshot.conf_state = Arc::new(bound(&[1, 2, 3]));
     let other = bound(&[1, 2, 3])
         .change(&[remove(3)])
         .expect("a voter")
@@ -577,7 +582,7 @@ fn installed_snapshot_replaces_the_membership_whatever_the_log_said() {
         body: Body::InstallSnapshot {
             meta: Box::new(SnapshotMeta {
                 last: id(3, 1),
-                conf_state: bound(&[1, 2, 3, 4]),
+                conf_state: Arc::new(bound(&[1, 2, 3, 4])),
             }),
             number: 0,
             done: true,
@@ -594,7 +599,7 @@ fn node_that_a_snapshot_does_not_name_never_runs_and_an_outgoing_voter_does() {
         let mut host = node(&[1, 2, 3]);
         let meta = SnapshotMeta {
             last: id(1, 9),
-            conf_state,
+            conf_state: Arc::new(conf_state),
         };
         let body = Body::InstallSnapshot {
             meta: Box::new(meta),
@@ -634,7 +639,7 @@ fn snapshot_holds_the_membership_as_of_its_end() {
         .map(|manifest| manifest.meta.clone());
     assert_eq!(
         manifest.map(|meta| meta.conf_state),
-        Some(bound(&[1, 2, 3]))
+        Some(Arc::new(bound(&[1, 2, 3])))
     );
 }
 

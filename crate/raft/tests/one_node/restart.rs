@@ -1,5 +1,7 @@
 //! What storage may say, and what a node does with it.
 
+use std::sync::Arc;
+
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Config, CorruptState, EntryId, Index, Instant, NodeId, Payload,
     Raft, Term,
@@ -77,14 +79,17 @@ fn state_that_cannot_be_a_nodes_is_refused() {
     assert_eq!(error(&|r| r.snapshot.last = id(2, 3)), snapshot(3));
     let commit = Some(CorruptState::Commit { index: Index(5) });
     assert_eq!(error(&|r| r.commit = Index(5)), commit);
-    let empty = error(&|r| r.snapshot.conf_state.voters.clear());
+    let empty = error(&|r| Arc::make_mut(&mut r.snapshot.conf_state).voters.clear());
     let membership = |index| {
         Some(CorruptState::Membership {
             index: Index(index),
         })
     };
     assert_eq!(empty, membership(2));
-    let twice = error(&|r| r.snapshot.conf_state.learners.push(NodeId(1)));
+    let twice = error(&|r| {
+        let conf_state = Arc::make_mut(&mut r.snapshot.conf_state);
+        conf_state.learners.push(NodeId(1));
+    });
     assert_eq!(twice, membership(2), "a voter that is a learner");
     for (voters, learners) in [(&[][..], &[][..]), (&[1], &[1]), (&[], &[1])] {
         let ids = |list: &[u64]| list.iter().copied().map(NodeId).collect::<Vec<_>>();
@@ -92,7 +97,7 @@ fn state_that_cannot_be_a_nodes_is_refused() {
             learners: ids(learners),
             ..ConfState::new(ids(voters))
         };
-        let payload = Payload::Membership(Box::new(conf_state));
+        let payload = Payload::Membership(Arc::new(conf_state));
         let stored = error(&|r| r.entries[1].payload = payload.clone());
         assert_eq!(stored, membership(4), "{voters:?} {learners:?} in the log");
     }

@@ -1,5 +1,7 @@
 //! §7: compaction, and snapshots a chunk at a time.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_raft::{
     Body, ConfState, Config, EntryId, Index, Input, InputError, NodeId, Output, ProgressMode,
@@ -9,7 +11,7 @@ use quorate_raft::{
 use crate::host::{Host, accepted, compacted, id, stored};
 
 fn meta(last: EntryId) -> SnapshotMeta {
-    let conf_state = ConfState::new((1..=3).map(NodeId));
+    let conf_state = Arc::new(ConfState::new((1..=3).map(NodeId)));
     SnapshotMeta { last, conf_state }
 }
 

@@ -1,5 +1,7 @@
 //! What nodes say to one another, as bytes.
 
+use std::sync::Arc;
+
 use quorate_raft::{
     AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, SnapshotMeta,
     SnapshotOutcome, StateDigest, StorageId, Table, Term,
@@ -356,7 +358,7 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
         let payload = match (head >> 1).checked_sub(1) {
             None => match reader.byte()? {
                 NOOP => Payload::Noop,
-                MEMBERSHIP => Payload::Membership(Box::new(read_membership(reader)?)),
+                MEMBERSHIP => Payload::Membership(Arc::new(read_membership(reader)?)),
                 _ => return Err(FrameError::Malformed("an unknown entry")),
             },
             Some(len) => Payload::Command(reader.take(usize::try_from(len).unwrap_or(usize::MAX))?),
@@ -395,7 +397,7 @@ pub(crate) fn write_meta(writer: &mut Writer, meta: &SnapshotMeta) {
 pub(crate) fn read_meta(reader: &mut Reader) -> Decoded<SnapshotMeta> {
     Ok(SnapshotMeta {
         last: read_id(reader)?,
-        conf_state: read_conf(reader)?,
+        conf_state: Arc::new(read_conf(reader)?),
     })
 }
 

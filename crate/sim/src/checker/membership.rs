@@ -1,6 +1,9 @@
 //! Membership: any two quorums of neighboring configurations share a node, so that none decides
 //! against another. Quorums are counted here by trying every set of nodes.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use quorate_raft::{ConfState, NodeId};
 
 use crate::checker::Violation;
@@ -8,34 +11,40 @@ use crate::checker::Violation;
 /// The configurations under which some node was.
 #[derive(Debug)]
 pub struct Membership {
-    seen: Vec<ConfState>,
+    seen: Vec<Arc<ConfState>>,
+    /// Under which each node was last.
+    current: BTreeMap<NodeId, Arc<ConfState>>,
 }
 
 impl Membership {
     /// The cluster begins with this one.
     #[must_use]
     pub fn new(first: ConfState) -> Self {
-        Self { seen: vec![first] }
+        Self {
+            seen: vec![Arc::new(first)],
+            current: BTreeMap::new(),
+        }
     }
 
     /// A node is under `conf_state`.
     ///
     /// # Errors
     /// It neighbors none that was seen.
-    pub fn check(&mut self, node: NodeId, conf_state: &ConfState) -> Result<(), Violation> {
-        if self.seen.contains(conf_state) {
+    pub fn check(&mut self, node: NodeId, conf_state: &Arc<ConfState>) -> Result<(), Violation> {
+        let same = |current| Arc::ptr_eq(current, conf_state);
+        if self.current.get(&node).is_some_and(same) {
             return Ok(());
         }
-        if self
-            .seen
-            .iter()
-            .any(|before| quorums_meet(before, conf_state))
-        {
+        if !self.seen.contains(conf_state) {
+            let meets = |before: &Arc<ConfState>| quorums_meet(before, conf_state);
+            if !self.seen.iter().any(meets) {
+                let seen = format!("{node} is under {conf_state:?}, after {:?}", self.seen);
+                return Err(Violation::new("Neighboring quorums intersect", seen));
+            }
             self.seen.push(conf_state.clone());
-            return Ok(());
         }
-        let seen = format!("{node} is under {conf_state:?}, after {:?}", self.seen);
-        Err(Violation::new("Neighboring quorums intersect", seen))
+        self.current.insert(node, conf_state.clone());
+        Ok(())
     }
 }
 
@@ -90,7 +99,10 @@ mod tests {
         assert!(quorums_meet(&old, &joint) && quorums_meet(&joint, &new));
         assert!(!quorums_meet(&old, &new));
         let mut membership = Membership::new(old.clone());
-        assert!(membership.check(NodeId(1), &new).is_err());
+        let [old, new, joint] = [old, new, joint].map(Arc::new);
+        for _ in 0..2 {
+            assert!(membership.check(NodeId(1), &new).is_err());
+        }
         membership.check(NodeId(1), &joint).unwrap();
         membership.check(NodeId(4), &new).unwrap();
         membership.check(NodeId(1), &old).unwrap();

@@ -6,6 +6,7 @@
 //! logs that share an entry share everything before it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use quorate_raft::{
     ConfState, EntryId, Index, Message, NodeId, PersistBatch, Raft, Restored, RoleKind, Status,
@@ -47,7 +48,7 @@ struct NodeState {
     role: RoleKind,
     commit: Index,
     applied: Index,
-    conf_state: ConfState,
+    conf_state: Arc<ConfState>,
     log: Mirror,
 }
 
@@ -133,7 +134,7 @@ impl State {
                 role: RoleKind::Follower,
                 commit: restored.commit.max(restored.snapshot.last.index),
                 applied: restored.snapshot.last.index,
-                conf_state: ConfState::default(),
+                conf_state: Arc::default(),
                 log: durable.log().clone(),
             },
         );
@@ -207,8 +208,8 @@ impl State {
             self.check_commit(node, old_commit, status, committing)?;
         }
         let state = self.nodes.get_mut(&node).expect("known");
-        if state.conf_state != status.conf_state {
-            state.conf_state.clone_from(&status.conf_state);
+        if !Arc::ptr_eq(&state.conf_state, &status.conf_state) {
+            state.conf_state = status.conf_state.clone();
         }
         if status.role == RoleKind::Leader
             && (old_role != RoleKind::Leader || old_term != status.term)

@@ -1,5 +1,7 @@
 //! What a nemesis does to the membership, and to what members have on their disks.
 
+use std::sync::Arc;
+
 use quorate_raft::{Change, ConfState, NodeId};
 use quorate_rsm::StateMachine;
 
@@ -147,7 +149,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         Ok(())
     }
 
-    fn members_at(&self, id: NodeId) -> Option<ConfState> {
+    fn members_at(&self, id: NodeId) -> Option<Arc<ConfState>> {
         self.raft(id).map(|raft| raft.status().conf_state)
     }
 }
