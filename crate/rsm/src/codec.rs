@@ -184,8 +184,7 @@ fn open(frame: &Bytes, kind: Kind) -> Decoded<Reader> {
 
 /// Eight bytes, for numbers that are drawn and not counted.
 pub(crate) fn fixed(reader: &mut Reader) -> Decoded<u64> {
-    let bytes = reader.take(8)?;
-    Ok(<[u8; 8]>::try_from(&bytes[..]).map_or(0, u64::from_le_bytes))
+    Ok(reader.fixed()?)
 }
 
 fn group(reader: &mut Reader) -> Decoded<u32> {

@@ -69,7 +69,20 @@ impl Reader {
         Ok(byte)
     }
 
+    /// Eight bytes, for numbers that are drawn and not counted.
+    pub(crate) fn fixed(&mut self) -> Result<u64, Malformed> {
+        let bytes = self.0.first_chunk();
+        let number = u64::from_le_bytes(*bytes.ok_or(Malformed("the bytes end too early"))?);
+        self.0.advance(8);
+        Ok(number)
+    }
+
     pub(crate) fn number(&mut self) -> Result<u64, Malformed> {
+        // Most are small.
+        if let Some(&byte @ 0..0x80) = self.0.first() {
+            self.0.advance(1);
+            return Ok(u64::from(byte));
+        }
         let mut number = 0;
         for (position, &byte) in self.0.iter().take(10).enumerate() {
             let bits = u64::from(byte & 0x7f);

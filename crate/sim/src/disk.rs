@@ -184,12 +184,12 @@ impl Disk {
                 let flip = misreading.then(|| self.random.below(file.valid as u64 * 8));
                 let (records, torn) = file.read(flip)?;
                 self.torn += u64::from(torn);
-                records
+                records.into_iter().collect()
             }
             None if misreading => self.misread_record(),
             None => self.rotten_records(),
         };
-        Ok(records.into_iter().collect())
+        Ok(records)
     }
 
     /// The next reading sees one bit otherwise than it was written.
@@ -233,10 +233,18 @@ impl Disk {
             .map(|(key, value)| (key.as_str(), value.len()))
     }
 
-    fn rotten_records(&self) -> BTreeMap<String, Bytes> {
-        let mut records = self.records.clone();
+    fn all_records(&self) -> Vec<(String, Bytes)> {
+        let records = self.records.iter();
+        records
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    }
+
+    fn rotten_records(&self) -> Vec<(String, Bytes)> {
+        let mut records = self.all_records();
         if let Some(Rot::Record(key, bit)) = &self.rot {
-            let value = records.get_mut(key).expect("what rots is kept");
+            let rotten = records.iter_mut().find(|(other, _)| other == key);
+            let (_, value) = rotten.expect("what rots is kept");
             let mut bytes = value.to_vec();
             flip_bit(&mut bytes, *bit);
             *value = Bytes::from(bytes);
@@ -244,13 +252,10 @@ impl Disk {
         records
     }
 
-    fn misread_record(&mut self) -> BTreeMap<String, Bytes> {
-        let mut records = self.records.clone();
+    fn misread_record(&mut self) -> Vec<(String, Bytes)> {
+        let mut records = self.all_records();
         let nth = self.random.below(records.len() as u64) as usize;
-        let value = records
-            .values_mut()
-            .nth(nth)
-            .expect("the disk holds something");
+        let (_, value) = records.get_mut(nth).expect("the disk holds something");
         let mut bytes = value.to_vec();
         flip_bit(&mut bytes, self.random.below(value.len() as u64 * 8));
         *value = Bytes::from(bytes);
@@ -343,13 +348,7 @@ fn round_bytes(round: &Round) -> u64 {
 
 fn apply(records: &mut BTreeMap<String, Bytes>, round: Round) {
     for (first, end) in round.deletes {
-        let gone: Vec<String> = records
-            .range(first..end)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in gone {
-            records.remove(&key);
-        }
+        records.extract_if(first..end, |_, _| true).for_each(drop);
     }
     for (key, value) in round.puts {
         records.insert(key, Bytes::from(value));

@@ -10,6 +10,7 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+mod by_node;
 pub mod census;
 pub mod checker;
 pub mod clock;

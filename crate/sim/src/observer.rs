@@ -1,20 +1,19 @@
 //! Who notes [situations](crate::situation): it looks at statuses before and after each step, at
 //! what arrives and what is sent, and never into a node.
 
-use std::collections::BTreeMap;
-
 use quorate_raft::{
     AppendOutcome, Body, EntryId, Index, Message, NodeId, ProgressMode, Restored, RoleKind, Status,
     Term,
 };
 use quorate_rsm::{Output, Reply, RequestBody, RequestError};
 
+use crate::by_node::ByNode;
 use crate::situation::{Sightings, Situation};
 
 /// What it knows, and what it has seen.
 #[derive(Debug)]
 pub struct Observer {
-    nodes: BTreeMap<NodeId, Observed>,
+    nodes: ByNode<Observed>,
     voters: usize,
     committed: Index,
     last_leader: Option<NodeId>,
@@ -114,7 +113,7 @@ impl Observer {
 
     /// A message reaches a node that takes it.
     pub fn delivered(&mut self, message: &Message) {
-        let Some(node) = self.nodes.get_mut(&message.to) else {
+        let Some(node) = self.nodes.get_mut(message.to) else {
             return;
         };
         let Some(me) = &node.status else {
@@ -237,7 +236,7 @@ impl Observer {
     ) {
         self.committed = committed;
         let id = status.id;
-        let Some(node) = self.nodes.get_mut(&id) else {
+        let Some(node) = self.nodes.get_mut(id) else {
             return;
         };
         let heard = core::mem::take(&mut node.heard);
@@ -254,7 +253,7 @@ impl Observer {
                 self.note_peers(&before, &status, window);
             }
         }
-        if let Some(node) = self.nodes.get_mut(&id) {
+        if let Some(node) = self.nodes.get_mut(id) {
             // The heard are kept for their buffer.
             node.heard = heard;
             node.heard.clear();
@@ -264,7 +263,7 @@ impl Observer {
 
     /// A client asks a node for something; `executed` says whether the command has taken effect.
     pub fn asked(&mut self, id: NodeId, body: &RequestBody, tag: Option<u64>, executed: bool) {
-        let Some(node) = self.nodes.get(&id) else {
+        let Some(node) = self.nodes.get(id) else {
             return;
         };
         let before_first = node
@@ -353,7 +352,7 @@ impl Observer {
         self.note_if(again && self.voters > 1, Situation::LeadsAgain);
         let inherits = after.last.index.0 > self.committed.0 + 1;
         self.note_if(inherits, Situation::LeaderInheritsUncommitted);
-        if let Some(node) = self.nodes.get_mut(&after.id) {
+        if let Some(node) = self.nodes.get_mut(after.id) {
             node.first_own = after.last.index;
         }
     }
@@ -381,7 +380,7 @@ impl Observer {
             after.commit > after.persisted,
             Situation::CommittedBeforeOwnDisk,
         );
-        let first = self.nodes.get(&after.id).map_or(Index(0), |n| n.first_own);
+        let first = self.nodes.get(after.id).map_or(Index(0), |n| n.first_own);
         let inherited = before.commit < first && before.commit.next() < first;
         self.note_if(
             inherited && after.commit >= first,
@@ -550,7 +549,7 @@ impl Observer {
 
     /// The term in which a node believes to lead.
     fn leads(&self, id: NodeId) -> Option<Term> {
-        let status = self.nodes.get(&id)?.status.as_ref()?;
+        let status = self.nodes.get(id)?.status.as_ref()?;
         (status.role == RoleKind::Leader).then_some(status.term)
     }
 
@@ -560,7 +559,7 @@ impl Observer {
     }
 
     fn others(&self, id: NodeId) -> impl Iterator<Item = &Status> {
-        let others = self.nodes.iter().filter(move |(other, _)| **other != id);
+        let others = self.nodes.iter().filter(move |(other, _)| *other != id);
         others.filter_map(|(_, node)| node.status.as_ref())
     }
 }

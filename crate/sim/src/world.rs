@@ -91,6 +91,32 @@ enum Wake {
     Look,
 }
 
+impl Wake {
+    /// The name under which the cluster wakes the world.
+    fn token(self) -> u64 {
+        let (kind, value) = match self {
+            Self::Client(user) => (0, user as u64),
+            Self::NextCall(user) => (1, user as u64),
+            Self::Fault => (2, 0),
+            Self::GoOn(number) => (3, number),
+            Self::Look => (4, 0),
+        };
+        value << 3 | kind
+    }
+
+    /// What was meant by a name.
+    fn of(token: u64) -> Self {
+        let value = token >> 3;
+        match token & 7 {
+            0 => Self::Client(value as usize),
+            1 => Self::NextCall(value as usize),
+            2 => Self::Fault,
+            3 => Self::GoOn(value),
+            _ => Self::Look,
+        }
+    }
+}
+
 /// How often a world looks whether it is live yet, in microseconds.
 const LOOK_EVERY: u64 = 20_000;
 
@@ -104,8 +130,6 @@ pub struct World {
     users: Vec<User>,
     history: History,
     nemesis: Nemesis,
-    wakes: BTreeMap<u64, Wake>,
-    next_wake: u64,
     /// Commands whose execution the history knows.
     executed: usize,
     /// Nodes that run, as far as clients were told.
@@ -144,8 +168,6 @@ impl World {
             users,
             nemesis,
             history: History::default(),
-            wakes: BTreeMap::new(),
-            next_wake: 0,
             executed: 0,
             noticed: Vec::new(),
             calm: false,
@@ -238,13 +260,7 @@ impl World {
         }
         let (starts, ends) = (self.cluster.starts(), self.cluster.ends());
         match self.cluster.step()? {
-            Some(Occurrence::Wake(token)) => {
-                let wake = self
-                    .wakes
-                    .remove(&token)
-                    .expect("every token has a meaning");
-                self.wake(wake)?;
-            }
+            Some(Occurrence::Wake(token)) => self.wake(Wake::of(token))?,
             Some(Occurrence::Replies {
                 client,
                 from,
@@ -343,10 +359,8 @@ impl World {
     }
 
     fn wake_in(&mut self, pause: u64, wake: Wake) {
-        self.next_wake += 1;
-        self.wakes.insert(self.next_wake, wake);
         self.cluster
-            .wake_at(self.cluster.now() + pause, self.next_wake);
+            .wake_at(self.cluster.now() + pause, wake.token());
     }
 
     fn running(&self) -> Vec<NodeId> {

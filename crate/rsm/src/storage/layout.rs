@@ -119,17 +119,61 @@ fn put(round: &mut Round, kind: Kind, key: String, payload: &[u8]) {
 }
 
 pub(super) fn hard_key(group: u32) -> String {
-    format!("{group:04x}/hard")
+    key(group, "/hard", &[])
 }
 
 pub(super) fn log_key(group: u32, first: Index) -> String {
-    format!("{group:04x}/log/{:016x}", first.0)
+    key(group, "/log", &[(first.0, 16)])
 }
 
 pub(super) fn chunk_key(group: u32, snapshot: Index, number: u32) -> String {
-    format!("{group:04x}/snap/{:016x}/{number:08x}", snapshot.0)
+    key(group, "/snap", &[(snapshot.0, 16), (u64::from(number), 8)])
 }
 
 pub(super) fn manifest_key(group: u32) -> String {
-    format!("{group:04x}/manifest")
+    key(group, "/manifest", &[])
+}
+
+/// A key of four digits of the group, a name, and numbers with so many digits; all hexadecimal.
+fn key(group: u32, name: &str, numbers: &[(u64, u32)]) -> String {
+    let mut key = String::with_capacity(36);
+    push_hex(&mut key, u64::from(group), 4);
+    key.push_str(name);
+    for &(number, digits) in numbers {
+        key.push('/');
+        push_hex(&mut key, number, digits);
+    }
+    key
+}
+
+/// Adds a number with at least `digits_min` digits.
+fn push_hex(text: &mut String, number: u64, digits_min: u32) {
+    let digits = u64::BITS.div_ceil(4) - number.leading_zeros() / 4;
+    for place in (0..digits.max(digits_min)).rev() {
+        let digit = number >> (4 * place) & 0xf;
+        text.push(char::from(b"0123456789abcdef"[digit as usize]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spelled_in_hexadecimal_digits() {
+        for group in [0, 1, 0xabc, 0xffff, 0x1_0000, u32::MAX] {
+            assert_eq!(hard_key(group), format!("{group:04x}/hard"));
+            assert_eq!(manifest_key(group), format!("{group:04x}/manifest"));
+            for index in [0, 1, 0xf, 0x10, 0x0123_4567_89ab_cdef, u64::MAX] {
+                assert_eq!(
+                    log_key(group, Index(index)),
+                    format!("{group:04x}/log/{index:016x}")
+                );
+                assert_eq!(
+                    chunk_key(group, Index(index), group),
+                    format!("{group:04x}/snap/{index:016x}/{group:08x}")
+                );
+            }
+        }
+    }
 }

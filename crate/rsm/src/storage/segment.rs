@@ -74,10 +74,12 @@ pub fn seal_round(sequence: u64, round: &Round) -> Vec<u8> {
 /// a record is one that was never written.
 fn mask(payload: &mut [u8]) {
     let mut random = Random::new(0);
-    for word in payload.chunks_mut(8) {
-        for (byte, mask) in word.iter_mut().zip(random.next_u64().to_le_bytes()) {
-            *byte ^= mask;
-        }
+    let (words, rest) = payload.as_chunks_mut();
+    for word in words {
+        *word = (u64::from_le_bytes(*word) ^ random.next_u64()).to_le_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(random.next_u64().to_le_bytes()) {
+        *byte ^= mask;
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use quorate_raft::{Index, NodeId, Term};
 
+use crate::by_node::ByNode;
 use crate::checker::Violation;
 use crate::machine::Applied;
 
@@ -22,7 +23,7 @@ pub struct AppliedLog {
     /// Tags in the order of their first execution.
     order: Vec<u64>,
     /// How far each node has come.
-    nodes: BTreeMap<NodeId, Index>,
+    nodes: ByNode<Index>,
 }
 
 impl AppliedLog {
@@ -38,7 +39,7 @@ impl AppliedLog {
     /// The last command executed by `node` or covered by its snapshot.
     #[must_use]
     pub fn reached(&self, node: NodeId) -> Index {
-        self.nodes.get(&node).copied().unwrap_or_default()
+        self.nodes.get(node).copied().unwrap_or_default()
     }
 
     /// How many commands were executed.

@@ -1,11 +1,11 @@
 //! Membership: any two quorums of neighboring configurations share a node, so that none decides
 //! against another. Quorums are counted here by trying every set of nodes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate_raft::{ConfState, NodeId};
 
+use crate::by_node::ByNode;
 use crate::checker::Violation;
 
 /// The configurations under which some node was.
@@ -13,7 +13,7 @@ use crate::checker::Violation;
 pub struct Membership {
     seen: Vec<Arc<ConfState>>,
     /// Under which each node was last.
-    current: BTreeMap<NodeId, Arc<ConfState>>,
+    current: ByNode<Arc<ConfState>>,
 }
 
 impl Membership {
@@ -22,7 +22,7 @@ impl Membership {
     pub fn new(first: ConfState) -> Self {
         Self {
             seen: vec![Arc::new(first)],
-            current: BTreeMap::new(),
+            current: ByNode::new(),
         }
     }
 
@@ -32,7 +32,7 @@ impl Membership {
     /// It neighbors none that was seen.
     pub fn check(&mut self, node: NodeId, conf_state: &Arc<ConfState>) -> Result<(), Violation> {
         let same = |current| Arc::ptr_eq(current, conf_state);
-        if self.current.get(&node).is_some_and(same) {
+        if self.current.get(node).is_some_and(same) {
             return Ok(());
         }
         if !self.seen.contains(conf_state) {

@@ -13,6 +13,7 @@ use quorate_raft::{
     StorageId, Term,
 };
 
+use crate::by_node::ByNode;
 use crate::checker::Violation;
 use crate::checker::applied::AppliedLog;
 use crate::checker::durable::Durable;
@@ -27,9 +28,9 @@ pub struct State {
     /// Who decides, as of the last commit.
     conf_state: ConfState,
     /// The storage of each node; another one than recorded is no longer the member's.
-    storages: BTreeMap<NodeId, StorageId>,
-    nodes: BTreeMap<NodeId, NodeState>,
-    durable: BTreeMap<NodeId, Durable>,
+    storages: ByNode<StorageId>,
+    nodes: ByNode<NodeState>,
+    durable: ByNode<Durable>,
     /// By index − 1, every entry that some log ever had there.
     entries: Vec<Vec<LogEntry>>,
     /// By index − 1.
@@ -78,7 +79,7 @@ impl State {
         Self {
             conf_state: founders(voters),
             storages: voters.iter().map(|&id| (id, storage_of(id))).collect(),
-            nodes: BTreeMap::new(),
+            nodes: ByNode::new(),
             durable: voters.iter().map(|&id| (id, Durable::new(id))).collect(),
             entries: Vec::new(),
             committed: Vec::new(),
@@ -104,7 +105,7 @@ impl State {
     #[must_use]
     pub fn has_stored(&self, node: NodeId, index: Index) -> bool {
         let committed = self.committed.get(index.0 as usize - 1);
-        committed.is_some_and(|c| self.durable[&node].log().covers(index, c.seen))
+        committed.is_some_and(|c| self.durable[node].log().covers(index, c.seen))
     }
 
     /// What the machines executed.
@@ -123,7 +124,7 @@ impl State {
         run: u64,
         restored: &Restored,
     ) -> Result<(), Violation> {
-        let durable = self.durable.get_mut(&node).expect("voters are known");
+        let durable = self.durable.get_mut(node).expect("voters are known");
         durable.check_restored(restored)?;
         self.nodes.insert(
             node,
@@ -152,7 +153,7 @@ impl State {
 
     /// A node's run ended.
     pub fn crashed(&mut self, node: NodeId) {
-        self.nodes.remove(&node);
+        self.nodes.remove(node);
     }
 
     /// A round of writes became durable.
@@ -164,7 +165,7 @@ impl State {
             let committed = self.committed.get(index.0 as usize - 1);
             committed.map(|committed| committed.seen)
         };
-        let durable = self.durable.get_mut(&node).expect("voters are known");
+        let durable = self.durable.get_mut(node).expect("voters are known");
         let destroyed = durable.write(batch, committed)?;
         destroyed
             .into_iter()
@@ -185,10 +186,7 @@ impl State {
     /// Some property no longer holds.
     pub fn stepped_to(&mut self, raft: &Raft, status: &Status) -> Result<(), Violation> {
         let node = status.id;
-        let before = self
-            .nodes
-            .get(&node)
-            .expect("a node that steps has started");
+        let before = self.nodes.get(node).expect("a node that steps has started");
         check_progress(before, status)?;
         let led = before.role == RoleKind::Leader
             && status.role == RoleKind::Leader
@@ -201,13 +199,13 @@ impl State {
             self.check_vote(node, status.term, status.vote)?;
         }
         self.check_log(raft, status, led)?;
-        let state = self.nodes.get_mut(&node).expect("known");
+        let state = self.nodes.get_mut(node).expect("known");
         (state.term, state.vote, state.role) = (status.term, status.vote, status.role);
         (state.commit, state.applied) = (status.commit, status.applied);
         if status.commit > old_commit {
             self.check_commit(node, old_commit, status, committing)?;
         }
-        let state = self.nodes.get_mut(&node).expect("known");
+        let state = self.nodes.get_mut(node).expect("known");
         if !Arc::ptr_eq(&state.conf_state, &status.conf_state) {
             state.conf_state = status.conf_state.clone();
         }
@@ -224,7 +222,7 @@ impl State {
     /// # Errors
     /// It is not.
     pub fn check_stored(&self, node: NodeId, restored: &Restored) -> Result<(), Violation> {
-        self.durable[&node].check_restored(restored)
+        self.durable[node].check_restored(restored)
     }
 
     /// The machine of `node` executed commands.
@@ -273,8 +271,8 @@ impl State {
             let seen = format!("{node} speaks as leader of {}", message.term);
             return Err(Violation::new("Election Safety", seen));
         }
-        let log = self.nodes.get(&node).map(|state| (state.term, &state.log));
-        self.durable[&node].check_sent(message, log)
+        let log = self.nodes.get(node).map(|state| (state.term, &state.log));
+        self.durable[node].check_sent(message, log)
     }
 
     /// A client was told that the command `tag` has been executed.
@@ -298,7 +296,7 @@ impl State {
         let status = raft.status();
         let state = self
             .nodes
-            .get(&status.id)
+            .get(status.id)
             .expect("a node that steps has started");
         for entry in raft.entries_from(Index(0)) {
             let seen = Seen::of(&entry);
@@ -322,7 +320,7 @@ impl State {
         let Some(vote) = vote else {
             return Ok(());
         };
-        let place = (node, self.storages[&node], term);
+        let place = (node, self.storages[node], term);
         let first = *self.votes.entry(place).or_insert(vote);
         if first != vote && self.is_promised(node, term, first) {
             let seen = format!("{node} voted for {first} and {vote} in {term}");
@@ -337,15 +335,15 @@ impl State {
     fn is_promised(&self, node: NodeId, term: Term, vote: NodeId) -> bool {
         let same_run = self
             .nodes
-            .get(&node)
+            .get(node)
             .is_some_and(|state| state.term == term && state.vote == Some(vote));
-        same_run || self.durable[&node].has_voted(term, vote)
+        same_run || self.durable[node].has_voted(term, vote)
     }
 
     /// Log Matching and Leader Append-Only, and that what is committed is never cut.
     fn check_log(&mut self, raft: &Raft, status: &Status, led: bool) -> Result<(), Violation> {
         let node = status.id;
-        let state = self.nodes.get_mut(&node).expect("known");
+        let state = self.nodes.get_mut(node).expect("known");
         let unchanged = state.log.last() == status.last
             && state.log.start() == status.log_start
             && state.term == status.term;
@@ -412,7 +410,7 @@ impl State {
         let leads = committing || status.role == RoleKind::Leader;
         let is_news = status.commit > self.committed();
         for index in (old.0 + 1..=status.commit.0).map(Index) {
-            let log = &self.nodes[&node].log;
+            let log = &self.nodes[node].log;
             match (log.get(index), self.committed.get(index.0 as usize - 1)) {
                 (Some(seen), Some(committed)) if seen != committed.seen => {
                     let seen = format!(
@@ -440,7 +438,7 @@ impl State {
                         by: status.term,
                     });
                     // In one step a leader commits, and goes on to another configuration.
-                    let before = self.nodes[&node].conf_state.clone();
+                    let before = self.nodes[node].conf_state.clone();
                     if leads {
                         self.follow(&status.conf_state);
                     }
@@ -493,8 +491,8 @@ impl State {
         // One that has lost its storage had it, as far as anyone can tell: it decides nothing now.
         let conf_state = &self.conf_state;
         let holds = |id: NodeId, seen| {
-            let forgot = !conf_state.knows(id, self.storages[&id]);
-            forgot || self.durable[&id].log().covers(index, seen)
+            let forgot = !conf_state.knows(id, self.storages[id]);
+            forgot || self.durable[id].log().covers(index, seen)
         };
         match committed {
             Some(committed) if conf_state.reached(|id| holds(id, committed.seen)) == Some(true) => {
@@ -516,14 +514,14 @@ impl State {
 
     /// Election Safety and Leader Completeness, when a node comes to lead.
     fn check_new_leader(&mut self, node: NodeId, term: Term) -> Result<(), Violation> {
-        let run = self.nodes[&node].run;
+        let run = self.nodes[node].run;
         let leader = Leader { node, run };
         let first = *self.leaders.entry(term).or_insert(leader);
         if first != leader {
             let seen = format!("{} led {term}, and now {node}", first.node);
             return Err(Violation::new("Election Safety", seen));
         }
-        let log = &self.nodes[&node].log;
+        let log = &self.nodes[node].log;
         for (index, committed) in (1..).map(Index).zip(&self.committed) {
             if committed.by < term && !log.covers(index, committed.seen) {
                 let seen = format!(
@@ -539,7 +537,7 @@ impl State {
     /// Leader Completeness, when an entry is committed by an earlier leader than one that leads.
     fn check_later_leaders(&self, index: Index) -> Result<(), Violation> {
         let committed = self.committed[index.0 as usize - 1];
-        for (node, state) in &self.nodes {
+        for (node, state) in self.nodes.iter() {
             let leads_later = state.role == RoleKind::Leader && state.term > committed.by;
             if leads_later && !state.log.covers(index, committed.seen) {
                 let term = state.term;

@@ -89,7 +89,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                     let seen = format!("{id} refuses a frame of {peer}");
                     Violation::new("Frames survive their encoding", seen)
                 })?;
-                if self.processes[&id].run != run {
+                if self.processes[id].run != run {
                     self.count(FaultKind::FromBeforeRestart);
                 }
                 for message in &messages {

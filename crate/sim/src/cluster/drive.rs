@@ -89,7 +89,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             format!("round {seq}")
         });
         self.state.persisted(id, &batch)?;
-        let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        let process = self.processes.get_mut(id).expect("a node of this cluster");
         let installs = batch.snapshot.is_some() && core::mem::take(&mut process.restoring);
         let due = installs || process.disk.rounds.is_multiple_of(ROUNDS_PER_READING);
         if due && !process.disk.is_rotten() {
@@ -245,12 +245,12 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// What the checker has to say of a step.
     fn check(&mut self, id: NodeId, outputs: &[Output]) -> Result<(), Violation> {
         self.steps += 1;
-        let Some(running) = &self.processes[&id].running else {
+        let Some(running) = &self.processes[id].running else {
             return Ok(());
         };
         let (raft, status) = (running.node.raft(), running.node.status());
         self.state.stepped_to(raft, &status.raft)?;
-        bounds::check(&self.processes[&id].settings, &status)?;
+        bounds::check(&self.processes[id].settings, &status)?;
         self.membership.check(id, &status.raft.conf_state)?;
         // A follower may wait for its leader to tell what a read must see.
         if !raft.is_leader() && status.waiting > status.reads {
@@ -261,7 +261,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             self.state.check_all(raft)?;
         }
         let (writing, committed) = (running.is_writing(), self.state.committed());
-        let window = self.processes[&id].settings.raft.max_inflight_messages;
+        let window = self.processes[id].settings.raft.max_inflight_messages;
         self.observer
             .stepped(status.raft, writing, window, outputs, committed);
         for output in outputs {
@@ -274,7 +274,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             .executed(id, &running.node.machine().take_applied())?;
         for output in outputs {
             if let Output::Send(message) = output {
-                bounds::check_message(&self.processes[&id].settings, message)?;
+                bounds::check_message(&self.processes[id].settings, message)?;
                 self.state.sent(message)?;
             }
         }
@@ -371,7 +371,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             return;
         }
         let run = match to {
-            Address::Node(id) => self.processes[&id].run,
+            Address::Node(id) => self.processes[id].run,
             Address::Client(_) => 0,
         };
         let [first, second] = fate.arrivals;

@@ -63,7 +63,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.note_crash(id);
         self.ends += 1;
         let kept = self.process_mut(id).crash();
-        self.waiting.remove(&id);
+        self.waiting.remove(id);
         let (now, value) = (self.now(), u64::from(kept.is_some()));
         self.trace.event(now, &id, trace::Event::Crash, value, || {
             if value == 1 {
@@ -88,7 +88,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         } else if alive <= self.voters.len() / 2 {
             self.observer.note(Situation::NoQuorumRuns);
         }
-        let running = self.processes[&id].running.as_ref().expect("it runs");
+        let running = self.processes[id].running.as_ref().expect("it runs");
         if let Some(batch) = running.writing() {
             self.observer.note(Situation::CrashedWhileWriting);
             if batch.snapshot.as_ref().is_some_and(|m| m.clear_log) {
@@ -107,7 +107,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// # Errors
     /// It does not find what was durable, or starts all the same.
     pub fn restart(&mut self, id: NodeId) -> Result<(), Violation> {
-        let process = &self.processes[&id];
+        let process = &self.processes[id];
         if process.running.is_some() || process.lost {
             return Ok(());
         }
@@ -135,7 +135,7 @@ impl<M: StateMachine + Default> Cluster<M> {
 
     /// The nodes that are not lost for good.
     pub fn survivors(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let alive = |id: &NodeId| !self.processes[id].lost;
+        let alive = |id: &NodeId| !self.processes[*id].lost;
         self.voters.iter().copied().filter(alive)
     }
 
@@ -143,7 +143,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// did.
     pub fn rot(&mut self, id: NodeId) -> bool {
         let spoiled = |id: &&NodeId| {
-            let process = &self.processes[*id];
+            let process = &self.processes[**id];
             process.lost || process.disk.is_rotten()
         };
         let spoiled = self.voters.iter().filter(spoiled).count();
@@ -163,7 +163,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         if !self.is_running(id) {
             return self.restart(id);
         }
-        let run = self.processes[&id].run;
+        let run = self.processes[id].run;
         if self.process_mut(id).disk.lock() {
             let seen = format!("{id} runs twice, its first process in run {run}");
             return Err(Violation::new("One storage has one writer", seen));
@@ -233,7 +233,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         }
         let burst = Burst::ALL[process.draw(Burst::ALL.len() as u64) as usize];
         self.observer.resumed(id);
-        let mut due = self.waiting.remove(&id).unwrap_or_default();
+        let mut due = self.waiting.remove(id).unwrap_or_default();
         due.make_contiguous().sort_by_key(|event| burst.rank(event));
         self.let_go(due);
     }
@@ -244,7 +244,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         process.slow = busy.filter(|_| process.running.is_some());
         if process.slow.is_none() && !process.paused {
             process.busy_until = 0;
-            let due = self.waiting.remove(&id).unwrap_or_default();
+            let due = self.waiting.remove(id).unwrap_or_default();
             self.let_go(due);
         }
     }
@@ -258,7 +258,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// The round of writes under way takes no longer than on a fair disk.
     pub fn hurry_disk(&mut self, id: NodeId) {
         let now = self.now();
-        let process = &self.processes[&id];
+        let process = &self.processes[id];
         if let Some(batch) = process.running.as_ref().and_then(|r| r.writing()) {
             let (run, seq) = (process.run, batch.seq);
             let at = now + DiskProfile::FAIR.write_min + DiskProfile::FAIR.write_mean;
@@ -341,15 +341,15 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// An event for a node, if it can take it now; otherwise it waits.
     pub(super) fn admit(&mut self, id: NodeId, event: Event) -> Option<Event> {
         let now = self.now();
-        let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        let process = self.processes.get_mut(id).expect("a node of this cluster");
         if process.paused {
-            self.waiting.entry(id).or_default().push_back(event);
+            self.waiting.or_default(id).push_back(event);
             return None;
         }
         let Some(busy) = process.slow else {
             return Some(event);
         };
-        let waiting = self.waiting.entry(id).or_default();
+        let waiting = self.waiting.or_default(id);
         if waiting.is_empty() && process.busy_until <= now {
             process.busy_until = now + busy;
             return Some(event);
@@ -365,11 +365,11 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// A slow node takes the next event.
     pub(super) fn ready(&mut self, id: NodeId, run: u64) -> Result<Occurrence, Violation> {
         let now = self.now();
-        let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        let process = self.processes.get_mut(id).expect("a node of this cluster");
         let (Some(busy), false) = (process.slow, process.paused || process.run != run) else {
             return Ok(Occurrence::Internal);
         };
-        let waiting = self.waiting.entry(id).or_default();
+        let waiting = self.waiting.or_default(id);
         let event = waiting.pop_front();
         process.busy_until = now + busy;
         if !waiting.is_empty() {

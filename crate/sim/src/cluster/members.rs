@@ -35,7 +35,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 && self
                     .voters
                     .iter()
-                    .all(|id| conf_state.knows(*id, self.processes[id].storage))
+                    .all(|id| conf_state.knows(*id, self.processes[*id].storage))
         })
     }
 
@@ -139,7 +139,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             true => Change::Promote { id },
             false => Change::AddVoter {
                 id,
-                storage: self.processes[&id].storage,
+                storage: self.processes[id].storage,
             },
         };
         let changes: Vec<Change> = missing.map(change).collect();

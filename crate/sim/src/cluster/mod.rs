@@ -6,13 +6,14 @@ mod drive;
 mod faults;
 mod members;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId, Raft};
 use quorate_rsm::codec;
 use quorate_rsm::{ClientId, Input, NodeConfig, NodeStatus, Output, Reply, Request, StateMachine};
 
+use crate::by_node::ByNode;
 use crate::checker::Violation;
 use crate::checker::membership::Membership;
 use crate::checker::state::State;
@@ -162,9 +163,9 @@ pub struct Cluster<M: StateMachine> {
     config: ClusterConfig,
     voters: Vec<NodeId>,
     queue: Queue<Event>,
-    processes: BTreeMap<NodeId, Process<M>>,
+    processes: ByNode<Process<M>>,
     /// What came for nodes that are paused or busy, in order.
-    waiting: BTreeMap<NodeId, VecDeque<Event>>,
+    waiting: ByNode<VecDeque<Event>>,
     membership: Membership,
     counts: Counts,
     outputs: Vec<Output>,
@@ -200,7 +201,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         Self {
             queue: Queue::new(),
             processes: voters.iter().map(process).collect(),
-            waiting: BTreeMap::new(),
+            waiting: ByNode::new(),
             membership: Membership::new(founders(&voters)),
             counts: Counts::new(),
             outputs: Vec::new(),
@@ -300,7 +301,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// What the disk of a node holds.
     #[must_use]
     pub fn disk(&self, id: NodeId) -> &Disk {
-        &self.processes[&id].disk
+        &self.processes[id].disk
     }
 
     /// The disk of a node.
@@ -311,19 +312,19 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// Whether a node runs; one that is paused does.
     #[must_use]
     pub fn is_running(&self, id: NodeId) -> bool {
-        self.processes[&id].running.is_some()
+        self.processes[id].running.is_some()
     }
 
     /// Whether a node is paused.
     #[must_use]
     pub fn is_paused(&self, id: NodeId) -> bool {
-        self.processes[&id].paused
+        self.processes[id].paused
     }
 
     /// A picture of a node that runs.
     #[must_use]
     pub fn status(&self, id: NodeId) -> Option<NodeStatus> {
-        self.processes[&id]
+        self.processes[id]
             .running
             .as_ref()
             .map(|running| running.node.status())
@@ -332,7 +333,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// The core of a node that runs.
     #[must_use]
     pub fn raft(&self, id: NodeId) -> Option<&Raft> {
-        self.processes[&id]
+        self.processes[id]
             .running
             .as_ref()
             .map(|running| running.node.raft())
@@ -341,7 +342,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// The machine of a node that runs.
     #[must_use]
     pub fn machine(&self, id: NodeId) -> Option<&M> {
-        self.processes[&id]
+        self.processes[id]
             .running
             .as_ref()
             .map(|running| running.node.machine().machine())
@@ -372,7 +373,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     pub fn start(&mut self, id: NodeId) -> Result<(), Violation> {
         let now = self.now();
         let config = &self.config;
-        let process = self.processes.get_mut(&id).expect("a node of this cluster");
+        let process = self.processes.get_mut(id).expect("a node of this cluster");
         let torn = process.disk.torn;
         let group = process.load()?;
         let last = group
@@ -500,7 +501,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// # Errors
     /// A request is left hanging, a log grows for ever, or a record is left behind.
     pub fn check_quiet(&self) -> Result<(), Violation> {
-        for (id, process) in &self.processes {
+        for (id, process) in self.processes.iter() {
             let Some(running) = &process.running else {
                 continue;
             };
@@ -541,6 +542,6 @@ impl<M: StateMachine + Default> Cluster<M> {
     }
 
     pub(super) fn process_mut(&mut self, id: NodeId) -> &mut Process<M> {
-        self.processes.get_mut(&id).expect("a node of this cluster")
+        self.processes.get_mut(id).expect("a node of this cluster")
     }
 }
