@@ -434,7 +434,6 @@ impl Play {
             let Some(raft) = &member.raft else { continue };
             let terms: Vec<String> = raft
                 .entries_from(Index(0))
-                .iter()
                 .map(|entry| entry.id.term.0.to_string())
                 .collect();
             lines.push(format!(

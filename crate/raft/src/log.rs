@@ -78,6 +78,13 @@ impl Log {
             .collect()
     }
 
+    /// The entries at and above `first`.
+    pub(crate) fn from(&self, first: Index) -> impl Iterator<Item = &Entry> {
+        let before = first - self.start.index.next();
+        self.entries
+            .range((before as usize).min(self.entries.len())..)
+    }
+
     /// Payload bytes of the entries of `term` in `(after, upto]`.
     pub(crate) fn bytes_of_term(&self, after: Index, upto: Index, term: Term) -> usize {
         let Some(offset) = self.offset(after.next()).filter(|_| after < upto) else {

@@ -314,13 +314,8 @@ impl Raft {
     }
 
     /// Entries kept in memory at and above `first`, for checkers and tools.
-    #[must_use]
-    pub fn entries_from(&self, first: Index) -> Vec<Entry> {
-        self.log.slice(
-            first.max(self.log.start().index.next()),
-            Index(u64::MAX),
-            usize::MAX,
-        )
+    pub fn entries_from(&self, first: Index) -> impl Iterator<Item = &Entry> {
+        self.log.from(first)
     }
 
     /// The term rule of §5.1, and the two exceptions that keep it from being abused: a pre-vote

@@ -114,7 +114,10 @@ impl<K: Ord + Copy, V> Table<K, V> {
         if self.rows.back().is_none_or(|(last, _)| *last < key) {
             return Err(self.rows.len());
         }
-        self.rows.binary_search_by(|(other, _)| other.cmp(&key))
+        match self.rows.as_slices() {
+            (rows, []) => rows.binary_search_by(|(other, _)| other.cmp(&key)),
+            _ => self.rows.binary_search_by(|(other, _)| other.cmp(&key)),
+        }
     }
 }
 

@@ -170,8 +170,8 @@ fn begin(kind: Kind, size: usize) -> Writer {
     writer
 }
 
-fn open(frame: &Bytes, kind: Kind) -> Decoded<Reader> {
-    let mut reader = Reader::new(frame.clone());
+fn open(frame: &Bytes, kind: Kind) -> Decoded<Reader<'_>> {
+    let mut reader = Reader::new(frame);
     match reader.byte()? {
         FRAME_VERSION => {}
         found => return Err(FrameError::Version { found }),
@@ -183,19 +183,19 @@ fn open(frame: &Bytes, kind: Kind) -> Decoded<Reader> {
 }
 
 /// Eight bytes, for numbers that are drawn and not counted.
-pub(crate) fn fixed(reader: &mut Reader) -> Decoded<u64> {
+pub(crate) fn fixed(reader: &mut Reader<'_>) -> Decoded<u64> {
     Ok(reader.fixed()?)
 }
 
-fn group(reader: &mut Reader) -> Decoded<u32> {
+fn group(reader: &mut Reader<'_>) -> Decoded<u32> {
     small(reader)
 }
 
-fn small(reader: &mut Reader) -> Decoded<u32> {
+fn small(reader: &mut Reader<'_>) -> Decoded<u32> {
     u32::try_from(reader.number()?).map_err(|_| FrameError::Malformed("a number exceeds 32 bits"))
 }
 
-pub(crate) fn safe(reader: &mut Reader) -> Decoded<u64> {
+pub(crate) fn safe(reader: &mut Reader<'_>) -> Decoded<u64> {
     let number = reader.number()?;
     if number < MAX_SAFE {
         Ok(number)
@@ -206,9 +206,9 @@ pub(crate) fn safe(reader: &mut Reader) -> Decoded<u64> {
 
 /// Things that are each at least `min_bytes` long.
 fn list<T>(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     min_bytes: usize,
-    mut read: impl FnMut(&mut Reader) -> Decoded<T>,
+    mut read: impl FnMut(&mut Reader<'_>) -> Decoded<T>,
 ) -> Decoded<Vec<T>> {
     let count = reader.count(min_bytes)?;
     let mut things = Vec::with_capacity(count);

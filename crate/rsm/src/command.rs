@@ -72,7 +72,7 @@ impl Command {
 
     /// `None` if this is nothing that `encode` makes. The machine's command shares the buffer.
     pub(crate) fn decode(data: &Bytes) -> Option<Self> {
-        let mut reader = Reader::new(data.clone());
+        let mut reader = Reader::new(data);
         let tag = reader.byte().ok()?;
         let time_ms = reader.number().ok()?;
         let kind = match tag {

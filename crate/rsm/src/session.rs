@@ -192,9 +192,9 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn decode(reader: &mut Reader) -> Result<Self, BadSnapshot> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, BadSnapshot> {
         const BAD: BadSnapshot = BadSnapshot("the session table is malformed");
-        let number = |reader: &mut Reader| reader.number().map_err(|_| BAD);
+        let number = |reader: &mut Reader<'_>| reader.number().map_err(|_| BAD);
         let mut sessions = Self::default();
         for _ in 0..number(reader)? {
             let id = SessionId(number(reader)?);
@@ -344,12 +344,9 @@ mod tests {
         let mut writer = Writer::new();
         sessions.encode(&mut writer);
         let bytes = Bytes::from(writer.finish());
-        assert_eq!(
-            Sessions::decode(&mut Reader::new(bytes.clone())),
-            Ok(sessions)
-        );
+        assert_eq!(Sessions::decode(&mut Reader::new(&bytes)), Ok(sessions));
         for cut in 0..bytes.len() {
-            assert!(Sessions::decode(&mut Reader::new(bytes.slice(..cut))).is_err());
+            assert!(Sessions::decode(&mut Reader::new(&bytes.slice(..cut))).is_err());
         }
     }
 }

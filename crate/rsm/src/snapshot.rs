@@ -189,7 +189,7 @@ impl<M: StateMachine> Restoring<M> {
         if self.head.is_some() {
             return self.machine.chunk(data);
         }
-        let mut reader = Reader::new(data.clone());
+        let mut reader = Reader::new(data);
         let time_ms = reader
             .number()
             .map_err(|_| BadSnapshot("the head is malformed"))?;

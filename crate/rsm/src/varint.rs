@@ -3,7 +3,7 @@
 //! A number is LEB128: seven bits a byte, the lowest first, and no longer than it must be. Reading
 //! never panics, and shares the buffer it reads from.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 /// Appends to a buffer.
 #[derive(Debug, Default)]
@@ -56,35 +56,39 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// Takes from the front of a buffer.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader(Bytes);
+pub(crate) struct Reader<'a> {
+    buffer: &'a Bytes,
+    /// Where what is left begins.
+    at: usize,
+}
 
-impl Reader {
-    pub(crate) fn new(bytes: Bytes) -> Self {
-        Self(bytes)
+impl<'a> Reader<'a> {
+    pub(crate) fn new(buffer: &'a Bytes) -> Self {
+        Self { buffer, at: 0 }
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
-        let byte = *self.0.first().ok_or(Malformed("the bytes end too early"))?;
-        self.0.advance(1);
+        let byte = *self.left().first().ok_or(TOO_EARLY)?;
+        self.at += 1;
         Ok(byte)
     }
 
     /// Eight bytes, for numbers that are drawn and not counted.
     pub(crate) fn fixed(&mut self) -> Result<u64, Malformed> {
-        let bytes = self.0.first_chunk();
-        let number = u64::from_le_bytes(*bytes.ok_or(Malformed("the bytes end too early"))?);
-        self.0.advance(8);
-        Ok(number)
+        let bytes = self.left().first_chunk().ok_or(TOO_EARLY)?;
+        self.at += bytes.len();
+        Ok(u64::from_le_bytes(*bytes))
     }
 
     pub(crate) fn number(&mut self) -> Result<u64, Malformed> {
+        let left = self.left();
         // Most are small.
-        if let Some(&byte @ 0..0x80) = self.0.first() {
-            self.0.advance(1);
+        if let Some(&byte @ 0..0x80) = left.first() {
+            self.at += 1;
             return Ok(u64::from(byte));
         }
         let mut number = 0;
-        for (position, &byte) in self.0.iter().take(10).enumerate() {
+        for (position, &byte) in left.iter().take(10).enumerate() {
             let bits = u64::from(byte & 0x7f);
             if position == 9 && byte > 1 {
                 return Err(Malformed("a number exceeds 64 bits"));
@@ -94,18 +98,18 @@ impl Reader {
                 if byte == 0 && position > 0 {
                     return Err(Malformed("a number is longer than it must be"));
                 }
-                self.0.advance(position + 1);
+                self.at += position + 1;
                 return Ok(number);
             }
         }
-        Err(Malformed("the bytes end too early"))
+        Err(TOO_EARLY)
     }
 
     /// A number of things that follow, each at least `min_bytes` long: never more than the bytes
     /// left can hold, so that it may be reserved for.
     pub(crate) fn count(&mut self, min_bytes: usize) -> Result<usize, Malformed> {
         let count = self.number()?;
-        let room = (self.0.len() / min_bytes.max(1)) as u64;
+        let room = (self.left().len() / min_bytes.max(1)) as u64;
         if count > room {
             return Err(Malformed("a count exceeds the bytes that follow"));
         }
@@ -114,10 +118,7 @@ impl Reader {
 
     /// The next `len` bytes, sharing the buffer.
     pub(crate) fn take(&mut self, len: usize) -> Result<Bytes, Malformed> {
-        if len > self.0.len() {
-            return Err(Malformed("the bytes end too early"));
-        }
-        Ok(self.0.split_to(len))
+        self.raw(len).map(|bytes| self.buffer.slice_ref(bytes))
     }
 
     /// A byte string after its length, sharing the buffer.
@@ -126,13 +127,27 @@ impl Reader {
         self.take(len)
     }
 
+    /// The same, to be copied.
+    pub(crate) fn borrowed(&mut self) -> Result<&'a [u8], Malformed> {
+        let len = self.count(1)?;
+        self.raw(len)
+    }
+
+    fn raw(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let bytes = self.left().get(..len).ok_or(TOO_EARLY)?;
+        self.at += len;
+        Ok(bytes)
+    }
+
     /// All that is left.
     pub(crate) fn rest(&mut self) -> Bytes {
-        core::mem::take(&mut self.0)
+        let rest = self.buffer.slice(self.at..);
+        self.at = self.buffer.len();
+        rest
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.left().is_empty()
     }
 
     /// Nothing may be left.
@@ -143,7 +158,13 @@ impl Reader {
             Err(Malformed("bytes follow the end"))
         }
     }
+
+    fn left(&self) -> &'a [u8] {
+        &self.buffer[self.at..]
+    }
 }
+
+const TOO_EARLY: Malformed = Malformed("the bytes end too early");
 
 #[cfg(test)]
 mod tests {
@@ -155,7 +176,8 @@ mod tests {
             for number in [1_u64 << shift, (1_u64 << shift) - 1, u64::MAX >> shift] {
                 let mut writer = Writer::new();
                 writer.number(number);
-                let mut reader = Reader::new(Bytes::from(writer.finish()));
+                let bytes = Bytes::from(writer.finish());
+                let mut reader = Reader::new(&bytes);
                 assert_eq!(reader.number(), Ok(number));
                 assert!(reader.is_empty());
             }
@@ -168,7 +190,9 @@ mod tests {
         let endless = [0xff; 11];
         for bytes in [&[][..], &[0x80], &[0x80, 0x00], &long, &endless] {
             assert!(
-                Reader::new(Bytes::copy_from_slice(bytes)).number().is_err(),
+                Reader::new(&Bytes::copy_from_slice(bytes))
+                    .number()
+                    .is_err(),
                 "{bytes:?}"
             );
         }
@@ -176,15 +200,19 @@ mod tests {
 
     #[test]
     fn lengths_and_counts_never_exceed_what_is_there() {
-        assert!(Reader::new(Bytes::from_static(&[3, 1, 2])).bytes().is_err());
+        assert!(
+            Reader::new(&Bytes::from_static(&[3, 1, 2]))
+                .bytes()
+                .is_err()
+        );
         assert_eq!(
-            Reader::new(Bytes::from_static(&[4, 1, 2, 3, 4]))
+            Reader::new(&Bytes::from_static(&[4, 1, 2, 3, 4]))
                 .count(2)
                 .ok(),
             None
         );
         assert_eq!(
-            Reader::new(Bytes::from_static(&[2, 1, 2, 3, 4])).count(2),
+            Reader::new(&Bytes::from_static(&[2, 1, 2, 3, 4])).count(2),
             Ok(2)
         );
     }

@@ -48,6 +48,11 @@ impl<T> ByNode<T> {
         self.place(id).get_or_insert_default()
     }
 
+    /// What is there for `id`; if nothing is, what `make` gives is put there first.
+    pub(crate) fn or_insert_with(&mut self, id: NodeId, make: impl FnOnce() -> T) -> &mut T {
+        self.place(id).get_or_insert_with(make)
+    }
+
     /// All there is, by node.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, &T)> {
         let all = (0..).map(NodeId).zip(&self.places);

@@ -2,12 +2,11 @@
 //! node's runs; a crash takes the round under way, or the round just made it. A [`Medium::File`]
 //! keeps the same records as a host with a directory does, and may be torn at its end.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use quorate_raft::Random;
 use quorate_rsm::storage::{Round, StorageError, scan, seal_round};
 
+use crate::records::Records;
 use crate::streams::{chance, exponential};
 
 /// How a disk behaves.
@@ -42,7 +41,7 @@ pub enum Medium {
 /// One disk.
 #[derive(Debug)]
 pub struct Disk {
-    records: BTreeMap<String, Bytes>,
+    records: Records,
     file: Option<File>,
     writing: Option<Round>,
     random: Random,
@@ -84,7 +83,7 @@ impl Disk {
     #[must_use]
     pub fn new(random: Random, profile: DiskProfile, medium: Medium) -> Self {
         Self {
-            records: BTreeMap::new(),
+            records: Records::default(),
             file: match medium {
                 Medium::Records => None,
                 Medium::File => Some(File::default()),
@@ -148,7 +147,7 @@ impl Disk {
         if let Some(file) = &mut self.file {
             file.append(&round);
         }
-        apply(&mut self.records, round);
+        self.records.apply(round);
         if let Some(file) = &mut self.file
             && file.maybe_rewrite(&self.records)
         {
@@ -184,7 +183,7 @@ impl Disk {
                 let flip = misreading.then(|| self.random.below(file.valid as u64 * 8));
                 let (records, torn) = file.read(flip)?;
                 self.torn += u64::from(torn);
-                records.into_iter().collect()
+                records.into_rows()
             }
             None if misreading => self.misread_record(),
             None => self.rotten_records(),
@@ -200,15 +199,15 @@ impl Disk {
     /// One bit of what is durable changes for good. Whoever reads it before it is written anew
     /// must not take it for the truth.
     pub fn begin_to_rot(&mut self) {
-        if self.records.is_empty() || self.rot.is_some() {
+        if self.is_empty() || self.rot.is_some() {
             return;
         }
         self.rot = Some(if let Some(file) = &mut self.file {
             flip_bit(&mut file.bytes, self.random.below(file.valid as u64 * 8));
             Rot::File
         } else {
-            let nth = self.random.below(self.records.len() as u64) as usize;
-            let (key, value) = self.records.iter().nth(nth).expect("counted");
+            let nth = self.random.below(self.records.rows().len() as u64) as usize;
+            let (key, value) = &self.records.rows()[nth];
             Rot::Record(key.clone(), self.random.below(value.len() as u64 * 8))
         });
     }
@@ -222,26 +221,19 @@ impl Disk {
     /// Whether nothing was ever written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.rows().is_empty()
     }
 
     /// Keys and sizes of the durable records whose keys begin with `prefix`, by key.
     pub fn sizes<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, usize)> {
-        let records = self.records.range(prefix.to_owned()..);
+        let records = self.records.from(prefix).iter();
         records
             .take_while(move |(key, _)| key.starts_with(prefix))
             .map(|(key, value)| (key.as_str(), value.len()))
     }
 
-    fn all_records(&self) -> Vec<(String, Bytes)> {
-        let records = self.records.iter();
-        records
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
-    }
-
     fn rotten_records(&self) -> Vec<(String, Bytes)> {
-        let mut records = self.all_records();
+        let mut records = self.records.rows().to_vec();
         if let Some(Rot::Record(key, bit)) = &self.rot {
             let rotten = records.iter_mut().find(|(other, _)| other == key);
             let (_, value) = rotten.expect("what rots is kept");
@@ -253,7 +245,7 @@ impl Disk {
     }
 
     fn misread_record(&mut self) -> Vec<(String, Bytes)> {
-        let mut records = self.all_records();
+        let mut records = self.records.rows().to_vec();
         let nth = self.random.below(records.len() as u64) as usize;
         let (_, value) = records.get_mut(nth).expect("the disk holds something");
         let mut bytes = value.to_vec();
@@ -291,12 +283,13 @@ impl File {
     }
 
     /// A file that is mostly history begins anew, with what is still needed.
-    fn maybe_rewrite(&mut self, records: &BTreeMap<String, Bytes>) -> bool {
+    fn maybe_rewrite(&mut self, records: &Records) -> bool {
         if self.valid <= self.rewrite_at.max(REWRITE_MIN) {
             return false;
         }
         self.valid = 0;
         let puts = records
+            .rows()
             .iter()
             .map(|(key, value)| (key.clone(), value.to_vec()));
         self.append(&Round {
@@ -323,7 +316,7 @@ impl File {
     }
 
     /// The records, and whether there was a torn round behind them.
-    fn read(&mut self, flip: Option<u64>) -> Result<(BTreeMap<String, Bytes>, bool), StorageError> {
+    fn read(&mut self, flip: Option<u64>) -> Result<(Records, bool), StorageError> {
         if let Some(bit) = flip {
             flip_bit(&mut self.bytes, bit);
         }
@@ -333,10 +326,10 @@ impl File {
         }
         let scan = scan?;
         self.bytes.truncate(scan.valid_bytes);
-        let mut records = BTreeMap::new();
+        let mut records = Records::default();
         scan.rounds
             .into_iter()
-            .for_each(|scanned| apply(&mut records, scanned.round));
+            .for_each(|scanned| records.apply(scanned.round));
         Ok((records, scan.torn))
     }
 }
@@ -344,15 +337,6 @@ impl File {
 fn round_bytes(round: &Round) -> u64 {
     let sizes = round.puts.iter().map(|(_, value)| value.len() as u64);
     sizes.sum()
-}
-
-fn apply(records: &mut BTreeMap<String, Bytes>, round: Round) {
-    for (first, end) in round.deletes {
-        records.extract_if(first..end, |_, _| true).for_each(drop);
-    }
-    for (key, value) in round.puts {
-        records.insert(key, Bytes::from(value));
-    }
 }
 
 fn flip_bit(bytes: &mut [u8], bit: u64) {
@@ -471,7 +455,7 @@ mod tests {
             assert!(disk.is_rotten());
             let before = disk.records.clone();
             match disk.read() {
-                Ok(records) => assert_ne!(records, before.into_iter().collect::<Vec<_>>()),
+                Ok(records) => assert_ne!(records, before.into_rows()),
                 Err(_) => assert_eq!(medium, Medium::File),
             }
             for _ in 0..2_000 {

@@ -27,6 +27,7 @@ pub mod observer;
 pub mod plan;
 pub mod process;
 pub mod queue;
+mod records;
 pub mod reduce;
 pub mod replay;
 pub mod rules;

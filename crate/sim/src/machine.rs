@@ -48,10 +48,10 @@ impl<M> Probe<M> {
         &self.machine
     }
 
-    /// What was applied since this was asked last.
-    #[must_use]
-    pub fn take_applied(&self) -> Vec<Applied> {
-        self.applied.take()
+    /// Replaces what is in `applied` by what was applied since this was asked last.
+    pub fn take_applied(&self, applied: &mut Vec<Applied>) {
+        applied.clear();
+        core::mem::swap(applied, &mut self.applied.borrow_mut());
     }
 }
 
@@ -250,9 +250,11 @@ mod tests {
             time_ms: 0,
         };
         probe.apply(&context, &tagged(9, b"x"));
-        let seen = probe.take_applied();
+        let mut seen = Vec::new();
+        probe.take_applied(&mut seen);
         assert_eq!((seen.len(), seen[0].index, seen[0].tag), (1, Index(4), 9));
-        assert!(probe.take_applied().is_empty());
+        probe.take_applied(&mut seen);
+        assert!(seen.is_empty());
         assert_eq!(probe.machine().commands(), [Bytes::from_static(b"x")]);
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use quorate_raft::{Message, NodeId, Random};
 use quorate_rsm::{ClientId, Reply, Request};
 
+use crate::by_node::ByNode;
 use crate::streams::{Concern, Streams, chance, exponential, magnitude};
 
 /// Who sends or receives.
@@ -183,7 +184,8 @@ struct Way {
 /// All links, and the rules in force.
 pub struct Network {
     streams: Streams,
-    randoms: BTreeMap<Address, Random>,
+    node_randoms: ByNode<Random>,
+    client_randoms: BTreeMap<ClientId, Random>,
     /// How links behave now.
     pub link: Link,
     rules: BTreeMap<RuleId, Box<dyn Rule>>,
@@ -191,7 +193,8 @@ pub struct Network {
     /// Links to and from clients keep order and repeat nothing, as ports do: a node's refusal must
     /// mean that this request is not taken.
     last_arrival: BTreeMap<(Address, Address), u64>,
-    ways: BTreeMap<(Address, Address), Way>,
+    /// By sender, then by receiver.
+    ways: ByNode<ByNode<Way>>,
     /// What it did.
     pub counters: Counters,
     /// Packets lost to full queues, by which one is lost.
@@ -204,12 +207,13 @@ impl Network {
     pub fn new(streams: Streams, link: Link) -> Self {
         Self {
             streams,
-            randoms: BTreeMap::new(),
+            node_randoms: ByNode::new(),
+            client_randoms: BTreeMap::new(),
             link,
             rules: BTreeMap::new(),
             next_rule: 0,
             last_arrival: BTreeMap::new(),
-            ways: BTreeMap::new(),
+            ways: ByNode::new(),
             counters: Counters::default(),
             overflows: [0; 3],
         }
@@ -248,13 +252,14 @@ impl Network {
     pub fn send(&mut self, packet: &Packet) -> Fate {
         self.counters.frames += 1;
         let (from, to, now) = (packet.from, packet.to, packet.sent);
-        let random = self.randoms.entry(from).or_insert_with(|| {
-            let owner = match from {
-                Address::Node(node) => node.0,
-                Address::Client(client) => 1 << 32 | client.0,
-            };
-            self.streams.stream(Concern::Network, owner)
-        });
+        let stream = |owner| self.streams.stream(Concern::Network, owner);
+        let random = match from {
+            Address::Node(id) => self.node_randoms.or_insert_with(id, || stream(id.0)),
+            Address::Client(id) => {
+                let random = self.client_randoms.entry(id);
+                random.or_insert_with(|| stream(1 << 32 | id.0))
+            }
+        };
         let link = &self.link;
         // The same draws for every packet, so that one that is lost shifts no other.
         let mut delay = link.delay_min + exponential(random, link.delay_mean);
@@ -293,7 +298,7 @@ impl Network {
             self.counters.lost += 1;
             return Fate::default();
         }
-        if !between_nodes {
+        let (Address::Node(sender), Address::Node(receiver)) = (from, to) else {
             let last = self.last_arrival.entry((from, to)).or_default();
             *last = arrival.max(*last);
             let arrivals = [Some(*last), None];
@@ -301,17 +306,13 @@ impl Network {
                 arrivals,
                 ..Fate::default()
             };
-        }
-        let place = match link.queue {
-            Some(bound) => match self.ways.entry((from, to)).or_default().take(bound, random) {
-                (place, false) => Some(place),
-                (place, true) => {
-                    self.overflows[bound.loses as usize] += 1;
-                    Some(place)
-                }
-            },
-            None => None,
         };
+        let place = link.queue.map(|bound| {
+            let way = self.ways.or_default(sender).or_default(receiver);
+            let (place, full) = way.take(bound, random);
+            self.overflows[bound.loses as usize] += u64::from(full);
+            place
+        });
         self.counters.tails += u64::from(tail);
         self.counters.duplicated += u64::from(duplicated);
         self.counters.replayed += u64::from(duplicated && replayed);
@@ -324,13 +325,19 @@ impl Network {
 
     /// A packet that was given a place in its link's queue arrives; whether it was kept.
     pub fn arrives(&mut self, from: Address, to: Address, place: u64) -> bool {
-        self.ways
-            .get_mut(&(from, to))
-            .and_then(|way| {
-                let at = way.packets.binary_search(&place).ok()?;
-                way.packets.remove(at)
-            })
-            .is_some()
+        let (Address::Node(from), Address::Node(to)) = (from, to) else {
+            return false;
+        };
+        let way = self.ways.get_mut(from).and_then(|ways| ways.get_mut(to));
+        way.and_then(|way| {
+            // Most come in the order in which they were sent.
+            if way.packets.front() == Some(&place) {
+                return way.packets.pop_front();
+            }
+            let at = way.packets.binary_search(&place).ok()?;
+            way.packets.remove(at)
+        })
+        .is_some()
     }
 }
 

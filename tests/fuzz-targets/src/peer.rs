@@ -62,7 +62,7 @@ fn near(source: &mut Source<'_>, raft: &Raft, status: &Status, asked: u64) -> Me
         let index = index(source, status.last.index);
         let known = raft
             .entries_from(index)
-            .first()
+            .next()
             .map_or(status.last.term, |entry| entry.id.term);
         let term = if source.flag() {
             Term(source.near(known.0))
@@ -243,7 +243,7 @@ fn is_lie(message: &Message, raft: &Raft, status: &Status) -> bool {
     let Message { term, body, .. } = message;
     let committed = raft
         .entries_from(status.commit)
-        .first()
+        .next()
         .map(|entry| entry.id);
     let committed = committed
         .filter(|id| id.index == status.commit)

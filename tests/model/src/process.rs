@@ -384,12 +384,9 @@ impl Process {
 
     /// Whether the log up to `index` is on disk as it is in memory.
     fn is_durable(&self, index: Index) -> bool {
-        let in_memory = self.raft.entries_from(Index(1));
+        let mut in_memory = self.raft.entries_from(Index(1));
         index <= self.disk.last().index
-            && in_memory
-                .iter()
-                .filter(|entry| entry.id.index <= index)
-                .all(|entry| self.disk.covers(entry.id))
+            && in_memory.all(|entry| entry.id.index > index || self.disk.covers(entry.id))
     }
 
     /// An election timeout passes on its clock.
@@ -413,7 +410,7 @@ impl Process {
             touched: _,
             digest: _,
         } = self;
-        *log = raft.entries_from(Index(1));
+        *log = raft.entries_from(Index(1)).cloned().collect();
         self.digest = digest(&(&*raft, &*disk, &*round, &*machine));
     }
 

@@ -324,6 +324,8 @@ impl World {
     pub fn line(&self, id: NodeId) -> String {
         let node = &self.nodes[id.0 as usize - 1];
         let (status, disk) = (node.raft().status(), node.disk());
+        let entries = node.raft().entries_from(status.log_start.index.next());
+        let entries: Vec<_> = entries.cloned().collect();
         let stored = disk.hard_state();
         let vote = |vote: Option<NodeId>| vote.map_or(String::from("-"), |id| id.to_string());
         let log_start = |at: quorate_raft::EntryId| match at.index.0 {
@@ -337,7 +339,7 @@ impl World {
             vote(status.vote),
             status.commit,
             log_start(status.log_start),
-            Entries(&node.raft().entries_from(status.log_start.index.next())),
+            Entries(&entries),
             stored.term,
             vote(stored.vote),
             log_start(disk.restored().log_start),

@@ -216,7 +216,7 @@ impl Host {
     /// Terms of the log, from the first entry kept.
     pub(crate) fn log(&self) -> Vec<u64> {
         let entries = self.raft.entries_from(Index(0));
-        entries.iter().map(|entry| entry.id.term.0).collect()
+        entries.map(|entry| entry.id.term.0).collect()
     }
 
     /// Indexes handed out to be applied, one list each time.

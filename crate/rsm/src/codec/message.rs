@@ -182,7 +182,7 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
     }
 }
 
-pub(super) fn read_message(reader: &mut Reader, storage: StorageId) -> Decoded<Message> {
+pub(super) fn read_message(reader: &mut Reader<'_>, storage: StorageId) -> Decoded<Message> {
     let tag = reader.byte()?;
     let from = NodeId(safe(reader)?);
     let to = NodeId(safe(reader)?);
@@ -335,7 +335,7 @@ pub(crate) fn write_entries(writer: &mut Writer, mut term: Term, entries: &[Entr
     }
 }
 
-pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<Entry>> {
+pub(crate) fn read_entries(reader: &mut Reader<'_>, prev: EntryId) -> Decoded<Vec<Entry>> {
     let count = reader.count(1)?;
     let EntryId {
         mut term,
@@ -372,7 +372,7 @@ pub(crate) fn read_entries(reader: &mut Reader, prev: EntryId) -> Decoded<Vec<En
 }
 
 /// A configuration that is in force somewhere: it has voters.
-fn read_membership(reader: &mut Reader) -> Decoded<ConfState> {
+fn read_membership(reader: &mut Reader<'_>) -> Decoded<ConfState> {
     let conf_state = read_conf(reader)?;
     if conf_state.voters.is_empty() {
         return Err(FrameError::Malformed("a membership without voters"));
@@ -385,7 +385,7 @@ pub(crate) fn write_id(writer: &mut Writer, id: EntryId) {
     writer.number(id.index.0);
 }
 
-pub(crate) fn read_id(reader: &mut Reader) -> Decoded<EntryId> {
+pub(crate) fn read_id(reader: &mut Reader<'_>) -> Decoded<EntryId> {
     Ok(EntryId::new(Term(safe(reader)?), Index(safe(reader)?)))
 }
 
@@ -394,7 +394,7 @@ pub(crate) fn write_meta(writer: &mut Writer, meta: &SnapshotMeta) {
     write_conf(writer, &meta.conf_state);
 }
 
-pub(crate) fn read_meta(reader: &mut Reader) -> Decoded<SnapshotMeta> {
+pub(crate) fn read_meta(reader: &mut Reader<'_>) -> Decoded<SnapshotMeta> {
     Ok(SnapshotMeta {
         last: read_id(reader)?,
         conf_state: Arc::new(read_conf(reader)?),
@@ -417,9 +417,9 @@ pub(crate) fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
     }
 }
 
-pub(crate) fn read_conf(reader: &mut Reader) -> Decoded<ConfState> {
-    let ids = |reader: &mut Reader| list(reader, 1, |reader| safe(reader).map(NodeId));
-    let storages = |reader: &mut Reader| -> Decoded<Table<NodeId, StorageId>> {
+pub(crate) fn read_conf(reader: &mut Reader<'_>) -> Decoded<ConfState> {
+    let ids = |reader: &mut Reader<'_>| list(reader, 1, |reader| safe(reader).map(NodeId));
+    let storages = |reader: &mut Reader<'_>| -> Decoded<Table<NodeId, StorageId>> {
         let pairs = list(reader, 9, |reader| {
             Ok((NodeId(safe(reader)?), StorageId(fixed(reader)?)))
         })?;

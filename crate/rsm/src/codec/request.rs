@@ -44,7 +44,7 @@ pub(super) fn write_request(writer: &mut Writer, request: &Request) {
     }
 }
 
-pub(super) fn read_request(reader: &mut Reader) -> Decoded<Request> {
+pub(super) fn read_request(reader: &mut Reader<'_>) -> Decoded<Request> {
     let id = RequestId(safe(reader)?);
     let body = match reader.byte()? {
         OPEN_SESSION => RequestBody::OpenSession,
@@ -102,9 +102,9 @@ pub(super) fn write_reply(writer: &mut Writer, reply: &Reply) {
     }
 }
 
-pub(super) fn read_reply(reader: &mut Reader) -> Decoded<Reply> {
+pub(super) fn read_reply(reader: &mut Reader<'_>) -> Decoded<Reply> {
     let id = RequestId(safe(reader)?);
-    let hint = |reader: &mut Reader| -> Decoded<Option<NodeId>> {
+    let hint = |reader: &mut Reader<'_>| -> Decoded<Option<NodeId>> {
         Ok(Some(NodeId(safe(reader)?)).filter(|node| node.0 > 0))
     };
     let result = match reader.byte()? {

@@ -51,8 +51,9 @@ impl Ident {
 
     fn decode(payload: &[u8]) -> Result<Self, Malformed> {
         const BAD: Malformed = Malformed("no identity");
-        let mut reader = Reader::new(Bytes::copy_from_slice(payload));
-        let cluster = String::from_utf8(reader.bytes()?.to_vec()).map_err(|_| BAD)?;
+        let payload = Bytes::copy_from_slice(payload);
+        let mut reader = Reader::new(&payload);
+        let cluster = String::from_utf8(reader.borrowed()?.to_vec()).map_err(|_| BAD)?;
         let node = NodeId(safe(&mut reader).map_err(|_| BAD)?);
         let storage = StorageId(fixed(&mut reader).map_err(|_| BAD)?);
         let cluster_id = fixed(&mut reader).map_err(|_| BAD)?;

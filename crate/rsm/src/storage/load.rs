@@ -145,7 +145,7 @@ impl Records {
             FrameError::Malformed(what) => what,
             FrameError::Version { .. } | FrameError::Kind { .. } => "no such record",
         };
-        let mut reader = Reader::new(payload);
+        let mut reader = Reader::new(&payload);
         match name {
             Name::Hard => {
                 let term = quorate_raft::Term(safe(&mut reader).map_err(malformed)?);

@@ -146,9 +146,10 @@ fn is_unwritten(bytes: &[u8]) -> bool {
 fn read_round(payload: &[u8]) -> Result<ScannedRound, Malformed> {
     let mut payload = payload.to_vec();
     mask(&mut payload);
-    let mut reader = Reader::new(Bytes::from(payload));
-    let text = |reader: &mut Reader| {
-        String::from_utf8(reader.bytes()?.to_vec()).map_err(|_| Malformed("a key is no text"))
+    let payload = Bytes::from(payload);
+    let mut reader = Reader::new(&payload);
+    let text = |reader: &mut Reader<'_>| {
+        String::from_utf8(reader.borrowed()?.to_vec()).map_err(|_| Malformed("a key is no text"))
     };
     let sequence = reader.number()?;
     let mut round = Round::default();
@@ -158,7 +159,7 @@ fn read_round(payload: &[u8]) -> Result<ScannedRound, Malformed> {
     for _ in 0..reader.count(2)? {
         round
             .puts
-            .push((text(&mut reader)?, reader.bytes()?.to_vec()));
+            .push((text(&mut reader)?, reader.borrowed()?.to_vec()));
     }
     reader.end()?;
     Ok(ScannedRound { sequence, round })

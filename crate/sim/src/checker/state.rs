@@ -299,7 +299,7 @@ impl State {
             .get(status.id)
             .expect("a node that steps has started");
         for entry in raft.entries_from(Index(0)) {
-            let seen = Seen::of(&entry);
+            let seen = Seen::of(entry);
             let committed = self.committed.get(entry.id.index.0 as usize - 1);
             let differs = entry.id.index <= state.commit
                 && committed.is_none_or(|committed| committed.seen != seen);
@@ -369,7 +369,7 @@ impl State {
                 }
                 None => {}
             }
-            let (id, seen) = (entry.id, Seen::of(&entry));
+            let (id, seen) = (entry.id, Seen::of(entry));
             let previous = state.log.last();
             state.log.push(seen);
             check_matching(

@@ -141,7 +141,19 @@ impl<M: StateMachine + Default> Cluster<M> {
     }
 
     fn perform_outputs(&mut self, id: NodeId, outputs: &mut Vec<Output>) -> Result<(), Violation> {
-        let mut sends: Vec<(NodeId, Vec<Message>)> = Vec::new();
+        let mut sends = core::mem::take(&mut self.sends);
+        let result = self.perform_each(id, outputs, &mut sends);
+        sends.clear();
+        self.sends = sends;
+        result
+    }
+
+    fn perform_each(
+        &mut self,
+        id: NodeId,
+        outputs: &mut Vec<Output>,
+        sends: &mut Vec<(NodeId, Vec<Message>)>,
+    ) -> Result<(), Violation> {
         let mut halted = false;
         for output in outputs.drain(..) {
             if self.crashes_here(id) {
@@ -150,13 +162,20 @@ impl<M: StateMachine + Default> Cluster<M> {
             match output {
                 Output::Persist(batch) => self.write(id, batch),
                 Output::Send(message) if self.config.split_frames => {
-                    self.send_messages(id, message.to, vec![message]);
+                    let mut messages = self.spare.pop().unwrap_or_default();
+                    let to = message.to;
+                    messages.push(message);
+                    self.send_messages(id, to, messages);
                 }
                 Output::Send(message) => {
                     let to = message.to;
                     match sends.iter_mut().find(|(other, _)| *other == to) {
                         Some((_, messages)) => messages.push(message),
-                        None => sends.push((to, vec![message])),
+                        None => {
+                            let mut messages = self.spare.pop().unwrap_or_default();
+                            messages.push(message);
+                            sends.push((to, messages));
+                        }
                     }
                 }
                 Output::Reply { client, replies } => self.send_replies(id, client, replies)?,
@@ -195,7 +214,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 }
             }
         }
-        for (to, messages) in sends {
+        for (to, messages) in sends.drain(..) {
             if self.crashes_here(id) {
                 return self.crash(id);
             }
@@ -270,8 +289,8 @@ impl<M: StateMachine + Default> Cluster<M> {
                 self.restores += 1;
             }
         }
-        self.state
-            .executed(id, &running.node.machine().take_applied())?;
+        running.node.machine().take_applied(&mut self.applied);
+        self.state.executed(id, &self.applied)?;
         for output in outputs {
             if let Output::Send(message) = output {
                 bounds::check_message(&self.processes[id].settings, message)?;
@@ -320,7 +339,11 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.traffic.requests += messages.len() as u64 - responses;
         self.traffic.bytes += frame.len() as u64;
         let (from, to) = (Address::Node(from), Address::Node(to));
-        self.transmit(from, to, Payload::Messages(messages), frame);
+        let payload = self.transmit(from, to, Payload::Messages(messages), frame);
+        if let Payload::Messages(mut messages) = payload {
+            messages.clear();
+            self.spare.push(messages);
+        }
     }
 
     fn send_replies(
@@ -349,26 +372,28 @@ impl<M: StateMachine + Default> Cluster<M> {
         Ok(())
     }
 
+    /// Sends a frame through the network, and gives back what is in it.
     pub(super) fn transmit(
         &mut self,
         from: Address,
         to: Address,
         payload: Payload,
         frame: Vec<u8>,
-    ) {
+    ) -> Payload {
         let (now, frame) = (self.now(), Bytes::from(frame));
-        let fate = self.network.send(&Packet {
+        let packet = Packet {
             from,
             to,
             payload,
             sent: now,
-        });
+        };
+        let fate = self.network.send(&packet);
         if fate.arrivals == [None, None] {
             let digest = Digest::of(&frame);
             self.trace.event(now, &to, trace::Event::Lose, digest, || {
                 describe(from, &frame)
             });
-            return;
+            return packet.payload;
         }
         let run = match to {
             Address::Node(id) => self.processes[id].run,
@@ -396,5 +421,6 @@ impl<M: StateMachine + Default> Cluster<M> {
         if let Some(at) = first {
             push(at, frame, fate.place);
         }
+        packet.payload
     }
 }

@@ -9,7 +9,7 @@ mod members;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use quorate_raft::{Instant, NodeId, Raft};
+use quorate_raft::{Instant, Message, NodeId, Raft};
 use quorate_rsm::codec;
 use quorate_rsm::{ClientId, Input, NodeConfig, NodeStatus, Output, Reply, Request, StateMachine};
 
@@ -20,6 +20,7 @@ use crate::checker::state::State;
 use crate::clock::{DRIFT_EVERY, Drift};
 use crate::disk::{Disk, DiskProfile, Medium};
 use crate::fault::{Counts, FaultKind};
+use crate::machine::Applied;
 use crate::network::{Address, Link, Network, Payload};
 use crate::observer::Observer;
 use crate::process::{ClockProfile, Process, founders, snapshot_bytes};
@@ -168,7 +169,11 @@ pub struct Cluster<M: StateMachine> {
     waiting: ByNode<VecDeque<Event>>,
     membership: Membership,
     counts: Counts,
+    // Buffers that are used again.
     outputs: Vec<Output>,
+    sends: Vec<(NodeId, Vec<Message>)>,
+    spare: Vec<Vec<Message>>,
+    applied: Vec<Applied>,
     steps: u64,
     starts: u64,
     ends: u64,
@@ -205,6 +210,9 @@ impl<M: StateMachine + Default> Cluster<M> {
             membership: Membership::new(founders(&voters)),
             counts: Counts::new(),
             outputs: Vec::new(),
+            sends: Vec::new(),
+            spare: Vec::new(),
+            applied: Vec::new(),
             steps: 0,
             starts: 0,
             ends: 0,
