@@ -98,7 +98,7 @@ pub struct PersistBatch {
     /// Pieces of a snapshot that is not yet complete.
     pub chunks: Vec<SnapshotChunk>,
     /// Completes a snapshot: older ones, and chunks of others, can go.
-    pub snapshot: Option<SnapshotManifest>,
+    pub snapshot: Option<Box<SnapshotManifest>>,
 }
 
 /// What the host found in storage when the node starts.

@@ -24,7 +24,7 @@ pub(crate) struct Persistence {
     unstable_first: Index,
     hard_dirty: bool,
     chunks: Vec<SnapshotChunk>,
-    manifest: Option<SnapshotManifest>,
+    manifest: Option<Box<SnapshotManifest>>,
     /// The number of the round under way or done last.
     seq: u64,
     round: Option<Round>,
@@ -41,7 +41,7 @@ struct Round {
     last: Index,
     hard_state: bool,
     log: bool,
-    manifest: Option<SnapshotManifest>,
+    manifest: Option<Box<SnapshotManifest>>,
     held: Vec<Held>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) enum RestsOn {
 /// A finished round.
 pub(crate) struct Done {
     pub(crate) released: Vec<Held>,
-    pub(crate) manifest: Option<SnapshotManifest>,
+    pub(crate) manifest: Option<Box<SnapshotManifest>>,
 }
 
 impl Persistence {
@@ -114,7 +114,7 @@ impl Persistence {
 
     /// A snapshot is complete. One that is not yet handed out is replaced.
     pub(crate) fn push_manifest(&mut self, manifest: SnapshotManifest) {
-        self.manifest = Some(manifest);
+        self.manifest = Some(Box::new(manifest));
     }
 
     /// Whether the manifest of an own snapshot at `index` may follow those that are not durable: it

@@ -459,7 +459,7 @@ impl Raft {
     fn handle_persisted(&mut self, seq: u64) -> Result<(), InputError> {
         let done = self.persistence.handle_persisted(seq)?;
         if let Some(manifest) = done.manifest {
-            self.handle_snapshot_durable(manifest);
+            self.handle_snapshot_durable(*manifest);
         }
         for held in done.released {
             self.release(held);

@@ -114,12 +114,18 @@ impl<K: Ord + Copy, V> Table<K, V> {
         if self.rows.back().is_none_or(|(last, _)| *last < key) {
             return Err(self.rows.len());
         }
-        match self.rows.as_slices() {
-            (rows, []) => rows.binary_search_by(|(other, _)| other.cmp(&key)),
-            _ => self.rows.binary_search_by(|(other, _)| other.cmp(&key)),
+        if let (rows, []) = self.rows.as_slices()
+            && rows.len() <= FEW
+        {
+            let at = rows.iter().take_while(|(other, _)| *other < key).count();
+            return if rows[at].0 == key { Ok(at) } else { Err(at) };
         }
+        self.rows.binary_search_by(|(other, _)| other.cmp(&key))
     }
 }
+
+/// So few are looked at one after another.
+const FEW: usize = 8;
 
 impl<K, V> IntoIterator for Table<K, V> {
     type Item = (K, V);

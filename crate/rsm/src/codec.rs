@@ -74,10 +74,19 @@ enum Kind {
 /// sender's storage is said once, for all.
 #[must_use]
 pub fn encode_messages(cluster: u64, group: u32, messages: &[Message]) -> Vec<u8> {
-    let mut writer = begin(
-        Kind::Messages,
-        24 + messages.iter().map(message_size).sum::<usize>(),
-    );
+    encode_messages_in(Vec::new(), cluster, group, messages)
+}
+
+/// The same, in a buffer that was used before.
+#[must_use]
+pub fn encode_messages_in(
+    buffer: Vec<u8>,
+    cluster: u64,
+    group: u32,
+    messages: &[Message],
+) -> Vec<u8> {
+    let size = 24 + messages.iter().map(message_size).sum::<usize>();
+    let mut writer = begin_in(buffer, Kind::Messages, size);
     writer.raw(&cluster.to_le_bytes());
     let storage = messages.first().map_or(0, |message| message.storage.0);
     writer.raw(&storage.to_le_bytes());
@@ -164,7 +173,11 @@ pub fn decode_replies(frame: &Bytes) -> Decoded<(u32, Vec<Reply>)> {
 }
 
 fn begin(kind: Kind, size: usize) -> Writer {
-    let mut writer = Writer::with_capacity(size);
+    begin_in(Vec::new(), kind, size)
+}
+
+fn begin_in(buffer: Vec<u8>, kind: Kind, size: usize) -> Writer {
+    let mut writer = Writer::reuse(buffer, size);
     writer.byte(FRAME_VERSION);
     writer.byte(kind as u8);
     writer

@@ -18,6 +18,13 @@ impl Writer {
         Self(Vec::with_capacity(bytes))
     }
 
+    /// Begins anew in a buffer that was used before.
+    pub(crate) fn reuse(mut buffer: Vec<u8>, bytes: usize) -> Self {
+        buffer.clear();
+        buffer.reserve(bytes);
+        Self(buffer)
+    }
+
     pub(crate) fn reserve(&mut self, bytes: usize) {
         self.0.reserve(bytes);
     }

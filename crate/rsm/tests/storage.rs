@@ -121,12 +121,12 @@ fn chunk(snapshot: u64, number: u32) -> SnapshotChunk {
 fn manifest(last: EntryId, chunks: u32, log_start: EntryId, clear_log: bool) -> PersistBatch {
     let conf_state = Arc::new(ConfState::new([1, 2, 3].map(NodeId)));
     let meta = SnapshotMeta { last, conf_state };
-    let snapshot = Some(SnapshotManifest {
+    let snapshot = Some(Box::new(SnapshotManifest {
         meta,
         chunks,
         log_start,
         clear_log,
-    });
+    }));
     let chunks = (0..chunks)
         .map(|number| chunk(last.index.0, number))
         .collect();

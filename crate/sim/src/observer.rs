@@ -20,13 +20,15 @@ pub struct Observer {
     /// Of each command, by its name, the node it was last sent to.
     asked: Vec<Option<NodeId>>,
     sightings: Sightings,
+    /// A place for the next status.
+    spare: Option<Box<Status>>,
 }
 
 /// One node.
 #[derive(Debug, Default)]
 struct Observed {
     /// After its last step, if it runs.
-    status: Option<Status>,
+    status: Option<Box<Status>>,
     writing: bool,
     /// The first entry of its leadership.
     first_own: Index,
@@ -59,6 +61,7 @@ impl Observer {
             last_leader: None,
             asked: Vec::new(),
             sightings: Sightings::default(),
+            spare: None,
         }
     }
 
@@ -236,21 +239,28 @@ impl Observer {
     ) {
         self.committed = committed;
         let id = status.id;
+        let status = match self.spare.take() {
+            Some(mut place) => {
+                *place = status;
+                place
+            }
+            None => Box::new(status),
+        };
         let Some(node) = self.nodes.get_mut(id) else {
             return;
         };
         let heard = core::mem::take(&mut node.heard);
         let was_writing = core::mem::replace(&mut node.writing, writing);
         let before = node.status.take();
-        self.note_outputs(before.as_ref(), &status, &heard, outputs);
-        if let Some(before) = before {
+        self.note_outputs(before.as_deref(), &status, &heard, outputs);
+        if let Some(before) = &before {
             if (before.role, before.term) != (status.role, status.term) {
-                self.note_role(&before, &status, was_writing);
+                self.note_role(before, &status, was_writing);
             }
-            self.note_log(&before, &status, was_writing);
-            self.note_members(&before, &status, outputs);
+            self.note_log(before, &status, was_writing);
+            self.note_members(before, &status, outputs);
             if status.role == RoleKind::Leader {
-                self.note_peers(&before, &status, window);
+                self.note_peers(before, &status, window);
             }
         }
         if let Some(node) = self.nodes.get_mut(id) {
@@ -258,6 +268,7 @@ impl Observer {
             node.heard = heard;
             node.heard.clear();
             node.status = Some(status);
+            self.spare = before;
         }
     }
 
@@ -560,7 +571,7 @@ impl Observer {
 
     fn others(&self, id: NodeId) -> impl Iterator<Item = &Status> {
         let others = self.nodes.iter().filter(move |(other, _)| *other != id);
-        others.filter_map(|(_, node)| node.status.as_ref())
+        others.filter_map(|(_, node)| node.status.as_deref())
     }
 }
 

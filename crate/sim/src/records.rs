@@ -9,6 +9,8 @@ use quorate_rsm::storage::Round;
 pub(crate) struct Records {
     /// Keys ascend.
     rows: Vec<(String, Bytes)>,
+    /// Where the last put was.
+    last: usize,
 }
 
 impl Records {
@@ -20,7 +22,8 @@ impl Records {
         }
         for (key, value) in round.puts {
             let value = Bytes::from(value);
-            let at = self.place(&key);
+            let at = self.place_after_last(&key);
+            self.last = at;
             match self.rows.get_mut(at) {
                 Some(row) if row.0 == key => row.1 = value,
                 _ => self.rows.insert(at, (key, value)),
@@ -40,6 +43,18 @@ impl Records {
 
     pub(crate) fn into_rows(self) -> Vec<(String, Bytes)> {
         self.rows
+    }
+
+    /// The same, for one that most often comes right after the last put, or is put again.
+    fn place_after_last(&self, key: &str) -> usize {
+        let key_at = |at: usize| self.rows.get(at).map(|(key, _)| key.as_str());
+        match key_at(self.last) {
+            Some(last) if last == key => self.last,
+            Some(last) if last < key && key_at(self.last + 1).is_none_or(|next| key <= next) => {
+                self.last + 1
+            }
+            _ => self.place(key),
+        }
     }
 
     /// Where `key` is, or would be.

@@ -431,7 +431,7 @@ fn a_durable_log_with_a_gap_and_a_snapshot_that_falls_back() {
             clear_log: true,
         };
         PersistBatch {
-            snapshot: Some(manifest),
+            snapshot: Some(Box::new(manifest)),
             ..batch(1, None, Vec::new())
         }
     };

@@ -331,8 +331,11 @@ impl<M: StateMachine + Default> Cluster<M> {
     }
 
     fn send_messages(&mut self, from: NodeId, to: NodeId, messages: Vec<Message>) {
-        let mut frame = codec::encode_messages(CLUSTER, GROUP, &messages);
-        frame[0] = frame[0].wrapping_add(self.processes[&from].version);
+        let buffer = core::mem::take(&mut self.frame);
+        let mut buffer = codec::encode_messages_in(buffer, CLUSTER, GROUP, &messages);
+        buffer[0] = buffer[0].wrapping_add(self.processes[&from].version);
+        let frame = Bytes::copy_from_slice(&buffer);
+        self.frame = buffer;
         let responses = messages.iter().filter(|m| is_response(&m.body)).count() as u64;
         self.traffic.frames += 1;
         self.traffic.responses += responses;
@@ -365,7 +368,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         }
         done.into_iter()
             .try_for_each(|tag| self.state.acknowledged(tag))?;
-        let frame = codec::encode_replies(GROUP, &replies);
+        let frame = Bytes::from(codec::encode_replies(GROUP, &replies));
         self.observer.replied(&replies);
         let (from, to) = (Address::Node(from), Address::Client(to));
         self.transmit(from, to, Payload::Replies(replies), frame);
@@ -378,9 +381,9 @@ impl<M: StateMachine + Default> Cluster<M> {
         from: Address,
         to: Address,
         payload: Payload,
-        frame: Vec<u8>,
+        frame: Bytes,
     ) -> Payload {
-        let (now, frame) = (self.now(), Bytes::from(frame));
+        let now = self.now();
         let packet = Packet {
             from,
             to,

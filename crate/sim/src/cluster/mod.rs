@@ -174,6 +174,7 @@ pub struct Cluster<M: StateMachine> {
     sends: Vec<(NodeId, Vec<Message>)>,
     spare: Vec<Vec<Message>>,
     applied: Vec<Applied>,
+    frame: Vec<u8>,
     steps: u64,
     starts: u64,
     ends: u64,
@@ -213,6 +214,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             sends: Vec::new(),
             spare: Vec::new(),
             applied: Vec::new(),
+            frame: Vec::new(),
             steps: 0,
             starts: 0,
             ends: 0,
@@ -417,7 +419,7 @@ impl<M: StateMachine + Default> Cluster<M> {
 
     /// A client sends requests through the network.
     pub fn send_requests(&mut self, client: ClientId, to: NodeId, requests: Vec<Request>) {
-        let frame = codec::encode_requests(GROUP, &requests);
+        let frame = Bytes::from(codec::encode_requests(GROUP, &requests));
         let (from, to) = (Address::Client(client), Address::Node(to));
         self.transmit(from, to, Payload::Requests(requests), frame);
     }
