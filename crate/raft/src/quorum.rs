@@ -117,9 +117,7 @@ fn majority_reached<T: Ord + Copy>(voters: &[NodeId], value: impl Fn(NodeId) -> 
     for &id in others {
         let mut carried = value(id);
         for kept in &mut greatest[..count] {
-            if carried > *kept {
-                core::mem::swap(kept, &mut carried);
-            }
+            (*kept, carried) = (carried.max(*kept), carried.min(*kept));
         }
         if count < majority.min(greatest.len()) {
             greatest[count] = carried;

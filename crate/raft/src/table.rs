@@ -117,7 +117,8 @@ impl<K: Ord + Copy, V> Table<K, V> {
         if let (rows, []) = self.rows.as_slices()
             && rows.len() <= FEW
         {
-            let at = rows.iter().take_while(|(other, _)| *other < key).count();
+            // Counted without a branch that would be guessed wrong.
+            let at = rows.iter().filter(|(other, _)| *other < key).count();
             return if rows[at].0 == key { Ok(at) } else { Err(at) };
         }
         self.rows.binary_search_by(|(other, _)| other.cmp(&key))
