@@ -136,16 +136,16 @@ impl Records {
             .map_err(|damage| StorageError::new(key, damage))?;
         // Entries and chunks share the record's buffer.
         let payload = record.slice_ref(payload);
-        self.decode(name, payload)
+        self.decode(name, &payload)
             .map_err(|what| StorageError::new(key, Damage::Malformed(what)))
     }
 
-    fn decode(&mut self, name: Name, payload: Bytes) -> Result<(), &'static str> {
+    fn decode(&mut self, name: Name, payload: &Bytes) -> Result<(), &'static str> {
         let malformed = |error| match error {
             FrameError::Malformed(what) => what,
             FrameError::Version { .. } | FrameError::Kind { .. } => "no such record",
         };
-        let mut reader = Reader::new(&payload);
+        let mut reader = Reader::new(payload);
         match name {
             Name::Hard => {
                 let term = quorate_raft::Term(safe(&mut reader).map_err(malformed)?);
