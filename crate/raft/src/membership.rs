@@ -354,8 +354,8 @@ impl Membership {
             .iter()
             .rev()
             .take_while(move |(at, _)| *at > index);
-        let all = behind.map(|(_, conf_state)| conf_state);
-        all.chain([self.at(index)])
+        let all = behind.map(|(_, conf_state)| &**conf_state);
+        all.chain([&**self.at(index)])
     }
 
     /// An entry with a configuration was appended.
