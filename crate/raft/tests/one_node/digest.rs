@@ -1,6 +1,8 @@
 //! What the layer above compares: carried in the current term, between members by their storages.
 
-use quorate_raft::{Body, ConfState, Config, Index, Input, Message, NodeId, Output, StateDigest};
+use std::sync::Arc;
+
+use quorate_raft::{Body, Config, Index, Input, Message, NodeId, Output, StateDigest};
 use quorate_raft::{StorageId, Term};
 
 use crate::host::{Host, stored};
@@ -41,10 +43,8 @@ fn digest_is_handed_out_in_its_term_and_sent_in_the_own() {
 #[test]
 fn digest_of_another_storage_than_the_members_is_not_heard() {
     let mut restored = stored(3, 1, None, &[]);
-    restored.snapshot.conf_state = ConfState {
-        storages: [(NodeId(2), StorageId(9))].into_iter().collect(),
-        ..restored.snapshot.conf_state
-    };
+    let storages = [(NodeId(2), StorageId(9))].into_iter().collect();
+    Arc::make_mut(&mut restored.snapshot.conf_state).storages = storages;
     let mut host = Host::with(Config::new(NodeId(1)), restored);
     for storage in [8, 9] {
         host.input(Input::Message(Message {

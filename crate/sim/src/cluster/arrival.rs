@@ -76,7 +76,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         match from {
             Address::Node(peer) => {
-                let (version, own) = (frame[0], self.processes[&id].version);
+                let (version, own) = (frame[0], self.processes[id].version);
                 let frame = with_version(&frame, version.wrapping_sub(own));
                 if version.wrapping_sub(own) != codec::FRAME_VERSION {
                     self.observer.note(Situation::OtherVersionRefused);

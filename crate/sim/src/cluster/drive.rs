@@ -333,7 +333,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     fn send_messages(&mut self, from: NodeId, to: NodeId, messages: Vec<Message>) {
         let buffer = core::mem::take(&mut self.frame);
         let mut buffer = codec::encode_messages_in(buffer, CLUSTER, GROUP, &messages);
-        buffer[0] = buffer[0].wrapping_add(self.processes[&from].version);
+        buffer[0] = buffer[0].wrapping_add(self.processes[from].version);
         let frame = Bytes::copy_from_slice(&buffer);
         self.frame = buffer;
         let responses = messages.iter().filter(|m| is_response(&m.body)).count() as u64;

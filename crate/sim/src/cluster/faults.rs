@@ -199,7 +199,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     pub fn finish_upgrades(&mut self) -> Result<(), Violation> {
         let latest = self.processes.values().map(|process| process.version).max();
         for id in self.voters.clone() {
-            if Some(self.processes[&id].version) != latest {
+            if Some(self.processes[id].version) != latest {
                 self.crash(id)?;
                 self.process_mut(id).version = latest.unwrap_or(0);
             }
