@@ -48,6 +48,7 @@ const CODES = {
   QUOTA_EXCEEDED: ["storage", false],
   STORAGE_BLOCKED: ["storage", true],
   STORAGE_CORRUPT: ["storage", false],
+  STORAGE_FENCED: ["storage", false],
   STORAGE_FOREIGN: ["storage", false],
   STORAGE_LOCKED: ["storage", true],
   STORAGE_LOST: ["storage", false],

@@ -155,6 +155,7 @@ const ADVICE: Readonly<Record<Doing, Advice>> = {
   opening: {
     STORAGE_LOCKED:
       "The cluster runs in another tab of this browser. Use it there, or close that tab and try again.",
+    STORAGE_FENCED: "Another tab took the cluster over. Use it there.",
     STORAGE_TAKEN_AWAY: "Another tab took the cluster over. Close it, and try again.",
     STORAGE_BLOCKED:
       "Another tab holds the database. Close the other tabs of this page, and try again.",
@@ -173,6 +174,7 @@ const ADVICE: Readonly<Record<Doing, Advice>> = {
   },
   running: {
     STORAGE_LOCKED: "Another tab uses its storage. Close that tab, then start it.",
+    STORAGE_FENCED: "Another tab took its data over. Use the cluster there, and close this tab.",
     STORAGE_TAKEN_AWAY:
       "Its data was cleared, or another tab took it. While the others go on it starts again by itself.",
     STORAGE_BLOCKED: "Another tab holds its database. Close that tab, then start it.",

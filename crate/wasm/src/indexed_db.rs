@@ -1,11 +1,13 @@
 //! Records in IndexedDB: one database per node, one object store, string keys kept out of line.
 //!
-//! A round is one transaction of `durability: "strict"`, begun, filled and committed in one
-//! synchronous turn, so that it can neither commit half-filled nor go inactive in an `await`. It
-//! counts when `complete` fires. Anything else ends the node (fail-stop): after a failed write
-//! nobody knows what the disk holds, and retrying would only hide that.
+//! A round is one transaction of `durability: "strict"`, begun and filled in one synchronous turn, so
+//! that it can neither commit half-filled nor go inactive in an `await`. Its first request looks at
+//! the [fence](crate::fence), and commits or aborts it. It counts when `complete` fires. Anything else
+//! ends the node (fail-stop): after a failed write nobody knows what the disk holds, and retrying
+//! would only hide that.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
@@ -19,6 +21,7 @@ use web_sys::{
 };
 
 use crate::error::{Failure, get};
+use crate::fence::Fence;
 use crate::storage::{Sink, StorageEvent};
 use crate::timer;
 
@@ -45,17 +48,12 @@ extern "C" {
         mode: &str,
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;
-
-    /// `IDBTransaction`, for the one method that web-sys calls deprecated, and browsers do not.
-    type StrictTransaction;
-
-    #[wasm_bindgen(method, structural, catch)]
-    fn commit(this: &StrictTransaction) -> Result<(), JsValue>;
 }
 
 /// An open database.
 pub struct IndexedDb {
     database: IdbDatabase,
+    fence: Rc<Fence>,
     strict: Object,
     latest: RefCell<Option<IdbTransaction>>,
     complete: Closure<dyn Fn()>,
@@ -66,7 +64,8 @@ pub struct IndexedDb {
 }
 
 impl IndexedDb {
-    /// Opens, or makes, the database `name`. Whatever happens, it ends within `timeout_ms`.
+    /// Opens, or makes, the database `name`, and takes it over from whoever has it open. Whatever
+    /// happens, each of the two ends within `timeout_ms`.
     pub async fn open(
         name: &str,
         version: u32,
@@ -81,18 +80,40 @@ impl IndexedDb {
                 Ok(database) => break database,
             }
         };
-        Ok(Self::adopt(database, sink))
+        let this = Self::adopt(database, sink);
+        match this.raise_fence(timeout_ms).await {
+            Ok(true) => Ok(this),
+            Ok(false) => Err(blocked()),
+            Err(reason) => Err(unavailable(&reason)),
+        }
+    }
+
+    async fn raise_fence(&self, timeout_ms: u32) -> Result<bool, JsValue> {
+        let (transaction, store) = self.begin()?;
+        self.fence.raise(&transaction, store, timeout_ms).await
+    }
+
+    /// A transaction that writes, and survives a power cut once it is complete.
+    fn begin(&self) -> Result<(IdbTransaction, IdbObjectStore), JsValue> {
+        let database: &StrictDatabase = self.database.unchecked_ref();
+        let transaction = database.transaction(STORE, "readwrite", &self.strict)?;
+        let store = transaction.object_store(STORE)?;
+        Ok((transaction, store))
     }
 
     fn adopt(database: IdbDatabase, sink: &Sink) -> Self {
         let (on_complete, on_abort) = (sink.clone(), sink.clone());
         let (on_change, on_lost, closing) = (sink.clone(), sink.clone(), database.clone());
+        let fence = Rc::<Fence>::default();
+        let passed = fence.clone();
         let this = Self {
+            fence,
             strict: strict_options(),
             latest: RefCell::new(None),
             complete: Closure::new(move || on_complete.send(StorageEvent::Written)),
             abort: Closure::new(move |event: Event| {
-                on_abort.send(StorageEvent::Failed(aborted(&event)));
+                let failure = passed.failure().unwrap_or_else(|| aborted(&event));
+                on_abort.send(StorageEvent::Failed(failure));
             }),
             _version_change: Closure::new(move || {
                 // Another tab upgrades or deletes the database, and waits until we let go.
@@ -180,11 +201,9 @@ impl IndexedDb {
                 &reason,
             )
         };
-        let database: &StrictDatabase = self.database.unchecked_ref();
-        let transaction = database
-            .transaction(STORE, "readwrite", &self.strict)
-            .map_err(failure)?;
-        if let Err(reason) = fill(&transaction, round) {
+        let (transaction, store) = self.begin().map_err(failure)?;
+        let filled = self.fence.guard(&store).and_then(|()| fill(&store, round));
+        if let Err(reason) = filled {
             // All or nothing, so nothing. The abort event finds no listener yet.
             let _ = transaction.abort();
             return Err(failure(reason));
@@ -195,13 +214,14 @@ impl IndexedDb {
         Ok(())
     }
 
-    /// Lets go of the database once the transaction under way has ended.
+    /// Lets go of the database. A round that has not passed the fence yet is not stored.
     pub fn close(&self) {
         self.database.set_onversionchange(None);
         self.database.set_onclose(None);
         if let Some(transaction) = self.latest.borrow_mut().take() {
             transaction.set_oncomplete(None);
             transaction.set_onabort(None);
+            let _ = transaction.abort();
         }
         self.database.close();
     }
@@ -220,13 +240,6 @@ async fn open_once(
     timeout_ms: u32,
     sink: &Sink,
 ) -> Result<IdbDatabase, (Failure, &'static str)> {
-    let unavailable = |reason: &JsValue| {
-        Failure::storage(
-            "STORAGE_UNAVAILABLE",
-            "the database could not be opened",
-            reason,
-        )
-    };
     let request = factory()
         .and_then(|factory| factory.open_with_u32(name, version))
         .map_err(|reason| (unavailable(&reason), ""))?;
@@ -235,8 +248,8 @@ async fn open_once(
     let upgrade = Closure::once_into_js(move || create_store(&upgrade));
     request.set_onupgradeneeded(Some(upgrade.unchecked_ref()));
     let on_blocked = sink.clone();
-    let blocked: Closure<dyn Fn()> = Closure::new(move || on_blocked.send(StorageEvent::Blocked));
-    request.set_onblocked(Some(blocked.as_ref().unchecked_ref()));
+    let waits: Closure<dyn Fn()> = Closure::new(move || on_blocked.send(StorageEvent::Blocked));
+    request.set_onblocked(Some(waits.as_ref().unchecked_ref()));
 
     let ended = timer::within(timeout_ms, |resolve, reject| {
         request.set_onsuccess(Some(&resolve));
@@ -253,8 +266,7 @@ async fn open_once(
         }
         Ok(None) => {
             close_when_late(&request);
-            let message = "another tab or a pending deletion holds the database; close it";
-            Err((Failure::new("STORAGE_BLOCKED", message), ""))
+            Err((blocked(), ""))
         }
         Err(_) => {
             let reason = error_of(&request);
@@ -271,6 +283,16 @@ async fn open_once(
             })
         }
     }
+}
+
+fn unavailable(reason: &JsValue) -> Failure {
+    let what = "the database could not be opened";
+    Failure::storage("STORAGE_UNAVAILABLE", what, reason)
+}
+
+fn blocked() -> Failure {
+    let message = "another tab or a pending deletion holds the database; close it";
+    Failure::new("STORAGE_BLOCKED", message)
 }
 
 fn factory() -> Result<IdbFactory, JsValue> {
@@ -302,17 +324,12 @@ fn close_when_late(request: &IdbOpenDbRequest) {
     request.set_onerror(None);
 }
 
-fn fill(transaction: &IdbTransaction, round: &Round) -> Result<(), JsValue> {
-    let store = transaction.object_store(STORE)?;
+fn fill(store: &IdbObjectStore, round: &Round) -> Result<(), JsValue> {
     for (from, to) in &round.deletes {
-        delete_range(&store, from, to)?;
+        delete_range(store, from, to)?;
     }
     for (key, value) in &round.puts {
         store.put_with_key(&Uint8Array::from(value.as_slice()), &key.as_str().into())?;
-    }
-    // Without it the transaction commits by itself, a little later. Old engines lack it.
-    if get(transaction, "commit").is_some() {
-        transaction.unchecked_ref::<StrictTransaction>().commit()?;
     }
     Ok(())
 }

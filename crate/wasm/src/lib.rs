@@ -5,16 +5,17 @@
 //! [`KvClient`] drives the client of the store. Events of the platform go in, effects come out, and
 //! nothing is borrowed while JavaScript runs.
 //!
-//! One home for each browser package: `gloo-timers` in [`timer`], `web-sys` in [`transport`] and
-//! [`indexed_db`], `getrandom` in [`entropy`], `serde-wasm-bindgen` in [`convert`]. Read [`shared`]
-//! first. The modules are public for this crate's own tests; JavaScript sees only what is exported
-//! to it.
+//! One home for each browser package: `gloo-timers` in [`timer`], `web-sys` in [`transport`],
+//! [`indexed_db`] and [`fence`], `getrandom` in [`entropy`], `serde-wasm-bindgen` in [`convert`].
+//! Read [`shared`] first. The modules are public for this crate's own tests; JavaScript sees only
+//! what is exported to it.
 
 pub mod config;
 pub mod convert;
 pub mod entropy;
 pub mod error;
 pub mod event;
+pub mod fence;
 pub mod freeze;
 pub mod groups;
 pub mod host;

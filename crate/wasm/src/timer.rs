@@ -35,9 +35,17 @@ pub fn now() -> Instant {
 }
 
 /// Waits for `start`'s `resolve` or `reject`, at most `ms` milliseconds; then it gives `None`.
-pub async fn within(
+pub fn within<'a>(
     ms: u32,
-    start: impl FnOnce(Function, Function),
+    start: impl FnOnce(Function, Function) + 'a,
+) -> impl Future<Output = Result<Option<JsValue>, JsValue>> + 'a {
+    // Boxed, so that there is one future for all callers, and not a copy for each.
+    wait(ms, Box::new(start))
+}
+
+async fn wait(
+    ms: u32,
+    start: Box<dyn FnOnce(Function, Function) + '_>,
 ) -> Result<Option<JsValue>, JsValue> {
     let expired = Rc::new(Cell::new(false));
     let mut start = Some(start);

@@ -12,6 +12,8 @@ mod client;
 mod cluster;
 #[path = "worker/database.rs"]
 mod database;
+#[path = "worker/fencing.rs"]
+mod fencing;
 #[path = "worker/halting.rs"]
 mod halting;
 #[path = "worker/locking.rs"]

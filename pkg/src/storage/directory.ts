@@ -2,20 +2,26 @@
  * Storage in a directory of append-only segments, on Node. Runs in the node's thread.
  *
  * A round is one sealed record, one append and one `fdatasync`. Segments are numbered without gaps. When the last
- * one is full, the next round begins a new one; before it, the live records of the oldest segments are carried over,
- * as far as that is cheap, and those segments are removed, oldest first.
+ * one is full, the next round begins a new one, and so does whoever opens the storage; at its beginning, the live
+ * records of the oldest segments are carried over, as far as that is cheap, and those segments are removed, oldest first.
  *
- * Why this is safe wherever it stops: an unfinished append can only be at the end of the last segment, and was never
+ * Why this is safe wherever it stops: an unfinished append can only be at the end of a run's last segment, and was never
  * acknowledged; a new segment counts only once it and its directory entry are durable; a segment is removed only when
  * every record in it was overwritten, deleted or carried over by what is durable; and removals are durable in order,
  * so that a record cannot outlive the one that deleted it.
+ *
+ * Why two cannot both write, even if the lock fails: only one can create the segment after the last one, and who opens
+ * the storage does so before it reads. A writer looks for a successor of its segment after each `fdatasync`, and before
+ * it acknowledges: if there is none, the opener will read what was written; if there is one, the writer stops. What it
+ * appended in between is in a segment that nobody else appends to, and its rounds have numbers that the successor's
+ * first round has, too, and which therefore end there.
  */
 
-import { constants } from "node:fs";
-import { type FileHandle, open, readdir, readFile, truncate, unlink } from "node:fs/promises";
+import { constants, readdirSync, statSync } from "node:fs";
+import { type FileHandle, open, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { QuorateError, quorateError } from "../errors.js";
-import { makeDirectory, syncDirectory } from "./durable.js";
+import { isCode, makeDirectory, syncDirectory } from "./durable.js";
 import type { KeyRange, Storage, StoredRecord } from "./storage.js";
 
 /** The record format, which is the core's. */
@@ -44,6 +50,14 @@ export function directoryStorage(
   return new DirectoryStorage(path, codec, limits);
 }
 
+/** What a segment holds. */
+interface Segment {
+  readonly number: number;
+  readonly rounds: ReturnType<SegmentCodec["scanSegment"]>["rounds"];
+  /** Where its last round is cut off, if it is. */
+  readonly tornAt: number | undefined;
+}
+
 /** Where a live record lies. */
 interface Place {
   readonly segment: number;
@@ -55,12 +69,15 @@ class DirectoryStorage implements Storage {
   readonly #codec: SegmentCodec;
   readonly #limits: DirectoryLimits;
   readonly #live = new Map<string, Place>();
+  /** The last segment, which this writer made, and its identity. */
   #handle: FileHandle | undefined;
-  /** The oldest and the newest segment; none yet while `#last` is below `#first`. */
+  #inode = 0;
   #first = 1;
   #last = 0;
   #lastBytes = 0;
   #sequence = 0;
+  /** For segments of earlier runs, the number of the round with which the next segment goes on. */
+  readonly #ends = new Map<number, number>();
 
   constructor(path: string, codec: SegmentCodec, limits: DirectoryLimits) {
     this.#path = path;
@@ -76,6 +93,8 @@ class DirectoryStorage implements Storage {
 
   write(deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
     return this.#write(deletes, puts).catch((error: unknown) => {
+      // Whatever failed for a fenced writer, this is why.
+      this.#assertMine();
       throw ioError("STORAGE_WRITE_FAILED", this.#path, error);
     });
   }
@@ -87,52 +106,112 @@ class DirectoryStorage implements Storage {
 
   async #load(): Promise<StoredRecord[]> {
     await makeDirectory(this.#path);
-    const numbers = await this.#numbers();
-    if (numbers.length > 0) [this.#first, this.#last] = [numbers[0] ?? 1, numbers.at(-1) ?? 0];
+    const numbers = await this.#takeOver();
     const records = new Map<string, Uint8Array>();
-    for (let number = this.#first; number <= this.#last; number++) {
-      if (!numbers.includes(number)) throw damaged(this.#file(number), "the segment is missing");
-      await this.#scan(number, records);
+    let segment: Segment | undefined;
+    for (const number of numbers) {
+      const next = await this.#read(number);
+      const begin = next.rounds[0]?.sequence;
+      // Nothing was written into it: its run ended before.
+      if (begin === undefined) continue;
+      if (segment !== undefined) this.#replay(segment, begin, records);
+      segment = next;
     }
-    if (this.#last >= this.#first) {
-      this.#handle = await open(this.#file(this.#last), APPEND);
+    if (segment !== undefined) {
+      this.#replay(segment, undefined, records);
       // What a former run wrote may have been read from memory just now: it counts from here on, so it must stay.
-      await this.#handle.datasync();
+      await syncFile(this.#file(segment.number));
     }
-    await syncDirectory(this.#path);
     const oldest = Number(new TextDecoder().decode(records.get(OLDEST) ?? Uint8Array.of(0x31)));
     if (this.#first > oldest) throw damaged(this.#file(oldest), "the segment is missing");
     records.delete(OLDEST);
+    await this.#carryOver();
     return [...records];
   }
 
-  async #write(deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
-    if (this.#handle === undefined || this.#lastBytes >= this.#limits.segmentBytes) {
-      await this.#rotate(deletes, puts);
-    } else {
-      await this.#append(this.#handle, deletes, puts);
-      this.#note(this.#last, deletes, puts);
+  /** Creates the segment that fences whoever wrote to the last one. Answers with the numbers of those before it. */
+  async #takeOver(): Promise<number[]> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const numbers = segmentNumbers(await readdir(this.#path));
+      const last = numbers.at(-1) ?? 0;
+      if (!(await this.#create(last + 1))) continue;
+      this.#first = numbers[0] ?? last + 1;
+      for (let number = this.#first; number <= last; number++)
+        if (!numbers.includes(number)) throw damaged(this.#file(number), "the segment is missing");
+      return numbers;
     }
+    throw fenced(this.#path);
   }
 
-  async #scan(number: number, records: Map<string, Uint8Array>): Promise<void> {
+  /** Makes a segment the last one, durably, unless it is there: then another writer made it. */
+  async #create(number: number): Promise<boolean> {
+    let handle: FileHandle;
+    try {
+      handle = await open(this.#file(number), CREATE);
+    } catch (error) {
+      if (isCode(error, "EEXIST")) return false;
+      throw error;
+    }
+    await this.#handle?.close();
+    this.#handle = handle;
+    this.#inode = (await handle.stat()).ino;
+    this.#last = number;
+    this.#lastBytes = 0;
+    await syncDirectory(this.#path);
+    return true;
+  }
+
+  /**
+   * Throws if another writer has opened the storage since this one did. In this order: segments are removed oldest
+   * first, so while the last one is here, a successor cannot have come and gone before the first look.
+   */
+  #assertMine(): void {
+    const look = (number: number) => statSync(this.#file(number), { throwIfNoEntry: false });
+    if (this.#handle === undefined) return;
+    if (look(this.#last + 1) !== undefined) throw fenced(this.#path);
+    if (look(this.#last)?.ino === this.#inode) return;
+    const directory = statSync(this.#path, { throwIfNoEntry: false });
+    const names = directory === undefined ? [] : readdirSync(this.#path);
+    throw segmentNumbers(names).some((number) => number > this.#last)
+      ? fenced(this.#path)
+      : lost(this.#path);
+  }
+
+  async #write(deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
+    this.#assertMine();
+    if (this.#lastBytes >= this.#limits.segmentBytes) {
+      if (!(await this.#create(this.#last + 1))) throw fenced(this.#path);
+      await this.#carryOver();
+    }
+    await this.#append(deletes, puts);
+    this.#assertMine();
+  }
+
+  async #read(number: number): Promise<Segment> {
     const file = this.#file(number);
-    const bytes = await readFile(file);
-    const { rounds, validBytes, torn } = this.#scanned(file, bytes);
-    for (const { sequence, deletes, puts } of rounds) {
-      if (this.#sequence !== 0 && sequence !== this.#sequence + 1) {
+    const { rounds, validBytes, torn } = this.#scanned(file, await readFile(file));
+    return { number, rounds, tornAt: torn ? validBytes : undefined };
+  }
+
+  /** Takes over what a segment holds, up to the round with which the next one goes on. */
+  #replay(segment: Segment, end: number | undefined, records: Map<string, Uint8Array>): void {
+    const { number, tornAt } = segment;
+    const file = this.#file(number);
+    for (const { sequence, deletes, puts } of segment.rounds) {
+      if (sequence === end) break;
+      if (this.#sequence !== 0 && sequence !== this.#sequence + 1)
         throw damaged(file, `round ${sequence} follows round ${this.#sequence}`);
-      }
       this.#sequence = sequence;
       for (const key of this.#note(number, deletes, puts)) records.delete(key);
       for (const [key, value] of puts) records.set(key, value);
     }
-    if (torn) {
-      if (number !== this.#last)
-        throw damaged(`${file}@${validBytes}`, "a round is cut off, but others follow");
-      await truncate(file, validBytes);
+    const next = this.#sequence + 1;
+    if (end !== undefined && end !== next) {
+      throw tornAt === undefined
+        ? damaged(file, `round ${end} follows round ${this.#sequence}`)
+        : damaged(`${file}@${tornAt}`, "a round is cut off, but others follow");
     }
-    this.#lastBytes = validBytes;
+    this.#ends.set(number, next);
   }
 
   #scanned(file: string, bytes: Uint8Array): ReturnType<SegmentCodec["scanSegment"]> {
@@ -158,7 +237,9 @@ class DirectoryStorage implements Storage {
     return gone;
   }
 
-  async #append(handle: FileHandle, deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
+  async #append(deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
+    const handle = this.#handle;
+    if (handle === undefined) throw new Error("the storage is not open");
     const sealed = this.#codec.sealRound(this.#sequence + 1, deletes, puts);
     for (let written = 0; written < sealed.length; ) {
       written += (await handle.write(sealed, written)).bytesWritten;
@@ -166,23 +247,17 @@ class DirectoryStorage implements Storage {
     await handle.datasync();
     this.#sequence += 1;
     this.#lastBytes += sealed.length;
+    this.#note(this.#last, deletes, puts);
   }
 
-  async #rotate(deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
+  /** Begins the last segment with what must leave the oldest ones, and removes those. */
+  async #carryOver(): Promise<void> {
     const [firstKept, carried] = await this.#carry();
-    const number = this.#last + 1;
-    const handle = await open(this.#file(number), CREATE);
-    await this.#handle?.close();
-    this.#handle = handle;
-    this.#last = number;
-    this.#lastBytes = 0;
     carried.push([OLDEST, new TextEncoder().encode(String(firstKept))]);
-    await this.#append(handle, [], carried);
-    this.#note(number, [], carried);
-    await this.#append(handle, deletes, puts);
-    this.#note(number, deletes, puts);
-    await syncDirectory(this.#path);
+    await this.#append([], carried);
+    this.#assertMine();
     for (; this.#first < firstKept; this.#first++) {
+      this.#assertMine();
       await unlink(this.#file(this.#first));
       await syncDirectory(this.#path);
     }
@@ -197,12 +272,13 @@ class DirectoryStorage implements Storage {
     const records = new Map<string, Uint8Array>();
     let budget = this.#limits.carryBytes;
     let number = this.#first;
-    for (; number <= this.#last; number++) {
+    for (; number < this.#last; number++) {
       budget -= liveBytes.get(number) ?? 0;
       if (budget < 0) break;
       if (!liveBytes.has(number)) continue;
-      const file = this.#file(number);
-      for (const { puts } of this.#scanned(file, await readFile(file)).rounds) {
+      const { rounds } = await this.#read(number);
+      for (const { sequence, puts } of rounds) {
+        if (sequence === this.#ends.get(number)) break;
         for (const [key, value] of puts)
           if (this.#live.get(key)?.segment === number) records.set(key, value);
       }
@@ -210,17 +286,38 @@ class DirectoryStorage implements Storage {
     return [number, [...records]];
   }
 
-  async #numbers(): Promise<number[]> {
-    const names = await readdir(this.#path);
-    return names
-      .flatMap((name) => /^segment-(\d{12})\.qr$/.exec(name)?.[1] ?? [])
-      .map(Number)
-      .sort((a, b) => a - b);
-  }
-
   #file(number: number): string {
     return join(this.#path, `segment-${String(number).padStart(12, "0")}.qr`);
   }
+}
+
+/** The numbers of the segments among these files, ascending. */
+function segmentNumbers(names: readonly string[]): number[] {
+  return names
+    .flatMap((name) => /^segment-(\d{12})\.qr$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, APPEND);
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function fenced(path: string) {
+  return quorateError("STORAGE_FENCED", `${path}: another opener took the storage over`, {
+    place: path,
+  });
+}
+
+function lost(path: string) {
+  return quorateError("STORAGE_LOST", `${path}: the files were removed or replaced`, {
+    place: path,
+  });
 }
 
 function damaged(place: string, what: string) {
@@ -242,4 +339,6 @@ function ioError(
 const OLDEST = "segments/oldest";
 const APPEND = constants.O_WRONLY | constants.O_APPEND;
 const CREATE = APPEND | constants.O_CREAT | constants.O_EXCL;
+/** How many others may open the storage at the same moment. */
+const ATTEMPTS = 5;
 const LIMITS: DirectoryLimits = { segmentBytes: 4 << 20, carryBytes: 1 << 20 };

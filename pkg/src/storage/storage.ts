@@ -17,7 +17,8 @@ export interface Storage {
   load(): Promise<StoredRecord[]>;
   /**
    * First removes the keys in `deletes`, then stores `puts`: all of it or nothing. Resolves when it would survive
-   * a power cut. When it rejects, the node halts and asks nothing more.
+   * a power cut. When it rejects, the node halts and asks nothing more. If two can open the same storage, it must reject
+   * once another one has: see "The fence" in `docs/storage.md`.
    */
   write(deletes: KeyRange[], puts: StoredRecord[]): Promise<void>;
   /** Frees what is held. Nothing is asked afterwards. */
