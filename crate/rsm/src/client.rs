@@ -499,7 +499,10 @@ impl Client {
     fn requeue(&mut self, call: CallId) {
         if let Some(open) = self.calls.get_mut(call) {
             if let Some(attempt) = open.attempt.take() {
-                self.timers.remove((attempt.expires, call));
+                // Both may be due in the same moment; then the one timer is the deadline's.
+                if attempt.expires != open.deadline {
+                    self.timers.remove((attempt.expires, call));
+                }
                 self.sent_bytes -= open.kind.bytes();
             }
             self.queue.insert(call, ());

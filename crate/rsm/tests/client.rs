@@ -171,3 +171,18 @@ fn silent_node_is_given_up_after_one_timeout() {
     client.handle(Instant(1_000_000), ClientInput::TimerFired);
     assert_eq!(sent(&mut client).len(), 1);
 }
+
+#[test]
+fn call_whose_timeout_is_that_of_an_attempt_ends_when_the_attempt_is_lost() {
+    let mut client = client(1_000);
+    let deadline = Instant(0).after(ClientConfig::new(vec![LEADER]).attempt_timeout);
+    let call = Call::Write(Bytes::from_static(b"x"));
+    client
+        .call(Instant(0), call, deadline)
+        .expect("there is room");
+    assert_eq!(sent(&mut client).len(), 1);
+    client.handle(Instant(1), ClientInput::NodeDown { node: LEADER });
+    assert_eq!(client.next_timeout(), deadline);
+    client.handle(deadline, ClientInput::TimerFired);
+    assert_eq!(client.pending(), 0);
+}
