@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, copyFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { Worker } from "node:worker_threads";
 import { converged, event, failure, open, picture, scratch, until } from "./help.mjs";
 
 /** What a lock guards is no longer guarded. */
@@ -54,6 +55,32 @@ test("after a stolen lock the first cluster halts at its next write, of which no
     values.map(({ value }) => value),
     ["the second's", 1, "the second's, too", 3, 9],
   );
+});
+
+test("a round that is appended after the second cluster has read everything is not answered", async (t) => {
+  const directory = scratch(t);
+  const options = { storage: "directory", directory, nodes: 1 };
+  const gate = new Int32Array(new SharedArrayBuffer(8));
+  const createWorker = () =>
+    new Worker(new URL("held-worker.mjs", import.meta.url), { workerData: gate });
+  // Long enough for a write that is held up: a leader whose write stalls for this long steps down.
+  const first = await open(t, { ...options, createWorker, timeouts: { election: 4_000 } });
+  await first.kv.put("k", "answered");
+  Atomics.store(gate, 0, 1);
+  const late = failure(first.kv.put("k", "late", { timeout: 5_000 }), "NO_QUORUM");
+  await until(() => Atomics.load(gate, 1) === 1, "an append waits");
+  stealLock(directory);
+  const second = await open(t, options);
+  assert.equal((await second.kv.get("k")).value, "answered");
+  Atomics.store(gate, 0, 0);
+  assert.equal((await late).outcome, "unknown");
+  assert.deepEqual(reasons(first), ["STORAGE_FENCED"]);
+  await second.kv.put("l", 1);
+  await first.close();
+  await second.close();
+  const third = await open(t, options);
+  assert.equal((await third.kv.get("k")).value, "answered");
+  assert.equal((await third.kv.get("l")).value, 1);
 });
 
 test("what the first cluster answered while the second one opened is there", async (t) => {
