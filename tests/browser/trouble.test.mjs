@@ -99,7 +99,7 @@ test("damaged data halts the node that has it, and the place is named", async (t
     const database = await done(indexedDB.open(name));
     const [store] = database.objectStoreNames;
     const records = database.transaction(store, "readwrite").objectStore(store);
-    const key = (await done(records.getAllKeys())).find((key) => key.includes("log"));
+    const key = (await done(records.getAllKeys())).find((key) => String(key).includes("log"));
     const bytes = new Uint8Array(await done(records.get(key)));
     bytes[bytes.length - 1] ^= 1;
     await done(records.put(bytes, key));
