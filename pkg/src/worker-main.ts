@@ -3,6 +3,7 @@
 import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
 import { type ErrorCode, toPlain } from "./errors.js";
 import type { FromWorker, HostStatus, Identity, ToWorker } from "./protocol.js";
+import type { CheckedStorage } from "./storage/directory.js";
 import { remoteStorage } from "./storage/remote.js";
 import type { Storage } from "./storage/storage.js";
 
@@ -10,7 +11,7 @@ import type { Storage } from "./storage/storage.js";
 export interface WorkerScope {
   post(message: FromWorker): void;
   /** Opens storage in a directory; absent where there are none. */
-  readonly directory?: (path: string) => Storage;
+  readonly directory?: (path: string) => CheckedStorage;
 }
 
 /** Takes the owner's messages. Says `hello` first. */
@@ -44,7 +45,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         "NODE_PANICKED",
       ),
     );
-    const storage = openStorage(message.storage, scope);
+    const storage = openStorage(message.storage, scope, (error) => halt(error, "STORAGE_LOST"));
     return Host.open(
       {
         cluster: message.cluster,
@@ -162,14 +163,29 @@ type HostEvent =
 function openStorage(
   where: (ToWorker & { type: "start" })["storage"],
   scope: WorkerScope,
+  gone: (error: unknown) => void,
 ): Storage | undefined {
   switch (where.kind) {
     case "indexeddb":
       return undefined;
     case "port":
       return remoteStorage(where.port);
-    case "directory":
+    case "directory": {
       if (scope.directory === undefined) throw new Error("there are no directories here");
-      return scope.directory(where.path);
+      const storage = scope.directory(where.path);
+      // A node that writes nothing would not notice.
+      const timer = setInterval(() => {
+        try {
+          storage.check();
+        } catch (error) {
+          clearInterval(timer);
+          gone(error);
+        }
+      }, CHECK_MS);
+      return storage;
+    }
   }
 }
+
+/** How often an idle node looks whether its storage is still its own. */
+const CHECK_MS = 1_000;

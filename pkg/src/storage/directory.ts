@@ -41,12 +41,18 @@ export interface DirectoryLimits {
   readonly carryBytes: number;
 }
 
+/** A storage that can tell at any time whether it is still its user's. */
+export interface CheckedStorage extends Storage {
+  /** Throws if another opener took it over, or if it is gone. A write under way finds out by itself. */
+  check(): void;
+}
+
 /** A storage in `path`, which is made if it does not exist. */
 export function directoryStorage(
   path: string,
   codec: SegmentCodec,
   limits: DirectoryLimits = LIMITS,
-): Storage {
+): CheckedStorage {
   return new DirectoryStorage(path, codec, limits);
 }
 
@@ -64,7 +70,7 @@ interface Place {
   readonly bytes: number;
 }
 
-class DirectoryStorage implements Storage {
+class DirectoryStorage implements CheckedStorage {
   readonly #path: string;
   readonly #codec: SegmentCodec;
   readonly #limits: DirectoryLimits;
@@ -76,6 +82,8 @@ class DirectoryStorage implements Storage {
   #last = 0;
   #lastBytes = 0;
   #sequence = 0;
+  /** A call is under way, which may be creating the next segment. */
+  #busy = true;
   /** For segments of earlier runs, the number of the round with which the next segment goes on. */
   readonly #ends = new Map<number, number>();
 
@@ -85,18 +93,30 @@ class DirectoryStorage implements Storage {
     this.#limits = limits;
   }
 
-  load(): Promise<StoredRecord[]> {
-    return this.#load().catch((error: unknown) => {
+  async load(): Promise<StoredRecord[]> {
+    try {
+      const records = await this.#load();
+      this.#busy = false;
+      return records;
+    } catch (error) {
       throw ioError("STORAGE_READ_FAILED", this.#path, error);
-    });
+    }
   }
 
-  write(deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
-    return this.#write(deletes, puts).catch((error: unknown) => {
+  async write(deletes: KeyRange[], puts: StoredRecord[]): Promise<void> {
+    try {
+      this.#busy = true;
+      await this.#write(deletes, puts);
+      this.#busy = false;
+    } catch (error) {
       // Whatever failed for a fenced writer, this is why.
       this.#assertMine();
       throw ioError("STORAGE_WRITE_FAILED", this.#path, error);
-    });
+    }
+  }
+
+  check(): void {
+    if (!this.#busy) this.#assertMine();
   }
 
   async close(): Promise<void> {
