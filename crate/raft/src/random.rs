@@ -57,6 +57,18 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_those_of_split_mix_64() {
+        let mut random = Random::new(1_234_567);
+        let expected = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!(expected.map(|_| random.next_u64()), expected);
+        assert_eq!(Random::stream(9, 4).next_u64(), 11_292_203_798_527_509_130);
+    }
+
+    #[test]
     fn streams_of_one_seed_differ() {
         let mut a = Random::stream(9, 0);
         let mut b = Random::stream(9, 1);

@@ -331,6 +331,33 @@ fn own_snapshot_waits_until_an_installed_one_is_durable() {
 }
 
 #[test]
+fn what_an_installed_snapshot_replaced_is_durable_no_longer() {
+    let mut host = receiver(&[1; 12]);
+    host.hear(2, 2, chunk(id(2, 9), 0, true));
+    host.lead();
+    host.accept(2, 10);
+    host.prompt = false;
+    host.propose(5);
+    host.accept(2, 11);
+    assert_eq!(host.raft.commit(), Index(10), "another entry 11 was durable");
+    host.write();
+    assert_eq!(host.raft.commit(), Index(11));
+}
+
+#[test]
+fn later_own_snapshot_may_follow_one_that_is_being_written() {
+    let mut host = leader_of_eleven();
+    host.prompt = false;
+    assert_eq!(take(&mut host, 5, 5), Ok(()));
+    let again = Err(InputError::UnexpectedSnapshot { index: Index(5) });
+    assert_eq!(take(&mut host, 5, 5), again);
+    assert_eq!(take(&mut host, 7, 7), Ok(()));
+    host.write();
+    host.write();
+    assert_eq!(host.raft.snapshot().last.index, Index(7));
+}
+
+#[test]
 fn log_is_not_cut_beyond_a_snapshot_on_its_way() {
     let mut host = sender();
     for _ in 0..4 {
