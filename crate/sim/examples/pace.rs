@@ -7,6 +7,7 @@ use quorate_sim::shape::Shape;
 use quorate_sim::world::World;
 
 /// The same as that of the simulator's program.
+#[cfg(not(target_arch = "wasm32"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -339,7 +339,11 @@ fn what_an_installed_snapshot_replaced_is_durable_no_longer() {
     host.prompt = false;
     host.propose(5);
     host.accept(2, 11);
-    assert_eq!(host.raft.commit(), Index(10), "another entry 11 was durable");
+    assert_eq!(
+        host.raft.commit(),
+        Index(10),
+        "another entry 11 was durable"
+    );
     host.write();
     assert_eq!(host.raft.commit(), Index(11));
 }

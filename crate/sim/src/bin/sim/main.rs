@@ -19,6 +19,7 @@ use options::{Command, USAGE};
 use quorate_sim::replay::{Request, exit};
 
 /// Worlds allocate much and keep little: this is a tenth quicker than the system's.
+#[cfg(not(target_arch = "wasm32"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
