@@ -1,7 +1,17 @@
 // Two clusters on one directory, whose lock was stolen: the later one wins, and nothing that was answered is lost.
 
 import assert from "node:assert/strict";
-import { appendFileSync, copyFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  cpSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { Worker } from "node:worker_threads";
@@ -109,6 +119,36 @@ test("what the first cluster answered while the second one opened is there", asy
     await picture(third, converged);
     await third.close();
   }
+});
+
+test("one that read less than the next opener did, and wrote nothing yet, writes to nowhere", async (t) => {
+  const [directory, other] = [scratch(t), scratch(t)];
+  const options = { storage: "directory", nodes: 1 };
+  const first = await open(t, { ...options, directory });
+  await first.kv.put("k", 1);
+  cpSync(directory, other, { recursive: true });
+  await first.kv.put("k", 2);
+  await first.close();
+  // What it would begin its segment with, had it read no more than this.
+  stealLock(other);
+  const reader = await open(t, { ...options, directory: other });
+  await reader.kv.put("x", 1);
+  await reader.close();
+  const late = readFileSync(segments(other, 1).at(-1));
+  const number = segments(directory, 1).length + 1;
+  const next = `segment-${String(number).padStart(12, "0")}.qr`;
+  const file = openSync(join(directory, "node-1", next), "ax");
+
+  const second = await open(t, { ...options, directory });
+  assert.equal((await second.kv.get("k")).value, 2);
+  await second.kv.put("l", 1);
+  writeSync(file, late);
+  closeSync(file);
+  await second.close();
+  const third = await open(t, { ...options, directory });
+  assert.equal((await third.kv.get("k")).value, 2);
+  assert.equal((await third.kv.get("l")).value, 1);
+  assert.equal(await third.kv.get("x"), null);
 });
 
 test("a cluster to which nobody writes finds out as well, soon", async (t) => {

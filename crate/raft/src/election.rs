@@ -123,7 +123,7 @@ impl Raft {
         if !self.may_vote() {
             return;
         }
-        self.tell_removed(from);
+        self.tell_removed(from, term);
         let granted =
             term > self.hard_state.term && last >= self.log.last() && !self.is_leader_fresh(from);
         let body = Body::PreVoteResponse { granted };

@@ -452,8 +452,9 @@ impl Raft {
     /// be committed. The others may need it to commit that: it may be alone in having it (thesis §4.2.2).
     pub(crate) fn may_campaign(&self) -> bool {
         let Config { id, storage, .. } = self.config;
-        let mut undecided = self.membership.since(self.commit);
-        self.membership.current().knows(id, storage) && undecided.any(|conf| conf.is_voter(id))
+        let had_vote = |conf: &ConfState| conf.is_voter(id) && conf.knows(id, storage);
+        self.membership.current().knows(id, storage)
+            && self.membership.since(self.commit).any(had_vote)
     }
 
     fn handle_persisted(&mut self, seq: u64) -> Result<(), InputError> {

@@ -10,7 +10,7 @@ use crate::quorum::ConfState;
 use crate::raft::Raft;
 use crate::role::Role;
 use crate::table::Table;
-use crate::types::{EntryId, Instant, NodeId, StorageId, micros};
+use crate::types::{EntryId, Instant, NodeId, StorageId, Term, micros};
 
 impl Raft {
     /// Begins a change of the membership. It is decided when [`crate::Output::Apply`] gives the
@@ -35,6 +35,11 @@ impl Raft {
         }
         if self.commit < self.membership.index() || leader.transfer.is_some() {
             return Err(MembershipError::Pending);
+        }
+        let own = self.config.id;
+        let rebinds = |change: &Change| matches!(change, Change::Rebind { id, .. } if *id == own);
+        if changes.iter().any(rebinds) {
+            return Err(MembershipError::AlreadyMember(own));
         }
         let next = self.membership.current().change(changes)?;
         Ok(self.append_membership(next))
@@ -156,9 +161,13 @@ impl Raft {
 
     /// One that is no member wants votes. If it has what took it out, it learns here that this is
     /// committed, and asks no more.
-    pub(crate) fn tell_removed(&mut self, from: NodeId) {
+    pub(crate) fn tell_removed(&mut self, from: NodeId, asked_for: Term) {
         let (index, commit) = (self.membership.index(), self.commit);
+        let index = index.max(self.log.start().index);
+        // The answer of one in a later term would end this leadership.
+        let is_behind = asked_for <= self.hard_state.term.next();
         if self.is_leader()
+            && is_behind
             && !self.membership.current().is_member(from)
             && commit >= index
             && let Some(term) = self.log.term_at(index)

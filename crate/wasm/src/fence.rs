@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Event, IdbObjectStore, IdbRequest, IdbTransaction};
 
@@ -18,15 +18,6 @@ use crate::timer;
 
 /// Where the number is. The keys of records are strings, and numbers sort before all strings.
 const KEY: f64 = 0.0;
-
-#[wasm_bindgen]
-extern "C" {
-    /// `IDBTransaction`, for the one method that web-sys calls deprecated, and browsers do not.
-    type StrictTransaction;
-
-    #[wasm_bindgen(method, structural, catch)]
-    fn commit(this: &StrictTransaction) -> Result<(), JsValue>;
-}
 
 /// The right to write to a database, until somebody else opens it.
 pub struct Fence {
@@ -47,9 +38,9 @@ impl Default for Fence {
             else {
                 return;
             };
-            if number == Some(mine.get()) {
-                commit(&transaction);
-            } else {
+            // Not committed here, behind the requests that follow: Firefox would not abort it for one of
+            // them that fails.
+            if number != Some(mine.get()) {
                 noted.set(true);
                 let _ = transaction.abort();
             }
@@ -115,11 +106,4 @@ impl Fence {
 
 fn number(request: &IdbRequest) -> Option<f64> {
     request.result().ok()?.as_f64()
-}
-
-/// Without it the transaction commits by itself, a little later. Old engines lack it.
-fn commit(transaction: &IdbTransaction) {
-    if get(transaction, "commit").is_some() {
-        let _ = transaction.unchecked_ref::<StrictTransaction>().commit();
-    }
 }

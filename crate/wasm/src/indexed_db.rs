@@ -2,7 +2,7 @@
 //!
 //! A round is one transaction of `durability: "strict"`, begun and filled in one synchronous turn, so
 //! that it can neither commit half-filled nor go inactive in an `await`. Its first request looks at
-//! the [fence](crate::fence), and commits or aborts it. It counts when `complete` fires. Anything else
+//! the [fence](crate::fence), and aborts it if that fails; otherwise it commits by itself. It counts when `complete` fires. Anything else
 //! ends the node (fail-stop): after a failed write nobody knows what the disk holds, and retrying
 //! would only hide that.
 

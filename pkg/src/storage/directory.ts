@@ -18,7 +18,7 @@
  */
 
 import { constants, readdirSync, statSync } from "node:fs";
-import { type FileHandle, open, readdir, readFile, unlink } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { QuorateError, quorateError } from "../errors.js";
 import { isCode, makeDirectory, syncDirectory } from "./durable.js";
@@ -132,8 +132,11 @@ class DirectoryStorage implements CheckedStorage {
     for (const number of numbers) {
       const next = await this.#read(number);
       const begin = next.rounds[0]?.sequence;
-      // Nothing was written into it: its run ended before.
-      if (begin === undefined) continue;
+      // Nothing was written into it: its run ended before, or is about to write what was read here already.
+      if (begin === undefined) {
+        await this.#seal(number);
+        continue;
+      }
       if (segment !== undefined) this.#replay(segment, begin, records);
       segment = next;
     }
@@ -161,6 +164,14 @@ class DirectoryStorage implements CheckedStorage {
       return numbers;
     }
     throw fenced(this.#path);
+  }
+
+  /** Puts another file in the place of an empty segment: whoever has that one open writes to nowhere. */
+  async #seal(number: number): Promise<void> {
+    const fresh = `${this.#file(number)}.new`;
+    await writeFile(fresh, "");
+    await rename(fresh, this.#file(number));
+    await syncDirectory(this.#path);
   }
 
   /** Makes a segment the last one, durably, unless it is there: then another writer made it. */
@@ -278,7 +289,7 @@ class DirectoryStorage implements CheckedStorage {
     this.#assertMine();
     for (; this.#first < firstKept; this.#first++) {
       this.#assertMine();
-      await unlink(this.#file(this.#first));
+      await rm(this.#file(this.#first), { force: true });
       await syncDirectory(this.#path);
     }
   }

@@ -425,24 +425,63 @@ fn node_that_lost_its_vote_runs_until_that_is_committed() {
 }
 
 #[test]
+fn vote_that_another_storage_had_is_no_reason_to_run() {
+    // Bound anew as a learner, and removed: by entries that are not known to be committed.
+    let joint = bound(&[1, 2, 3]).change(&[remove(1)]).expect("a voter");
+    let removed = joint.leave();
+    let mut learner = removed.clone();
+    learner.learners = ids(&[1]);
+    learner.storages.insert(NodeId(1), storage(9));
+    for last in [removed, learner] {
+        let mut restored = Restored::fresh(bound(&[1, 2, 3]));
+        restored.hard_state.term = Term(1);
+        restored.entries = vec![
+            membership(id(1, 1), joint.clone()),
+            membership(id(1, 2), last),
+        ];
+        let mut config = config();
+        config.storage = storage(9);
+        let host = Host::with(config, restored);
+        assert_eq!(host.raft.next_timeout(), quorate_raft::Instant::NEVER);
+    }
+}
+
+#[test]
+fn leader_does_not_bind_itself_to_another_storage() {
+    let mut host = lead(&[1, 2]);
+    let (id, storage) = (NodeId(1), storage(9));
+    let refused = Err(MembershipError::AlreadyMember(id));
+    assert_eq!(
+        change(&mut host, &[Change::Rebind { id, storage }]),
+        refused
+    );
+}
+
+#[test]
 fn leader_tells_who_was_removed_that_this_is_committed() {
     let mut host = lead(&[1, 2, 3]);
     change(&mut host, &[remove(3)]).expect("a voter");
     follow(&mut host, &[2, 3]);
-    let ask = |host: &mut Host| {
+    let ask = |host: &mut Host, later| {
         host.forget();
         let last = id(1, 1);
-        say(host, 3, Body::PreVote { last });
+        let term = host.raft.term().0 + later;
+        host.hear(3, term, Body::PreVote { last });
         let notices = host.sent_to(3).into_iter().filter_map(|body| match body {
             Body::AppendEntries { prev, commit, .. } => Some((prev.index, commit)),
             _ => None,
         });
         notices.collect::<Vec<_>>()
     };
-    assert_eq!(ask(&mut host), [], "it is not committed");
+    assert_eq!(ask(&mut host, 1), [], "it is not committed");
     follow(&mut host, &[2]);
     let removal = host.raft.status().conf_index;
-    assert_eq!(ask(&mut host), [(removal, host.raft.commit())]);
+    assert_eq!(ask(&mut host, 1), [(removal, host.raft.commit())]);
+    assert_eq!(
+        ask(&mut host, 2),
+        [],
+        "its answer would end this leadership"
+    );
 }
 
 #[test]

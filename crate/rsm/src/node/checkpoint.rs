@@ -79,15 +79,14 @@ impl<M: StateMachine> Node<M> {
             // Overtaken by a leader's snapshot, or halted.
             return self.snapshots.abandon();
         }
-        match (self.snapshots.digest(), self.raft.leader()) {
-            (Some(digest), Some(leader)) if leader == self.config.raft.id => {
-                self.handle_digest(leader, digest);
+        if let Some(digest) = self.snapshots.digest() {
+            let own = self.config.raft.id;
+            self.comparison.note(own, digest);
+            match self.raft.leader() {
+                Some(leader) if leader == own => self.handle_digest(own, digest),
+                Some(leader) => self.raft.send_digest(leader, digest),
+                None => {}
             }
-            (Some(digest), Some(leader)) => {
-                self.comparison.note(self.config.raft.id, digest);
-                self.raft.send_digest(leader, digest);
-            }
-            _ => {}
         }
     }
 
@@ -107,7 +106,8 @@ impl<M: StateMachine> Node<M> {
             return;
         }
         let conf_state = self.raft.conf_state();
-        if !conf_state.is_member(from) {
+        // What is not committed nobody has applied.
+        if !conf_state.is_member(from) || digest.index > self.raft.commit() {
             return;
         }
         self.comparison.note(from, digest);
