@@ -125,6 +125,8 @@ test("one that read less than the next opener did, and wrote nothing yet, writes
   const [directory, other] = [scratch(t), scratch(t)];
   const options = { storage: "directory", nodes: 1 };
   const first = await open(t, { ...options, directory });
+  // More than is carried over at once.
+  for (let at = 0; at < 3; at++) await first.kv.put(`large ${at}`, "x".repeat(700_000));
   await first.kv.put("k", 1);
   cpSync(directory, other, { recursive: true });
   await first.kv.put("k", 2);
