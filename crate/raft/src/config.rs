@@ -77,3 +77,17 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_heartbeats_fit_an_election_timeout() {
+        let mut config = Config::new(NodeId(1));
+        config.heartbeat_interval = config.election_timeout / 2;
+        assert_eq!(config.validate(), Ok(()));
+        config.heartbeat_interval += Duration::from_nanos(1);
+        assert!(config.validate().is_err());
+    }
+}

@@ -493,6 +493,16 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_to_leave_later_can_leave_at_once() {
+        let waiting = bound(&[1, 2, 3]).change(&[add(4), remove(3)]);
+        let waiting = waiting.expect("it is new");
+        assert_eq!(waiting.leaving, ids(&[3]));
+        let next = waiting.change(&[remove(3)]).expect("a voter");
+        assert_eq!((next.leaving.len(), &next.voters), (0, &ids(&[1, 2])));
+        assert!(next.is_sound() && next.is_joint());
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_its_reason() {
         let three = bound(&[1, 2, 3]);
         let learner = Change::AddLearner {

@@ -207,6 +207,20 @@ fn refused_pre_vote_teaches_the_term() {
 }
 
 #[test]
+fn pre_vote_is_of_a_later_term_and_a_refusal_of_the_same_one_ends_nothing() {
+    let mut host = Host::with(Config::new(NodeId(1)), stored(3, 2, None, &[]));
+    host.hear(2, 2, pre_vote(1, 9));
+    assert_eq!(
+        host.sent(),
+        [(2, 2, WOULD_NOT)],
+        "that term is here already"
+    );
+    host.time_out();
+    host.hear(2, 2, WOULD_NOT);
+    assert_eq!(host.role(), (RoleKind::PreCandidate, 2));
+}
+
+#[test]
 fn each_ballot_begins_without_a_leader_and_without_votes() {
     let mut host = Host::new(5);
     host.hear(2, 1, heartbeat(0, 0));
