@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use quorate_raft::{
-    Body, Change, Input, MembershipError, NodeId, ProposeError, RoleKind, TransferError,
+    Body, Change, Config, Input, MembershipError, NodeId, ProposeError, RoleKind, TransferError,
 };
 
 use crate::host::{Host, id};
@@ -87,6 +87,22 @@ fn nothing_is_proposed_while_leadership_moves_and_everything_after_it_did_not() 
     assert_eq!(transfer(&mut host, 2), Ok(()));
     assert_eq!(transfer(&mut host, 1), Ok(()), "to oneself is to stay");
     host.propose(5);
+}
+
+#[test]
+fn transfer_goes_on_for_an_election_timeout_and_then_the_leader_does() {
+    let mut host = Host::new(3);
+    host.lead_in_step();
+    assert_eq!(transfer(&mut host, 2), Ok(()));
+    let timeout = Config::new(NodeId(1)).election_timeout.as_millis() as u64;
+    for third in 1..=3 {
+        host.pass(timeout / 3);
+        host.hear(3, 1, Body::HeartbeatResponse { round: 0 });
+        host.input(Input::TimerFired);
+        let to = (third < 3).then_some(NodeId(2));
+        assert_eq!(host.raft.status().transferring, to, "{third}");
+    }
+    assert!(host.raft.is_leader());
 }
 
 #[test]
