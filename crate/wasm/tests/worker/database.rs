@@ -164,15 +164,21 @@ async fn a_round_is_one_strict_transaction() {
     assert_eq!(text(&seen, "seen.0"), "readwrite strict");
 }
 
-/// Makes the transactions of the page abort at their commit, for a stated reason or none.
-fn abort_commits(reason: &str) -> JsValue {
+/// Makes the transactions of the page abort when they have put something, for a stated reason or none.
+fn abort_puts(reason: &str) -> JsValue {
     script(
-        "const original = IDBTransaction.prototype.commit;
-         IDBTransaction.prototype.commit = function () {
-             if (a) Object.defineProperty(this, 'error', { value: new DOMException('full', a) });
-             this.abort();
+        "const original = IDBObjectStore.prototype.put;
+         IDBObjectStore.prototype.put = function (...record) {
+             const { transaction } = this;
+             if (a) {
+                 const error = new DOMException('full', a);
+                 Object.defineProperty(transaction, 'error', { value: error });
+             }
+             const request = original.apply(this, record);
+             request.onsuccess = () => transaction.abort();
+             return request;
          };
-         return () => { IDBTransaction.prototype.commit = original; };",
+         return () => { IDBObjectStore.prototype.put = original; };",
         &[&reason.into()],
     )
 }
@@ -181,7 +187,7 @@ fn abort_commits(reason: &str) -> JsValue {
 async fn an_aborted_transaction_is_a_failed_write_and_leaves_nothing() {
     let name = unique("aborted");
     let (database, heard) = open_database(&name).await;
-    let restore = abort_commits("");
+    let restore = abort_puts("");
     database.write(&round(&[], &[("a", b"1")])).unwrap();
     let failure = heard.next("the write fails", failure).await;
     script("a()", &[&restore]);
@@ -196,11 +202,13 @@ async fn a_round_counts_only_when_its_transaction_is_complete() {
     let (database, heard) = open_database(&name).await;
     // Every request of the round succeeds; then the transaction aborts all the same.
     let restore = script(
-        "const original = IDBTransaction.prototype.commit;
-         IDBTransaction.prototype.commit = function () {
-             this.objectStore('records').count().onsuccess = () => this.abort();
+        "const original = IDBObjectStore.prototype.put;
+         IDBObjectStore.prototype.put = function (...record) {
+             const request = original.apply(this, record);
+             this.count().onsuccess = () => this.transaction.abort();
+             return request;
          };
-         return () => { IDBTransaction.prototype.commit = original; };",
+         return () => { IDBObjectStore.prototype.put = original; };",
         &[],
     );
     database.write(&round(&[], &[("a", b"1")])).unwrap();
@@ -216,9 +224,34 @@ async fn a_round_counts_only_when_its_transaction_is_complete() {
 }
 
 #[wasm_bindgen_test]
+async fn a_round_of_which_one_request_fails_is_not_stored() {
+    let name = unique("failing");
+    let (database, heard) = open_database(&name).await;
+    database.write(&round(&[], &[("a", b"1")])).unwrap();
+    written(&heard, 1).await;
+    // What is there cannot be added: the request for "a" fails, after it was asked.
+    let restore = script(
+        "const original = IDBObjectStore.prototype.put;
+         IDBObjectStore.prototype.put = function (...record) { return this.add(...record); };
+         return () => { IDBObjectStore.prototype.put = original; };",
+        &[],
+    );
+    let records: [(&str, &[u8]); 2] = [("b", b"2"), ("a", b"2")];
+    database.write(&round(&[], &records)).unwrap();
+    let failure = heard.next("the write fails", failure).await;
+    script("a()", &[&restore]);
+    assert_eq!(failure.code, "STORAGE_WRITE_FAILED");
+    let events = heard.all().into_iter();
+    let written = events.filter(|event| *event == StorageEvent::Written);
+    assert_eq!(written.count(), 1, "the first round alone");
+    database.close();
+    assert_eq!(raw_keys(&name).await, ["a"]);
+}
+
+#[wasm_bindgen_test]
 async fn a_full_disk_is_told_from_other_failures() {
     let (database, heard) = open_database(&unique("quota")).await;
-    let restore = abort_commits("QuotaExceededError");
+    let restore = abort_puts("QuotaExceededError");
     database.write(&round(&[], &[("a", b"1")])).unwrap();
     let failure = heard.next("the write fails", failure).await;
     script("a()", &[&restore]);

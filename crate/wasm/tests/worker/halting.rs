@@ -131,9 +131,13 @@ async fn an_aborted_transaction_halts_a_node_on_indexed_db() {
     let cluster = unique("abort");
     let (host, heard) = open(&config(&cluster, 1, 1)).await;
     let restore = script(
-        "const original = IDBTransaction.prototype.commit;
-         IDBTransaction.prototype.commit = function () { this.abort(); };
-         return () => { IDBTransaction.prototype.commit = original; };",
+        "const original = IDBObjectStore.prototype.put;
+         IDBObjectStore.prototype.put = function (...record) {
+             const request = original.apply(this, record);
+             request.onsuccess = () => this.transaction.abort();
+             return request;
+         };
+         return () => { IDBObjectStore.prototype.put = original; };",
         &[],
     );
     let event = heard.of_type("halted").await;
