@@ -1,5 +1,5 @@
 // npm run mutants -- [raft] [rsm]: changes the crates a little, in every place that cargo-mutants knows, one at a time, and
-// runs their tests. All changes must be noticed, but for those of tests/mutants/survivors.txt, each there with its reason.
+// runs their tests. All changes must be noticed, but for those of tests/mutants/survivors.md, each there with its reason.
 //
 // Needs cargo-mutants, and does not install it. About half an hour for each crate.
 
@@ -20,8 +20,8 @@ const unplaced = (line) => line.replace(/:\d+:\d+: /, ": ");
 
 /** Changes that may go unnoticed. */
 function readSurvivors() {
-  const lines = readFileSync(at("tests", "mutants", "survivors.txt"), "utf8").split("\n");
-  return new Set(lines.filter((line) => line.startsWith("crate/")));
+  const lines = readFileSync(at("tests", "mutants", "survivors.md"), "utf8").split("\n");
+  return new Set(lines.flatMap((line) => /^- `(.*)`$/.exec(line)?.[1] ?? []));
 }
 
 /** Changes one crate in all places: how many changes were noticed, and those that were not. */
