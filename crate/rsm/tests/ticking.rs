@@ -11,7 +11,7 @@ use bytes::Bytes;
 use harness::Cluster;
 use quorate_rsm::raft::{Index, Instant, NodeId};
 use quorate_rsm::{
-    ApplyContext, BadSnapshot, Input, MachineRestore, MachineSnapshot, StateMachine,
+    ApplyContext, BadSnapshot, Input, MachineRestore, MachineSnapshot, RequestBody, StateMachine,
 };
 
 /// Rings after as many milliseconds as a command says, at most two alarms a tick.
@@ -103,6 +103,19 @@ fn last(cluster: &Cluster<Alarms>, id: NodeId) -> Index {
     cluster.nodes[&id].status().raft.last.index
 }
 
+/// The leader that comes after `old`, which is cut off, within a millisecond of its election.
+fn another(cluster: &mut Cluster<Alarms>, old: NodeId) -> NodeId {
+    for _ in 0..10_000 {
+        let mut nodes = cluster.nodes.iter();
+        let leads = nodes.find(|(id, node)| **id != old && node.raft().is_leader());
+        if let Some((id, _)) = leads {
+            return *id;
+        }
+        cluster.pass(Duration::from_millis(1));
+    }
+    panic!("no leader within ten seconds");
+}
+
 /// Log time of the last command.
 fn time_ms(cluster: &Cluster<Alarms>, id: NodeId) -> u64 {
     cluster.nodes[&id].status().time_ms
@@ -145,7 +158,9 @@ fn what_one_tick_leaves_the_next_one_does_at_once() {
     let leader = cluster.leader();
     (0..5).for_each(|_| cluster.write_now("100"));
     let due = time_ms(&cluster, leader) + 100;
-    cluster.pass(Duration::from_millis(100));
+    cluster.now = cluster.now.after(Duration::from_millis(100));
+    cluster.input(leader, Input::TimerFired);
+    cluster.settle();
     assert_eq!(rung(&cluster), vec![(due, due); 5]);
     assert_eq!(alarms(&cluster, leader).ticks, 3);
 }
@@ -193,15 +208,15 @@ fn a_new_leader_rings_what_was_set_under_the_old_one_and_not_early() {
     let (due, written) = (time_ms(&cluster, old) + 3_000, cluster.now);
     cluster.pass(Duration::from_millis(900));
     cluster.isolated = Some(old);
-    let new = cluster.leader();
-    assert_ne!(new, old);
-    let none_rung = |cluster: &Cluster<Alarms>| alarms(cluster, new).rung.is_empty();
-    for _ in 0..10_000 {
-        if !none_rung(&cluster) {
-            break;
-        }
+    let new = another(&mut cluster, old);
+    // Log time goes on from where the log is.
+    let left = Duration::from_millis(due - time_ms(&cluster, new));
+    let elected = cluster.now;
+    while alarms(&cluster, new).rung.is_empty() {
+        assert!(cluster.now.since(elected) <= left, "it rings");
         cluster.pass(Duration::from_millis(1));
     }
+    assert!(cluster.now.since(elected) >= left - Duration::from_millis(1));
     assert!(cluster.now.since(written) >= Duration::from_millis(3_000));
     let [(was_due, at)] = alarms(&cluster, new).rung[..] else {
         panic!("it rings once")
@@ -238,4 +253,33 @@ fn a_tick_that_is_refused_is_written_later() {
     };
     assert_eq!(was_due, due);
     assert!(at > due);
+}
+
+#[test]
+fn a_tick_that_was_lost_holds_up_no_other() {
+    let mut cluster = cluster();
+    let old = cluster.leader();
+    cluster.write_now("100");
+    cluster.isolated = Some(old);
+    for name in 1..=9 {
+        cluster.request(old, 2, name, RequestBody::OpenSession);
+    }
+    cluster.now = cluster.now.after(Duration::from_millis(100));
+    cluster.input(old, Input::TimerFired);
+    let lost = last(&cluster, old);
+    let new = another(&mut cluster, old);
+    cluster.pass(Duration::from_millis(200));
+    cluster.isolated = None;
+    cluster.pass(Duration::from_secs(2));
+    assert_eq!(rung(&cluster).len(), 1);
+    let node = cluster.nodes.get_mut(&new).expect("a known node");
+    let transferred = node.transfer_leadership(cluster.now, old);
+    transferred.expect("it leads");
+    cluster.input(new, Input::TimerFired);
+    cluster.pass(Duration::from_millis(10));
+    assert_eq!(cluster.leader(), old);
+    cluster.write_now("100");
+    assert!(last(&cluster, old) < lost);
+    cluster.pass(Duration::from_millis(100));
+    assert_eq!(rung(&cluster).len(), 2);
 }

@@ -216,7 +216,8 @@ impl<M: StateMachine> Cluster<M> {
 
     pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now.after(time);
-        loop {
+        for round in 0.. {
+            assert!(round < 100_000, "a timer is due for ever");
             self.settle();
             let timers = self.nodes.values().map(Node::next_timeout);
             let next = timers
