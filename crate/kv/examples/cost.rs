@@ -14,6 +14,7 @@ use quorate_rsm::raft::{Index, Term};
 use quorate_rsm::{ApplyContext, MachineRestore, MachineSnapshot, StateMachine};
 
 fn main() {
+    per_revision();
     per_operation();
     per_snapshot();
 }
@@ -23,6 +24,23 @@ const CONTEXT: ApplyContext = ApplyContext {
     term: Term(1),
     time_ms: 0,
 };
+
+/// Before the others, so that no memory is there to be used again.
+fn per_revision() {
+    const KEYS: usize = 100_000;
+    let mut kv = Kv::new();
+    let keep = Command::SetRetention {
+        revisions: 0,
+        ms: 0,
+    };
+    apply(&mut kv, &keep.encode());
+    for times in ["first", "second", "third"] {
+        let before = resident_bytes();
+        let put = each(KEYS, |at| apply(&mut kv, &put(key(at), 16)));
+        let memory = (resident_bytes() - before) / KEYS;
+        println!("{times} put of each key, all kept: {put} ns, {memory} bytes");
+    }
+}
 
 fn per_operation() {
     println!("ns per operation, 16-byte keys in random order, 16-byte values\n");

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::Malformed;
-use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX};
+use crate::history::INNER_KEY_BYTES_MAX;
+use crate::limits::{NUMBER_MAX, VALUE_BYTES_MAX};
 use crate::wire::{ReadError, Reader, put_bytes, put_varint, varint_len};
 
 /// The numbers of a key.
@@ -21,12 +22,12 @@ pub struct Meta {
     pub mod_revision: u64,
     /// How often it changed since it was created; 1 when new.
     pub version: u64,
-    /// The lease it hangs on; 0 is none, and so far the only one.
+    /// The lease it hangs on; 0 is none.
     pub lease: u64,
 }
 
 impl Meta {
-    /// The numbers of a key that `revision` creates.
+    /// The numbers of a key that `revision` creates, without a lease.
     pub(crate) fn created(revision: u64) -> Self {
         Self {
             create_revision: revision,
@@ -45,7 +46,8 @@ impl Meta {
         }
     }
 
-    fn is_possible(self) -> bool {
+    /// Whether a key can have them.
+    pub(crate) fn is_possible(self) -> bool {
         let Self {
             create_revision,
             mod_revision,
@@ -56,7 +58,7 @@ impl Meta {
         (1..=NUMBER_MAX).contains(&create_revision)
             && (create_revision..=NUMBER_MAX).contains(&mod_revision)
             && (1..=mod_revision - create_revision + 1).contains(&version)
-            && lease == 0
+            && lease <= NUMBER_MAX
     }
 
     pub(crate) fn encode(self, out: &mut Vec<u8>) {
@@ -131,11 +133,12 @@ impl Record {
     }
 
     /// Reads a record from the front of bytes that may be anything, and says how many were used.
+    /// What its key and numbers mean is not checked.
     pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, usize), ReadError> {
         let mut reader = Reader::new(bytes);
-        let key = reader.bytes_up_to(KEY_BYTES_MAX)?;
-        let meta = Meta::decode(&mut reader)?;
-        if key.is_empty() || !meta.is_possible() {
+        let key = reader.bytes_up_to(INNER_KEY_BYTES_MAX)?;
+        Meta::decode(&mut reader)?;
+        if key.is_empty() {
             return Err(ReadError::Bad);
         }
         reader.bytes_up_to(VALUE_BYTES_MAX)?;

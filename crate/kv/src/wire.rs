@@ -41,6 +41,15 @@ impl<'a> Reader<'a> {
         Ok(first)
     }
 
+    /// A byte that is 0 or 1.
+    pub(crate) fn flag(&mut self) -> Result<bool, ReadError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(ReadError::Bad),
+        }
+    }
+
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], ReadError> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(ReadError::Short)?;
         self.rest = rest;

@@ -443,6 +443,13 @@ pub fn answer(reply: kv::Reply) -> Option<Answer> {
         kv::Reply::Mismatch { current, .. } => Answer::Mismatch(versioned(current)),
         kv::Reply::Got { record, .. } => Answer::Value(versioned(record)),
         kv::Reply::Failed(_) => Answer::Refused,
-        kv::Reply::Range { .. } => return None,
+        kv::Reply::Range { .. }
+        | kv::Reply::Put { .. }
+        | kv::Reply::Removed { .. }
+        | kv::Reply::Txn { .. }
+        | kv::Reply::Lease { .. }
+        | kv::Reply::Leases { .. }
+        | kv::Reply::Compacted { .. }
+        | kv::Reply::Changes { .. } => return None,
     })
 }

@@ -458,6 +458,16 @@ impl Answer {
                 entries: flatten(&records),
                 ..Self::new(revision, count)
             },
+            Reply::Put { .. }
+            | Reply::Removed { .. }
+            | Reply::Txn { .. }
+            | Reply::Lease { .. }
+            | Reply::Leases { .. }
+            | Reply::Compacted { .. }
+            | Reply::Changes { .. } => {
+                let message = "the node answered something that was not asked";
+                return Err(Failure::new("MALFORMED", message));
+            }
             Reply::Failed(code) => {
                 return Err(Failure::new(code.name(), code.to_string()).with_outcome("notApplied"));
             }

@@ -21,7 +21,13 @@ pub(crate) fn run(data: &[u8]) {
             let reply = Reply::decode(&kv.query(&query)).expect("a reply can be read");
             assert!(matches!(
                 reply,
-                Reply::Got { .. } | Reply::Range { .. } | Reply::Failed(_)
+                Reply::Got { .. }
+                    | Reply::Range { .. }
+                    | Reply::Lease { .. }
+                    | Reply::Leases { .. }
+                    | Reply::Compacted { .. }
+                    | Reply::Changes { .. }
+                    | Reply::Failed(_)
             ));
         } else {
             index = index.next();
@@ -37,6 +43,12 @@ fn apply(kv: &mut Kv, index: Index, command: &Bytes) {
         term: Term(1),
         time_ms: index.0,
     };
+    // What time alone does is done before, so that the rest is the command's.
+    let mut before = None;
+    while before != Some(kv.digest()) {
+        before = Some(kv.digest());
+        kv.tick(&context);
+    }
     let (revision, digest) = (kv.revision(), kv.digest());
     let reply = Reply::decode(&kv.apply(&context, command)).expect("a reply can be read");
     match reply {
@@ -56,7 +68,29 @@ fn apply(kv: &mut Kv, index: Index, command: &Bytes) {
                 (kv.revision(), revision + u64::from(count > 0))
             );
         }
-        Reply::Got { .. } | Reply::Range { .. } => panic!("a command is no query"),
+        Reply::Put { meta, .. } => {
+            assert_eq!(
+                (meta.mod_revision, kv.revision()),
+                (revision + 1, revision + 1)
+            );
+        }
+        Reply::Removed {
+            records,
+            revision: to,
+        } => {
+            assert_eq!(
+                (to, kv.revision()),
+                (kv.revision(), revision + u64::from(!records.is_empty()))
+            );
+        }
+        Reply::Txn { revision: to, .. } => {
+            assert_eq!(to, kv.revision());
+            assert!(to == revision || to == revision + 1);
+        }
+        Reply::Lease { .. } | Reply::Compacted { .. } => assert_eq!(kv.revision(), revision),
+        Reply::Got { .. } | Reply::Range { .. } | Reply::Leases { .. } | Reply::Changes { .. } => {
+            panic!("a command is no query")
+        }
     }
 }
 

@@ -3,14 +3,24 @@ use quorate_rsm::{BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 
 use super::{FORMAT, KvRestore};
 use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX};
-use crate::machine::{Kv, digest};
+use crate::machine::{Kv, Numbers, digest};
 use crate::record::{Meta, Record};
 use crate::testing::Random;
 use crate::tree::Tree;
-use crate::wire::put_varint;
+use crate::wire::{put_bytes, put_varint};
 
 fn store(tree: Tree, revision: u64) -> Kv {
-    Kv::from_parts(tree, revision)
+    let trees = [tree, Tree::default(), Tree::default(), Tree::default()];
+    Kv::from_parts(trees, numbers(revision))
+}
+
+/// Of a store that keeps no past.
+fn numbers(revision: u64) -> Numbers {
+    Numbers {
+        revision,
+        compacted: revision,
+        ..Numbers::default()
+    }
 }
 
 fn numbered(number: u64) -> Record {
@@ -60,27 +70,34 @@ struct Forged {
 }
 
 impl Forged {
-    /// The digest is right even if no tree could hold the records: it is a sum.
+    /// The digest is right if a tree can hold the records.
     fn new(revision: u64, records: &[Record]) -> Self {
-        let mut total = Tree::default().total();
+        let mut tree = Tree::default();
         for record in records {
-            total += Tree::from_leaf(vec![record.clone()]).total();
+            tree.insert(record.clone());
         }
+        let empty = Tree::default();
+        let digest = digest([&tree, &empty, &empty], numbers(revision), &[]);
         Self {
             format: FORMAT,
             revision,
-            count: total.count,
-            bytes: total.bytes,
+            count: records.len() as u64,
+            bytes: records
+                .iter()
+                .map(|record| record.encoded().len() as u64)
+                .sum(),
             records: records.iter().flat_map(Record::encoded).copied().collect(),
-            digest: digest(total, revision),
+            digest,
         }
     }
 
     fn stream(&self) -> Bytes {
         let mut out = vec![self.format];
-        for number in [self.revision, self.count, self.bytes] {
+        let of_trees = [0, 0, self.count, self.bytes, 0, 0];
+        for number in numbers(self.revision).list().into_iter().chain(of_trees) {
             put_varint(&mut out, number);
         }
+        put_bytes(&mut out, &[]);
         out.extend_from_slice(&self.digest.to_le_bytes());
         out.extend_from_slice(&self.records);
         out.into()
@@ -253,7 +270,7 @@ fn arbitrary_bytes_are_refused() {
         let mut bytes = random.bytes(len);
         // Often enough, let it begin as it should.
         if let Some(first) = bytes.first_mut() {
-            *first &= 1;
+            *first &= FORMAT;
         }
         assert!(restore(&[bytes.into()]).is_err());
     }
@@ -309,6 +326,13 @@ fn streams_that_contradict_themselves_are_refused() {
             count: 8,
             ..whole()
         }),
+        longer
+    );
+    assert_eq!(
+        refused(&Forged {
+            count: 10,
+            ..whole()
+        }),
         number
     );
     let other = Some("the store's digest differs");
@@ -357,7 +381,7 @@ fn impossible_records_are_refused() {
         meta(0, 5, 4, 0),
         meta(2, 5, 5, 0),
         meta(2, 5, 0, 0),
-        meta(2, 5, 4, 1),
+        meta(2, 5, 4, NUMBER_MAX + 1),
     ] {
         assert_eq!(
             refused(b"key", impossible, b"value"),
@@ -365,6 +389,19 @@ fn impossible_records_are_refused() {
             "{impossible:?}"
         );
     }
+}
+
+#[test]
+fn a_lease_must_be_there() {
+    let meta = Meta {
+        lease: 1,
+        ..Meta::created(1)
+    };
+    let record = Record::new(b"key", meta, [b"", b""]);
+    assert_eq!(
+        Forged::new(9, &[record]).restore().err(),
+        Some(BadSnapshot("a key hangs on a lease that is not there"))
+    );
 }
 
 /// A record that never ends must not be collected: its length is refused when it is read.

@@ -72,6 +72,30 @@ impl Tree {
         }
     }
 
+    /// The record of the greatest key below one.
+    pub(crate) fn below(&self, key: &[u8]) -> Option<&Record> {
+        let mut node = &*self.root.node;
+        let mut left = None;
+        loop {
+            match node {
+                Node::Leaf(records) => {
+                    let at = node::position(records, key).unwrap_or_else(|at| at);
+                    return match at {
+                        0 => left.and_then(Child::last),
+                        _ => Some(&records[at - 1]),
+                    };
+                }
+                Node::Inner(children) => {
+                    let at = node::route(children, key);
+                    if at > 0 {
+                        left = Some(&children[at - 1]);
+                    }
+                    node = &children[at].node;
+                }
+            }
+        }
+    }
+
     /// The record of the greatest key.
     pub(crate) fn last(&self) -> Option<&Record> {
         self.root.last()

@@ -105,8 +105,13 @@ fn revision(reply: &Reply) -> Option<u64> {
         Reply::Deleted { revision, .. }
         | Reply::Mismatch { revision, .. }
         | Reply::Got { revision, .. }
+        | Reply::Removed { revision, .. }
+        | Reply::Txn { revision, .. }
+        | Reply::Compacted { revision, .. }
+        | Reply::Changes { revision, .. }
         | Reply::Range { revision, .. } => Some(*revision),
-        Reply::Failed(_) => None,
+        Reply::Put { meta, .. } => Some(meta.mod_revision),
+        Reply::Lease { .. } | Reply::Leases { .. } | Reply::Failed(_) => None,
     }
 }
 
@@ -155,6 +160,14 @@ fn apply(state: &mut State, next: u64, command: &Command) -> Reply {
         }
         Command::Delete { key } => remove(state, next, |other| other == key),
         Command::DeleteRange { range } => remove(state, next, |key| range.contains(key)),
+        Command::PutWith { .. }
+        | Command::RemoveRange { .. }
+        | Command::Txn(_)
+        | Command::LeaseGrant { .. }
+        | Command::LeaseKeepAlive { .. }
+        | Command::LeaseRevoke { .. }
+        | Command::Compact { .. }
+        | Command::SetRetention { .. } => unreachable!("the workload has no such command"),
     }
 }
 
@@ -196,6 +209,10 @@ fn answer(state: &State, revision: u64, query: &Query) -> Reply {
             limit,
             projection,
         } => scan(state, revision, range, *limit, *projection),
+        Query::RangeWith { .. }
+        | Query::Changes(_)
+        | Query::Lease { .. }
+        | Query::Leases { .. } => unreachable!("the workload has no such query"),
     }
 }
 
