@@ -729,25 +729,25 @@ fn what_is_compacted_leaves_the_memory() {
         key: key.into(),
         value: vec![b'v'; 100].into(),
     };
-    for _ in 0..2_000 {
-        kv.apply(&context(0), &put(b"a").encode());
+    for time_ms in 1..=2_000 {
+        kv.apply(&context(time_ms), &put(b"a").encode());
     }
     assert!(stream(&kv).len() > 200_000);
     let retention = Command::SetRetention {
         revisions: 10,
         ms: 0,
     };
-    kv.apply(&context(0), &retention.encode());
+    kv.apply(&context(2_000), &retention.encode());
     assert_eq!(kv.compacted(), 1_990);
-    (0..200).for_each(|_| kv.tick(&context(0)));
+    (0..200).for_each(|_| kv.tick(&context(2_000)));
     assert!(stream(&kv).len() < 2_000, "{}", stream(&kv).len());
 
     let retention = Command::SetRetention {
         revisions: 0,
         ms: 50,
     };
-    kv.apply(&context(0), &retention.encode());
-    for time_ms in 1..=100 {
+    kv.apply(&context(2_000), &retention.encode());
+    for time_ms in 2_001..=2_100 {
         kv.apply(&context(time_ms), &put(b"b").encode());
     }
     assert_eq!(kv.compacted(), 2_000 + 49);
