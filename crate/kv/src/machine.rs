@@ -140,32 +140,6 @@ impl Kv {
         digest(trees, self.numbers, &self.swept())
     }
 
-    /// The log time of the earliest deadline of a lease, in milliseconds.
-    #[must_use]
-    pub fn due_ms(&self) -> Option<u64> {
-        self.first_deadline().map(|(deadline_ms, _)| deadline_ms)
-    }
-
-    /// Removes the keys of leases whose deadline has come, as each command does before it.
-    pub fn tick(&mut self, context: &ApplyContext) {
-        let made = self.expire(context);
-        self.keep(made);
-    }
-
-    /// The reply to a question, or none as long as there is nothing to say: no change that a
-    /// `Changes` asks for.
-    #[must_use]
-    pub fn poll(&self, query: &Bytes) -> Option<Bytes> {
-        match Query::decode(query) {
-            Ok(Query::Changes(ask)) => match self.changes(&ask) {
-                Ok((_, true)) => None,
-                Ok((reply, false)) => Some(reply),
-                Err(code) => Some(reply::failed(code)),
-            },
-            _ => Some(self.query(query)),
-        }
-    }
-
     /// The revision that a change would have: all of a command have one.
     fn next(&self) -> u64 {
         self.numbers.revision + 1
@@ -208,6 +182,29 @@ impl StateMachine for Kv {
             .map_err(|_| Code::Malformed)
             .and_then(|query| self.answer(query))
             .unwrap_or_else(reply::failed)
+    }
+
+    /// None as long as there is no change that a `Changes` asks for.
+    fn poll(&self, query: &Bytes) -> Option<Bytes> {
+        match Query::decode(query) {
+            Ok(Query::Changes(ask)) => match self.changes(&ask) {
+                Ok((_, true)) => None,
+                Ok((reply, false)) => Some(reply),
+                Err(code) => Some(reply::failed(code)),
+            },
+            _ => Some(self.query(query)),
+        }
+    }
+
+    /// The earliest deadline of a lease.
+    fn due_ms(&self) -> Option<u64> {
+        self.first_deadline().map(|(deadline_ms, _)| deadline_ms)
+    }
+
+    /// Removes the keys of leases whose deadline has come, as each command does before it.
+    fn tick(&mut self, context: &ApplyContext) {
+        let made = self.expire(context);
+        self.keep(made);
     }
 
     fn snapshot(&self) -> KvSnapshot {
