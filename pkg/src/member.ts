@@ -21,11 +21,10 @@ import type {
   ToWorker,
 } from "./protocol.js";
 import { serveStorage } from "./storage/remote.js";
+import type { Json, KvReads } from "./kv/types.js";
 import type {
   CallOptions,
   ClusterNode,
-  Json,
-  KvReads,
   NodeState,
   NodeStatus,
   NodeView,

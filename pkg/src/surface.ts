@@ -10,6 +10,8 @@ export {
   type Outcome,
   QuorateError,
   StorageError,
+  StoreError,
 } from "./errors.js";
 export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
+export type * from "./kv/types.js";
 export type * from "./types.js";

@@ -496,7 +496,8 @@ impl<M: StateMachine> Node<M> {
         }
     }
 
-    /// Whatever waited for this leadership is over: proposals have an unknown outcome, reads none.
+    /// Whatever waited for this leadership is over: proposals have an unknown outcome, reads none. Without a
+    /// leader there is nothing to wait for either.
     fn handle_role_changed(&mut self, role: RoleKind, leader: Option<NodeId>) {
         self.clock.leading =
             (role == RoleKind::Leader).then_some((self.now, self.clock.applied_ms));
@@ -512,6 +513,9 @@ impl<M: StateMachine> Node<M> {
         for (_, Read { client, id, .. }) in core::mem::take(&mut self.reads) {
             self.reply(client, id, Err(RequestError::NotLeader { hint: leader }));
         }
+        if leader.is_none() {
+            self.refuse_parked();
+        }
     }
 
     /// Stops for good. What waits is answered; nothing else leaves this node any more.
@@ -524,7 +528,6 @@ impl<M: StateMachine> Node<M> {
             .raft
             .handle(self.now, quorate_raft::Input::PersistFailed);
         self.handle_role_changed(RoleKind::Follower, None);
-        self.refuse_parked();
         self.snapshots.abandon();
         self.outputs.push_back(Output::Halted(cause));
     }

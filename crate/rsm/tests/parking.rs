@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use harness::Cluster;
-use quorate_rsm::raft::{NodeId, RoleKind};
+use quorate_rsm::raft::NodeId;
 use quorate_rsm::{
     Call, ClientId, HaltCause, Input, Output, ReadAt, Reply, RequestBody, RequestError, RequestId,
 };
@@ -112,19 +112,22 @@ fn the_node_asks_to_be_woken_for_its_first_watch() {
 }
 
 #[test]
-fn a_watch_survives_changes_of_the_role() {
+fn a_node_without_a_leader_sends_those_who_wait_elsewhere() {
     let mut cluster = patient();
-    let old = cluster.leader();
-    cluster.request(old, 2, 1, watch("1"));
-    cluster.isolated = Some(old);
-    assert_ne!(cluster.leader(), old);
-    let role = cluster.nodes[&old].status().raft.role;
-    assert_ne!(role, RoleKind::Leader);
-    cluster.write("a").expect("two of three decide");
-    assert_eq!((answers(&mut cluster), parked(&cluster, old)), (vec![], 1));
-    cluster.isolated = None;
-    cluster.pass(Duration::from_secs(3));
-    assert_eq!(answers(&mut cluster), [(1, text("a"))]);
+    let refused = || Err(RequestError::NotLeader { hint: None });
+    for cut in [cluster.follower(), cluster.leader()] {
+        cluster.request(cut, 2, 1, watch("9"));
+        assert_eq!(parked(&cluster, cut), 1);
+        cluster.isolated = Some(cut);
+        cluster.pass(Duration::from_secs(3));
+        assert_eq!(cluster.nodes[&cut].status().raft.leader, None);
+        assert_eq!(answers(&mut cluster), [(1, refused())]);
+        cluster.request(cut, 2, 2, watch("9"));
+        assert_eq!(answers(&mut cluster), [(2, refused())]);
+        assert_eq!(parked(&cluster, cut), 0);
+        cluster.isolated = None;
+        cluster.pass(Duration::from_secs(3));
+    }
 }
 
 #[test]
@@ -175,8 +178,6 @@ fn a_watch_is_answered_by_a_leaders_snapshot() {
     });
     let (leader, lagging) = (cluster.leader(), cluster.follower());
     cluster.isolated = Some(lagging);
-    cluster.request(lagging, 2, 1, watch("2"));
-    cluster.request(lagging, 2, 2, watch("99"));
     // Until the snapshot has all, so that no entry comes after it.
     for _ in 0..20 {
         cluster.write_now("x");
@@ -186,8 +187,13 @@ fn a_watch_is_answered_by_a_leaders_snapshot() {
         }
     }
     let all = cluster.nodes[&leader].machine().0.clone();
-    assert!(answers(&mut cluster).is_empty());
     cluster.isolated = None;
+    while cluster.nodes[&lagging].status().raft.leader.is_none() {
+        cluster.pass(Duration::from_millis(1));
+    }
+    cluster.request(lagging, 2, 1, watch("2"));
+    cluster.request(lagging, 2, 2, watch("99"));
+    assert!(answers(&mut cluster).is_empty());
     for _ in 0..100 {
         if cluster.restored.contains(&lagging) {
             break;

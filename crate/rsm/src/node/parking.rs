@@ -2,7 +2,8 @@
 //!
 //! A query that waits is asked again after each batch of applied entries, and after a leader's
 //! snapshot replaced the state: a batch costs one [`StateMachine::poll`] for each. It belongs to no
-//! leadership, so a change of the role leaves it alone.
+//! leadership. But a node that knows no leader has no news, and may have none for long: it lets
+//! nothing wait, so that others are asked.
 
 use bytes::Bytes;
 use quorate_raft::Instant;
@@ -41,7 +42,7 @@ impl<M: StateMachine> Node<M> {
         id: RequestId,
         query: Bytes,
     ) -> Result<(), RequestError> {
-        if self.halted {
+        if self.halted || self.raft.leader().is_none() {
             return Err(RequestError::NotLeader { hint: None });
         }
         if let Some(reply) = self.machine.poll(&query) {
@@ -89,7 +90,7 @@ impl<M: StateMachine> Node<M> {
         }
     }
 
-    /// The node has halted: others can be asked.
+    /// The node has halted, or knows no leader: others can be asked.
     pub(super) fn refuse_parked(&mut self) {
         for parked in core::mem::take(&mut self.parked) {
             let refused = Err(RequestError::NotLeader { hint: None });
