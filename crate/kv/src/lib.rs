@@ -41,6 +41,8 @@ mod snapshot;
 mod testing;
 mod tree;
 mod txn;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod vectors;
 mod wire;
 
 pub use command::{Command, Expected};

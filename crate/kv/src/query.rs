@@ -88,7 +88,7 @@ pub enum Order {
 /// A question for what revisions did, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Who wants to know; an event that nobody wants does not come.
+    /// Who wants to know. An event comes once if anybody wants it: whose it is, its key says.
     pub watches: Vec<Watch>,
     /// The first revision to tell of; 0 is the next one that will be made.
     pub from: u64,

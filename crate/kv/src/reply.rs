@@ -128,11 +128,9 @@ pub struct Event {
     /// Whether it removed the key. The record has then an empty value, and of its numbers only
     /// `mod_revision`, the revision that removed it.
     pub deleted: bool,
-    /// Who wanted to know, as places in the list of watches.
-    pub watches: Vec<u64>,
     /// The record that was made.
     pub record: KeyValue,
-    /// The record that was there, if one of those watches asked for it and it existed.
+    /// The record that was there, if a watch that the event is for asked for it, and it existed.
     pub previous: Option<KeyValue>,
 }
 
@@ -259,14 +257,8 @@ fn take_all<'a, T>(
 
 impl Event {
     fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let deleted = reader.flag()?;
-        let mut watches = Vec::new();
-        for _ in 0..reader.varint()? {
-            watches.push(reader.varint()?);
-        }
         Ok(Self {
-            deleted,
-            watches,
+            deleted: reader.flag()?,
             record: KeyValue::decode(data, reader)?,
             previous: take_record(data, reader)?,
         })
@@ -545,17 +537,11 @@ mod tests {
                     revision,
                     300,
                     None,
-                    &[
-                        b"\x00\x02\x00\x01",
-                        super::tests::record().encoded(),
-                        b"\x00",
-                    ]
-                    .concat(),
+                    &[b"\x00", super::tests::record().encoded(), b"\x00"].concat(),
                 ),
                 Reply::Changes {
                     events: vec![Event {
                         deleted: false,
-                        watches: vec![0, 1],
                         record,
                         previous: None,
                     }],

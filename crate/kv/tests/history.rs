@@ -375,15 +375,14 @@ impl Model {
                 };
                 watch.range.contains(key) && !refused
             };
-            let watches = (0..).zip(&ask.watches).filter(|(_, watch)| wants(watch));
-            let watches: Vec<(u64, &Watch)> = watches.collect();
+            let watches = ask.watches.iter().filter(|watch| wants(watch));
+            let watches: Vec<&Watch> = watches.collect();
             if watches.is_empty() {
                 continue;
             }
-            let previous = watches.iter().any(|(_, watch)| watch.previous);
+            let previous = watches.iter().any(|watch| watch.previous);
             events.push(Event {
                 deleted,
-                watches: watches.iter().map(|(at, _)| *at).collect(),
                 record: match new.get(key) {
                     Some(record) => record.clone(),
                     None => removed(key.clone(), revision),

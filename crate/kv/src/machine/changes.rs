@@ -6,9 +6,9 @@ use super::Kv;
 use crate::error::Code;
 use crate::history;
 use crate::limits::RANGE_BYTES_MAX;
-use crate::query::Changes;
+use crate::query::{Changes, Watch};
+use crate::record::Record;
 use crate::reply;
-use crate::wire::put_varint;
 
 /// How many changes are looked at for one reply.
 const LOOK_MAX: u64 = 4096;
@@ -72,32 +72,22 @@ impl Kv {
         };
         let meta = record.meta();
         let deleted = meta.version == 0;
-        let wants = |watch: &crate::query::Watch| {
-            watch.range.contains(key)
-                && !(if deleted {
-                    watch.no_delete
-                } else {
-                    watch.no_put
-                })
+        let wants = |watch: &&Watch| {
+            let refuses = if deleted {
+                watch.no_delete
+            } else {
+                watch.no_put
+            };
+            watch.range.contains(key) && !refuses
         };
-        let watches = || {
-            ask.watches
-                .iter()
-                .enumerate()
-                .filter(|(_, watch)| wants(watch))
-        };
-        let count = watches().count() as u64;
-        if count == 0 {
+        let mut watches = ask.watches.iter().filter(wants).peekable();
+        if watches.peek().is_none() {
             return false;
         }
         out.push(u8::from(deleted));
-        put_varint(out, count);
-        for (at, _) in watches() {
-            put_varint(out, at as u64);
-        }
         reply::put_record(out, key, meta, record.value());
-        let previous = watches()
-            .any(|(_, watch)| watch.previous)
+        let previous = watches
+            .any(|watch| watch.previous)
             .then(|| self.version(key, revision - 1))
             .flatten();
         out.push(u8::from(previous.is_some()));
@@ -108,7 +98,7 @@ impl Kv {
     }
 
     /// What a revision made of a key: a record, or a deletion.
-    fn done(&self, key: &[u8], revision: u64) -> Option<&crate::record::Record> {
+    fn done(&self, key: &[u8], revision: u64) -> Option<&Record> {
         let live = self.live.get(key);
         live.filter(|record| record.meta().mod_revision == revision)
             .or_else(|| self.past.get(&history::version_at(key, revision)))
