@@ -248,6 +248,13 @@ impl Network {
         self.rules.values().any(|rule| rule.cuts(now, from, to))
     }
 
+    /// Whether packets come twice. When that ends, what was still to come again does not: followers of a
+    /// dead leader would take it for a sign of life, for as long as it lasts.
+    #[must_use]
+    pub fn repeats(&self) -> bool {
+        self.link.duplicate_permille > 0
+    }
+
     /// What becomes of a packet.
     pub fn send(&mut self, packet: &Packet) -> Fate {
         self.counters.frames += 1;

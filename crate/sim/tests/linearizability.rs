@@ -478,6 +478,49 @@ fn agrees_with_trying_every_order() {
 }
 
 #[test]
+fn hints_change_no_verdict() {
+    let mut random = Random::new(4);
+    let mut verdicts = [0; 2];
+    for _ in 0..10_000 {
+        let mut operations = small(&mut random);
+        operations.retain(|operation| operation.end.at().is_some());
+        let explained = check(&operations) == Verdict::Linearizable;
+        verdicts[usize::from(explained)] += 1;
+        for operation in &mut operations {
+            operation.hint = 1 + random.below(8);
+        }
+        let hinted = check(&operations) == Verdict::Linearizable;
+        assert_eq!(hinted, explained, "{operations:#?}");
+    }
+    assert!(verdicts.iter().all(|&count| count > 1_000), "{verdicts:?}");
+}
+
+/// More calls side by side than are tried first, in the one order that their answers tell, which is not that
+/// of the hints.
+#[test]
+fn hints_that_mislead_are_given_up() {
+    let history = |last: &str| {
+        let writes = (1..=12).map(|version| format!("0-99 append x @{version}"));
+        let get = format!("100-101 get {last}");
+        let lines: Vec<String> = writes.chain([get]).collect();
+        let mut operations = read(&lines.join("\n"));
+        let hints = (1..=12).rev().chain([99]);
+        for (operation, hint) in operations.iter_mut().zip(hints) {
+            operation.hint = hint;
+        }
+        check(&operations)
+    };
+    assert_eq!(
+        history(&format!("{}@12", "x".repeat(12))),
+        Verdict::Linearizable
+    );
+    assert_eq!(
+        history(&format!("{}@12", "x".repeat(11))),
+        Verdict::Illegal { key: 1 }
+    );
+}
+
+#[test]
 fn long_histories_are_decided() {
     for load in Load::ALL {
         for damage in Damage::ALL {

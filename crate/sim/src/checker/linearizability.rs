@@ -117,8 +117,10 @@ struct Choice {
     place: Place,
     /// Calls of unknown outcome that took effect.
     used: Vec<usize>,
-    /// Event of the call, and the state after it.
-    candidates: Vec<(usize, usize)>,
+    /// Event of the call, and the state after it, where that has been looked at.
+    candidates: Vec<(usize, Option<usize>)>,
+    /// Whether these are only the best hinted ones.
+    more: bool,
     /// The event of what was chosen.
     lifted: Option<usize>,
 }
@@ -135,7 +137,13 @@ struct Search<'a> {
     /// Where the search has been, with the least sets of calls of unknown outcome.
     seen: BTreeMap<Place, Vec<Vec<usize>>>,
     work: u64,
+    /// Every operation has a hint, and must have taken effect.
+    hinted: bool,
 }
+
+/// So many of the best hinted candidates are tried first: the others are seldom wanted, and in a world of long
+/// outages there are thousands of them.
+const FEW: usize = 8;
 
 impl<'a> Search<'a> {
     fn new(operations: Vec<&'a Operation>) -> Self {
@@ -152,6 +160,9 @@ impl<'a> Search<'a> {
                 .collect(),
             seen: BTreeMap::new(),
             work: 0,
+            hinted: operations
+                .iter()
+                .all(|o| o.hint > 0 && o.end.at().is_some()),
             operations,
         }
     }
@@ -171,11 +182,19 @@ impl<'a> Search<'a> {
                 self.events.put_back(call);
                 self.needs.put_back(number, self.operations[number]);
             }
+            if choice.candidates.is_empty() && core::mem::take(&mut choice.more) {
+                let (mut all, _) = self.hinted_candidates(choice.place.state, usize::MAX);
+                all.truncate(all.len() - FEW);
+                choice.candidates = all;
+            }
             let Some((call, state)) = choice.candidates.pop() else {
                 choices.pop();
                 continue;
             };
             let number = self.events.operation(call);
+            let Some(state) = state.or_else(|| self.leads_to(choice.place.state, number)) else {
+                continue;
+            };
             let (mut ahead, mut used) = (choice.place.ahead.clone(), choice.used.clone());
             let done = if self.events.answer_at[number].is_some() {
                 &mut ahead
@@ -206,19 +225,23 @@ impl<'a> Search<'a> {
 
     /// The choice at this place; `None` when no answer is left to explain.
     fn enter(&mut self, state: usize, mut ahead: Vec<usize>, used: Vec<usize>) -> Option<Choice> {
-        let mut calls = Vec::new();
-        let mut at = self.events.next[Events::HEAD];
-        while self.events.is_call(at) {
-            calls.push(at);
-            at = self.events.next[at];
-        }
+        let at = self.events.open_calls().last().map_or_else(
+            || self.events.next[Events::HEAD],
+            |call| self.events.next[call],
+        );
         if at == Events::HEAD {
             return None;
         }
         let answers = &self.events.answer_at;
         ahead.retain(|&number| answers[number] > Some(at));
+        let (candidates, more) = if self.hinted {
+            self.hinted_candidates(state, FEW)
+        } else {
+            (self.candidates(state), false)
+        };
         Some(Choice {
-            candidates: self.candidates(state, calls),
+            candidates,
+            more,
             place: Place {
                 frontier: at,
                 state,
@@ -229,29 +252,28 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Which of these calls can come next, and to what state they lead.
-    fn candidates(&mut self, state: usize, calls: Vec<usize>) -> Vec<(usize, usize)> {
-        let mut candidates: Vec<(usize, usize)> = Vec::new();
+    /// Which open calls can come next, and to what state they lead; tried from the back.
+    fn candidates(&mut self, state: usize) -> Vec<(usize, Option<usize>)> {
+        let mut candidates = Vec::new();
         let before = self.needs.before(self.states.value(state));
-        for call in calls {
+        for call in self.events.open_calls().collect::<Vec<_>>() {
             let number = self.events.operation(call);
-            let operation = self.operations[number];
             let known = self.events.answer_at[number].is_some();
             if !known && !self.is_worth_a_guess(state, &before, number) {
                 continue;
             }
-            let action = self.actions[number];
-            let (after, truth) = self.states.apply(state, action, &operation.action);
-            let fits = operation.end.allows(truth);
-            if fits && operation.changes_nothing() {
-                return vec![(call, after)];
+            let Some(after) = self.leads_to(state, number) else {
+                continue;
+            };
+            if self.operations[number].changes_nothing() {
+                return vec![(call, Some(after))];
             }
-            if fits && (known || after != state) {
-                candidates.push((call, after));
+            if known || after != state {
+                candidates.push((call, Some(after)));
             }
         }
-        // Tried from the back: as hinted, then what was answered first, and guesses last.
-        let rank = |&(call, _): &(usize, usize)| {
+        // As hinted, then what was answered first, and guesses last.
+        let rank = |&(call, _): &(usize, Option<usize>)| {
             let number = self.events.operation(call);
             let answer = self.events.answer_at[number].unwrap_or(usize::MAX);
             let hint = self.operations[number].hint;
@@ -260,6 +282,42 @@ impl<'a> Search<'a> {
         candidates.sort_by_key(|candidate| core::cmp::Reverse(rank(candidate)));
         self.drop_alike(&mut candidates);
         candidates
+    }
+
+    /// The best of them where all have hints, and whether there are more. Where they lead is found out when
+    /// they are tried.
+    fn hinted_candidates(
+        &mut self,
+        state: usize,
+        most: usize,
+    ) -> (Vec<(usize, Option<usize>)>, bool) {
+        let mut candidates = Vec::new();
+        for call in self.events.open_calls().collect::<Vec<_>>() {
+            let number = self.events.operation(call);
+            let operation = self.operations[number];
+            if !operation.changes_nothing() {
+                candidates.push((operation.hint, call));
+            } else if let Some(after) = self.leads_to(state, number) {
+                return (vec![(call, Some(after))], false);
+            }
+        }
+        let more = candidates.len() > most;
+        if more {
+            candidates.select_nth_unstable(most);
+            candidates.truncate(most);
+        }
+        candidates.sort_unstable_by(|one, other| other.cmp(one));
+        let unseen = candidates.into_iter().map(|(_, call)| (call, None));
+        (unseen.collect(), more)
+    }
+
+    /// The state after an operation, if what was told of it is true here.
+    fn leads_to(&mut self, state: usize, number: usize) -> Option<usize> {
+        let operation = self.operations[number];
+        let (after, truth) = self
+            .states
+            .apply(state, self.actions[number], &operation.action);
+        operation.end.allows(truth).then_some(after)
     }
 
     /// Whether a call that need not have been is worth trying: it changes something, and somebody could
@@ -279,7 +337,7 @@ impl<'a> Search<'a> {
 
     /// Of those that ask the same and were told the same, the one answered first stands for all; and
     /// what must have happened stands for what only may have. Where there are hints, they know better.
-    fn drop_alike(&self, candidates: &mut Vec<(usize, usize)>) {
+    fn drop_alike(&self, candidates: &mut Vec<(usize, Option<usize>)>) {
         let answer = |number: usize| self.events.answer_at[number];
         let (mut asked, mut alike) = (BTreeSet::new(), BTreeSet::new());
         // What is tried first stands at the back.
@@ -427,6 +485,13 @@ impl Events {
             previous: (0..len).map(|at| (at + len - 1) % len).collect(),
             answer_at,
         }
+    }
+
+    /// The calls before the first answer.
+    fn open_calls(&self) -> impl Iterator<Item = usize> {
+        let after = |&at: &usize| Some(self.next[at]);
+        let first = self.next[Self::HEAD];
+        core::iter::successors(Some(first), after).take_while(|&at| self.is_call(at))
     }
 
     fn operation(&self, at: usize) -> usize {

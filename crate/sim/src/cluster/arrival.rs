@@ -30,6 +30,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         let place = delivery.place.take();
         let dropped = place.is_some_and(|place| !self.network.arrives(from, to, place));
         let lost = dropped
+            || delivery.again && !self.network.repeats()
             || self.network.is_cut(now, from, to)
             || matches!(to, Address::Node(id) if !self.is_running(id));
         let event = if lost {

@@ -408,21 +408,22 @@ impl<M: StateMachine + Default> Cluster<M> {
             let at = first.unwrap_or(now);
             self.queue.push(at, Event::Spoiled { from, to, frame });
         }
-        let mut push = |at, frame, place| {
+        let mut push = |at, frame, place, again| {
             let delivery = Delivery {
                 from,
                 to,
                 frame,
                 place,
                 run,
+                again,
             };
             self.queue.push(at, Event::Deliver(delivery));
         };
         if let Some(at) = second {
-            push(at, frame.clone(), None); // A duplicate is in no queue.
+            push(at, frame.clone(), None, true); // A duplicate is in no queue.
         }
         if let Some(at) = first {
-            push(at, frame, fate.place);
+            push(at, frame, fate.place, false);
         }
         packet.payload
     }

@@ -113,6 +113,8 @@ struct Delivery {
     place: Option<u64>,
     /// Of the node it is for, when it was sent.
     run: u64,
+    /// It is a duplicate.
+    again: bool,
 }
 
 #[derive(Debug)]
