@@ -8,13 +8,13 @@ import { initCore } from "./core.js";
 import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvReads, kvStore } from "./kv/store.js";
+import type { Json, Kv, KvReads } from "./kv/types.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
 import { Rules } from "./network.js";
 import { readOptions, type Settings } from "./options.js";
 import type { Platform } from "./platform.js";
 import type { Founder, Identity, MembersNow } from "./protocol.js";
-import type { Json, Kv, KvReads } from "./kv/types.js";
 import type {
   CallOptions,
   Cluster,

@@ -2,10 +2,7 @@
 
 import { invalid } from "./check.js";
 import type { Kv } from "./kv/types.js";
-import type {
-  Cluster,
-  NodeView,
-} from "./types.js";
+import type { Cluster, NodeView } from "./types.js";
 
 export const HELP = `put KEY VALUE            store a text          get KEY        read it
 del KEY                  remove it             list [PREFIX]  keys and values

@@ -12,6 +12,6 @@ export {
   StorageError,
   StoreError,
 } from "./errors.js";
-export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
 export type * from "./kv/types.js";
+export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
 export type * from "./types.js";

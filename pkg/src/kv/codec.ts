@@ -62,7 +62,9 @@ export const bytes: ValueCodec<Uint8Array> = {
 };
 
 /** The codec of a name, or around the caller's own functions. */
-export function codecOf<V>(codec: Codec | CustomCodec<V>): ValueCodec<CodecValues[Codec]> | ValueCodec<V> {
+export function codecOf<V>(
+  codec: Codec | CustomCodec<V>,
+): ValueCodec<CodecValues[Codec]> | ValueCodec<V> {
   switch (codec) {
     case "json":
       return json;
@@ -72,9 +74,7 @@ export function codecOf<V>(codec: Codec | CustomCodec<V>): ValueCodec<CodecValue
       return bytes;
     default:
       if (typeof codec === "object" && codec !== null) return custom(codec);
-      throw invalid(
-        `a codec is "json", "utf8", "bytes" or { encode, decode }, not ${show(codec)}`,
-      );
+      throw invalid(`a codec is "json", "utf8", "bytes" or { encode, decode }, not ${show(codec)}`);
   }
 }
 

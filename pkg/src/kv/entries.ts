@@ -1,8 +1,8 @@
 /** Records to entries. */
 
 import { showKey, type ValueCodec } from "./codec.js";
-import type { Entry, KeyedEntry, RangeResult } from "./types.js";
 import type { Only } from "./selection.js";
+import type { Entry, KeyedEntry, RangeResult } from "./types.js";
 import type { KeyValue, Reply } from "./wire.js";
 
 /** An entry, or null. */

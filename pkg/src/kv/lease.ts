@@ -4,6 +4,7 @@ import { integer, invalid, show } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
 import type { CallOptions } from "../types.js";
 import { MAX_TTL_MS } from "./limits.js";
+import { expect } from "./reply.js";
 import { flagOf } from "./selection.js";
 import type { Lease, LeaseOptions } from "./types.js";
 import * as wire from "./wire.js";
@@ -25,11 +26,15 @@ export async function grantLease(
   bounds: CallOptions,
 ): Promise<Lease> {
   const ttl = integer(options.ttl, '"ttl"', 1, MAX_TTL_MS);
-  const id =
-    options.id === undefined ? 0 : integer(options.id, '"id"', 1, Number.MAX_SAFE_INTEGER);
+  const id = options.id === undefined ? 0 : integer(options.id, '"id"', 1, Number.MAX_SAFE_INTEGER);
   const keepAlive = options.keepAlive === undefined || flagOf(options.keepAlive, '"keepAlive"');
-  const began = clocks();
-  const granted = (await write(wire.leaseGrant(id, ttl), bounds)) as wire.Reply & { type: "lease" };
+  let began = clocks();
+  const granted = expect(await write(wire.leaseGrant(id, ttl), bounds), "lease");
+  if (passed(began) > ttl / SIGNS) {
+    // It lives, and much of its time may be gone: it waited for a leader, for example.
+    began = clocks();
+    await write(wire.leaseKeepAlive(granted.id), bounds);
+  }
   return new Held(write, granted.id, ttl, keepAlive, began);
 }
 
@@ -41,8 +46,14 @@ interface Clocks {
 
 const clocks = (): Clocks => ({ steady: performance.now(), wall: Date.now() });
 
-/** The longest time for which one can be sure that a timer counts. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+/** How many milliseconds passed, by the clock that says more. */
+function passed(since: Clocks): number {
+  const now = clocks();
+  return Math.max(now.steady - since.steady, now.wall - since.wall);
+}
+
+/** The longest that a call may take, and that a timer is set for. */
+const WAIT_MAX_MS = 86_400_000;
 
 class Held implements Lease {
   readonly id: number;
@@ -65,7 +76,8 @@ class Held implements Lease {
 
   get lost(): AbortSignal {
     // Nobody may be woken before the clocks were looked at.
-    if (!this.#lost.signal.aborted && this.#left() <= 0) this.#lose("no sign of life was confirmed");
+    if (!this.#lost.signal.aborted && this.#left() <= 0)
+      this.#lose("no sign of life was confirmed");
     return this.#lost.signal;
   }
 
@@ -100,11 +112,9 @@ class Held implements Lease {
     }
   }
 
-  /** By the clock that says less. */
+  /** How many milliseconds it lives at least. */
   #left(): number {
-    const now = clocks();
-    const passed = Math.max(now.steady - this.#alive.steady, now.wall - this.#alive.wall);
-    return this.ttl - passed;
+    return this.ttl - passed(this.#alive);
   }
 
   /** Gives signs of life while it lives, and looks for its end. */
@@ -116,14 +126,14 @@ class Held implements Lease {
       return;
     }
     const pause = this.#keepAlive ? Math.min(left, this.ttl / SIGNS) : left;
-    this.#timer = setTimeout(() => void this.#beat(), Math.min(pause, TIMER_MAX_MS));
+    this.#timer = setTimeout(() => void this.#beat(), Math.min(pause, WAIT_MAX_MS));
   }
 
   async #beat(): Promise<void> {
     const left = this.#left();
     if (left > 0 && this.#keepAlive) {
       try {
-        await this.renew({ timeout: Math.min(left, TIMER_MAX_MS) });
+        await this.renew({ timeout: Math.ceil(Math.min(left, WAIT_MAX_MS)) });
         return;
       } catch (error) {
         if (error instanceof QuorateError && !error.retryable) {

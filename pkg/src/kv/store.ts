@@ -6,16 +6,9 @@ import type { CallOptions, Key } from "../types.js";
 import { codecOf, encodeKey, encodeValue, json, type ValueCodec } from "./codec.js";
 import { entryOf, rangeOf } from "./entries.js";
 import { grantLease, leaseId } from "./lease.js";
-import { refusal, unexpected } from "./refusals.js";
+import { expect, replyOf } from "./reply.js";
 import { explicit, flagOf, rangeQuery, revisionOf, single } from "./selection.js";
-import {
-  appended,
-  expect,
-  prepareDelete,
-  prepareIncrement,
-  preparePut,
-  prepareTxn,
-} from "./txn.js";
+import { appended, prepareDelete, prepareIncrement, preparePut, prepareTxn } from "./txn.js";
 import type {
   Codec,
   CodecValues,
@@ -42,13 +35,16 @@ import type {
   Watch,
   WatchOptions,
 } from "./types.js";
-import { WatchHub } from "./watch-hub.js";
 import { openWatch } from "./watch.js";
+import { WatchHub } from "./watch-hub.js";
 import * as wire from "./wire.js";
 
 /** The store with JSON values. */
 export function kvStore(calls: Calls): Kv<Json> {
-  return new Store({ calls, hub: new WatchHub((query, options, from) => ask(calls, query, options, from)) }, json);
+  return new Store(
+    { calls, hub: new WatchHub((query, options, from) => ask(calls, query, options, from)) },
+    json,
+  );
 }
 
 /** What of it is only read. */
@@ -72,18 +68,6 @@ async function ask(
   from: "any" | "own" | "waiting" = "any",
 ): Promise<wire.Reply> {
   return replyOf(await calls.read(query, options, from));
-}
-
-/** A reply; a refusal is thrown. */
-function replyOf(bytes: Uint8Array): wire.Reply {
-  let reply: wire.Reply;
-  try {
-    reply = wire.decodeReply(bytes);
-  } catch (error) {
-    throw unexpected(error);
-  }
-  if (reply.type === "failed") throw refusal(reply.code);
-  return reply;
 }
 
 /** What of a call's options is the core's business, after a look at the rest. */
@@ -210,7 +194,10 @@ class Store<V> implements Kv<V> {
     return read(await this.#write(command, limits(options))) as TxnResult<V> as TxnResult<T>;
   }
 
-  watch<T extends V = V>(selection: Key | RangeSelection = {}, options: WatchOptions = {}): Watch<T> {
+  watch<T extends V = V>(
+    selection: Key | RangeSelection = {},
+    options: WatchOptions = {},
+  ): Watch<T> {
     const { hub } = this.#shared;
     if (hub === undefined) throw invalid("one node alone has no watches");
     return openWatch(hub, this.#codec, selection, options) as Watch<V> as Watch<T>;
@@ -221,10 +208,7 @@ class Store<V> implements Kv<V> {
     return grantLease((command, within) => this.#write(command, within), options, bounds);
   }
 
-  async leaseStatus(
-    lease: Lease | number,
-    options: LeaseStatusOptions = {},
-  ): Promise<LeaseStatus> {
+  async leaseStatus(lease: Lease | number, options: LeaseStatusOptions = {}): Promise<LeaseStatus> {
     const bounds = limits(options, ["keys"]);
     const withKeys = flagOf(options.keys, '"keys"');
     const id = leaseId(lease, "the lease");
@@ -261,7 +245,10 @@ class Store<V> implements Kv<V> {
   async retain(retention: Retention, options: CallOptions = {}): Promise<void> {
     record(retention, "what is kept", ["revisions", "age"]);
     const { revisions = DEFAULT_REVISIONS, age = 0 } = retention;
-    const [most, ms] = [integer(revisions, '"revisions"', 0, Number.MAX_SAFE_INTEGER), integer(age, '"age"', 0, Number.MAX_SAFE_INTEGER)];
+    const [most, ms] = [
+      integer(revisions, '"revisions"', 0, Number.MAX_SAFE_INTEGER),
+      integer(age, '"age"', 0, Number.MAX_SAFE_INTEGER),
+    ];
     await this.#write(wire.setRetention(most, ms), limits(options));
   }
 

@@ -7,16 +7,8 @@ import { encodeKey, encodeValue, type ValueCodec } from "./codec.js";
 import { entryOf, keyedEntryOf, rangeOf } from "./entries.js";
 import { leaseId } from "./lease.js";
 import { MAX_TXN_DEPTH, MAX_TXN_OPERATIONS } from "./limits.js";
-import { unexpected } from "./refusals.js";
-import {
-  explicit,
-  flagOf,
-  oneOf,
-  rangeQuery,
-  revisionOf,
-  SELECTION,
-  single,
-} from "./selection.js";
+import { expect, unexpected } from "./reply.js";
+import { explicit, flagOf, oneOf, rangeQuery, revisionOf, SELECTION, single } from "./selection.js";
 import type { Condition, Operation, OperationResult, Txn, TxnResult } from "./types.js";
 import * as wire from "./wire.js";
 
@@ -71,7 +63,8 @@ function condition<V>(codec: ValueCodec<V>, it: Condition<V>): wire.WireConditio
   const selection = Object.fromEntries(Object.entries(rest).filter(([name]) => name !== target));
   const compared = rest[target];
   return {
-    range: key === undefined ? explicit(selection, "a condition without a key") : single(key as Key),
+    range:
+      key === undefined ? explicit(selection, "a condition without a key") : single(key as Key),
     relation: wire.RELATIONS.indexOf(oneOf(is, '"is"', wire.RELATIONS)),
     target: wire.TARGETS.indexOf(target),
     with:
@@ -254,13 +247,4 @@ function list<T>(value: readonly T[] | undefined, what: string): readonly T[] {
     );
   }
   return value;
-}
-
-/** A reply of the type that was asked for. */
-export function expect<T extends wire.Reply["type"]>(
-  reply: wire.Reply,
-  type: T,
-): wire.Reply & { readonly type: T } {
-  if (reply.type !== type) throw unexpected();
-  return reply as wire.Reply & { readonly type: T };
 }

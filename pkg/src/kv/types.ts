@@ -84,7 +84,11 @@ export interface Kv<V> extends KvReads<V> {
     options?: PutOptions,
   ): Promise<{ readonly revision: number; readonly previous: Entry<T> | null | undefined }>;
   /** Hangs a key on a lease (0: on none) and leaves its value. `KEY_NOT_FOUND` where there is no such key. */
-  attach(key: Key, lease: Lease | number, options?: CallOptions): Promise<{ readonly revision: number }>;
+  attach(
+    key: Key,
+    lease: Lease | number,
+    options?: CallOptions,
+  ): Promise<{ readonly revision: number }>;
   /** Removes the key. */
   delete<T extends V = V>(
     key: Key,

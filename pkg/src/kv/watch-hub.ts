@@ -9,7 +9,7 @@
 import { QuorateError, quorateError } from "../errors.js";
 import type { CallOptions } from "../types.js";
 import { compare } from "./bytes.js";
-import { unexpected } from "./refusals.js";
+import { unexpected } from "./reply.js";
 import * as wire from "./wire.js";
 
 /** Asks a query; a refusal is thrown. */
@@ -220,9 +220,7 @@ function isBefore(a: Position, b: Position): boolean {
 
 function wants(watch: wire.WireWatch, { deleted, record: { key } }: wire.Change): boolean {
   if (deleted ? watch.noDelete : watch.noPut) return false;
-  return (
-    compare(key, watch.start) >= 0 && (watch.end === undefined || compare(key, watch.end) < 0)
-  );
+  return compare(key, watch.start) >= 0 && (watch.end === undefined || compare(key, watch.end) < 0);
 }
 
 /** The intervals of all, apart from each other, each with what anyone wants of it. */

@@ -148,7 +148,8 @@ class Subscription<V> implements Watch<V>, Subscriber {
       if (change !== undefined) {
         this.#eventBytes -= sizeOf(change);
         this.#give(taker, change);
-        if (!this.#joined && !this.#ended && this.#events.length * 2 <= this.#capacity) this.#join();
+        if (!this.#joined && !this.#ended && this.#events.length * 2 <= this.#capacity)
+          this.#join();
       } else if (this.#error !== undefined) {
         const error = this.#error;
         this.#error = undefined;

@@ -92,7 +92,9 @@ export function putWith(
   lease: number | undefined,
   previous: boolean,
 ): Uint8Array {
-  const out = keyed(7, key, value?.length).option(value).flag(lease !== undefined);
+  const out = keyed(7, key, value?.length)
+    .option(value)
+    .flag(lease !== undefined);
   if (lease !== undefined) out.number(lease);
   return out.flag(previous).finish();
 }

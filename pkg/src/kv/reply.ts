@@ -1,7 +1,8 @@
-/** What the machine refuses, in the package's words. */
+/** What the machine replied: what was asked for, a refusal in the package's words, or nonsense. */
 
 import { type ErrorCode, type ErrorDetails, type QuorateError, quorateError } from "../errors.js";
 import { MAX_KEY_BYTES, MAX_TTL_MS, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "./limits.js";
+import { decodeReply, type Reply } from "./wire.js";
 
 /** By the number of the core's code. */
 const REFUSALS: readonly (readonly [ErrorCode, string])[] = [
@@ -40,4 +41,25 @@ export function refusal(number: number, details: ErrorDetails = {}): QuorateErro
     `the nodes refuse this for a reason of a newer version (${number})`,
   ];
   return quorateError(code, message, { outcome: "not-applied", ...details });
+}
+
+/** A reply; a refusal is thrown. */
+export function replyOf(bytes: Uint8Array): Reply {
+  let reply: Reply;
+  try {
+    reply = decodeReply(bytes);
+  } catch (error) {
+    throw unexpected(error);
+  }
+  if (reply.type === "failed") throw refusal(reply.code);
+  return reply;
+}
+
+/** A reply of the type that was asked for. */
+export function expect<T extends Reply["type"]>(
+  reply: Reply,
+  type: T,
+): Reply & { readonly type: T } {
+  if (reply.type !== type) throw unexpected();
+  return reply as Reply & { readonly type: T };
 }
