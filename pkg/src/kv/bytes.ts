@@ -85,15 +85,22 @@ export class Reader {
   }
 
   flag(): boolean {
-    return this.byte() === 1;
+    const byte = this.byte();
+    if (byte > 1) throw new RangeError("a flag is 0 or 1");
+    return byte === 1;
   }
 
+  /** Of at most 64 bits, in its shortest form. */
   number(): number {
     let [value, unit] = [0, 1];
     for (;;) {
       const byte = this.byte();
+      const isLast = byte < 0x80;
+      if ((isLast && byte === 0 && unit > 1) || (unit === 2 ** 63 && byte > 1)) {
+        throw new RangeError("a number is too long");
+      }
       value += (byte % 0x80) * unit;
-      if (byte < 0x80) return value;
+      if (isLast) return value;
       unit *= 0x80;
     }
   }

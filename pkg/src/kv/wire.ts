@@ -231,7 +231,7 @@ function takeReply(from: Reader): Reply {
   const tag = from.byte();
   switch (tag) {
     case 0:
-      return { type: "failed", code: from.byte() };
+      return { type: "failed", code: takeCode(from) };
     case 1:
       return { type: "written", meta: takeMeta(from) };
     case 2:
@@ -288,6 +288,13 @@ function takeReply(from: Reader): Reply {
     default:
       throw new RangeError(`there is no reply ${tag}`);
   }
+}
+
+/** Newer nodes may have more of them. */
+function takeCode(from: Reader): number {
+  const code = from.byte();
+  if (code === 0) throw new RangeError("there is no code 0");
+  return code;
 }
 
 const takeBytes = (from: Reader) => from.bytes();
