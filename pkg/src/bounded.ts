@@ -12,7 +12,7 @@ export interface Bounds {
 }
 
 export function readBounds(options: CallOptions, deadlineMs: number): Bounds {
-  record(options, "the call's options", ["signal", "timeout"]);
+  record(options, '"options"', ["signal", "timeout"]);
   const { signal, timeout } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalid('"signal" is an AbortSignal');

@@ -8,6 +8,7 @@ import { initCore } from "./core.js";
 import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvReads, kvStore } from "./kv.js";
+import { lateError, type Quorum } from "./late.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
 import { Rules } from "./network.js";
@@ -114,6 +115,7 @@ class LiveCluster implements Cluster, MemberEvents {
     this.#membership = new Membership({
       deadlineMs: settings.deadlineMs,
       assertOpen: () => this.#assertOpen(),
+      quorum: () => this.#quorum(),
       leader: (options) => this.leader(options),
       member: (id) => this.#members.get(id),
       admit: (id) => this.#admit(id),
@@ -163,10 +165,12 @@ class LiveCluster implements Cluster, MemberEvents {
     if (this.id !== "") {
       await mark?.write(this.id);
       for (const member of waiting) this.#introduce(member);
+      // Nobody knows of any: what the cluster had is gone.
+      const isGone = this.#founders.length === 0 && this.#membership.ids.length === 0;
       for (const { id, identity } of this.#members.values()) {
         const forgotten = identity?.founders.length === 0 && identity.members.voters.length === 0;
         // It was told of the cluster, and has not been taken in again so far.
-        if (forgotten && this.#isKnown(id)) this.#amnesiac.add(id);
+        if (forgotten && (isGone || this.#isKnown(id))) this.#amnesiac.add(id);
       }
       // Whoever joined later belongs to it, too.
       for (const id of this.#membership.ids) {
@@ -187,6 +191,8 @@ class LiveCluster implements Cluster, MemberEvents {
       identity === undefined ? [] : [{ node: id, storage: identity.storage }],
     );
     this.#founders = founders;
+    const voters = founders.map(({ node }) => node);
+    this.#membership.guess(0, { voters, outgoing: [], learners: [], joining: [] });
     for (const member of waiting) member.begin(cluster, founders);
     return true;
   }
@@ -258,9 +264,7 @@ class LiveCluster implements Cluster, MemberEvents {
       );
     } catch (error) {
       const { code, message } = error as QuorateError;
-      throw code === "TIMEOUT"
-        ? quorateError("NO_QUORUM", message, { outcome: "not-applied" })
-        : error;
+      throw code === "TIMEOUT" ? lateError(this.#quorum(), message, "not-applied") : error;
     } finally {
       stop.abort();
     }
@@ -420,7 +424,7 @@ class LiveCluster implements Cluster, MemberEvents {
     return running.length > voters.length / 2;
   }
 
-  #quorum(): "there" | "away" | "lost" {
+  #quorum(): Quorum {
     const voters = this.#voters();
     const forgetful = voters.filter((id) => this.#amnesiac.has(id));
     if (forgetful.length >= voters.length / 2) return "lost";

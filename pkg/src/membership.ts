@@ -2,7 +2,8 @@
 
 import { abortedError, type Bounds, bounded, readBounds } from "./bounded.js";
 import { integer, invalid, record } from "./check.js";
-import { type QuorateError, quorateError } from "./errors.js";
+import { MembershipError, type QuorateError, quorateError } from "./errors.js";
+import { lateError, type Quorum } from "./late.js";
 import type { Member } from "./member.js";
 import type { Identity, MemberChange, MembersNow } from "./protocol.js";
 import type { AddOptions, CallOptions, Leadership, Members, MemberView } from "./types.js";
@@ -12,6 +13,8 @@ export interface Body {
   readonly deadlineMs: number;
   /** Throws if the cluster is closed. */
   assertOpen(): void;
+  /** Whether a majority can decide now. */
+  quorum(): Quorum;
   /** The leader's id, as soon as there is one. */
   leader(options: CallOptions): Promise<number>;
   member(id: number): Member | undefined;
@@ -123,7 +126,6 @@ export class Membership implements Members, Leadership {
     const gone = memberId(dead);
     const node = fresh === undefined ? this.#cluster.lastId() + 1 : memberId(fresh);
     if (gone === node) throw invalid("a node is replaced by another one");
-    if (!this.isMember(gone)) throw unknown(gone);
     await this.#joined(node, options, [{ change: "remove", node: gone }], "addVoter");
     await this.#cluster.dismiss(gone);
     return node;
@@ -152,7 +154,7 @@ export class Membership implements Members, Leadership {
         try {
           await leader.ask({ what: "transfer", to });
         } catch (error) {
-          if (!SOON.has((error as QuorateError).code)) throw error;
+          if (!SOON.has((error as QuorateError).code)) throw about(to, error);
         }
         await this.#news(bounds);
       }
@@ -167,6 +169,9 @@ export class Membership implements Members, Leadership {
     change: "addVoter" | "addLearner",
   ): Promise<void> {
     this.#cluster.assertOpen();
+    readBounds(options, this.#cluster.deadlineMs);
+    const stranger = along.find((change) => !this.isMember(change.node));
+    if (stranger !== undefined) throw unknown(stranger.node);
     if (this.isMember(node) || this.#adding.has(node)) {
       throw quorateError("ALREADY_MEMBER", `node ${node} is a member already`, { node });
     }
@@ -213,7 +218,7 @@ export class Membership implements Members, Leadership {
         } catch (error) {
           const { code } = error as QuorateError;
           if (begun && AGAIN.has(code)) term = leader.role?.term ?? -1;
-          else if (!SOON.has(code)) throw error;
+          else if (!SOON.has(code)) throw about(changes[0]?.node, error);
         }
       }
       await this.#news(bounds);
@@ -272,10 +277,10 @@ export class Membership implements Members, Leadership {
       await bounded(options, this.#cluster.deadlineMs, late, guarded);
     } catch (error) {
       const { code, message, cause } = error as QuorateError;
+      if (code !== "TIMEOUT" && code !== "ABORTED") throw error;
       // What a leader has taken may go on.
-      throw inner.taken && (code === "TIMEOUT" || code === "ABORTED")
-        ? quorateError(code, message, { outcome: "unknown", cause })
-        : error;
+      if (inner.taken) throw quorateError(code, message, { outcome: "unknown", cause });
+      throw code === "TIMEOUT" ? lateError(this.#cluster.quorum(), message, "not-applied") : error;
     } finally {
       ended = true;
       over.abort();
@@ -285,7 +290,7 @@ export class Membership implements Members, Leadership {
 }
 
 function readAdd(options: AddOptions): AddOptions {
-  record(options, "the options", ["signal", "timeout", "learner"]);
+  record(options, '"options"', ["signal", "timeout", "learner"]);
   if (options.learner !== undefined && typeof options.learner !== "boolean")
     throw invalid('"learner" is true or false');
   return options;
@@ -293,6 +298,13 @@ function readAdd(options: AddOptions): AddOptions {
 
 function memberId(id: unknown): number {
   return integer(id, "a node", 1, MAX_ID);
+}
+
+/** A refusal is about the node that was to change, not about the one that was asked. */
+function about(node: number | undefined, error: unknown): unknown {
+  return error instanceof MembershipError
+    ? quorateError(error.code, error.message, { node })
+    : error;
 }
 
 function unknown(node: number): QuorateError {
