@@ -9,8 +9,10 @@ import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvReads, kvStore } from "./kv.js";
 import { lateError, type Quorum } from "./late.js";
+import { MAX_ID } from "./limits.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
+import { randomName } from "./names.js";
 import { Rules } from "./network.js";
 import { readOptions, type Settings } from "./options.js";
 import type { Platform } from "./platform.js";
@@ -588,16 +590,6 @@ function abortedOpen(signal: AbortSignal | undefined): QuorateError {
   });
 }
 
-/** A name that nothing else has, of sixteen hexadecimal digits. */
-function randomName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  // Never all zeros.
-  bytes[0] = (bytes[0] ?? 0) | 1;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Ids of nodes that one page or process runs. */
-const MAX_ID = 999;
 /** How often a node that lost its storage is started again. */
 const REVIVALS_MAX = 5;
 const REVIVE_MS = 200;

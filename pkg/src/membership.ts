@@ -4,6 +4,7 @@ import { abortedError, type Bounds, bounded, readBounds } from "./bounded.js";
 import { integer, invalid, record } from "./check.js";
 import { MembershipError, type QuorateError, quorateError } from "./errors.js";
 import { lateError, type Quorum } from "./late.js";
+import { MAX_ID } from "./limits.js";
 import type { Member } from "./member.js";
 import type { Identity, MemberChange, MembersNow } from "./protocol.js";
 import type { AddOptions, CallOptions, Leadership, Members, MemberView } from "./types.js";
@@ -311,8 +312,6 @@ function unknown(node: number): QuorateError {
   return quorateError("UNKNOWN_MEMBER", `node ${node} is no member`, { node });
 }
 
-/** Ids of nodes that one page or process runs. */
-const MAX_ID = 999;
 /** How often to look whether something has come about. */
 const LOOK_MS = 50;
 /** Refusals that are over soon. */
