@@ -1,5 +1,6 @@
 /** Waiting with an end: a deadline and a signal for everything that takes time. */
 
+import { onAbort } from "./abort.js";
 import { invalid, record } from "./check.js";
 import { type Outcome, quorateError } from "./errors.js";
 import { timeoutMs } from "./options.js";
@@ -30,6 +31,13 @@ export function abortedError(signal: AbortSignal, outcome: Outcome = "not-applie
   });
 }
 
+/** The same for an opening. */
+export function abortedOpen(signal: AbortSignal | undefined) {
+  return quorateError("ABORTED", "opening the cluster was aborted by its signal", {
+    cause: signal?.reason,
+  });
+}
+
 /** Waits for `work`, but not beyond the deadline or the signal. `what` begins the sentence of `TIMEOUT`. */
 export async function bounded<T>(
   options: CallOptions,
@@ -50,10 +58,10 @@ export async function bounded<T>(
       );
     const abort = () => signal && reject(abortedError(signal));
     const timer = setTimeout(late, bounds.timeoutMs);
-    signal?.addEventListener("abort", abort);
+    const deaf = onAbort(signal, abort);
     stop = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
+      deaf();
     };
   });
   try {

@@ -6,6 +6,7 @@
  */
 
 import { KvClient } from "../wasm/quorate_wasm.js";
+import { onAbort } from "./abort.js";
 import { abortedError, type Bounds, readBounds } from "./bounded.js";
 import { invalid } from "./check.js";
 import { closedError } from "./closed.js";
@@ -90,16 +91,15 @@ export class Calls {
     } catch (error) {
       throw this.#translate(error, bounds);
     }
-    const abort = () => {
+    const deaf = onAbort(signal, () => {
       if (this.#pending.has(call)) this.#client.cancel(call);
-    };
-    signal?.addEventListener("abort", abort);
+    });
     try {
       return await new Promise<Answer>((resolve, reject) => {
         this.#pending.set(call, { bounds, resolve, reject });
       });
     } finally {
-      signal?.removeEventListener("abort", abort);
+      deaf();
     }
   }
 

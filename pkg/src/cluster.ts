@@ -1,6 +1,6 @@
 /** A cluster: its members, the mesh between them, and what the caller sees of it. */
 
-import { bounded } from "./bounded.js";
+import { abortedOpen, bounded } from "./bounded.js";
 import { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
@@ -96,8 +96,8 @@ class LiveCluster implements Cluster, MemberEvents {
   #commit = 0;
   #nextClient = 1;
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Wakes those who wait for a leader when the cluster closes. */
-  readonly #over = new AbortController();
+  /** Wakes those who wait for a leader. */
+  readonly #leaderless = new Set<() => void>();
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -246,7 +246,7 @@ class LiveCluster implements Cluster, MemberEvents {
 
   async leader(options: CallOptions = {}): Promise<number> {
     this.#assertOpen();
-    const stop = new AbortController();
+    let wake = () => {};
     try {
       return await bounded(
         options,
@@ -255,10 +255,10 @@ class LiveCluster implements Cluster, MemberEvents {
         async () => {
           while (this.#leader.leader === null) {
             await new Promise<void>((resolve) => {
-              const { signal } = stop;
-              this.#events.add("leaderchange", () => resolve(), { once: true, signal });
-              this.#over.signal.addEventListener("abort", () => resolve(), { signal });
+              wake = resolve;
+              this.#leaderless.add(wake);
             });
+            this.#leaderless.delete(wake);
             this.#assertOpen();
           }
           return this.#leader.leader;
@@ -268,7 +268,7 @@ class LiveCluster implements Cluster, MemberEvents {
       const { code, message } = error as QuorateError;
       throw code === "TIMEOUT" ? lateError(this.#quorum(), message, "not-applied") : error;
     } finally {
-      stop.abort();
+      this.#leaderless.delete(wake);
     }
   }
 
@@ -368,7 +368,10 @@ class LiveCluster implements Cluster, MemberEvents {
   }
 
   membership(index: number, members: MembersNow): void {
-    if (!this.#membership.learn(index, members)) return;
+    if (this.#membership.learn(index, members)) this.#membersChanged(members);
+  }
+
+  #membersChanged(members: MembersNow): void {
     const { voters, outgoing, learners } = members;
     for (const id of this.#amnesiac) {
       if (learners.includes(id)) this.#rejoining.add(id);
@@ -405,6 +408,7 @@ class LiveCluster implements Cluster, MemberEvents {
     if (found.leader === leader && (leader === null || found.term === this.#leader.term)) return;
     this.#leader = { leader: found.leader, term: Math.max(found.term, this.#leader.term) };
     this.#events.emit("leaderchange", this.#leader);
+    for (const wake of this.#leaderless) wake();
     this.#membership.wake();
     this.#watch();
   }
@@ -503,7 +507,8 @@ class LiveCluster implements Cluster, MemberEvents {
     if (status.role !== "leader") return false;
     // What is in force and not committed may yet be another.
     if (status.commit < status.membersIndex) return true;
-    this.membership(status.membersIndex, status.members);
+    if (this.#membership.settle(status.membersIndex, status.members))
+      this.#membersChanged(status.members);
     const { voters, outgoing, learners, joining } = status.members;
     for (const { id, matched } of status.peers) {
       if (joining.includes(id))
@@ -568,7 +573,7 @@ class LiveCluster implements Cluster, MemberEvents {
 
   async #close(): Promise<void> {
     clearTimeout(this.#statusTimer);
-    this.#over.abort();
+    for (const wake of this.#leaderless) wake();
     this.#calls.close();
     for (const { calls } of this.#readers.values()) calls.close();
     clearTimeout(this.#watchTimer);
@@ -582,12 +587,6 @@ if (Symbol.asyncDispose !== undefined) {
   LiveCluster.prototype[Symbol.asyncDispose] = function () {
     return this.close();
   };
-}
-
-function abortedOpen(signal: AbortSignal | undefined): QuorateError {
-  return quorateError("ABORTED", "opening the cluster was aborted by its signal", {
-    cause: signal?.reason,
-  });
 }
 
 /** How often a node that lost its storage is started again. */

@@ -1,5 +1,6 @@
 /** Who takes part: changes of the membership and of the leadership, from the call to its end. */
 
+import { onAbort } from "./abort.js";
 import { abortedError, type Bounds, bounded, readBounds } from "./bounded.js";
 import { integer, invalid, record } from "./check.js";
 import { MembershipError, type QuorateError, quorateError } from "./errors.js";
@@ -39,6 +40,7 @@ export class Membership implements Members, Leadership {
   #now: MembersNow = { voters: [], outgoing: [], learners: [], joining: [] };
   #index = -1;
   #guessed = -1;
+  #isSettled = false;
   /** Nodes that are being added: they run, and are no members yet. */
   readonly #adding = new Set<number>();
   readonly #waiting = new Set<() => void>();
@@ -47,9 +49,17 @@ export class Membership implements Members, Leadership {
     this.#cluster = cluster;
   }
 
-  /** Takes what a node says; whether it was news. */
+  /** Takes what a leader says; whether it was news. */
+  settle(index: number, members: MembersNow): boolean {
+    this.#isSettled = true;
+    return this.learn(index, members);
+  }
+
+  /** Takes what a node says that it has applied; whether it was news. */
   learn(index: number, members: MembersNow): boolean {
     if (index < this.#index || members.voters.length === 0) return false;
+    // A node that starts goes through all there were.
+    if (index < this.#guessed && !this.#isSettled) return false;
     const news = index > this.#index || JSON.stringify(members) !== JSON.stringify(this.#now);
     this.#index = index;
     this.#now = members;
@@ -58,10 +68,11 @@ export class Membership implements Members, Leadership {
   }
 
   /**
-   * Takes what a storage says that was opened: the best there is to go by until a node tells what is committed.
+   * Takes what a storage says that was opened: the best there is to go by until a leader tells what is committed.
    */
   guess(index: number, members: MembersNow): void {
-    if (this.#index >= 0 || index < this.#guessed || members.voters.length === 0) return;
+    const known = Math.max(this.#index, this.#guessed);
+    if (this.#isSettled || index < known || members.voters.length === 0) return;
     this.#guessed = index;
     this.#now = members;
   }
@@ -244,12 +255,12 @@ export class Membership implements Members, Leadership {
     await new Promise<void>((resolve) => {
       const wake = () => {
         clearTimeout(timer);
-        bounds.signal?.removeEventListener("abort", wake);
+        deaf();
         this.#waiting.delete(wake);
         resolve();
       };
       const timer = setTimeout(wake, LOOK_MS);
-      bounds.signal?.addEventListener("abort", wake);
+      const deaf = onAbort(bounds.signal, wake);
       this.#waiting.add(wake);
     });
     this.#cluster.assertOpen();
@@ -265,8 +276,7 @@ export class Membership implements Members, Leadership {
     this.#cluster.assertOpen();
     const { timeoutMs, signal } = readBounds(options, this.#cluster.deadlineMs);
     const over = new AbortController();
-    const end = () => over.abort();
-    signal?.addEventListener("abort", end);
+    const deaf = onAbort(signal, () => over.abort());
     let ended = false;
     const inner: Work = { timeoutMs, signal: over.signal, taken: false };
     const guarded = async () => {
@@ -285,7 +295,7 @@ export class Membership implements Members, Leadership {
     } finally {
       ended = true;
       over.abort();
-      signal?.removeEventListener("abort", end);
+      deaf();
     }
   }
 }

@@ -166,9 +166,16 @@ test("members are who they are after a reopening", async (t) => {
   assert.equal(first.origin, "founded");
   await first.close();
   const again = await open(t, { storage: "directory", directory: path });
+  const events = heard(again, "memberchange");
+  assert.deepEqual(voters(again), [1, 3, 4]);
   assert.deepEqual([again.id, again.origin], [id, "restored"]);
   assert.equal((await again.kv.get("k")).value, 1);
   await until(() => ids(again).join() === "1,3,4", "the removed one is not there");
+  for (const { members } of events)
+    assert.deepEqual(
+      members.map(({ id }) => id),
+      [1, 3, 4],
+    );
   await again.node(3).kill();
   await again.kv.put("k", 2);
 });
