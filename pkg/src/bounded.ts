@@ -1,5 +1,6 @@
 /** Waiting with an end: a deadline and a signal for everything that takes time. */
 
+import { onAbort } from "./abort.js";
 import { invalid, record } from "./check.js";
 import { type Outcome, quorateError } from "./errors.js";
 import { timeoutMs } from "./options.js";
@@ -12,7 +13,7 @@ export interface Bounds {
 }
 
 export function readBounds(options: CallOptions, deadlineMs: number): Bounds {
-  record(options, "the call's options", ["signal", "timeout"]);
+  record(options, '"options"', ["signal", "timeout"]);
   const { signal, timeout } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalid('"signal" is an AbortSignal');
@@ -27,6 +28,13 @@ export function abortedError(signal: AbortSignal, outcome: Outcome = "not-applie
   return quorateError("ABORTED", "the call was aborted by its signal", {
     outcome,
     cause: signal.reason,
+  });
+}
+
+/** The same for an opening. */
+export function abortedOpen(signal: AbortSignal | undefined) {
+  return quorateError("ABORTED", "opening the cluster was aborted by its signal", {
+    cause: signal?.reason,
   });
 }
 
@@ -50,10 +58,10 @@ export async function bounded<T>(
       );
     const abort = () => signal && reject(abortedError(signal));
     const timer = setTimeout(late, bounds.timeoutMs);
-    signal?.addEventListener("abort", abort);
+    const deaf = onAbort(signal, abort);
     stop = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
+      deaf();
     };
   });
   try {

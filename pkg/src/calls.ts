@@ -6,14 +6,13 @@
  */
 
 import { Client } from "../wasm/quorate_wasm.js";
+import { onAbort } from "./abort.js";
 import { abortedError, type Bounds, readBounds } from "./bounded.js";
 import { closedError } from "./closed.js";
 import { onPanic } from "./core.js";
 import { type Outcome, type QuorateError, quorateError, toPlain } from "./errors.js";
+import { lateError, type Quorum } from "./late.js";
 import type { CallOptions } from "./types.js";
-
-/** Whether a majority can decide: it is there, it is away, or it has lost what it knew. */
-export type Quorum = "there" | "away" | "lost";
 
 interface Pending {
   readonly bounds: Bounds;
@@ -91,16 +90,15 @@ export class Calls {
     } catch (error) {
       throw this.#translate(error, bounds);
     }
-    const abort = () => {
+    const deaf = onAbort(signal, () => {
       if (this.#pending.has(call)) this.#client.cancel(call);
-    };
-    signal?.addEventListener("abort", abort);
+    });
     try {
       return await new Promise<Uint8Array>((resolve, reject) => {
         this.#pending.set(call, { bounds, resolve, reject });
       });
     } finally {
-      signal?.removeEventListener("abort", abort);
+      deaf();
     }
   }
 
@@ -123,25 +121,6 @@ export class Calls {
     return pending;
   }
 
-  #late(ms: number, outcome: Outcome): QuorateError {
-    switch (this.#quorum()) {
-      case "there":
-        return quorateError("TIMEOUT", `no answer within ${ms} ms`, { outcome });
-      case "away":
-        return quorateError(
-          "NO_QUORUM",
-          `no majority of nodes answered within ${ms} ms; start nodes or heal the network`,
-          { outcome },
-        );
-      case "lost":
-        return quorateError(
-          "QUORUM_LOST",
-          "a majority of nodes has lost its storage: what they had cannot be told from what others have",
-          { outcome },
-        );
-    }
-  }
-
   /** The core's error in the package's words. */
   #translate(error: unknown, bounds: Bounds): QuorateError {
     const {
@@ -152,7 +131,7 @@ export class Calls {
     const outcome = outcomeOf(raw);
     switch (code) {
       case "DEADLINE_EXCEEDED":
-        return this.#late(bounds.timeoutMs, outcome);
+        return lateError(this.#quorum(), `no answer within ${bounds.timeoutMs} ms`, outcome);
       case "CANCELLED":
         return bounds.signal === undefined
           ? quorateError("ABORTED", "the call was aborted", { outcome })

@@ -104,6 +104,9 @@ function watch(cluster: Cluster, tell: (text: string) => void): void {
   cluster.addEventListener("leaderchange", ({ detail: { leader, term } }) =>
     tell(leader === null ? "no leader" : `node ${leader} leads in term ${term}`),
   );
+  cluster.addEventListener("amnesia", ({ detail: { node } }) =>
+    tell(`node ${node} lost its storage, and begins again without a vote`),
+  );
   cluster.addEventListener("halted", ({ detail: { node, reason } }) =>
     tell(`node ${node} halted: ${describe(reason)}`),
   );

@@ -1,6 +1,6 @@
 /** A cluster: its members, the mesh between them, and what the caller sees of it. */
 
-import { bounded } from "./bounded.js";
+import { abortedOpen, bounded } from "./bounded.js";
 import { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
@@ -9,8 +9,11 @@ import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvReads, kvStore } from "./kv/store.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
+import { lateError, type Quorum } from "./late.js";
+import { MAX_ID } from "./limits.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
+import { randomName } from "./names.js";
 import { Rules } from "./network.js";
 import { readOptions, type Settings } from "./options.js";
 import type { Platform } from "./platform.js";
@@ -91,8 +94,8 @@ class LiveCluster implements Cluster, MemberEvents {
   #commit = 0;
   #nextClient = 1;
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Wakes those who wait for a leader when the cluster closes. */
-  readonly #over = new AbortController();
+  /** Wakes those who wait for a leader. */
+  readonly #leaderless = new Set<() => void>();
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -112,6 +115,7 @@ class LiveCluster implements Cluster, MemberEvents {
     this.#membership = new Membership({
       deadlineMs: settings.deadlineMs,
       assertOpen: () => this.#assertOpen(),
+      quorum: () => this.#quorum(),
       leader: (options) => this.leader(options),
       member: (id) => this.#members.get(id),
       admit: (id) => this.#admit(id),
@@ -161,10 +165,12 @@ class LiveCluster implements Cluster, MemberEvents {
     if (this.id !== "") {
       await mark?.write(this.id);
       for (const member of waiting) this.#introduce(member);
+      // Nobody knows of any: what the cluster had is gone.
+      const isGone = this.#founders.length === 0 && this.#membership.ids.length === 0;
       for (const { id, identity } of this.#members.values()) {
         const forgotten = identity?.founders.length === 0 && identity.members.voters.length === 0;
         // It was told of the cluster, and has not been taken in again so far.
-        if (forgotten && this.#isKnown(id)) this.#amnesiac.add(id);
+        if (forgotten && (isGone || this.#isKnown(id))) this.#amnesiac.add(id);
       }
       // Whoever joined later belongs to it, too.
       for (const id of this.#membership.ids) {
@@ -185,6 +191,8 @@ class LiveCluster implements Cluster, MemberEvents {
       identity === undefined ? [] : [{ node: id, storage: identity.storage }],
     );
     this.#founders = founders;
+    const voters = founders.map(({ node }) => node);
+    this.#membership.guess(0, { voters, outgoing: [], learners: [], joining: [] });
     for (const member of waiting) member.begin(cluster, founders);
     return true;
   }
@@ -236,7 +244,7 @@ class LiveCluster implements Cluster, MemberEvents {
 
   async leader(options: CallOptions = {}): Promise<number> {
     this.#assertOpen();
-    const stop = new AbortController();
+    let wake = () => {};
     try {
       return await bounded(
         options,
@@ -245,10 +253,10 @@ class LiveCluster implements Cluster, MemberEvents {
         async () => {
           while (this.#leader.leader === null) {
             await new Promise<void>((resolve) => {
-              const { signal } = stop;
-              this.#events.add("leaderchange", () => resolve(), { once: true, signal });
-              this.#over.signal.addEventListener("abort", () => resolve(), { signal });
+              wake = resolve;
+              this.#leaderless.add(wake);
             });
+            this.#leaderless.delete(wake);
             this.#assertOpen();
           }
           return this.#leader.leader;
@@ -256,11 +264,9 @@ class LiveCluster implements Cluster, MemberEvents {
       );
     } catch (error) {
       const { code, message } = error as QuorateError;
-      throw code === "TIMEOUT"
-        ? quorateError("NO_QUORUM", message, { outcome: "not-applied" })
-        : error;
+      throw code === "TIMEOUT" ? lateError(this.#quorum(), message, "not-applied") : error;
     } finally {
-      stop.abort();
+      this.#leaderless.delete(wake);
     }
   }
 
@@ -360,7 +366,10 @@ class LiveCluster implements Cluster, MemberEvents {
   }
 
   membership(index: number, members: MembersNow): void {
-    if (!this.#membership.learn(index, members)) return;
+    if (this.#membership.learn(index, members)) this.#membersChanged(members);
+  }
+
+  #membersChanged(members: MembersNow): void {
     const { voters, outgoing, learners } = members;
     for (const id of this.#amnesiac) {
       if (learners.includes(id)) this.#rejoining.add(id);
@@ -397,6 +406,7 @@ class LiveCluster implements Cluster, MemberEvents {
     if (found.leader === leader && (leader === null || found.term === this.#leader.term)) return;
     this.#leader = { leader: found.leader, term: Math.max(found.term, this.#leader.term) };
     this.#events.emit("leaderchange", this.#leader);
+    for (const wake of this.#leaderless) wake();
     this.#membership.wake();
     this.#watch();
   }
@@ -418,7 +428,7 @@ class LiveCluster implements Cluster, MemberEvents {
     return running.length > voters.length / 2;
   }
 
-  #quorum(): "there" | "away" | "lost" {
+  #quorum(): Quorum {
     const voters = this.#voters();
     const forgetful = voters.filter((id) => this.#amnesiac.has(id));
     if (forgetful.length >= voters.length / 2) return "lost";
@@ -495,7 +505,8 @@ class LiveCluster implements Cluster, MemberEvents {
     if (status.role !== "leader") return false;
     // What is in force and not committed may yet be another.
     if (status.commit < status.membersIndex) return true;
-    this.membership(status.membersIndex, status.members);
+    if (this.#membership.settle(status.membersIndex, status.members))
+      this.#membersChanged(status.members);
     const { voters, outgoing, learners, joining } = status.members;
     for (const { id, matched } of status.peers) {
       if (joining.includes(id))
@@ -560,7 +571,7 @@ class LiveCluster implements Cluster, MemberEvents {
 
   async #close(): Promise<void> {
     clearTimeout(this.#statusTimer);
-    this.#over.abort();
+    for (const wake of this.#leaderless) wake();
     this.#calls.close();
     for (const { calls } of this.#readers.values()) calls.close();
     clearTimeout(this.#watchTimer);
@@ -576,22 +587,6 @@ if (Symbol.asyncDispose !== undefined) {
   };
 }
 
-function abortedOpen(signal: AbortSignal | undefined): QuorateError {
-  return quorateError("ABORTED", "opening the cluster was aborted by its signal", {
-    cause: signal?.reason,
-  });
-}
-
-/** A name that nothing else has, of sixteen hexadecimal digits. */
-function randomName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  // Never all zeros.
-  bytes[0] = (bytes[0] ?? 0) | 1;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Ids of nodes that one page or process runs. */
-const MAX_ID = 999;
 /** How often a node that lost its storage is started again. */
 const REVIVALS_MAX = 5;
 const REVIVE_MS = 200;

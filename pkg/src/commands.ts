@@ -2,13 +2,15 @@
 
 import { invalid } from "./check.js";
 import type { Kv } from "./kv/types.js";
-import type { Cluster, NodeView } from "./types.js";
+import type { Cluster, MemberView, NodeView } from "./types.js";
 
 export const HELP = `put KEY VALUE            store a text          get KEY        read it
 del KEY                  remove it             list [PREFIX]  keys and values
 append KEY VALUE         add to its end        incr KEY [N]   add to a number
 cas KEY OLD NEW          swap if it is OLD
 kill N                   end a node            start N        bring it back
+add [N]                  take a node in        remove N       let one go
+replace N [M]            M in the place of N   lead N         hand leadership over
 partition 1 | 2 3        split the network     isolate N      cut one off
 drop P                   lose that share       delay MS       slow all links
 heal                     undo all four         status         show the nodes
@@ -58,6 +60,21 @@ export async function execute(cluster: Cluster, line: string): Promise<string> {
     case "start":
       await cluster.node(nodeOf(rest, "start N")).start();
       return "ok";
+    case "add": {
+      const [id] = args(rest, 0, "add [N]", 1);
+      return `node ${await cluster.members.add(optional(id))} is in`;
+    }
+    case "remove":
+      await cluster.members.remove(nodeOf(rest, "remove N"));
+      return "ok";
+    case "replace": {
+      const [gone, fresh] = args(rest, 1, "replace N [M]", 2);
+      const id = await cluster.members.replace(numberOf(gone), optional(fresh));
+      return `node ${id} is in the place of node ${gone}`;
+    }
+    case "lead":
+      await cluster.leadership.transferTo(nodeOf(rest, "lead N"));
+      return "ok";
     case "partition":
       cluster.network.partition(...groups(rest));
       return "ok";
@@ -73,8 +90,10 @@ export async function execute(cluster: Cluster, line: string): Promise<string> {
     case "heal":
       cluster.network.heal();
       return "ok";
-    case "status":
-      return (await cluster.status()).nodes.map(row).join("\n");
+    case "status": {
+      const { nodes, members } = await cluster.status();
+      return nodes.map((node) => row(node, members)).join("\n");
+    }
     case "help":
       return HELP;
     case "exit":
@@ -92,11 +111,12 @@ async function list(kv: Kv<string>, prefix: string): Promise<string> {
   return lines.length === 0 ? "(empty)" : lines.join("\n");
 }
 
-function row({ id, state, reason, status }: NodeView): string {
+function row({ id, state, reason, status }: NodeView, members: readonly MemberView[]): string {
   if (state !== "running" || status === null)
     return `${id}  ${state}${reason === undefined ? "" : ` (${reason.code})`}`;
   const { role, term, last, commit, applied, snapshot } = status;
-  return `${id}  ${role.padEnd(12)} term ${term}  last ${last}  commit ${commit}  applied ${applied}  snapshot ${snapshot}`;
+  const part = members.find((member) => member.id === id)?.voter === false ? "learner" : role;
+  return `${id}  ${part.padEnd(12)} term ${term}  last ${last}  commit ${commit}  applied ${applied}  snapshot ${snapshot}`;
 }
 
 /** Words, where "…" holds several together. */
@@ -117,6 +137,10 @@ function args(words: string[], least: number, usage: string, most = least): (str
 
 function nodeOf(words: string[], usage: string): number {
   return numberOf(args(words, 1, usage)[0]);
+}
+
+function optional(word: string | undefined): number | undefined {
+  return word === undefined ? undefined : numberOf(word);
 }
 
 /** The number that a word is. */

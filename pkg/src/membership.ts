@@ -1,8 +1,11 @@
 /** Who takes part: changes of the membership and of the leadership, from the call to its end. */
 
+import { onAbort } from "./abort.js";
 import { abortedError, type Bounds, bounded, readBounds } from "./bounded.js";
 import { integer, invalid, record } from "./check.js";
-import { type QuorateError, quorateError } from "./errors.js";
+import { MembershipError, type QuorateError, quorateError } from "./errors.js";
+import { lateError, type Quorum } from "./late.js";
+import { MAX_ID } from "./limits.js";
 import type { Member } from "./member.js";
 import type { Identity, MemberChange, MembersNow } from "./protocol.js";
 import type { AddOptions, CallOptions, Leadership, Members, MemberView } from "./types.js";
@@ -12,6 +15,8 @@ export interface Body {
   readonly deadlineMs: number;
   /** Throws if the cluster is closed. */
   assertOpen(): void;
+  /** Whether a majority can decide now. */
+  quorum(): Quorum;
   /** The leader's id, as soon as there is one. */
   leader(options: CallOptions): Promise<number>;
   member(id: number): Member | undefined;
@@ -35,6 +40,7 @@ export class Membership implements Members, Leadership {
   #now: MembersNow = { voters: [], outgoing: [], learners: [], joining: [] };
   #index = -1;
   #guessed = -1;
+  #isSettled = false;
   /** Nodes that are being added: they run, and are no members yet. */
   readonly #adding = new Set<number>();
   readonly #waiting = new Set<() => void>();
@@ -43,9 +49,17 @@ export class Membership implements Members, Leadership {
     this.#cluster = cluster;
   }
 
-  /** Takes what a node says; whether it was news. */
+  /** Takes what a leader says; whether it was news. */
+  settle(index: number, members: MembersNow): boolean {
+    this.#isSettled = true;
+    return this.learn(index, members);
+  }
+
+  /** Takes what a node says that it has applied; whether it was news. */
   learn(index: number, members: MembersNow): boolean {
     if (index < this.#index || members.voters.length === 0) return false;
+    // A node that starts goes through all there were.
+    if (index < this.#guessed && !this.#isSettled) return false;
     const news = index > this.#index || JSON.stringify(members) !== JSON.stringify(this.#now);
     this.#index = index;
     this.#now = members;
@@ -54,10 +68,11 @@ export class Membership implements Members, Leadership {
   }
 
   /**
-   * Takes what a storage says that was opened: the best there is to go by until a node tells what is committed.
+   * Takes what a storage says that was opened: the best there is to go by until a leader tells what is committed.
    */
   guess(index: number, members: MembersNow): void {
-    if (this.#index >= 0 || index < this.#guessed || members.voters.length === 0) return;
+    const known = Math.max(this.#index, this.#guessed);
+    if (this.#isSettled || index < known || members.voters.length === 0) return;
     this.#guessed = index;
     this.#now = members;
   }
@@ -123,7 +138,6 @@ export class Membership implements Members, Leadership {
     const gone = memberId(dead);
     const node = fresh === undefined ? this.#cluster.lastId() + 1 : memberId(fresh);
     if (gone === node) throw invalid("a node is replaced by another one");
-    if (!this.isMember(gone)) throw unknown(gone);
     await this.#joined(node, options, [{ change: "remove", node: gone }], "addVoter");
     await this.#cluster.dismiss(gone);
     return node;
@@ -152,7 +166,7 @@ export class Membership implements Members, Leadership {
         try {
           await leader.ask({ what: "transfer", to });
         } catch (error) {
-          if (!SOON.has((error as QuorateError).code)) throw error;
+          if (!SOON.has((error as QuorateError).code)) throw about(to, error);
         }
         await this.#news(bounds);
       }
@@ -167,6 +181,9 @@ export class Membership implements Members, Leadership {
     change: "addVoter" | "addLearner",
   ): Promise<void> {
     this.#cluster.assertOpen();
+    readBounds(options, this.#cluster.deadlineMs);
+    const stranger = along.find((change) => !this.isMember(change.node));
+    if (stranger !== undefined) throw unknown(stranger.node);
     if (this.isMember(node) || this.#adding.has(node)) {
       throw quorateError("ALREADY_MEMBER", `node ${node} is a member already`, { node });
     }
@@ -213,7 +230,7 @@ export class Membership implements Members, Leadership {
         } catch (error) {
           const { code } = error as QuorateError;
           if (begun && AGAIN.has(code)) term = leader.role?.term ?? -1;
-          else if (!SOON.has(code)) throw error;
+          else if (!SOON.has(code)) throw about(changes[0]?.node, error);
         }
       }
       await this.#news(bounds);
@@ -238,12 +255,12 @@ export class Membership implements Members, Leadership {
     await new Promise<void>((resolve) => {
       const wake = () => {
         clearTimeout(timer);
-        bounds.signal?.removeEventListener("abort", wake);
+        deaf();
         this.#waiting.delete(wake);
         resolve();
       };
       const timer = setTimeout(wake, LOOK_MS);
-      bounds.signal?.addEventListener("abort", wake);
+      const deaf = onAbort(bounds.signal, wake);
       this.#waiting.add(wake);
     });
     this.#cluster.assertOpen();
@@ -259,8 +276,7 @@ export class Membership implements Members, Leadership {
     this.#cluster.assertOpen();
     const { timeoutMs, signal } = readBounds(options, this.#cluster.deadlineMs);
     const over = new AbortController();
-    const end = () => over.abort();
-    signal?.addEventListener("abort", end);
+    const deaf = onAbort(signal, () => over.abort());
     let ended = false;
     const inner: Work = { timeoutMs, signal: over.signal, taken: false };
     const guarded = async () => {
@@ -272,20 +288,20 @@ export class Membership implements Members, Leadership {
       await bounded(options, this.#cluster.deadlineMs, late, guarded);
     } catch (error) {
       const { code, message, cause } = error as QuorateError;
+      if (code !== "TIMEOUT" && code !== "ABORTED") throw error;
       // What a leader has taken may go on.
-      throw inner.taken && (code === "TIMEOUT" || code === "ABORTED")
-        ? quorateError(code, message, { outcome: "unknown", cause })
-        : error;
+      if (inner.taken) throw quorateError(code, message, { outcome: "unknown", cause });
+      throw code === "TIMEOUT" ? lateError(this.#cluster.quorum(), message, "not-applied") : error;
     } finally {
       ended = true;
       over.abort();
-      signal?.removeEventListener("abort", end);
+      deaf();
     }
   }
 }
 
 function readAdd(options: AddOptions): AddOptions {
-  record(options, "the options", ["signal", "timeout", "learner"]);
+  record(options, '"options"', ["signal", "timeout", "learner"]);
   if (options.learner !== undefined && typeof options.learner !== "boolean")
     throw invalid('"learner" is true or false');
   return options;
@@ -295,12 +311,17 @@ function memberId(id: unknown): number {
   return integer(id, "a node", 1, MAX_ID);
 }
 
+/** A refusal is about the node that was to change, not about the one that was asked. */
+function about(node: number | undefined, error: unknown): unknown {
+  return error instanceof MembershipError
+    ? quorateError(error.code, error.message, { node })
+    : error;
+}
+
 function unknown(node: number): QuorateError {
   return quorateError("UNKNOWN_MEMBER", `node ${node} is no member`, { node });
 }
 
-/** Ids of nodes that one page or process runs. */
-const MAX_ID = 999;
 /** How often to look whether something has come about. */
 const LOOK_MS = 50;
 /** Refusals that are over soon. */

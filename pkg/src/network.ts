@@ -1,6 +1,6 @@
 /** The rules between nodes, as the caller sees them. Pure: what changes is handed to `apply`, link by link. */
 
-import { integer, invalid, number, record } from "./check.js";
+import { integer, invalid, number, record, show } from "./check.js";
 import type { LinkRule, Network } from "./types.js";
 
 /** A rule as the core takes it. */
@@ -37,7 +37,7 @@ export class Rules implements Network {
     const next = this.#together();
     groups.forEach((group, at) => {
       if (!Array.isArray(group))
-        throw invalid(`each group is an array of nodes, not ${String(group)}`);
+        throw invalid(`each group is an array of nodes, not ${show(group)}`);
       for (const node of group as readonly unknown[]) {
         const id = this.#node(node);
         if (next[id] !== 0) throw invalid(`node ${id} is named twice`);

@@ -188,6 +188,29 @@ test("without any of its databases the cluster is founded anew, and that is said
   assert.match(await visitor.call("Get", "k"), /“2”/);
 });
 
+test("databases that all go while the page is open leave nothing to elect from, also after a reload", async (t) => {
+  const visitor = await visit(t);
+  await visitor.leader();
+  await visitor.call("Put", "k", "1");
+  await visitor.alike("Committed");
+  await visitor.evict(1, 2, 3);
+  for (const id of [1, 2, 3]) {
+    const lost = `Node ${id} lost its storage, and with it its vote`;
+    const told = visitor.page.locator("#events li", { hasText: lost });
+    const start = visitor.button(`Start node ${id}`);
+    await told.or(start).first().waitFor();
+    // One whose end the others outlived for a moment starts by itself.
+    if (await start.isVisible()) await start.click({ timeout: 2_000 }).catch(() => {});
+    await told.waitFor();
+  }
+  for (const look of ["first", "second"]) {
+    await visitor.summary("No quorum, and none to be had: too many voters lost their storage.");
+    assert.equal(await visitor.page.locator("#warning").isVisible(), true, look);
+    assert.match(await visitor.call("Get", "k"), /\(QUORUM_LOST\)$/, look);
+    await visitor.page.reload();
+  }
+});
+
 test("without a majority of its databases nothing is pretended, after another reload neither", async (t) => {
   const visitor = await visit(t);
   await visitor.leader();

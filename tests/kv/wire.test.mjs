@@ -10,7 +10,7 @@ const {
   wire,
   reply: replies,
   limits,
-} = await bundle({ wire: "kv/wire.ts", reply: "kv/reply.ts", limits: "kv/limits.ts" });
+} = await bundle({ wire: "kv/wire.ts", reply: "kv/reply.ts", limits: "limits.ts" });
 const golden = JSON.parse(readFileSync(new URL("wire.json", import.meta.url), "utf8"));
 
 const bytes = (hex) => (hex === null ? undefined : Uint8Array.from(Buffer.from(hex, "hex")));

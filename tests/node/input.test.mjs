@@ -171,6 +171,32 @@ test("a signal ends a call", async (t) => {
   }
 });
 
+test("many calls share a signal, and many wait for a leader, without a warning", async (t) => {
+  const warnings = [];
+  const warned = (warning) => warnings.push(warning.message);
+  process.on("warning", warned);
+  t.after(() => process.off("warning", warned));
+  const cluster = await open(t);
+  const { signal } = new AbortController();
+  const many = (call) => Promise.all(Array.from({ length: 20 }, call));
+  await many((_, key) => cluster.kv.put(`k${key}`, key, { signal }));
+  await many(() => cluster.status({ signal }));
+  const controller = new AbortController();
+  cluster.network.partition([1], [2], [3]);
+  await failure(cluster.kv.put("k", 1, { timeout: 1_000 }), "NO_QUORUM");
+  const { nodes } = await cluster.status();
+  assert.equal(nodes.length, 3);
+  const waiting = many(() => failure(cluster.leader({ signal: controller.signal }), "ABORTED"));
+  const leaders = many(() => cluster.leader());
+  controller.abort();
+  await waiting;
+  cluster.network.heal();
+  assert.equal(new Set(await leaders).size, 1);
+  // Warnings come with the next turn.
+  await new Promise(setImmediate);
+  assert.deepEqual(warnings, []);
+});
+
 test("opening can be aborted", async () => {
   await failure(
     Cluster.open({ name: "a", storage: "memory", signal: AbortSignal.abort() }),

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { failure, open, scratch, until } from "./help.mjs";
+import { event, failure, open, scratch, until } from "./help.mjs";
 
 const voters = (cluster) =>
   cluster.members
@@ -86,27 +86,41 @@ test("leadership is handed over to whom one wants", async (t) => {
   await failure(cluster.leadership.transferTo(9), "UNKNOWN_MEMBER");
 });
 
+test("who takes part is known as soon as the cluster is open", async (t) => {
+  const cluster = await open(t);
+  assert.deepEqual(voters(cluster), [1, 2, 3]);
+  assert.equal(await cluster.members.replace(3), 4);
+  assert.deepEqual(voters(cluster), [1, 2, 4]);
+});
+
 test("changes that make no sense are refused, and change nothing", async (t) => {
   const cluster = await open(t);
   await cluster.kv.put("k", 1);
   const before = JSON.stringify(cluster.members.list());
-  await failure(cluster.members.add(2), "ALREADY_MEMBER");
-  await failure(cluster.members.promote(2), "UNKNOWN_MEMBER");
-  await failure(cluster.members.demote(9), "UNKNOWN_MEMBER");
-  await failure(cluster.members.remove(9), "UNKNOWN_MEMBER");
-  await failure(cluster.members.replace(9), "UNKNOWN_MEMBER");
+  const refused = [
+    [() => cluster.members.add(2), "ALREADY_MEMBER", 2],
+    [() => cluster.members.promote(2), "UNKNOWN_MEMBER", 2],
+    [() => cluster.members.demote(9), "UNKNOWN_MEMBER", 9],
+    [() => cluster.members.remove(9), "UNKNOWN_MEMBER", 9],
+    [() => cluster.members.replace(9), "UNKNOWN_MEMBER", 9],
+    [() => cluster.leadership.transferTo(9), "UNKNOWN_MEMBER", 9],
+  ];
+  for (const [change, code, node] of refused)
+    assert.equal((await failure(change, code)).node, node);
   for (const id of [0, -1, 1.5, "2", null]) {
     await failure(cluster.members.remove(id), "INVALID_ARGUMENT");
     await failure(cluster.members.add(id), "INVALID_ARGUMENT");
     await failure(cluster.leadership.transferTo(id), "INVALID_ARGUMENT");
   }
   await failure(cluster.members.replace(2, 2), "INVALID_ARGUMENT");
+  await failure(cluster.members.replace(9, 4, { timeout: 0 }), "INVALID_ARGUMENT");
   await failure(cluster.members.add(4, { learner: 1 }), "INVALID_ARGUMENT");
   await failure(cluster.members.add(4, { voter: true }), "INVALID_ARGUMENT");
   assert.equal(JSON.stringify(cluster.members.list()), before);
   assert.deepEqual(ids(cluster), [1, 2, 3]);
   await cluster.close();
   await failure(cluster.members.add(), "CLOSED");
+  await failure(cluster.members.replace(9), "CLOSED");
   await failure(cluster.leadership.transferTo(1), "CLOSED");
 });
 
@@ -125,13 +139,21 @@ test("one change at a time; one that waits for a node can be taken back", async 
   await adding;
 });
 
-test("a change without a quorum ends by its deadline", async (t) => {
+test("a change without a quorum ends by its deadline, and says so", async (t) => {
   const cluster = await open(t);
   const leader = await cluster.leader();
+  const leaderless = event(cluster, "leaderchange", ({ leader }) => leader === null);
   for (const { id } of cluster.nodes) if (id !== leader) await cluster.node(id).kill();
-  await assert.rejects(cluster.members.add(4, { timeout: 700 }), ({ code }) =>
-    ["TIMEOUT", "NO_QUORUM", "NOT_LEADER"].includes(code),
-  );
+  await leaderless;
+  const { members, leadership } = cluster;
+  const bounds = { timeout: 300 };
+  for (const change of [() => members.add(4, bounds), () => members.remove(1, bounds)]) {
+    const { outcome, message } = await failure(change, "NO_QUORUM");
+    assert.equal(outcome, "not-applied");
+    assert.match(message, / within 300 ms: no majority could agree; start nodes or heal/);
+  }
+  await failure(leadership.transferTo(leader, bounds), "NO_QUORUM");
+  assert.deepEqual(ids(cluster), [1, 2, 3]);
 });
 
 test("members are who they are after a reopening", async (t) => {
@@ -144,9 +166,16 @@ test("members are who they are after a reopening", async (t) => {
   assert.equal(first.origin, "founded");
   await first.close();
   const again = await open(t, { storage: "directory", directory: path });
+  const events = heard(again, "memberchange");
+  assert.deepEqual(voters(again), [1, 3, 4]);
   assert.deepEqual([again.id, again.origin], [id, "restored"]);
   assert.equal((await again.kv.get("k")).value, 1);
   await until(() => ids(again).join() === "1,3,4", "the removed one is not there");
+  for (const { members } of events)
+    assert.deepEqual(
+      members.map(({ id }) => id),
+      [1, 3, 4],
+    );
   await again.node(3).kill();
   await again.kv.put("k", 2);
 });
@@ -193,6 +222,26 @@ test("a majority that lost its storage is told, and never pretends", async (t) =
   await cluster.close();
   const again = await open(t, { storage: "directory", directory: path });
   await failure(again.kv.get("k", { timeout: 1_500 }), "QUORUM_LOST");
+});
+
+test("a cluster that lost everything while it ran is told, also by those who open it again", async (t) => {
+  const options = { storage: "directory", directory: scratch(t), deadline: 1_000 };
+  const first = await open(t, options);
+  await first.kv.put("k", 1);
+  const { id } = first;
+  for (const node of first.nodes) await node.kill();
+  for (const node of [1, 2, 3])
+    rmSync(join(options.directory, `node-${node}`), { recursive: true });
+  for (const node of first.nodes) await node.start();
+  await failure(first.kv.get("k"), "QUORUM_LOST");
+  await first.close();
+  const again = await open(t, options);
+  const events = heard(again, "amnesia");
+  assert.deepEqual([again.id, again.origin], [id, "restored"]);
+  await failure(again.kv.get("k"), "QUORUM_LOST");
+  await failure(again.leader(), "QUORUM_LOST");
+  await failure(again.members.add(), "QUORUM_LOST");
+  assert.deepEqual(events.map(({ node }) => node).sort(), [1, 2, 3]);
 });
 
 test("a cluster all of whose storage is gone is founded anew, and says so", async (t) => {

@@ -109,6 +109,7 @@ test("rules are told as they are", async (t) => {
   for (const wrong of [
     () => cluster.network.partition(),
     () => cluster.network.partition(1, 2),
+    () => cluster.network.partition(Object.create(null)),
     () => cluster.network.partition([1, 4]),
     () => cluster.network.partition([1], [1, 2]),
     () => cluster.network.isolate("1"),

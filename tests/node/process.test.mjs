@@ -132,6 +132,30 @@ status
   assert.deepEqual([again.code, again.stdout], [0, "split\n"], "state stays, and exit is the end");
 });
 
+test("members come and go at the prompt", async (t) => {
+  const input =
+    "put k v\nadd\nreplace 3\nremove 2\nlead 1\nstatus\nget k\nremove 9\nadd 4\nlead x\n";
+  const { code, stdout } = await run([cli, "--memory"], input, scratch(t));
+  const lines = stdout.trimEnd().split("\n");
+  assert.deepEqual(lines.slice(0, 5), [
+    "ok",
+    "node 4 is in",
+    "node 5 is in the place of node 3",
+    "ok",
+    "ok",
+  ]);
+  const status = lines.slice(5, 8).map((line) => line.split(/ +/).slice(0, 2).join(" "));
+  assert.deepEqual(status, ["1 leader", "4 follower", "5 follower"]);
+  assert.equal(lines[8], "v");
+  for (const [at, told] of [
+    /^UNKNOWN_MEMBER: ./,
+    /^ALREADY_MEMBER: ./,
+    /^INVALID_ARGUMENT: ./,
+  ].entries())
+    assert.match(lines[9 + at], told);
+  assert.equal(code, 1);
+});
+
 test("a command that fails is told, the rest goes on, and the exit code is 1", async (t) => {
   const input =
     "frobnicate\nput onlykey\nkill 9\nkill two\npartition 1 1\nput k v\nget k\nincr k\n";

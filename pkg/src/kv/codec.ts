@@ -2,8 +2,8 @@
 
 import { invalid, record, show } from "../check.js";
 import { ArgumentError, QuorateError } from "../errors.js";
+import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "../limits.js";
 import type { Key } from "../types.js";
-import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./limits.js";
 import type { Codec, CodecValues, CustomCodec, Json } from "./types.js";
 
 /** How one codec's values become bytes. `decode` refuses bytes that are none of its values. */

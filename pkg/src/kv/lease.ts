@@ -2,8 +2,8 @@
 
 import { integer, invalid, show } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
+import { MAX_TTL_MS } from "../limits.js";
 import type { CallOptions } from "../types.js";
-import { MAX_TTL_MS } from "./limits.js";
 import { expect } from "./reply.js";
 import { flagOf } from "./selection.js";
 import type { Lease, LeaseOptions } from "./types.js";

@@ -1,7 +1,7 @@
 /** What the machine replied: what was asked for, a refusal in the package's words, or nonsense. */
 
 import { type ErrorCode, type ErrorDetails, type QuorateError, quorateError } from "../errors.js";
-import { MAX_KEY_BYTES, MAX_TTL_MS, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "./limits.js";
+import { MAX_KEY_BYTES, MAX_TTL_MS, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "../limits.js";
 import { decodeReply, type Reply } from "./wire.js";
 
 /** By the number of the core's code. */

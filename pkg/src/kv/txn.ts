@@ -2,11 +2,11 @@
 
 import { integer, invalid, record, show } from "../check.js";
 import { ArgumentError, quorateError } from "../errors.js";
+import { MAX_TXN_DEPTH, MAX_TXN_OPERATIONS } from "../limits.js";
 import type { Key } from "../types.js";
 import { encodeKey, encodeValue, type ValueCodec } from "./codec.js";
 import { entryOf, keyedEntryOf, rangeOf } from "./entries.js";
 import { leaseId } from "./lease.js";
-import { MAX_TXN_DEPTH, MAX_TXN_OPERATIONS } from "./limits.js";
 import { expect, unexpected } from "./reply.js";
 import { explicit, flagOf, oneOf, rangeQuery, revisionOf, SELECTION, single } from "./selection.js";
 import type { Condition, Operation, OperationResult, Txn, TxnResult } from "./types.js";

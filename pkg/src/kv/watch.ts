@@ -1,5 +1,6 @@
 /** A watch: what the hub tells, kept until it is taken. */
 
+import { onAbort } from "../abort.js";
 import { abortedError } from "../bounded.js";
 import { integer, invalid, record } from "../check.js";
 import type { QuorateError } from "../errors.js";
@@ -45,8 +46,7 @@ class Subscription<V> implements Watch<V>, Subscriber {
   readonly #codec: ValueCodec<V>;
   readonly #capacity: number;
   readonly #progress: boolean;
-  readonly #signal: AbortSignal | undefined;
-  readonly #abort = () => this.#signal && this.fail(abortedError(this.#signal));
+  readonly #deaf: () => void;
   /** What waits, as it came; values are decoded when they are taken. */
   readonly #events: Change[] = [];
   #eventBytes = 0;
@@ -81,12 +81,12 @@ class Subscription<V> implements Watch<V>, Subscriber {
       throw invalid('"signal" is an AbortSignal');
     this.#hub = hub;
     this.#codec = codec;
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#abort);
+    const abort = () => signal && this.fail(abortedError(signal));
+    this.#deaf = onAbort(signal, abort);
     this.ready = this.#begin(from);
     // Whoever does not wait for it hears of the failure from the events.
     this.ready.catch(() => {});
-    if (signal?.aborted) this.#abort();
+    if (signal?.aborted) abort();
   }
 
   async #begin(from: number | undefined): Promise<number> {
@@ -194,7 +194,7 @@ class Subscription<V> implements Watch<V>, Subscriber {
     this.#ended = true;
     this.#joined = false;
     this.#hub.leave(this);
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#deaf();
   }
 
   #dismiss(): void {

@@ -1,0 +1,121 @@
+// What is written beside the code: every error is described as it is, every link leads somewhere, and the snippets of
+// the README run.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { after, before, test } from "node:test";
+
+import { files } from "../../scripts/lib/stamp.mjs";
+import { install, root, run } from "./help.mjs";
+
+const read = (path) => readFileSync(join(root, path), "utf8");
+const pages = [
+  ...readdirSync(root).filter((name) => name.endsWith(".md")),
+  ...["docs", "tests"].flatMap((folder) =>
+    files(join(root, folder), (path) => path.endsWith(".md")).map((path) => relative(root, path)),
+  ),
+];
+
+/** The families of the documentation, by the names of their classes. */
+const FAMILIES = {
+  ArgumentError: "argument",
+  CallError: "call",
+  MembershipError: "member",
+  NodeError: "node",
+  StorageError: "storage",
+  LoadError: "load",
+};
+
+test("every code is described once, in its family, and whether it can be tried again", () => {
+  const table = /^const CODES = \{\n(.*?)^\}/ms.exec(read("pkg/src/errors.ts"))[1];
+  const codes = [...table.matchAll(/^ {2}([A-Z_]+): \["(\w+)", (true|false)\],$/gm)];
+  const made = codes.map(([, code, family, retryable]) => `${code} ${family} ${retryable}`);
+  assert.equal(made.length, table.trim().split("\n").length, "all rows were read");
+  const sections = read("docs/errors.md").split(/^## /m).slice(1);
+  const described = sections.flatMap((section) => {
+    const family = FAMILIES[/^.*`(\w+)`/.exec(section)[1]];
+    const hasColumn = section.includes("| code | retryable |");
+    const [, ...exceptions] = /^Only (.*) retryable\.$/m.exec(section)?.[1].split("`") ?? [];
+    return [...section.matchAll(/^\| `([A-Z_]+)` \| (yes|no)?/gm)].map(([, code, column]) => {
+      assert.equal(column !== undefined, hasColumn, code);
+      return `${code} ${family} ${hasColumn ? column === "yes" : exceptions.includes(code)}`;
+    });
+  });
+  assert.deepEqual(described.sort(), made.sort());
+});
+
+test("every code that the core makes is one of the package's, or said in its words", () => {
+  const known = read("pkg/src/errors.ts") + read("pkg/src/calls.ts");
+  const made = files(join(root, "crate/wasm/src"))
+    .flatMap((path) => [...readFileSync(path, "utf8").matchAll(/"([A-Z]+(?:_[A-Z]+)+)"/g)])
+    .map(([, code]) => code);
+  assert.ok(made.length > 10);
+  const strange = [...new Set(made)].filter((code) => !new RegExp(`\\b${code}\\b`).test(known));
+  assert.deepEqual(
+    strange.sort(),
+    // A variable of the build; a platform without chance; a host that is used in the wrong order.
+    ["CARGO_PKG_VERSION", "ENTROPY_UNAVAILABLE", "NOT_BEGUN"],
+  );
+});
+
+test("every link leads to a file, and to a heading of it", () => {
+  const slug = (heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-");
+  const headings = (path) => [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, text]) => slug(text));
+  let links = 0;
+  for (const page of pages) {
+    for (const [, link] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (link.startsWith("https://")) continue;
+      links += 1;
+      const [path, heading] = link.split("#");
+      const target = path === "" ? page : join(dirname(page), path);
+      assert.ok(existsSync(join(root, target)), `${page}: ${link}`);
+      if (heading !== undefined) assert.ok(headings(target).includes(heading), `${page}: ${link}`);
+    }
+  }
+  assert.ok(links > 30);
+});
+
+test("every command and every test that is named exists", () => {
+  const { scripts } = JSON.parse(read("package.json"));
+  for (const page of pages) {
+    for (const [, name] of read(page).matchAll(/npm run ([\w:]+)/g))
+      assert.ok(name in scripts, `${page}: npm run ${name}`);
+    for (const [, name] of read(page).matchAll(/`scripts\/(\w+\.txt)`/g))
+      assert.ok(existsSync(join(root, "tests/scripts", name)), `${page}: ${name}`);
+    for (const [, file, name] of read(page).matchAll(
+      /`(?:crate\/raft\/tests\/one_node\/)?([a-z_]+)::([a-z_]{12,})`/g,
+    ))
+      assert.match(read(`crate/raft/tests/one_node/${file}.rs`), new RegExp(`fn ${name}\\(`), page);
+  }
+});
+
+let consumer;
+before(async () => {
+  const [use, members] = [...read("README.md").matchAll(/```ts\n(.*?)```/gs)].map(
+    ([, code]) => code,
+  );
+  // Both are one program, but for the end of the first, and the nodes that it left down.
+  const closing = "await cluster.close();\n";
+  assert.ok(use.endsWith(closing));
+  const restart = "for (const node of cluster.nodes) await node.start();\n";
+  const program = use.slice(0, -closing.length) + restart + members;
+  const print = "console.log(JSON.stringify([await kv.get('cart/42'), members.list()]));\n";
+  consumer = await install({ "readme.js": program + print + closing });
+});
+after(() => consumer.remove());
+
+test("what the README shows runs, and does what it says", async () => {
+  const lines = (await run("node", ["readme.js"], consumer.project)).trim().split("\n");
+  const [entry, members] = JSON.parse(lines.at(-1));
+  assert.deepEqual([entry.value, entry.version], [{ items: 4 }, 2]);
+  assert.deepEqual(
+    members.map(({ id, voter }) => [id, voter]),
+    [1, 4, 5].map((id) => [id, true]),
+  );
+  assert.ok(lines.includes("leader: 1"));
+});
