@@ -73,13 +73,13 @@ test("a transaction takes one branch, in one revision, and tells what each opera
       { key: "none", version: 0 },
       { prefix: "t", createRevision: 0, is: ">" },
     ],
-    then: [
+    do: [
       { put: "from", value: 3, previous: true },
       { increment: "to", by: 7 },
       { get: "from" },
       { range: { prefix: "t" } },
       { delete: "none", previous: true },
-      { txn: { if: [{ key: "to", value: 8 }], then: [{ put: "log/1", value: "moved" }] } },
+      { txn: { if: [{ key: "to", value: 8 }], do: [{ put: "log/1", value: "moved" }] } },
     ],
     else: [{ get: "from" }],
   });
@@ -96,7 +96,7 @@ test("a transaction takes one branch, in one revision, and tells what each opera
   assert.deepEqual([nested.succeeded, nested.results[0].type], [true, "put"]);
   const again = await kv.txn({
     if: [{ key: "from", value: 10 }],
-    then: [{ put: "from", value: 0 }],
+    do: [{ put: "from", value: 0 }],
     else: [{ get: "from" }],
   });
   assert.deepEqual([again.succeeded, again.results[0].entry.value], [false, 3]);
@@ -117,20 +117,17 @@ test("a transaction that fails changes nothing", async (t) => {
     ["FUTURE_REVISION", [first, { range: {}, revision: 99 }]],
     ["TOO_MANY_OPERATIONS", Array.from({ length: 129 }, (_, at) => ({ get: `k${at}` }))],
   ]) {
-    const error = await failure(kv.txn({ then: operations }), code);
+    const error = await failure(kv.txn({ do: operations }), code);
     assert.equal(error.outcome ?? "not-applied", "not-applied", code);
   }
-  let deep = { then: [first] };
-  for (let depth = 0; depth < 8; depth++) deep = { then: [{ txn: deep }] };
+  let deep = { do: [first] };
+  for (let depth = 0; depth < 8; depth++) deep = { do: [{ txn: deep }] };
   await failure(kv.txn(deep), "TOO_MANY_OPERATIONS");
   const value = "x".repeat(1 << 20);
   await kv.as("utf8").put("large/1", value);
   await kv.as("utf8").put("large/2", value);
   const large = { range: { prefix: "large/1" } };
-  await failure(
-    kv.txn({ then: [large, { get: "large/1" }, { get: "large/2" }] }),
-    "REPLY_TOO_LARGE",
-  );
+  await failure(kv.txn({ do: [large, { get: "large/1" }, { get: "large/2" }] }), "REPLY_TOO_LARGE");
   await kv.deleteRange({ prefix: "large/" });
   assert.deepEqual((await kv.range()).entries, before.entries);
 });
@@ -143,7 +140,7 @@ test("what makes no sense in a transaction is refused before it is sent", async 
     [],
     { when: [] },
     { if: {} },
-    { then: "put" },
+    { do: "put" },
     { if: [{}] },
     { if: [{ key: "a" }] },
     { if: [{ key: "a", version: 1, value: 2 }] },
@@ -153,16 +150,16 @@ test("what makes no sense in a transaction is refused before it is sent", async 
     { if: [{ key: "", version: 0 }] },
     { if: [{ key: "a", value: undefined }] },
     { if: [{ key: "a", lease: "1" }] },
-    { then: [{}] },
-    { then: [null] },
-    { then: [{ put: "a" }] },
-    { then: [{ put: "a", value: 1, get: "b" }] },
-    { then: [{ put: "a", value: 1, ttl: 5 }] },
-    { then: [{ get: "a", previous: true }] },
-    { then: [{ deleteRange: {} }] },
-    { then: [{ append: "a", value: 1 }] },
-    { then: [{ increment: "a", by: 0.5 }] },
-    { then: [{ txn: { then: [{ get: 1 }] } }] },
+    { do: [{}] },
+    { do: [null] },
+    { do: [{ put: "a" }] },
+    { do: [{ put: "a", value: 1, get: "b" }] },
+    { do: [{ put: "a", value: 1, ttl: 5 }] },
+    { do: [{ get: "a", previous: true }] },
+    { do: [{ deleteRange: {} }] },
+    { do: [{ append: "a", value: 1 }] },
+    { do: [{ increment: "a", by: 0.5 }] },
+    { do: [{ txn: { do: [{ get: 1 }] } }] },
   ]) {
     const error = await failure(kv.txn(txn), "INVALID_ARGUMENT");
     assert.ok(error instanceof ArgumentError);
@@ -209,7 +206,7 @@ test("a codec of one's own", async (t) => {
   await dates.put("a", now);
   assert.deepEqual((await dates.get("a")).value, now);
   assert.deepEqual((await dates.range()).entries[0].value, now);
-  const { results } = await dates.txn({ if: [{ key: "a", value: now }], then: [{ get: "a" }] });
+  const { results } = await dates.txn({ if: [{ key: "a", value: now }], do: [{ get: "a" }] });
   assert.deepEqual(results[0].entry.value, now);
   await failure(dates.put("a", "no date"), "ENCODING");
   await failure(dates.append("a", now), "INVALID_ARGUMENT");

@@ -86,7 +86,7 @@ test("a transaction's changes come one after another, in the order of their keys
   const watch = kv.watch();
   await watch.ready;
   const then = ["c", "a", "b"].map((put) => ({ put, value: 1 }));
-  const { revision } = await kv.txn({ then });
+  const { revision } = await kv.txn({ do: then });
   assert.deepEqual(
     (await take(watch, 3)).map(({ key, modRevision }) => [key, modRevision]),
     [
@@ -103,7 +103,7 @@ test("whoever takes slowly gets all from the past, divided revisions included", 
   await slow.ready;
   for (let round = 0; round < 5; round++) {
     const then = Array.from({ length: 10 }, (_, at) => ({ put: `k${at}`, value: round }));
-    await kv.txn({ then });
+    await kv.txn({ do: then });
   }
   const events = await take(slow, 50);
   assert.deepEqual(

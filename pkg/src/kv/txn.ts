@@ -24,7 +24,7 @@ export function prepareTxn<V>(
   txn: Txn<V>,
   depth = 1,
 ): Prepared<TxnResult<V>> {
-  record(txn, "a transaction", ["if", "then", "else"]);
+  record(txn, "a transaction", ["if", "do", "else"]);
   if (depth > MAX_TXN_DEPTH) {
     throw new ArgumentError(
       "TOO_MANY_OPERATIONS",
@@ -33,7 +33,7 @@ export function prepareTxn<V>(
   }
   const conditions = list(txn.if, '"if"').map((it) => condition(codec, it));
   const prepare = (it: Operation<V>) => operation(codec, it, depth);
-  const [then, otherwise] = [list(txn.then, '"then"'), list(txn.else, '"else"')].map((it) =>
+  const [then, otherwise] = [list(txn.do, '"do"'), list(txn.else, '"else"')].map((it) =>
     it.map(prepare),
   ) as [Prepared<OperationResult<V>>[], Prepared<OperationResult<V>>[]];
   const commands = (all: Prepared<unknown>[]) => all.map(({ command }) => command);

@@ -130,7 +130,7 @@ export interface Kv<V> extends KvReads<V> {
     readonly previous: readonly KeyedEntry<T>[] | undefined;
   }>;
   /**
-   * Does several things as one: if all conditions hold, the operations of `then`, else those of `else`, in order, each
+   * Does several things as one: if all conditions hold, the operations of `do`, else those of `else`, in order, each
    * seeing what those before it did, all by one revision. If an operation fails, nothing happened.
    */
   txn<T extends V = V>(txn: Txn<V>, options?: CallOptions): Promise<TxnResult<T>>;
@@ -212,7 +212,7 @@ export interface RangeResult<V> {
 export interface Txn<V> {
   /** All must hold. Default: nothing, which holds. */
   readonly if?: readonly Condition<V>[];
-  readonly then?: readonly Operation<V>[];
+  readonly do?: readonly Operation<V>[];
   readonly else?: readonly Operation<V>[];
 }
 
