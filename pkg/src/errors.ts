@@ -121,7 +121,12 @@ export class ArgumentError extends QuorateError {
 
 /** A call ended without an answer: by its deadline, its signal, or the cluster's end. */
 export class CallError extends QuorateError {
-  override readonly name = "CallError";
+  override readonly name: string = "CallError";
+}
+
+/** A write ended without an answer, and may have taken effect, or may yet: its `outcome` is `"unknown"`. */
+export class UnknownOutcomeError extends CallError {
+  override readonly name = "UnknownOutcomeError";
 }
 
 /** What a call rests on is not in the store, or not any more; nothing changed. */
@@ -159,7 +164,9 @@ export function quorateError(
     case "argument":
       return new ArgumentError(code, message, details);
     case "call":
-      return new CallError(code, message, details);
+      return details?.outcome === "unknown"
+        ? new UnknownOutcomeError(code, message, details)
+        : new CallError(code, message, details);
     case "store":
       return new StoreError(code, message, details);
     case "member":

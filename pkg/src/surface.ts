@@ -11,6 +11,7 @@ export {
   QuorateError,
   StorageError,
   StoreError,
+  UnknownOutcomeError,
 } from "./errors.js";
 export type * from "./kv/types.js";
 export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
