@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::Malformed;
-use crate::history::INNER_KEY_BYTES_MAX;
-use crate::limits::{NUMBER_MAX, VALUE_BYTES_MAX};
+use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX};
+use crate::tree::Place;
 use crate::wire::{ReadError, Reader, put_bytes, put_varint, varint_len};
 
 /// The numbers of a key.
@@ -43,6 +43,16 @@ impl Meta {
             mod_revision: revision,
             version: self.version + 1,
             ..self
+        }
+    }
+
+    /// The numbers of a deletion.
+    pub(crate) fn deleted(revision: u64) -> Self {
+        Self {
+            create_revision: 0,
+            mod_revision: revision,
+            version: 0,
+            lease: 0,
         }
     }
 
@@ -136,7 +146,7 @@ impl Record {
     /// What its key and numbers mean is not checked.
     pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, usize), ReadError> {
         let mut reader = Reader::new(bytes);
-        let key = reader.bytes_up_to(INNER_KEY_BYTES_MAX)?;
+        let key = reader.bytes_up_to(KEY_BYTES_MAX)?;
         Meta::decode(&mut reader)?;
         if key.is_empty() {
             return Err(ReadError::Bad);
@@ -178,6 +188,17 @@ impl Record {
 
     pub(crate) fn meta(&self) -> Meta {
         self.parts().1
+    }
+
+    /// Where it stands in any tree.
+    pub(crate) fn place(&self) -> Place<'_> {
+        let (key, meta, _) = self.parts();
+        Place::new(key, meta.mod_revision)
+    }
+
+    /// Whether it says that its revision removed the key.
+    pub(crate) fn is_deletion(&self) -> bool {
+        self.meta().version == 0
     }
 
     pub(crate) fn value(&self) -> &[u8] {
