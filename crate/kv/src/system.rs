@@ -62,9 +62,7 @@ pub(crate) fn take_deadline(inner: &[u8]) -> Option<(u64, u64)> {
 }
 
 /// Where `index` has the first deadline.
-pub(crate) fn deadlines() -> Vec<u8> {
-    vec![DEADLINE]
-}
+pub(crate) const DEADLINES: [u8; 1] = [DEADLINE];
 
 pub(crate) fn lease(id: u64) -> Vec<u8> {
     tagged(LEASE, id, &[])
@@ -104,9 +102,7 @@ impl Terms {
 }
 
 /// Where `system` has the first time.
-pub(crate) fn times() -> Vec<u8> {
-    vec![TIME]
-}
+pub(crate) const TIMES: [u8; 1] = [TIME];
 
 /// Where `system` has a time.
 pub(crate) fn time(time_ms: u64) -> Vec<u8> {

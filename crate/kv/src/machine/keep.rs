@@ -64,7 +64,7 @@ impl Kv {
         self.retain();
         let pieces = SWEEP.max(made.saturating_mul(2));
         for _ in 0..pieces {
-            let first = self.system.iter_from(&system::times()).next();
+            let first = self.system.next(&system::TIMES);
             let Some((time_ms, revision)) = first.and_then(system::take_time) else {
                 break;
             };
@@ -83,7 +83,7 @@ impl Kv {
                 break;
             };
             self.drop_ended(&oldest);
-            self.log.remove(oldest.place());
+            self.log.take(oldest.place());
         }
     }
 
@@ -92,7 +92,7 @@ impl Kv {
         let place = change.place();
         let ended = self.past.below(place).cloned();
         if let Some(ended) = ended.filter(|ended| ended.key() == place.key) {
-            self.past.remove(ended.place());
+            self.past.take(ended.place());
         }
         if change.is_deletion() {
             self.past.remove(place);
@@ -101,7 +101,7 @@ impl Kv {
 
     /// The oldest compacted change that is still in memory.
     pub(crate) fn swept(&self) -> Option<&Record> {
-        let oldest = self.log.iter().next();
-        oldest.filter(|record| record.meta().mod_revision <= self.numbers.compacted)
+        let oldest = self.log.first();
+        oldest.filter(|record| record.revision() <= self.numbers.compacted)
     }
 }

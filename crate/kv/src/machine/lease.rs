@@ -41,7 +41,7 @@ impl Kv {
     }
 
     pub(super) fn first_deadline(&self) -> Option<(u64, u64)> {
-        let first = self.index.iter_from(&system::deadlines()).next()?;
+        let first = self.index.next(&system::DEADLINES)?;
         system::take_deadline(first.key())
     }
 

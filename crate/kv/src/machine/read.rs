@@ -129,7 +129,7 @@ impl Kv {
         let mut live = self.in_range(range).map(Record::key).peekable();
         let mut from = Place::from(&range.start);
         loop {
-            let past = self.past.iter_from(from).next().map(Record::key);
+            let past = self.past.next(from).map(Record::key);
             let past = past.filter(|key| range.contains(key));
             let Some(key) = live.peek().copied().into_iter().chain(past).min() else {
                 return Ok(found);
@@ -143,7 +143,7 @@ impl Kv {
     /// The record of a key as of a revision that is not compacted.
     pub(super) fn version(&self, key: &[u8], at: u64) -> Option<&Record> {
         let live = self.live.get(key);
-        if let Some(live) = live.filter(|record| record.meta().mod_revision <= at) {
+        if let Some(live) = live.filter(|record| record.revision() <= at) {
             return Some(live);
         }
         self.past

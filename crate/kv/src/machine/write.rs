@@ -208,7 +208,7 @@ impl Kv {
         let made: Vec<Record> = self.log.iter_from(first).cloned().collect();
         for record in made {
             let (place, key) = (record.place(), record.key());
-            self.log.remove(place);
+            self.log.take(place);
             if record.is_deletion() {
                 self.past.remove(place);
             } else {
@@ -219,7 +219,7 @@ impl Kv {
             let last = self.past.below(place).cloned();
             let is_replaced = |last: &Record| last.key() == key && !last.is_deletion();
             if let Some(last) = last.filter(is_replaced) {
-                self.past.remove(last.place());
+                self.past.take(last.place());
                 self.hang(last.meta().lease, key);
                 self.live.insert(last);
             }

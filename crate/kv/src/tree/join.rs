@@ -32,20 +32,20 @@ impl Tree {
             return;
         };
         other.root.low = self.by.divider(last, first);
-        let joined = join(self.take(), other.take(), self.by);
+        let joined = join(self.take_all(), other.take_all(), self.by);
         self.set(joined);
     }
 
     /// Takes out the records from `place` on.
     fn split_off(&mut self, place: Place<'_>) -> Self {
-        let (left, right) = split(self.take(), place, self.by);
+        let (left, right) = split(self.take_all(), place, self.by);
         self.set(left.unwrap_or_default());
         let mut beyond = Self::new(self.by);
         beyond.set(right.unwrap_or_default());
         beyond
     }
 
-    fn take(&mut self) -> Part {
+    fn take_all(&mut self) -> Part {
         Part {
             root: std::mem::take(&mut self.root),
             height: std::mem::take(&mut self.height),

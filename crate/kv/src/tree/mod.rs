@@ -118,6 +118,31 @@ impl Tree {
         }
     }
 
+    /// The first record from a place on.
+    pub(crate) fn next<'a>(&self, place: impl Into<Place<'a>>) -> Option<&Record> {
+        let (place, by) = (place.into(), self.by);
+        let mut node = &*self.root.node;
+        let mut right = None;
+        loop {
+            match node {
+                Node::Leaf(records) => {
+                    let at = node::position(records, place, by).unwrap_or_else(|at| at);
+                    return records.get(at).or_else(|| right.and_then(Child::first));
+                }
+                Node::Inner(children) => {
+                    let at = node::route(children, place, by);
+                    right = children.get(at + 1).or(right);
+                    node = &children[at].node;
+                }
+            }
+        }
+    }
+
+    /// The record at the beginning.
+    pub(crate) fn first(&self) -> Option<&Record> {
+        self.root.first()
+    }
+
     /// The record at the end.
     pub(crate) fn last(&self) -> Option<&Record> {
         self.root.last()
@@ -139,12 +164,17 @@ impl Tree {
         let place = place.into();
         // Nothing may be copied for what is not there.
         self.get(place)?;
+        Some(self.take(place))
+    }
+
+    /// Removes the record of a place, where one must be.
+    pub(crate) fn take(&mut self, place: Place<'_>) -> Record {
         let removed = node::remove(&mut self.root, place, self.by);
         if let Some(only) = self.root.only_child() {
             self.root = only;
             self.height -= 1;
         }
-        Some(removed)
+        removed
     }
 
     /// How many keys are in a range.

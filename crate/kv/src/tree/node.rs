@@ -217,5 +217,12 @@ pub(super) fn balance(left: &mut Child, right: Child, by: By) -> Option<Child> {
 
 /// Where the record of a place is, or where it would be.
 pub(super) fn position(records: &[Record], place: Place<'_>, by: By) -> Result<usize, usize> {
+    if by == By::Revision
+        && records
+            .last()
+            .is_some_and(|last| by.compare(last, place).is_lt())
+    {
+        return Err(records.len());
+    }
     records.binary_search_by(|record| by.compare(record, place))
 }

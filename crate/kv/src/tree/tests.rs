@@ -227,6 +227,9 @@ fn versions_and_revisions_agree_with_a_map_in_their_order() {
             let below = tree.below(place).map(Record::value);
             let expected = model.range(..at.clone()).next_back();
             assert_eq!(below, expected.map(|(_, value)| value.as_slice()));
+            let next = tree.next(place).map(Record::value);
+            let expected = model.range(at.clone()..).next();
+            assert_eq!(next, expected.map(|(_, value)| value.as_slice()));
             let rest = tree.iter_from(place).map(Record::value);
             assert!(rest.eq(model.range(at..).map(|(_, value)| value.as_slice())));
         }
