@@ -8,19 +8,19 @@
 //!
 //! # Where what is
 //!
-//! The state is a few persistent trees of immutable records, all of one type, so that a snapshot and
-//! a transaction's way back are a few pointers:
+//! The state is a few persistent trees of immutable records, all of one type, so that a snapshot is a
+//! few pointers, and a record can stand in several trees:
 //!
 //! * `live`: each key as it is now. Reads of the present never wade through history, and the count of
 //!   a range stays a subtraction.
 //! * `past`, ordered by (key, revision): what was replaced, and every deletion. A read at revision R
 //!   takes of each key the last version of both trees that is at or before R.
-//! * `system`: leases, and which revision was the last at a log time.
-//! * `index`: which keys a revision changed, the leases by deadline, the keys by lease. It follows
-//!   from the others, and is not in a snapshot.
+//! * `log`, ordered by (revision, key): what each revision made, the very records of `live` and `past`.
+//! * `system`: leases, and which revision was the last at a log time (`system.rs`).
+//! * `index`: the leases by deadline, the keys by lease.
 //!
-//! `history` says how the keys of these trees are written. Compaction at C hides what is older at
-//! once; what no revision from C on shows is dropped by the commands that follow, a piece each.
+//! `log` and `index` follow from the others, and are not in a snapshot. Compaction at C hides what is
+//! older at once; what no revision from C on shows is dropped by the commands that follow, a piece each.
 
 // On wasm32 `#[test]` is the one that wasm-bindgen's runner sees.
 #[cfg(all(test, target_arch = "wasm32"))]
@@ -29,7 +29,6 @@ extern crate wasm_bindgen_test;
 
 mod command;
 mod error;
-mod history;
 mod limits;
 mod machine;
 mod query;
@@ -37,6 +36,7 @@ mod range;
 mod record;
 mod reply;
 mod snapshot;
+mod system;
 #[cfg(test)]
 mod testing;
 mod tree;

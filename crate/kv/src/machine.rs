@@ -12,13 +12,12 @@ use quorate_rsm::{ApplyContext, StateMachine};
 
 use crate::command::{Command, Expected};
 use crate::error::Code;
-use crate::history;
 use crate::limits::{KEY_BYTES_MAX, RETENTION_REVISIONS, VALUE_BYTES_MAX};
 use crate::query::Query;
 use crate::record::{KeyValue, Record, hash};
 use crate::reply;
 use crate::snapshot::{KvRestore, KvSnapshot};
-use crate::tree::Tree;
+use crate::tree::{By, Place, Tree};
 
 /// The key-value store.
 ///
@@ -27,10 +26,11 @@ use crate::tree::Tree;
 /// O(1) and share all records; the first change of a key beside them copies the O(log n) nodes above
 /// it, not the records. A large state that is dropped, by whatever way, is freed piece by piece by
 /// the calls that come after, on the same thread.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Kv {
     pub(crate) live: Tree,
     pub(crate) past: Tree,
+    pub(crate) log: Tree,
     pub(crate) system: Tree,
     pub(crate) index: Tree,
     pub(crate) numbers: Numbers,
@@ -78,23 +78,25 @@ impl Numbers {
     }
 }
 
+impl Default for Kv {
+    fn default() -> Self {
+        Self {
+            live: Tree::new(By::Key),
+            past: Tree::new(By::Version),
+            log: Tree::new(By::Revision),
+            system: Tree::new(By::Key),
+            index: Tree::new(By::Key),
+            numbers: Numbers::default(),
+            made: 0,
+        }
+    }
+}
+
 impl Kv {
     /// An empty store at revision 0.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    pub(crate) fn from_parts(trees: [Tree; 4], numbers: Numbers) -> Self {
-        let [live, past, system, index] = trees;
-        Self {
-            live,
-            past,
-            system,
-            index,
-            numbers,
-            made: 0,
-        }
     }
 
     /// How many changes were made.
@@ -129,15 +131,20 @@ impl Kv {
 
     /// All records in key order.
     pub fn iter(&self) -> impl Iterator<Item = KeyValue> {
-        self.live.iter_from(&[]).map(Record::key_value)
+        self.live.iter().map(Record::key_value)
     }
 
     /// A hash of everything that a snapshot carries: equal states have equal digests, and different
     /// states almost surely have not. O(log n).
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let trees = [&self.live, &self.past, &self.system];
-        digest(trees, self.numbers, &self.swept())
+        let swept = self.swept().map(Record::place);
+        digest(self.carried(), self.numbers, swept)
+    }
+
+    /// The trees that a snapshot carries, in its order.
+    pub(crate) fn carried(&self) -> [&Tree; 3] {
+        [&self.system, &self.live, &self.past]
     }
 
     /// The revision that a change would have: all of a command have one.
@@ -155,8 +162,7 @@ impl Kv {
         let made = std::mem::take(&mut self.made);
         if made > 0 {
             self.numbers.revision += 1;
-            let time = history::time_record(self.numbers.time_ms, self.numbers.revision);
-            self.system.insert(time);
+            self.note_time();
         }
         made
     }
@@ -217,14 +223,11 @@ impl StateMachine for Kv {
 }
 
 /// The digest of a state. A tree's part is a sum over its records, so it is known at any time.
-pub(crate) fn digest(trees: [&Tree; 3], numbers: Numbers, swept: &[u8]) -> u64 {
-    let mut bytes = Vec::with_capacity(80);
+pub(crate) fn digest(trees: [&Tree; 3], numbers: Numbers, swept: Option<Place<'_>>) -> u64 {
+    let swept = swept.map_or([0, 0], |swept| [swept.revision, hash(swept.key)]);
+    let mut bytes = Vec::with_capacity(88);
     let hashes = trees.map(|tree| tree.total().hash);
-    for word in hashes
-        .into_iter()
-        .chain(numbers.list())
-        .chain([hash(swept)])
-    {
+    for word in hashes.into_iter().chain(numbers.list()).chain(swept) {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
     hash(&bytes)

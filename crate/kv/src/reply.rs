@@ -332,13 +332,6 @@ fn numbers(tag: u8, numbers: &[u64]) -> Vec<u8> {
     out
 }
 
-/// A record by its parts: one of `past` has not the user's key.
-pub(crate) fn put_record(out: &mut Vec<u8>, key: &[u8], meta: Meta, value: &[u8]) {
-    put_bytes(out, key);
-    meta.encode(out);
-    put_bytes(out, value);
-}
-
 pub(crate) fn put(meta: Meta, previous: Option<&Record>) -> Bytes {
     let mut out = vec![PUT];
     meta.encode(&mut out);

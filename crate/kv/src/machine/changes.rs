@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::Kv;
 use crate::error::Code;
-use crate::history;
 use crate::limits::RANGE_BYTES_MAX;
 use crate::query::{Changes, Watch};
 use crate::record::Record;
 use crate::reply;
+use crate::tree::Place;
 
 /// How many changes are looked at for one reply.
 const LOOK_MAX: u64 = 4096;
@@ -36,18 +36,16 @@ impl Kv {
         // The first revision met, the current one, and what was there when it began.
         let (mut first, mut current, mut begin) = (0, 0, (0, 0));
         let (mut next, mut next_key) = (ask.from.max(now + 1), None);
-        let start = history::change(ask.from, ask.key.as_deref().unwrap_or_default());
-        for record in self.index.iter_from(&start) {
-            let Some((revision, key)) = history::take_change(record.key()) else {
-                break;
-            };
+        let start = Place::new(ask.key.as_deref().unwrap_or_default(), ask.from);
+        for record in self.log.iter_from(start) {
+            let Place { key, revision } = record.place();
             if revision != current {
                 (current, begin) = (revision, (out.len(), events));
                 first = if first == 0 { revision } else { first };
             }
             let before = (out.len(), events);
             looked += 1;
-            events += u64::from(self.event(ask, revision, key, &mut out));
+            events += u64::from(self.event(ask, record, &mut out));
             let is_more = events > before.1 && events > 1;
             let is_full = is_more && (events > limit || out.len() > bytes);
             if is_full || looked > LOOK_MAX {
@@ -66,12 +64,9 @@ impl Kv {
     }
 
     /// Writes what a revision did to a key, if anyone wants to know.
-    fn event(&self, ask: &Changes, revision: u64, key: &[u8], out: &mut Vec<u8>) -> bool {
-        let Some(record) = self.done(key, revision) else {
-            return false;
-        };
-        let meta = record.meta();
-        let deleted = meta.version == 0;
+    fn event(&self, ask: &Changes, record: &Record, out: &mut Vec<u8>) -> bool {
+        let Place { key, revision } = record.place();
+        let deleted = record.is_deletion();
         let wants = |watch: &&Watch| {
             let refuses = if deleted {
                 watch.no_delete
@@ -85,22 +80,13 @@ impl Kv {
             return false;
         }
         out.push(u8::from(deleted));
-        reply::put_record(out, key, meta, record.value());
+        out.extend_from_slice(record.encoded());
         let previous = watches
             .any(|watch| watch.previous)
             .then(|| self.version(key, revision - 1))
             .flatten();
         out.push(u8::from(previous.is_some()));
-        if let Some(previous) = previous {
-            reply::put_record(out, key, previous.meta(), previous.value());
-        }
+        out.extend_from_slice(previous.map_or(&[], Record::encoded));
         true
-    }
-
-    /// What a revision made of a key: a record, or a deletion.
-    fn done(&self, key: &[u8], revision: u64) -> Option<&Record> {
-        let live = self.live.get(key);
-        live.filter(|record| record.meta().mod_revision == revision)
-            .or_else(|| self.past.get(&history::version_at(key, revision)))
     }
 }

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::Kv;
 use crate::error::Code;
-use crate::history;
+use crate::record::Record;
 use crate::reply;
+use crate::system;
 
 /// How many old changes a command drops at least. It drops two for each one it makes, too, so that
 /// none outlive their time for long.
@@ -36,59 +37,71 @@ impl Kv {
         }
     }
 
+    /// Begins to keep the past by other bounds. Without an age no times are noted, and what was made
+    /// without counts as made now.
+    pub(super) fn set_retention(&mut self, revisions: u64, ms: u64) -> Bytes {
+        self.numbers.keep_revisions = revisions;
+        self.numbers.keep_ms = ms;
+        self.retain();
+        if self.numbers.revision > self.numbers.compacted {
+            self.note_time();
+        }
+        self.what_is_kept()
+    }
+
+    /// Notes when the last revision was made, if its age will matter.
+    pub(super) fn note_time(&mut self) {
+        let numbers = self.numbers;
+        if numbers.keep_ms > 0 {
+            let time = system::time_record(numbers.time_ms, numbers.revision);
+            self.system.insert(time);
+        }
+    }
+
     /// Compacts by the retention, and drops some of what no kept revision shows. The last command
     /// changed so many keys.
     pub(super) fn keep(&mut self, made: u64) {
         self.retain();
         let pieces = SWEEP.max(made.saturating_mul(2));
         for _ in 0..pieces {
-            let first = self.system.iter_from(&history::times()).next();
-            let Some((time_ms, revision)) = first.and_then(history::take_time) else {
+            let first = self.system.next(&system::TIMES);
+            let Some((time_ms, revision)) = first.and_then(system::take_time) else {
                 break;
             };
             let numbers = &mut self.numbers;
-            let is_old =
-                numbers.keep_ms > 0 && time_ms.saturating_add(numbers.keep_ms) < numbers.time_ms;
-            if revision > numbers.compacted && !is_old {
+            let is_aged = numbers.keep_ms > 0;
+            if is_aged && time_ms.saturating_add(numbers.keep_ms) < numbers.time_ms {
+                numbers.compacted = numbers.compacted.max(revision);
+            }
+            if is_aged && revision > numbers.compacted {
                 break;
             }
-            numbers.compacted = numbers.compacted.max(revision);
-            let key = first.map(|record| record.key().to_vec());
-            self.system.remove(&key.unwrap_or_default());
+            self.system.remove(&system::time(time_ms));
         }
         for _ in 0..pieces {
-            let oldest = self.swept();
-            let Some((revision, key)) = history::take_change(&oldest) else {
+            let Some(oldest) = self.swept().cloned() else {
                 break;
             };
-            self.drop_ended(revision, key);
-            self.index.remove(&oldest);
+            self.drop_ended(&oldest);
+            self.log.take(oldest.place());
         }
     }
 
     /// Drops the version of a key that a compacted change ended, and the change if it was a deletion.
-    fn drop_ended(&mut self, revision: u64, key: &[u8]) {
-        let change = history::version_at(key, revision);
-        let ended = self.past.below(&change).map(|record| record.key().to_vec());
-        if let Some(ended) = ended.filter(|ended| ended.starts_with(&history::versions_of(key))) {
-            self.past.remove(&ended);
+    fn drop_ended(&mut self, change: &Record) {
+        let place = change.place();
+        let ended = self.past.below(place).cloned();
+        if let Some(ended) = ended.filter(|ended| ended.key() == place.key) {
+            self.past.take(ended.place());
         }
-        let made = self.past.get(&change);
-        if made.is_some_and(|record| record.meta().version == 0) {
-            self.past.remove(&change);
+        if change.is_deletion() {
+            self.past.remove(place);
         }
     }
 
-    /// Where the index has the oldest compacted change; empty if all of them were dropped.
-    pub(crate) fn swept(&self) -> Vec<u8> {
-        self.index
-            .iter_from(&history::first_change())
-            .next()
-            .map(crate::record::Record::key)
-            .filter(|key| {
-                history::take_change(key)
-                    .is_some_and(|(revision, _)| revision <= self.numbers.compacted)
-            })
-            .map_or_else(Vec::new, <[u8]>::to_vec)
+    /// The oldest compacted change that is still in memory.
+    pub(crate) fn swept(&self) -> Option<&Record> {
+        let oldest = self.log.first();
+        oldest.filter(|record| record.revision() <= self.numbers.compacted)
     }
 }

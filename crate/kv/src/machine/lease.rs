@@ -5,9 +5,9 @@ use quorate_rsm::ApplyContext;
 
 use super::Kv;
 use crate::error::Code;
-use crate::history::{self, Terms};
 use crate::limits::{NUMBER_MAX, RANGE_BYTES_MAX, TTL_MS_MAX};
 use crate::reply;
+use crate::system::{self, Terms};
 use crate::tree::reclaim;
 use crate::wire::put_bytes;
 
@@ -41,8 +41,8 @@ impl Kv {
     }
 
     pub(super) fn first_deadline(&self) -> Option<(u64, u64)> {
-        let first = self.index.iter_from(&history::deadlines()).next()?;
-        history::take_deadline(first.key())
+        let first = self.index.next(&system::DEADLINES)?;
+        system::take_deadline(first.key())
     }
 
     pub(super) fn grant(&mut self, id: u64, ttl_ms: u64) -> Result<Bytes, Code> {
@@ -67,7 +67,7 @@ impl Kv {
 
     pub(super) fn keep_alive(&mut self, id: u64) -> Result<Bytes, Code> {
         let terms = self.terms(id)?;
-        let old = history::deadline(terms.deadline_ms, id);
+        let old = system::deadline(terms.deadline_ms, id);
         self.index.remove(&old);
         Ok(self.extend(id, terms.ttl_ms))
     }
@@ -77,9 +77,9 @@ impl Kv {
             ttl_ms,
             deadline_ms: self.numbers.time_ms.saturating_add(ttl_ms),
         };
-        self.system.insert(history::lease_record(id, terms));
-        let deadline = history::deadline(terms.deadline_ms, id);
-        self.index.insert(history::mark(&deadline));
+        self.system.insert(system::lease_record(id, terms));
+        let deadline = system::deadline(terms.deadline_ms, id);
+        self.index.insert(system::mark(&deadline));
         reply::lease(id, ttl_ms, self.left(terms), None, &[])
     }
 
@@ -96,10 +96,10 @@ impl Kv {
             self.remove(&key);
         }
         if let Some(terms) = self.stored(id) {
-            let deadline = history::deadline(terms.deadline_ms, id);
+            let deadline = system::deadline(terms.deadline_ms, id);
             self.index.remove(&deadline);
         }
-        self.system.remove(&history::lease(id));
+        self.system.remove(&system::lease(id));
     }
 
     /// The terms of a lease that is not due: one whose turn to end is yet to come counts as ended.
@@ -110,7 +110,7 @@ impl Kv {
     }
 
     fn stored(&self, id: u64) -> Option<Terms> {
-        let record = self.system.get(&history::lease(id))?;
+        let record = self.system.get(&system::lease(id))?;
         Terms::decode(record.value())
     }
 
@@ -120,9 +120,9 @@ impl Kv {
 
     fn keys_of(&self, id: u64, start: &[u8]) -> impl Iterator<Item = &[u8]> {
         self.index
-            .iter_from(&history::hanging(id, start))
+            .iter_from(&system::hanging(id, start))
             .map_while(move |record| {
-                let (lease, key) = history::take_hanging(record.key())?;
+                let (lease, key) = system::take_hanging(record.key())?;
                 (lease == id).then_some(key)
             })
     }
@@ -150,8 +150,8 @@ impl Kv {
     pub(super) fn leases(&self, start: u64) -> Bytes {
         let ids = self
             .system
-            .iter_from(&history::lease(start))
-            .map_while(|record| history::take_lease(record.key()));
+            .iter_from(&system::lease(start))
+            .map_while(|record| system::take_lease(record.key()));
         let mut ids: Vec<u64> = ids.take(LEASES_LISTED + 1).collect();
         let next = if ids.len() > LEASES_LISTED {
             ids.pop()

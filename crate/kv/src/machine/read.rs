@@ -1,27 +1,20 @@
 //! Answers about keys, of now and of the past.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use bytes::Bytes;
 
 use super::{Kv, check_key};
 use crate::error::Code;
-use crate::history;
 use crate::limits::RANGE_BYTES_MAX;
 use crate::query::{Order, Projection, Query, RangeOptions};
 use crate::range::KeyRange;
 use crate::record::Record;
 use crate::reply;
+use crate::tree::Place;
 
 /// A value's encoding, if it has no bytes.
 const EMPTY_VALUE: &[u8] = &[0];
-
-/// A record of any time, and the user's key.
-struct Found<'a> {
-    key: Cow<'a, [u8]>,
-    record: &'a Record,
-}
 
 impl Kv {
     pub(super) fn answer(&self, query: Query) -> Result<Bytes, Code> {
@@ -65,10 +58,7 @@ impl Kv {
         let mut records = Vec::new();
         let mut next = None;
         for (taken, record) in (0..in_range).zip(self.live.iter_from(&range.start)) {
-            let (head, tail) = match projection {
-                Projection::Records | Projection::Count => (record.encoded(), &[][..]),
-                Projection::Keys => (record.encoded_head(), EMPTY_VALUE),
-            };
+            let (head, tail) = parts(record, projection);
             let is_full = taken > 0 && records.len() + head.len() + tail.len() > RANGE_BYTES_MAX;
             if taken == wanted || is_full {
                 next = Some(record.key());
@@ -95,50 +85,39 @@ impl Kv {
             return Ok(reply::range(self.now(), count, None, &[]));
         }
         let is_between = |value, least, most| value >= least && (most == 0 || value <= most);
-        found.retain(|Found { record, .. }| {
+        found.retain(|record| {
             let meta = record.meta();
             is_between(meta.mod_revision, options.min_mod, options.max_mod)
                 && is_between(meta.create_revision, options.min_create, options.max_create)
         });
-        let order = |a: &Found<'_>, b: &Found<'_>| {
+        // In key order they are, and equal ones stay in it.
+        found.sort_by(|a, b| {
             let ordering = compare(options.order, a, b);
             if options.descending {
                 ordering.reverse()
             } else {
                 ordering
             }
-        };
-        found.sort_by(|a, b| order(a, b).then_with(|| a.key.cmp(&b.key)));
+        });
         let mut records = Vec::new();
         let mut next = None;
-        for (taken, Found { key, record }) in (0..).zip(&found) {
-            let start = records.len();
-            let is_full = options.limit > 0 && taken == options.limit;
-            if !is_full {
-                let value = match options.projection {
-                    Projection::Records => record.value(),
-                    Projection::Keys | Projection::Count => &[],
-                };
-                reply::put_record(&mut records, key, record.meta(), value);
-            }
-            if is_full || (taken > 0 && records.len() > RANGE_BYTES_MAX) {
-                records.truncate(start);
-                next = Some(&key[..]);
+        for (taken, record) in (0..).zip(found) {
+            let (head, tail) = parts(record, options.projection);
+            let is_full = taken > 0 && records.len() + head.len() + tail.len() > RANGE_BYTES_MAX;
+            if is_full || (options.limit > 0 && taken == options.limit) {
+                next = Some(record.key());
                 break;
             }
+            records.extend_from_slice(head);
+            records.extend_from_slice(tail);
         }
         Ok(reply::range(self.now(), count, next, &records))
     }
 
     /// The records of a range as of a revision, in key order; 0 is now.
-    fn found(&self, range: &KeyRange, at: u64) -> Result<Vec<Found<'_>>, Code> {
-        let mut found = Vec::new();
+    fn found(&self, range: &KeyRange, at: u64) -> Result<Vec<&Record>, Code> {
         if at == 0 {
-            found.extend(self.in_range(range).map(|record| Found {
-                key: Cow::Borrowed(record.key()),
-                record,
-            }));
-            return Ok(found);
+            return Ok(self.in_range(range).collect());
         }
         if at < self.numbers.compacted {
             return Err(Code::Compacted);
@@ -146,46 +125,48 @@ impl Kv {
         if at > self.numbers.revision {
             return Err(Code::FutureRevision);
         }
-        let mut live = self.in_range(range).peekable();
-        let mut from = history::escaped(&range.start);
+        let mut found = Vec::new();
+        let mut live = self.in_range(range).map(Record::key).peekable();
+        let mut from = Place::from(&range.start);
         loop {
-            let past = self.past.iter_from(&from).next();
-            let past = past.and_then(|record| history::user_key(record.key()));
+            let past = self.past.next(from).map(Record::key);
             let past = past.filter(|key| range.contains(key));
-            let key = match (live.peek(), past) {
-                (None, None) => return Ok(found),
-                (Some(live), Some(past)) if *past <= *live.key() => Cow::Owned(past),
-                (Some(live), _) => Cow::Borrowed(live.key()),
-                (None, Some(past)) => Cow::Owned(past),
+            let Some(key) = live.peek().copied().into_iter().chain(past).min() else {
+                return Ok(found);
             };
-            live.next_if(|record| *record.key() == *key);
-            from = history::version_at(&key, u64::MAX);
-            if let Some(record) = self.version(&key, at) {
-                found.push(Found { key, record });
-            }
+            live.next_if_eq(&key);
+            from = Place::new(key, u64::MAX);
+            found.extend(self.version(key, at));
         }
     }
 
     /// The record of a key as of a revision that is not compacted.
     pub(super) fn version(&self, key: &[u8], at: u64) -> Option<&Record> {
         let live = self.live.get(key);
-        if let Some(live) = live.filter(|record| record.meta().mod_revision <= at) {
+        if let Some(live) = live.filter(|record| record.revision() <= at) {
             return Some(live);
         }
-        let versions = history::versions_of(key);
         self.past
-            .below(&history::version_at(key, at + 1))
-            .filter(|record| record.key().starts_with(&versions) && record.meta().version > 0)
+            .below(Place::new(key, at + 1))
+            .filter(|record| record.key() == key && !record.is_deletion())
     }
 }
 
-fn compare(order: Order, a: &Found<'_>, b: &Found<'_>) -> Ordering {
-    let (one, other) = (a.record.meta(), b.record.meta());
+/// What of a record comes back.
+fn parts(record: &Record, projection: Projection) -> (&[u8], &[u8]) {
+    match projection {
+        Projection::Records | Projection::Count => (record.encoded(), &[]),
+        Projection::Keys => (record.encoded_head(), EMPTY_VALUE),
+    }
+}
+
+fn compare(order: Order, a: &Record, b: &Record) -> Ordering {
+    let (one, other) = (a.meta(), b.meta());
     match order {
-        Order::Key => a.key.cmp(&b.key),
+        Order::Key => a.key().cmp(b.key()),
         Order::CreateRevision => one.create_revision.cmp(&other.create_revision),
         Order::ModRevision => one.mod_revision.cmp(&other.mod_revision),
         Order::Version => one.version.cmp(&other.version),
-        Order::Value => a.record.value().cmp(b.record.value()),
+        Order::Value => a.value().cmp(b.value()),
     }
 }

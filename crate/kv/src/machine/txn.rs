@@ -1,4 +1,4 @@
-//! Transactions: they run on the trees themselves, and the trees as they were come back on failure.
+//! Transactions: they run on the trees themselves, and what a failed one did is taken back.
 
 use bytes::Bytes;
 
@@ -15,10 +15,9 @@ impl Kv {
         if txn.size() > TXN_OPS_MAX {
             return Err(Code::TooManyOperations);
         }
-        let before = self.clone();
         let result = self.run(txn);
         if result.is_err() {
-            *self = before;
+            self.take_back();
         }
         result
     }

@@ -5,11 +5,12 @@ use bytes::Bytes;
 use super::{Kv, check_key, check_value, integer, is_expected};
 use crate::command::Command;
 use crate::error::Code;
-use crate::history;
 use crate::limits::REPLY_BYTES_MAX;
 use crate::range::KeyRange;
 use crate::record::{Meta, Record};
 use crate::reply;
+use crate::system;
+use crate::tree::Place;
 
 impl Kv {
     /// Executes a command. If it fails, the state is as it was; within a transaction, its start
@@ -83,12 +84,7 @@ impl Kv {
             Command::LeaseKeepAlive { id } => self.keep_alive(id),
             Command::LeaseRevoke { id } => self.revoke(id),
             Command::Compact { revision } => self.compact(revision),
-            Command::SetRetention { revisions, ms } => {
-                self.numbers.keep_revisions = revisions;
-                self.numbers.keep_ms = ms;
-                self.retain();
-                Ok(self.what_is_kept())
-            }
+            Command::SetRetention { revisions, ms } => Ok(self.set_retention(revisions, ms)),
         }
     }
 
@@ -122,25 +118,22 @@ impl Kv {
     fn write(&mut self, key: &[u8], value: [&[u8]; 2], lease: u64) -> Result<Meta, Code> {
         check_value(value[0].len() + value[1].len())?;
         self.check_once(key)?;
-        let old = self.live.get(key).cloned();
-        let mut meta = match &old {
+        let mut meta = match self.live.get(key) {
             Some(old) => old.meta().changed(self.next()),
             None => Meta::created(self.next()),
         };
         meta.lease = lease;
-        self.live.insert(Record::new(key, meta, value));
+        let record = Record::new(key, meta, value);
+        let old = self.live.insert(record.clone());
         let old_lease = lease_of(old.as_ref());
         if old_lease != lease {
             self.let_go(old_lease, key);
-            if lease != 0 {
-                let hanging = history::hanging(lease, key);
-                self.index.insert(history::mark(&hanging));
-            }
+            self.hang(lease, key);
         }
         if let Some(old) = old {
-            self.past.insert(history::past(&old));
+            self.past.insert(old);
         }
-        self.note(key);
+        self.note(record);
         Ok(meta)
     }
 
@@ -156,7 +149,7 @@ impl Kv {
     /// Removes a key that this revision has not changed.
     pub(super) fn remove(&mut self, key: &[u8]) {
         if let Some(record) = self.live.remove(key) {
-            self.bury(&record);
+            self.bury(record);
         }
     }
 
@@ -167,40 +160,71 @@ impl Kv {
         }
         let end = range.end.as_deref();
         let removed = self.live.remove_range(&range.start, end);
-        for record in removed.iter_from(&[]) {
-            self.bury(record);
+        for record in removed.iter() {
+            self.bury(record.clone());
         }
         Ok(removed.total().count)
     }
 
     /// Writes down that a record was removed from `live`.
-    fn bury(&mut self, record: &Record) {
-        self.let_go(record.meta().lease, record.key());
-        self.past.insert(history::past(record));
-        let tombstone = history::tombstone(record.key(), self.next());
-        self.past.insert(tombstone);
-        self.note(record.key());
+    fn bury(&mut self, record: Record) {
+        let (key, meta) = (record.key(), record.meta());
+        self.let_go(meta.lease, key);
+        let deletion = Record::new(key, Meta::deleted(self.next()), [&[], &[]]);
+        self.past.insert(record);
+        self.past.insert(deletion.clone());
+        self.note(deletion);
+    }
+
+    fn hang(&mut self, lease: u64, key: &[u8]) {
+        if lease != 0 {
+            let hanging = system::hanging(lease, key);
+            self.index.insert(system::mark(&hanging));
+        }
     }
 
     fn let_go(&mut self, lease: u64, key: &[u8]) {
         if lease != 0 {
-            self.index.remove(&history::hanging(lease, key));
+            self.index.remove(&system::hanging(lease, key));
         }
     }
 
-    fn note(&mut self, key: &[u8]) {
-        let change = history::change(self.next(), key);
-        self.index.insert(history::mark(&change));
+    fn note(&mut self, made: Record) {
+        self.log.insert(made);
         self.made += 1;
     }
 
     /// A revision changes a key once.
     fn check_once(&self, key: &[u8]) -> Result<(), Code> {
-        let changed = || self.index.get(&history::change(self.next(), key));
-        if self.made > 0 && changed().is_some() {
+        if self.made > 0 && self.log.get(Place::new(key, self.next())).is_some() {
             return Err(Code::DuplicateKey);
         }
         Ok(())
+    }
+
+    /// Takes back what the revision in the making changed.
+    pub(super) fn take_back(&mut self) {
+        let first = Place::new(&[], self.next());
+        let made: Vec<Record> = self.log.iter_from(first).cloned().collect();
+        for record in made {
+            let (place, key) = (record.place(), record.key());
+            self.log.take(place);
+            if record.is_deletion() {
+                self.past.remove(place);
+            } else {
+                self.live.remove(key);
+                self.let_go(record.meta().lease, key);
+            }
+            // The last version of a key is in the past if this revision put it there, or removed it.
+            let last = self.past.below(place).cloned();
+            let is_replaced = |last: &Record| last.key() == key && !last.is_deletion();
+            if let Some(last) = last.filter(is_replaced) {
+                self.past.take(last.place());
+                self.hang(last.meta().lease, key);
+                self.live.insert(last);
+            }
+        }
+        self.made = 0;
     }
 }
 

@@ -352,17 +352,10 @@ pub(super) fn replies() -> Vec<(String, Bytes)> {
         put_bytes(&mut keys, key);
     }
     let events = {
-        let gone = Meta {
-            create_revision: 0,
-            version: 0,
-            lease: 0,
-            ..large
-        };
+        let gone = Record::new(OTHER, Meta::deleted(NUMBER_MAX), [&[], &[]]);
         let mut out = [&[0], one.encoded(), &[0]].concat();
         out.extend([&[0], two.encoded(), &[1], one.encoded()].concat());
-        out.push(1);
-        reply::put_record(&mut out, OTHER, gone, &[]);
-        out.extend([&[1], two.encoded()].concat());
+        out.extend([&[1], gone.encoded(), &[1], two.encoded()].concat());
         out
     };
     let max = NUMBER_MAX;
