@@ -68,7 +68,7 @@ function encode(it) {
     case "Compact":
       return wire.compact(it.revision);
     case "SetRetention":
-      return wire.setRetention(it.revisions, it.ms);
+      return wire.setRetention(it.revisions, it.ms, it.bytes);
     case "Get":
       return wire.get(bytes(it.key));
     case "Range":

@@ -192,7 +192,7 @@ test("the past is kept as long as was said", async (t) => {
   await failure(kv.get("a", { revision: 5 }), "COMPACTED");
   const { revision } = await kv.range();
   assert.equal((await kv.get("a", { revision: revision - 2 })).value, 8);
-  for (const odd of [undefined, 5, { revisions: -1 }, { age: 0.5 }, { keep: 1 }])
+  for (const odd of [undefined, 5, { revisions: -1 }, { age: 0.5 }, { bytes: "1" }, { keep: 1 }])
     await failure(kv.retain(odd), "INVALID_ARGUMENT");
 });
 

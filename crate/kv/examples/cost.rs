@@ -32,6 +32,7 @@ fn per_revision() {
     let keep = Command::SetRetention {
         revisions: 0,
         ms: 0,
+        bytes: 0,
     };
     apply(&mut kv, &keep.encode());
     for times in ["first", "second", "third"] {

@@ -97,6 +97,8 @@ pub enum Command {
         revisions: u64,
         /// Revisions not older than this, in milliseconds of log time; 0 is any age.
         ms: u64,
+        /// So many bytes of old keys and values at most; 0 is any number.
+        bytes: u64,
     },
 }
 
@@ -189,8 +191,12 @@ impl Command {
             Self::LeaseKeepAlive { id } => put_numbers(&mut out, LEASE_KEEP_ALIVE, &[*id]),
             Self::LeaseRevoke { id } => put_numbers(&mut out, LEASE_REVOKE, &[*id]),
             Self::Compact { revision } => put_numbers(&mut out, COMPACT, &[*revision]),
-            Self::SetRetention { revisions, ms } => {
-                put_numbers(&mut out, SET_RETENTION, &[*revisions, *ms]);
+            Self::SetRetention {
+                revisions,
+                ms,
+                bytes,
+            } => {
+                put_numbers(&mut out, SET_RETENTION, &[*revisions, *ms, *bytes]);
             }
         }
         out.into()
@@ -272,6 +278,7 @@ impl Command {
             SET_RETENTION => Self::SetRetention {
                 revisions: reader.varint()?,
                 ms: reader.varint()?,
+                bytes: reader.varint()?,
             },
             _ => return Err(Malformed),
         })
@@ -371,6 +378,7 @@ mod tests {
             Command::SetRetention {
                 revisions: 300,
                 ms: 1,
+                bytes: 70_000,
             },
         ]);
         let targets = [

@@ -48,8 +48,8 @@ mod wire;
 pub use command::{Command, Expected};
 pub use error::{Code, Malformed};
 pub use limits::{
-    COMMAND_BYTES_MAX, KEY_BYTES_MAX, RANGE_BYTES_MAX, REPLY_BYTES_MAX, RETENTION_REVISIONS,
-    TTL_MS_MAX, VALUE_BYTES_MAX,
+    COMMAND_BYTES_MAX, KEY_BYTES_MAX, RANGE_BYTES_MAX, REPLY_BYTES_MAX, RETENTION_BYTES,
+    RETENTION_REVISIONS, TTL_MS_MAX, VALUE_BYTES_MAX,
 };
 pub use machine::Kv;
 pub use query::{Changes, Order, Projection, Query, RangeOptions, Watch};

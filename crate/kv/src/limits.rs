@@ -24,6 +24,10 @@ pub const TTL_MS_MAX: u64 = 9_000_000_000_000;
 /// How many revisions are kept where `SetRetention` said nothing.
 pub const RETENTION_REVISIONS: u64 = 10_000;
 
+/// How many bytes of the past are kept where `SetRetention` said nothing: a store of large values
+/// must not grow by its past alone.
+pub const RETENTION_BYTES: u64 = 16 << 20;
+
 /// Revisions and counts stay exact as JavaScript numbers. At a million changes a second this lasts
 /// 285 years; a snapshot that claims more is damaged.
 pub(crate) const NUMBER_MAX: u64 = (1 << 53) - 1;

@@ -12,7 +12,7 @@ use quorate_rsm::{ApplyContext, StateMachine};
 
 use crate::command::{Command, Expected};
 use crate::error::Code;
-use crate::limits::{KEY_BYTES_MAX, RETENTION_REVISIONS, VALUE_BYTES_MAX};
+use crate::limits::{KEY_BYTES_MAX, RETENTION_BYTES, RETENTION_REVISIONS, VALUE_BYTES_MAX};
 use crate::query::Query;
 use crate::record::{KeyValue, Record, hash};
 use crate::reply;
@@ -46,6 +46,7 @@ pub(crate) struct Numbers {
     pub(crate) compacted: u64,
     pub(crate) keep_revisions: u64,
     pub(crate) keep_ms: u64,
+    pub(crate) keep_bytes: u64,
     /// The log time of the last command.
     pub(crate) time_ms: u64,
     /// The last id that the store chose for a lease.
@@ -59,6 +60,7 @@ impl Default for Numbers {
             compacted: 0,
             keep_revisions: RETENTION_REVISIONS,
             keep_ms: 0,
+            keep_bytes: RETENTION_BYTES,
             time_ms: 0,
             last_lease: 0,
         }
@@ -66,12 +68,13 @@ impl Default for Numbers {
 }
 
 impl Numbers {
-    pub(crate) fn list(self) -> [u64; 6] {
+    pub(crate) fn list(self) -> [u64; 7] {
         [
             self.revision,
             self.compacted,
             self.keep_revisions,
             self.keep_ms,
+            self.keep_bytes,
             self.time_ms,
             self.last_lease,
         ]

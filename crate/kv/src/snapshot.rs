@@ -119,6 +119,7 @@ impl Header {
             compacted: reader.varint()?,
             keep_revisions: reader.varint()?,
             keep_ms: reader.varint()?,
+            keep_bytes: reader.varint()?,
             time_ms: reader.varint()?,
             last_lease: reader.varint()?,
         };

@@ -582,6 +582,7 @@ impl Random {
             8 if self.below(8) == 0 => Command::SetRetention {
                 revisions: [0, 50, 500][self.below(3) as usize],
                 ms: 0,
+                bytes: 0,
             },
             _ => self.change(0),
         }
@@ -735,6 +736,7 @@ fn what_is_compacted_leaves_the_memory() {
     let retention = Command::SetRetention {
         revisions: 10,
         ms: 0,
+        bytes: 0,
     };
     kv.apply(&context(2_000), &retention.encode());
     assert_eq!(kv.compacted(), 1_990);
@@ -744,12 +746,41 @@ fn what_is_compacted_leaves_the_memory() {
     let retention = Command::SetRetention {
         revisions: 0,
         ms: 50,
+        bytes: 0,
     };
     kv.apply(&context(2_000), &retention.encode());
     for time_ms in 2_001..=2_100 {
         kv.apply(&context(time_ms), &put(b"b").encode());
     }
     assert_eq!(kv.compacted(), 2_000 + 49);
+}
+
+#[test]
+fn the_past_takes_no_more_bytes_than_may_be() {
+    let mut kv = Kv::new();
+    let put = |len: usize| Command::Put {
+        key: Bytes::from_static(b"a"),
+        value: vec![b'v'; len].into(),
+    };
+    for time_ms in 1..=2_000 {
+        kv.apply(&context(time_ms), &put(10).encode());
+    }
+    assert_eq!(kv.compacted(), 0, "small ones are kept");
+    for time_ms in 2_001..=2_100 {
+        kv.apply(&context(time_ms), &put(1 << 20).encode());
+        assert!(stream(&kv).len() < 18 << 20, "{}", stream(&kv).len());
+    }
+    let kept = kv.revision() - kv.compacted();
+    assert!((15..=17).contains(&kept), "{kept} are kept");
+
+    let retention = Command::SetRetention {
+        revisions: 0,
+        ms: 0,
+        bytes: 3 << 20,
+    };
+    kv.apply(&context(2_101), &retention.encode());
+    assert!(stream(&kv).len() < 5 << 20, "{}", stream(&kv).len());
+    assert_eq!(kv.revision() - kv.compacted(), 2);
 }
 
 #[test]

@@ -243,13 +243,16 @@ class Store<V> implements Kv<V> {
   }
 
   async retain(retention: Retention, options: CallOptions = {}): Promise<void> {
-    record(retention, "what is kept", ["revisions", "age"]);
-    const { revisions = DEFAULT_REVISIONS, age = 0 } = retention;
-    const [most, ms] = [
-      integer(revisions, '"revisions"', 0, Number.MAX_SAFE_INTEGER),
-      integer(age, '"age"', 0, Number.MAX_SAFE_INTEGER),
-    ];
-    await this.#write(wire.setRetention(most, ms), limits(options));
+    record(retention, "what is kept", ["revisions", "age", "bytes"]);
+    const { revisions = DEFAULT_REVISIONS, age = 0, bytes = DEFAULT_BYTES } = retention;
+    const most = (value: unknown, what: string) =>
+      integer(value, what, 0, Number.MAX_SAFE_INTEGER);
+    const command = wire.setRetention(
+      most(revisions, '"revisions"'),
+      most(age, '"age"'),
+      most(bytes, '"bytes"'),
+    );
+    await this.#write(command, limits(options));
   }
 
   as<C extends Codec>(codec: C): Kv<CodecValues[C]>;
@@ -270,3 +273,4 @@ class Store<V> implements Kv<V> {
 
 /** What the store keeps where nobody said otherwise. */
 const DEFAULT_REVISIONS = 10_000;
+const DEFAULT_BYTES = 16 << 20;

@@ -364,4 +364,6 @@ export interface Retention {
   readonly revisions?: number;
   /** Changes of at most so many last milliseconds. 0: of any age. Default 0. */
   readonly age?: number;
+  /** Old keys and values of at most so many bytes. 0: any number. Default 16 MiB. */
+  readonly bytes?: number;
 }

@@ -121,7 +121,7 @@ export function txn(
 }
 
 const numbers = (tag: number, ...values: number[]) => {
-  const out = new Writer(24).byte(tag);
+  const out = new Writer(32).byte(tag);
   for (const value of values) out.number(value);
   return out.finish();
 };
@@ -131,7 +131,8 @@ export const leaseGrant = (id: number, ttlMs: number) => numbers(10, id, ttlMs);
 export const leaseKeepAlive = (id: number) => numbers(11, id);
 export const leaseRevoke = (id: number) => numbers(12, id);
 export const compact = (revision: number) => numbers(13, revision);
-export const setRetention = (revisions: number, ms: number) => numbers(14, revisions, ms);
+export const setRetention = (revisions: number, ms: number, bytes: number) =>
+  numbers(14, revisions, ms, bytes);
 
 export const get = (key: Uint8Array) => keyed(0x41, key).finish();
 

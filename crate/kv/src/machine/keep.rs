@@ -12,6 +12,10 @@ use crate::system;
 /// none outlive their time for long.
 const SWEEP: u64 = 16;
 
+/// How many it drops at most where the past takes too many bytes: many small ones may have to go for
+/// a large one.
+const SWEEP_MAX: u64 = 1024;
+
 impl Kv {
     pub(super) fn compact(&mut self, revision: u64) -> Result<Bytes, Code> {
         if revision <= self.numbers.compacted {
@@ -39,9 +43,10 @@ impl Kv {
 
     /// Begins to keep the past by other bounds. Without an age no times are noted, and what was made
     /// without counts as made now.
-    pub(super) fn set_retention(&mut self, revisions: u64, ms: u64) -> Bytes {
+    pub(super) fn set_retention(&mut self, revisions: u64, ms: u64, bytes: u64) -> Bytes {
         self.numbers.keep_revisions = revisions;
         self.numbers.keep_ms = ms;
+        self.numbers.keep_bytes = bytes;
         self.retain();
         if self.numbers.revision > self.numbers.compacted {
             self.note_time();
@@ -79,12 +84,29 @@ impl Kv {
             self.system.remove(&system::time(time_ms));
         }
         for _ in 0..pieces {
-            let Some(oldest) = self.swept().cloned() else {
+            if !self.sweep() {
+                break;
+            }
+        }
+        for _ in 0..SWEEP_MAX {
+            let keep_bytes = self.numbers.keep_bytes;
+            let is_large = keep_bytes > 0 && self.past.total().bytes > keep_bytes;
+            let Some(oldest) = self.log.first().filter(|_| is_large) else {
                 break;
             };
-            self.drop_ended(&oldest);
-            self.log.take(oldest.place());
+            self.numbers.compacted = self.numbers.compacted.max(oldest.revision());
+            self.sweep();
         }
+    }
+
+    /// Drops what the oldest compacted change ended. Whether there was one.
+    fn sweep(&mut self) -> bool {
+        let Some(oldest) = self.swept().cloned() else {
+            return false;
+        };
+        self.drop_ended(&oldest);
+        self.log.take(oldest.place());
+        true
     }
 
     /// Drops the version of a key that a compacted change ended, and the change if it was a deletion.

@@ -84,7 +84,11 @@ impl Kv {
             Command::LeaseKeepAlive { id } => self.keep_alive(id),
             Command::LeaseRevoke { id } => self.revoke(id),
             Command::Compact { revision } => self.compact(revision),
-            Command::SetRetention { revisions, ms } => Ok(self.set_retention(revisions, ms)),
+            Command::SetRetention {
+                revisions,
+                ms,
+                bytes,
+            } => Ok(self.set_retention(revisions, ms, bytes)),
         }
     }
 

@@ -160,8 +160,12 @@ impl Describe for Command {
             Self::LeaseKeepAlive { id } => object! { "LeaseKeepAlive", "id": id },
             Self::LeaseRevoke { id } => object! { "LeaseRevoke", "id": id },
             Self::Compact { revision } => object! { "Compact", "revision": revision },
-            Self::SetRetention { revisions, ms } => {
-                object! { "SetRetention", "revisions": revisions, "ms": ms }
+            Self::SetRetention {
+                revisions,
+                ms,
+                bytes,
+            } => {
+                object! { "SetRetention", "revisions": revisions, "ms": ms, "bytes": bytes }
             }
         }
     }

@@ -112,13 +112,18 @@ pub(super) fn commands() -> Vec<(&'static str, Command)> {
         all.push(("lease revoke", Command::LeaseRevoke { id }));
         all.push(("compact", Command::Compact { revision: id }));
     }
-    for (revisions, ms) in [
-        (0, 0),
-        (10_000, 0),
-        (0, 3_600_000),
-        (NUMBER_MAX, NUMBER_MAX),
+    for (revisions, ms, bytes) in [
+        (0, 0, 0),
+        (10_000, 0, 1 << 24),
+        (0, 3_600_000, 0),
+        (NUMBER_MAX, NUMBER_MAX, NUMBER_MAX),
     ] {
-        all.push(("set retention", Command::SetRetention { revisions, ms }));
+        let retention = Command::SetRetention {
+            revisions,
+            ms,
+            bytes,
+        };
+        all.push(("set retention", retention));
     }
     all
 }
