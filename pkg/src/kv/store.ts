@@ -245,8 +245,7 @@ class Store<V> implements Kv<V> {
   async retain(retention: Retention, options: CallOptions = {}): Promise<void> {
     record(retention, "what is kept", ["revisions", "age", "bytes"]);
     const { revisions = DEFAULT_REVISIONS, age = 0, bytes = DEFAULT_BYTES } = retention;
-    const most = (value: unknown, what: string) =>
-      integer(value, what, 0, Number.MAX_SAFE_INTEGER);
+    const most = (value: unknown, what: string) => integer(value, what, 0, Number.MAX_SAFE_INTEGER);
     const command = wire.setRetention(
       most(revisions, '"revisions"'),
       most(age, '"age"'),
