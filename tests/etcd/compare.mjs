@@ -34,7 +34,8 @@ export function compare(scenes, theirs, ours) {
         alike += 1;
       }
       if (canonical(our) !== canonical(wanted)) {
-        const instead = step.differs === undefined ? "" : ` (so by ${step.differs}: ${shown(wanted)})`;
+        const instead =
+          step.differs === undefined ? "" : ` (so by ${step.differs}: ${shown(wanted)})`;
         complaints.push(`${asked}\n  etcd    ${shown(their)}${instead}\n  Quorate ${shown(our)}`);
       }
     }

@@ -36,7 +36,9 @@ test("the recording is what etcd answers", async (t) => {
     steps.flatMap((step, at) => {
       const [now, then] = [answers[name][at], theirs[name][at]];
       if (canonical(now) === canonical(then)) return [];
-      return [`${name}: ${JSON.stringify(step)}\n  then ${canonical(then)}\n  now  ${canonical(now)}`];
+      return [
+        `${name}: ${JSON.stringify(step)}\n  then ${canonical(then)}\n  now  ${canonical(now)}`,
+      ];
     }),
   );
   t.diagnostic(`${steps.length} answers of etcd ${version} compared with those of etcd ${etcd}`);
@@ -45,7 +47,11 @@ test("the recording is what etcd answers", async (t) => {
   else for (const one of changed) t.diagnostic(one);
 });
 
-for (const [name, host] of Object.entries({ Node: node, Chromium: inChromium, Firefox: inFirefox })) {
+for (const [name, host] of Object.entries({
+  Node: node,
+  Chromium: inChromium,
+  Firefox: inFirefox,
+})) {
   test(`${name} answers as etcd does`, async (t) => {
     const { complaints, alike, otherwise, ways } = compare(scenes, theirs, await host());
     t.diagnostic(

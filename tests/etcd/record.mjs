@@ -10,7 +10,8 @@ import { etcdProgram, startEtcd, versionOf } from "./server.mjs";
 
 await script(async () => {
   const program = etcdProgram();
-  if (program === undefined) throw new Failure("etcd is not on PATH; npm test -- --only etcd gets it");
+  if (program === undefined)
+    throw new Failure("etcd is not on PATH; npm test -- --only etcd gets it");
   const server = await startEtcd(program);
   try {
     const answers = await perform(etcdAdapter(server.url));

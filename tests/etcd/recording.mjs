@@ -9,7 +9,7 @@ export const questionsOf = ({ steps }) =>
 /** The text of a recording. */
 export function written(etcd, scenes, answers) {
   const parts = scenes.map((scene) => {
-    const lines = answers[scene.name].map((answer) => `      ${JSON.stringify(answer)}`);
+    const lines = answers[scene.name].map((answer) => `      ${ascii(JSON.stringify(answer))}`);
     return [
       `    ${JSON.stringify(scene.name)}: {`,
       `      "asked": "${questionsOf(scene)}",`,
@@ -22,6 +22,10 @@ export function written(etcd, scenes, answers) {
   return `{\n  "etcd": "${etcd}",\n  "scenes": {\n${parts.join(",\n")}\n  }\n}\n`;
 }
 
+/** Bytes that are no ASCII are hard to see. */
+const ascii = (text) =>
+  text.replace(/[\x7f-\xff]/g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`);
+
 /** The answers of a recording, by the names of scenes. Fails if it was made with other questions. */
 export function read({ etcd, scenes: recorded }, scenes) {
   const stale = scenes.filter((scene) => recorded[scene.name]?.asked !== questionsOf(scene));
@@ -30,7 +34,9 @@ export function read({ etcd, scenes: recorded }, scenes) {
   const wrong = [...stale.map(({ name }) => name), ...gone];
   if (wrong.length > 0) {
     const list = wrong.map((name) => `\n  ${name}`).join("");
-    throw new Error(`record again (node tests/etcd/record.mjs): other questions were recorded in${list}`);
+    throw new Error(
+      `record again (node tests/etcd/record.mjs): other questions were recorded in${list}`,
+    );
   }
   const answers = names.map((name) => [name, recorded[name].answers]);
   return { etcd, answers: Object.fromEntries(answers) };

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { answer, at, which } from "../../scripts/lib/run.mjs";
+import { answer, which } from "../../scripts/lib/run.mjs";
 
 /** Where etcd is, or undefined: on PATH, or where the set-up unpacks it. */
 export const etcdProgram = () => which("etcd");

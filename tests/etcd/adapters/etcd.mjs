@@ -99,7 +99,8 @@ export function etcdAdapter(url) {
 
   // Answers without their headers, as they stand in transactions, too.
   const answers = {
-    put: ({ prev_kv }, said) => (prev_kv ? { prev_kv: said.prev_kv ? entry(said.prev_kv) : null } : {}),
+    put: ({ prev_kv }, said) =>
+      prev_kv ? { prev_kv: said.prev_kv ? entry(said.prev_kv) : null } : {},
     range: (_, { kvs = [], count, more = false }) => ({
       kvs: kvs.map(entry),
       count: number(count),

@@ -1,6 +1,18 @@
 // What is refused, and that it changes nothing.
 
-import { all, compact, differs, put, range, remove, revoke, scene, when, txn, grant } from "../terms.mjs";
+import {
+  all,
+  compact,
+  differs,
+  grant,
+  put,
+  range,
+  remove,
+  revoke,
+  scene,
+  txn,
+  when,
+} from "../terms.mjs";
 
 export const errorsChapter = [
   scene(

@@ -107,7 +107,13 @@ export const putChapter = [
     range("v"),
     all({ keys_only: true }),
   ),
-  scene("a longer key", differs("size-limit", put("k".repeat(4097), "v"), { error: "KEY_TOO_LARGE" })),
-  scene("a longer value", differs("size-limit", put("v", "v".repeat((1 << 20) + 1)), { error: "VALUE_TOO_LARGE" })),
+  scene(
+    "a longer key",
+    differs("size-limit", put("k".repeat(4097), "v"), { error: "KEY_TOO_LARGE" }),
+  ),
+  scene(
+    "a longer value",
+    differs("size-limit", put("v", "v".repeat((1 << 20) + 1)), { error: "VALUE_TOO_LARGE" }),
+  ),
   scene("a much longer value", put("v", "v".repeat(1_700_000)), all()),
 ];

@@ -90,7 +90,11 @@ export const txnChapter = [
     txn([], [put("a", "1"), put("b", "1"), put("c", "1")]),
     all(),
     txn([when("a", "version", "EQUAL", 1)], [put("a", "2"), remove("b")], [remove("\0", "\0")]),
-    txn([when("a", "version", "EQUAL", 1)], [remove("\0", "\0")], [put("d", "1", { prev_kv: true })]),
+    txn(
+      [when("a", "version", "EQUAL", 1)],
+      [remove("\0", "\0")],
+      [put("d", "1", { prev_kv: true })],
+    ),
     all(),
     txn([], [remove("a", undefined, { prev_kv: true }), put("c", "2", { prev_kv: true })]),
     txn([], [remove("\0", "\0", { prev_kv: true })]),
