@@ -34,6 +34,8 @@ export function quorateAdapter(store, QuorateError) {
   let frame = new Frame(0);
   /** The revision of the last write: who asks one node alone waits until that has come there. */
   let written = 0;
+  /** The leases of the scene, by their ids. */
+  const held = new Map();
 
   const tell = ({ key, value, createRevision, modRevision, version, lease }) =>
     frame.entry({
@@ -44,9 +46,14 @@ export function quorateAdapter(store, QuorateError) {
       version,
       lease,
     });
-  const entry = ({ keyBytes, ...rest }) => tell({ key: keyBytes, ...rest });
-  const previous = (key, was) => (was === null ? null : tell({ key: bytes(key), ...was }));
+  const entry = (given) => tell({ ...given, key: given.keyBytes });
+  const previous = (key, was) => (was === null ? null : tell({ ...was, key: bytes(key) }));
   const leaseId = (name) => frame.ids.get(name) ?? UNKNOWN_LEASE;
+  const holding = (name) => {
+    const lease = held.get(frame.ids.get(name));
+    if (lease === undefined) throw new Wordless("only who made a lease can renew or end it");
+    return lease;
+  };
   const leaseOf = (name) => (name === undefined ? {} : { lease: leaseId(name) });
 
   /** Which keys. */
@@ -85,7 +92,11 @@ export function quorateAdapter(store, QuorateError) {
     const entries = entry === null ? [] : [{ keyBytes: bytes(key), ...entry }];
     return { entries, count: entries.length, more: false };
   };
-  const ranged = ({ entries, count, more }) => ({ kvs: entries.map(entry), count, more });
+  const ranged = ({ entries, count, next }) => ({
+    kvs: entries.map(entry),
+    count,
+    more: next !== undefined,
+  });
 
   /** What a removal took away; `was` is there if asked for. */
   const removed = ({ prev_kv }, deleted, was) => ({
@@ -258,13 +269,14 @@ export function quorateAdapter(store, QuorateError) {
     async grant({ lease, ttl, id }) {
       const made = await kv.lease(without({ ttl: ttl * 1000, id, keepAlive: false }));
       frame.ids.set(lease, made.id);
+      held.set(made.id, made);
       return { ttl: made.ttl / 1000 };
     },
     async keepAlive({ lease }) {
-      return { ttl: Math.ceil((await kv.renewLease(leaseId(lease))) / 1000) };
+      return { ttl: Math.ceil((await holding(lease).renew()) / 1000) };
     },
     async revoke({ lease }) {
-      await kv.revokeLease(leaseId(lease));
+      await holding(lease).revoke();
       return {};
     },
     async timeToLive({ lease, keys }) {
@@ -313,7 +325,7 @@ export function quorateAdapter(store, QuorateError) {
     if (type === "progress") return { type, revision: frame.relative(revision) };
     return {
       type,
-      kv: tell({ key: keyBytes, ...rest }),
+      kv: tell({ ...rest, key: keyBytes }),
       ...(was === undefined ? {} : { prev_kv: previous(text(keyBytes), was) }),
     };
   }
@@ -332,7 +344,8 @@ export function quorateAdapter(store, QuorateError) {
     /** Begins a scene, on an empty store. */
     async begin() {
       await this.end();
-      for (const id of await kv.leases()) await kv.revokeLease(id);
+      for (const lease of held.values()) await lease.revoke();
+      held.clear();
       const { revision } = await kv.deleteRange({ prefix: "" });
       frame = new Frame(revision);
       written = revision;

@@ -147,7 +147,7 @@ export const watchChapter = [
     "progress",
     put("a", "1"),
     put("a", "2"),
-    watch("w", "quiet", undefined, { progress: true }),
+    watch("w", "quiet", undefined, { start_revision: 1, progress: true }),
     events("w", 1),
   ),
   scene(
