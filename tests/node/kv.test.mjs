@@ -59,6 +59,16 @@ test("a range comes in every order, and within bounds of revisions", async (t) =
   assert.equal(await keys({ minCreateRevision: 2, maxCreateRevision: 2 }), "a");
   const { entries } = await kv.range({ only: "keys", orderBy: "modRevision" });
   assert.deepEqual(entries[0].value, undefined);
+  const rest = async (options) => {
+    const { more, next } = await kv.range(options);
+    return [more, next && new TextDecoder().decode(next)];
+  };
+  assert.deepEqual(await rest({ limit: 2 }), [true, "c"]);
+  assert.deepEqual(await rest({ limit: 3 }), [false, undefined]);
+  assert.deepEqual(await rest({ limit: 2, descending: true }), [true, undefined]);
+  assert.deepEqual(await rest({ limit: 2, orderBy: "value" }), [true, undefined]);
+  assert.deepEqual(await rest({ limit: 2, minModRevision: 3 }), [false, undefined]);
+  assert.deepEqual(await rest({ limit: 1, minModRevision: 3 }), [true, "b"]);
 });
 
 test("a transaction takes one branch, in one revision, and tells what each operation did", async (t) => {

@@ -74,6 +74,25 @@ test("a sign of life by hand puts the end off", async (t) => {
   assert.equal(lease.lost.aborted, false);
 });
 
+test("a lease is renewed and ended by whoever knows its id", async (t) => {
+  const { kv } = await open(t, { nodes: 1 });
+  const lease = await kv.lease({ ttl: 60_000, keepAlive: false });
+  await kv.put("a", 1, { lease });
+  await kv.put("b", 1, { lease });
+  assert.equal(await kv.renewLease(lease.id), 60_000);
+  assert.equal(await kv.renewLease(lease), 60_000);
+  assert.deepEqual(await kv.revokeLease(lease.id), { deleted: 2, revision: 3 });
+  assert.equal((await kv.range()).count, 0);
+  await failure(kv.revokeLease(lease), "LEASE_NOT_FOUND");
+  await failure(kv.renewLease(lease.id), "LEASE_NOT_FOUND");
+  await failure(lease.renew(), "LEASE_NOT_FOUND");
+  assert.equal(lease.lost.aborted, true, "its owner hears of it when it asks");
+  for (const odd of [undefined, null, "1", -1, 0.5, {}]) {
+    await failure(kv.renewLease(odd), "INVALID_ARGUMENT");
+    await failure(kv.revokeLease(odd), "INVALID_ARGUMENT");
+  }
+});
+
 test("a lease whose store cannot be reached counts as lost in time", async (t) => {
   const cluster = await open(t);
   const lease = await cluster.kv.lease({ ttl: 600 });

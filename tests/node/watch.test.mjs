@@ -203,6 +203,8 @@ test("what makes no sense is refused at once", async (t) => {
     ["", {}],
     [5, {}],
     [{ key: "a" }, {}],
+    [{ start: "b", end: "a" }, {}],
+    [{ prefix: "a", end: "a" }, {}],
     ["a", { from: 0 }],
     ["a", { from: "1" }],
     ["a", { only: "puts" }],

@@ -1,7 +1,7 @@
 /** Records to entries. */
 
 import { showKey, type ValueCodec } from "./codec.js";
-import type { Only } from "./selection.js";
+import type { Only, RangeForm } from "./selection.js";
 import type { Entry, KeyedEntry, RangeResult } from "./types.js";
 import type { KeyValue, Reply } from "./wire.js";
 
@@ -34,12 +34,13 @@ export function keyedEntryOf<V>(
 export function rangeOf<V>(
   codec: ValueCodec<V>,
   reply: Reply & { type: "range" },
-  only: Only,
+  { only, inKeyOrder }: RangeForm,
 ): RangeResult<V> {
   return {
     entries: reply.records.map((record) => keyedEntryOf(codec, record, only)),
     count: reply.count,
     revision: reply.revision,
-    next: reply.next?.slice(),
+    more: reply.next !== undefined,
+    next: inKeyOrder ? reply.next?.slice() : undefined,
   };
 }

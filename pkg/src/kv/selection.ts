@@ -57,8 +57,18 @@ export function revisionOf(value: unknown, what: string): number {
 /** What of a range comes back: values, too, or not. */
 export type Only = (typeof PROJECTIONS)[number];
 
-/** The query of a range, as of a revision (0: now), and what of it comes back. */
-export function rangeQuery(options: RangeOptions, at: number): { query: Uint8Array; only: Only } {
+/** What is needed to read the answer to a range. */
+export interface RangeForm {
+  readonly only: Only;
+  /** Whether what is left out comes behind what is there. */
+  readonly inKeyOrder: boolean;
+}
+
+/** The query of a range, as of a revision (0: now), and the form of its answer. */
+export function rangeQuery(
+  options: RangeOptions,
+  at: number,
+): { readonly query: Uint8Array; readonly form: RangeForm } {
   record(options, "the range", RANGE);
   const interval = intervalOf(options);
   const limit =
@@ -73,11 +83,12 @@ export function rangeQuery(options: RangeOptions, at: number): { query: Uint8Arr
     revisionOf(options.minCreateRevision, '"minCreateRevision"'),
     revisionOf(options.maxCreateRevision, '"maxCreateRevision"'),
   ] as const;
-  const plain = at === 0 && order === 0 && !descending && bounds.every((bound) => bound === 0);
+  const inKeyOrder = order === 0 && !descending;
+  const plain = at === 0 && inKeyOrder && bounds.every((bound) => bound === 0);
   const query = plain
     ? range(interval, limit, projection)
     : rangeWith(interval, { at, limit, projection, order, descending, bounds });
-  return { query, only };
+  return { query, form: { only, inKeyOrder } };
 }
 
 export function flagOf(value: unknown, what: string): boolean {

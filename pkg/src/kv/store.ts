@@ -176,9 +176,9 @@ class Store<V> implements Kv<V> {
     options: ReadOptions = {},
   ): Promise<RangeResult<T>> {
     const bounds = limits(options, ["serializable", "revision"]);
-    const { query, only } = rangeQuery(range, revisionOf(options.revision, '"revision"'));
+    const { query, form } = rangeQuery(range, revisionOf(options.revision, '"revision"'));
     const reply = expect(await this.#read(query, bounds, options), "range");
-    return rangeOf(this.#codec, reply, only) as RangeResult<T>;
+    return rangeOf(this.#codec, reply, form) as RangeResult<T>;
   }
 
   async deleteRange<T extends V = V>(range: RangeSelection, options: DeleteOptions = {}) {
@@ -223,6 +223,17 @@ class Store<V> implements Kv<V> {
       }
       from = reply.next.slice();
     }
+  }
+
+  async renewLease(lease: Lease | number, options: CallOptions = {}): Promise<number> {
+    const command = wire.leaseKeepAlive(leaseId(lease, "the lease"));
+    return expect(await this.#write(command, limits(options)), "lease").leftMs;
+  }
+
+  async revokeLease(lease: Lease | number, options: CallOptions = {}) {
+    const command = wire.leaseRevoke(leaseId(lease, "the lease"));
+    const { count, revision } = expect(await this.#write(command, limits(options)), "deleted");
+    return { deleted: count, revision };
   }
 
   async leases(options: CallOptions = {}): Promise<readonly number[]> {

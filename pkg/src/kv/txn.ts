@@ -112,11 +112,11 @@ function operation<V>(
     };
   }
   if ("range" in it) {
-    const { query, only } = rangeQuery(it.range, revisionOf(it.revision, '"revision"'));
+    const { query, form } = rangeQuery(it.range, revisionOf(it.revision, '"revision"'));
     return {
       command: query,
       read: (reply) => {
-        const { revision: _, ...range } = rangeOf(codec, expect(reply, "range"), only);
+        const { revision: _, ...range } = rangeOf(codec, expect(reply, "range"), form);
         return { type: "range", ...range };
       },
     };

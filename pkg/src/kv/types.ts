@@ -143,6 +143,16 @@ export interface Kv<V> extends KvReads<V> {
   lease(options: LeaseOptions): Promise<Lease>;
   /** Looks at a lease. `LEASE_NOT_FOUND` where there is none, or no longer. */
   leaseStatus(id: Lease | number, options?: LeaseStatusOptions): Promise<LeaseStatus>;
+  /**
+   * Gives a sign of life for a lease, whoever made it. Resolves to how many milliseconds it lives from now.
+   * `LEASE_NOT_FOUND` where there is none, or no longer.
+   */
+  renewLease(id: Lease | number, options?: CallOptions): Promise<number>;
+  /** Ends a lease, whoever made it, and removes its keys. `LEASE_NOT_FOUND` where there is none, or no longer. */
+  revokeLease(
+    id: Lease | number,
+    options?: CallOptions,
+  ): Promise<{ readonly deleted: number; readonly revision: number }>;
   /** The ids of all leases. */
   leases(options?: CallOptions): Promise<readonly number[]>;
   /** Forgets what was before a revision: it, and what came after, can still be read. */
@@ -204,7 +214,9 @@ export interface RangeResult<V> {
   readonly count: number;
   /** The store's revision. */
   readonly revision: number;
-  /** The `start` of the rest, if there is one and the order is that of keys. */
+  /** Whether `limit`, or the size of the answer, left entries out. */
+  readonly more: boolean;
+  /** The `start` of what was left out, where the order is that of keys, and not descending. */
   readonly next: Uint8Array | undefined;
 }
 

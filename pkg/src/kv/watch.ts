@@ -5,6 +5,7 @@ import { abortedError } from "../bounded.js";
 import { integer, invalid, record } from "../check.js";
 import type { QuorateError } from "../errors.js";
 import type { Key } from "../types.js";
+import { compare } from "./bytes.js";
 import type { ValueCodec } from "./codec.js";
 import { showKey } from "./codec.js";
 import { entryOf } from "./entries.js";
@@ -69,6 +70,8 @@ class Subscription<V> implements Watch<V>, Subscriber {
     const isKey = typeof selection === "string" || selection instanceof Uint8Array;
     if (!isKey) record(selection, "what is watched", SELECTION);
     const { start, end } = isKey ? single(selection) : intervalOf(selection);
+    if (end !== undefined && compare(start, end) >= 0)
+      throw invalid("what is watched has no keys: the end is not behind the start");
     [this.start, this.end] = [start.slice(), end?.slice()];
     const { only, from, buffer = DEFAULT_BUFFER, signal } = options;
     if (only !== undefined) oneOf(only, '"only"', ["put", "delete"]);
