@@ -34,8 +34,8 @@ export function quorateAdapter(store, QuorateError) {
   let frame = new Frame(0);
   /** The revision of the last write: who asks one node alone waits until that has come there. */
   let written = 0;
-  /** The leases of the scene, by their ids. */
-  const held = new Map();
+  /** The leases of the scene. */
+  const held = [];
 
   const tell = ({ key, value, createRevision, modRevision, version, lease }) =>
     frame.entry({
@@ -49,11 +49,6 @@ export function quorateAdapter(store, QuorateError) {
   const entry = (given) => tell({ ...given, key: given.keyBytes });
   const previous = (key, was) => (was === null ? null : tell({ ...was, key: bytes(key) }));
   const leaseId = (name) => frame.ids.get(name) ?? UNKNOWN_LEASE;
-  const holding = (name) => {
-    const lease = held.get(frame.ids.get(name));
-    if (lease === undefined) throw new Wordless("only who made a lease can renew or end it");
-    return lease;
-  };
   const leaseOf = (name) => (name === undefined ? {} : { lease: leaseId(name) });
 
   /** Which keys. */
@@ -92,11 +87,7 @@ export function quorateAdapter(store, QuorateError) {
     const entries = entry === null ? [] : [{ keyBytes: bytes(key), ...entry }];
     return { entries, count: entries.length, more: false };
   };
-  const ranged = ({ entries, count, next }) => ({
-    kvs: entries.map(entry),
-    count,
-    more: next !== undefined,
-  });
+  const ranged = ({ entries, count, more }) => ({ kvs: entries.map(entry), count, more });
 
   /** What a removal took away; `was` is there if asked for. */
   const removed = ({ prev_kv }, deleted, was) => ({
@@ -236,13 +227,14 @@ export function quorateAdapter(store, QuorateError) {
         revision: revision(step.revision),
         serializable: step.serializable,
       });
+      // `get` must say the same of one key as `range`; it does not tell the revision.
+      const isOne = isPlain({ ...step, revision: undefined });
+      const one = isOne ? await kv.get(bytes(step.key), options) : null;
       const range = rangeOptions(step);
       const result = await upToDate(() => kv.range(range, options), step.serializable);
       const answer = ranged(result);
-      // `get` must say the same of one key; it does not tell the revision.
-      if (isPlain({ ...step, revision: undefined })) {
-        const alone = ranged(only(step.key, await kv.get(bytes(step.key), options)));
-        if (JSON.stringify(alone) !== JSON.stringify(answer)) return { range: answer, get: alone };
+      if (isOne && JSON.stringify(answer) !== JSON.stringify(ranged(only(step.key, one)))) {
+        return { range: answer, get: one };
       }
       return { revision: frame.relative(result.revision), ...answer };
     },
@@ -269,14 +261,14 @@ export function quorateAdapter(store, QuorateError) {
     async grant({ lease, ttl, id }) {
       const made = await kv.lease(without({ ttl: ttl * 1000, id, keepAlive: false }));
       frame.ids.set(lease, made.id);
-      held.set(made.id, made);
+      held.push(made);
       return { ttl: made.ttl / 1000 };
     },
     async keepAlive({ lease }) {
-      return { ttl: Math.ceil((await holding(lease).renew()) / 1000) };
+      return { ttl: Math.ceil((await kv.renewLease(leaseId(lease))) / 1000) };
     },
     async revoke({ lease }) {
-      await holding(lease).revoke();
+      await kv.revokeLease(leaseId(lease));
       return {};
     },
     async timeToLive({ lease, keys }) {
@@ -344,8 +336,6 @@ export function quorateAdapter(store, QuorateError) {
     /** Begins a scene, on an empty store. */
     async begin() {
       await this.end();
-      for (const lease of held.values()) await lease.revoke();
-      held.clear();
       const { revision } = await kv.deleteRange({ prefix: "" });
       frame = new Frame(revision);
       written = revision;
@@ -366,6 +356,7 @@ export function quorateAdapter(store, QuorateError) {
     },
     async end() {
       for (const open of frame.watches.values()) open.close();
+      for (const lease of held.splice(0)) await lease.revoke();
     },
   };
 }
