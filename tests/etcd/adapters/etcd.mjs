@@ -149,8 +149,8 @@ export function etcdAdapter(url) {
       return { ttl: number(TTL) };
     },
     async revoke({ lease }) {
-      await call("lease/revoke", { ID: leaseId(lease) });
-      return {};
+      const { header } = await call("lease/revoke", { ID: leaseId(lease) });
+      return { revision: frame.relative(number(header.revision)) };
     },
     async timeToLive({ lease, keys }) {
       const said = await call("lease/timetolive", { ID: leaseId(lease), keys });

@@ -3,10 +3,16 @@
 import { Frame, short, within } from "../frame.mjs";
 import { prefixEnd } from "../terms.mjs";
 
-const bytes = (text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+const bytes = (text) => {
+  const all = new Uint8Array(text.length);
+  for (let at = 0; at < all.length; at += 1) all[at] = text.charCodeAt(at);
+  return all;
+};
 const text = (bytes = new Uint8Array()) => {
   let all = "";
-  for (const byte of bytes) all += String.fromCharCode(byte);
+  for (let at = 0; at < bytes.length; at += 8192) {
+    all += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
   return all;
 };
 
@@ -268,8 +274,8 @@ export function quorateAdapter(store, QuorateError) {
       return { ttl: Math.ceil((await kv.renewLease(leaseId(lease))) / 1000) };
     },
     async revoke({ lease }) {
-      await kv.revokeLease(leaseId(lease));
-      return {};
+      const { revision } = await kv.revokeLease(leaseId(lease));
+      return { revision: wrote(revision) };
     },
     async timeToLive({ lease, keys }) {
       const status = await kv.leaseStatus(leaseId(lease), without({ keys }));
