@@ -30,14 +30,14 @@ export async function node() {
 
 /** A page of Chromium. */
 export const inChromium = () =>
-  inPage(async (url) => {
+  inPage(async () => {
     const browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: ["--no-sandbox"],
     });
     const page = await browser.newPage();
-    await page.goto(url);
     return {
+      open: (url) => page.goto(url),
       outcome: () => page.evaluate(() => globalThis.outcome),
       close: () => browser.close(),
     };
@@ -45,22 +45,20 @@ export const inChromium = () =>
 
 /** A page of Firefox. */
 export const inFirefox = () =>
-  inPage(async (url) => {
-    const browser = await firefox();
-    await browser.open(url);
-    return {
-      outcome: () => browser.run("return globalThis.outcome;"),
-      close: () => browser.close(),
-    };
+  inPage(async () => {
+    const { open, run, close } = await firefox();
+    return { open, outcome: () => run("return globalThis.outcome;"), close };
   });
 
-async function inPage(open) {
+async function inPage(launch) {
   const site = mkdtempSync(join(tmpdir(), "quorate-etcd-"));
   cpSync(fileURLToPath(new URL(".", import.meta.url)), site, { recursive: true });
   cpSync(at("pkg", "dist"), join(site, "quorate"), { recursive: true });
   const server = await serve(site);
-  const page = await open(`${server.url}page/index.html`);
+  let page;
   try {
+    page = await launch();
+    await page.open(`${server.url}page/index.html`);
     for (const end = Date.now() + 300_000; ; ) {
       const outcome = await page.outcome();
       if (outcome?.error) throw new Error(outcome.error);
@@ -69,7 +67,7 @@ async function inPage(open) {
       await sleep(200);
     }
   } finally {
-    await page.close();
+    await page?.close();
     await server.close();
     rmSync(site, { recursive: true, force: true });
   }

@@ -131,7 +131,7 @@ export const leaseChapter = [
   ),
   scene(
     "a lease that nobody keeps alive",
-    grant("short", 2),
+    grant("short", 5),
     grant("long", 600),
     watch("w", "\0", "\0", { prev_kv: true }),
     put("b", "1", { lease: "short" }),
