@@ -177,15 +177,15 @@ export function quorateAdapter(store, QuorateError) {
       const parts = steps.map(operations);
       return { operations: parts.flatMap(({ operations }) => operations), parts, steps };
     };
-    const branches = { then: branch(success), else: branch(failure) };
+    const branches = { do: branch(success), else: branch(failure) };
     return {
       txn: {
         if: compare.map(condition),
-        then: branches.then.operations,
+        do: branches.do.operations,
         else: branches.else.operations,
       },
       answer({ succeeded, results }) {
-        const { parts, steps } = succeeded ? branches.then : branches.else;
+        const { parts, steps } = succeeded ? branches.do : branches.else;
         let at = 0;
         const responses = parts.map(({ operations, answer }, which) => {
           const own = results.slice(at, at + operations.length);
@@ -211,12 +211,12 @@ export function quorateAdapter(store, QuorateError) {
       if (ignore_value && ignore_lease) {
         // An append of nothing would create the key.
         const exists = { key: bytes(key), is: ">", version: 0 };
-        const { succeeded, revision, results } = await kv.txn({ if: [exists], then: operations });
+        const { succeeded, revision, results } = await kv.txn({ if: [exists], do: operations });
         if (!succeeded) return { error: "KEY_NOT_FOUND" };
         return { revision: wrote(revision), ...answer(results) };
       }
       if (ignore_value && prev_kv) {
-        const { revision, results } = await kv.txn({ then: operations });
+        const { revision, results } = await kv.txn({ do: operations });
         return { revision: wrote(revision), ...answer(results) };
       }
       if (ignore_value) {
