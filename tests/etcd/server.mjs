@@ -34,8 +34,11 @@ export async function startEtcd(program) {
     said = (said + text).slice(-4000);
   });
   const ended = once(child, "exit");
+  const end = () => child.kill();
+  process.once("exit", end);
   const close = async () => {
-    child.kill();
+    process.off("exit", end);
+    end();
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
