@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quorate_kv::{Command, KeyRange, Kv, Projection, Query};
+use quorate_kv::{Command, Compare, KeyRange, Kv, Op, Projection, Query, Relation, Target, Txn};
 use quorate_rsm::raft::{Index, Term};
 use quorate_rsm::{ApplyContext, MachineRestore, MachineSnapshot, StateMachine};
 
@@ -45,12 +45,14 @@ fn per_revision() {
 fn per_operation() {
     println!("ns per operation, 16-byte keys in random order, 16-byte values\n");
     println!(
-        "{:>9} {:>7} {:>9} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}",
+        "{:>9} {:>7} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}",
         "keys",
         "insert",
         "overwrite",
+        "txn",
         "get",
         "count",
+        "1,000",
         "delete",
         "put+share",
         "del.range",
@@ -66,6 +68,9 @@ fn per_operation() {
         let overwrite = each(sample, |at| {
             apply(&mut kv, &put(key(at * 7_919 % size), 16));
         });
+        let txn = each(sample, |at| {
+            apply(&mut kv, &put_if_there(key(at * 7_919 % size)));
+        });
         let get = each(sample, |at| {
             let query = Query::Get {
                 key: key(at * 6_101 % size),
@@ -79,6 +84,15 @@ fn per_operation() {
                 range,
                 limit: 0,
                 projection: Projection::Count,
+            }
+            .encode();
+            black_box(kv.query(&query));
+        });
+        let thousand = each(sample.min(1_000), |at| {
+            let query = Query::Range {
+                range: KeyRange::from(key(at * 3_571 % size)),
+                limit: 1_000,
+                projection: Projection::Records,
             }
             .encode();
             black_box(kv.query(&query));
@@ -100,8 +114,8 @@ fn per_operation() {
             apply(&mut kv, &Command::DeleteRange { range }.encode());
         });
         println!(
-            "{size:>9} {insert:>7} {overwrite:>9} {get:>7} {count:>7} {delete:>7} {shared:>9} \
-             {deleted_range:>9} {memory:>9}"
+            "{size:>9} {insert:>7} {overwrite:>9} {txn:>7} {get:>7} {count:>7} {thousand:>7} \
+             {delete:>7} {shared:>9} {deleted_range:>9} {memory:>9}"
         );
     }
 }
@@ -196,6 +210,23 @@ fn put(key: Bytes, len: usize) -> Bytes {
         key,
         value: vec![b'v'; len].into(),
     }
+    .encode()
+}
+
+/// The least transaction: one condition, one change.
+fn put_if_there(key: Bytes) -> Bytes {
+    Command::Txn(Box::new(Txn {
+        compares: vec![Compare {
+            range: KeyRange::single(key.clone()),
+            relation: Relation::Greater,
+            target: Target::Version(0),
+        }],
+        then: vec![Op::Do(Command::Put {
+            key,
+            value: vec![b'v'; 16].into(),
+        })],
+        otherwise: Vec::new(),
+    }))
     .encode()
 }
 
