@@ -362,7 +362,7 @@ fn a_transaction_that_fails_at_its_end_changes_nothing() {
 #[test]
 fn a_transaction_may_have_as_many_operations_as_it_says() {
     let mut kv = store();
-    let keys = (0..TXN_OPS_MAX).map(|number| key_of(number));
+    let keys = (0..TXN_OPS_MAX).map(key_of);
     let puts = keys.map(|key| Op::Do(put(key, Bytes::new()))).collect();
     let reply = Reply::decode(&kv.apply(&CONTEXT, &txn(puts).encode()));
     let Ok(Reply::Txn { replies, .. }) = reply else {
