@@ -253,6 +253,13 @@ impl Record {
     }
 }
 
+#[cfg(test)]
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.key_value().fmt(f)
+    }
+}
+
 /// A 64-bit hash, eight bytes at a time. It finds accidents, not attacks.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -189,7 +189,8 @@ impl KvRestore {
             };
             let is_whole = match older {
                 Some(older) => is_logged && follows(older.meta(), meta),
-                None => !(is_next && is_logged) && !is_deletion,
+                None if is_deletion => false,
+                None => !is_next || !is_logged,
             };
             if !is_whole {
                 return Err(NO_HISTORY);

@@ -425,3 +425,83 @@ fn what_is_kept_between_chunks_is_bounded() {
         Err(BadSnapshot("a record of the store is damaged"))
     );
 }
+
+/// A version of a key, or its deletion.
+fn version(key: &[u8], create_revision: u64, mod_revision: u64, version: u64) -> Record {
+    let meta = Meta {
+        create_revision,
+        mod_revision,
+        version,
+        lease: 0,
+    };
+    Record::new(key, meta, [b"", b""])
+}
+
+#[test]
+fn a_past_that_leads_elsewhere_is_refused() {
+    let refused = |compacted, live: &[Record], past: &[Record]| {
+        let mut kv = Kv::new();
+        kv.numbers = Numbers {
+            revision: 9,
+            compacted,
+            ..Numbers::default()
+        };
+        for record in past {
+            kv.past.insert(record.clone());
+        }
+        for record in live {
+            kv.live.insert(record.clone());
+        }
+        for record in live.iter().chain(past) {
+            if record.revision() > compacted {
+                kv.log.insert(record.clone());
+            }
+        }
+        let reason = restore(&chunks(&kv, 20)).err();
+        reason.map(|BadSnapshot(reason)| reason)
+    };
+    let first = || version(b"k", 1, 1, 1);
+    let second = || version(b"k", 1, 3, 2);
+    let third = || version(b"k", 1, 5, 3);
+    let gone = |revision| version(b"k", 0, revision, 0);
+    let again = || version(b"k", 7, 7, 1);
+    let other = || version(b"z", 8, 8, 1);
+    let whole = [first(), second(), third(), gone(6)];
+    assert_eq!(refused(0, &[third()], &[first(), second()]), None);
+    assert_eq!(refused(0, &[again(), other()], &whole), None);
+    assert_eq!(refused(0, &[other()], &whole), None);
+    // What ended at or before the compacted revision need not be there.
+    assert_eq!(refused(3, &[third()], &[second()]), None);
+    assert_eq!(refused(5, &[third()], &[]), None);
+
+    let elsewhere = Some("the past of a key does not lead to what it is");
+    for (compacted, live, past) in [
+        (0, vec![], vec![first()]),
+        (0, vec![], vec![first(), second(), other()]),
+        (0, vec![second()], vec![]),
+        (0, vec![third()], vec![second()]),
+        (0, vec![third()], vec![first()]),
+        (0, vec![again()], vec![first()]),
+        (0, vec![first()], vec![second(), gone(6)]),
+        (0, vec![], vec![gone(6)]),
+        (0, vec![other()], vec![first(), gone(3), gone(6)]),
+        (0, vec![version(b"k", 7, 8, 1)], vec![first(), gone(6)]),
+        (0, vec![version(b"k", 7, 8, 2)], vec![first(), gone(6)]),
+        (0, vec![version(b"k", 2, 3, 2)], vec![first()]),
+        (0, vec![again(), other()], vec![first(), gone(6), other()]),
+        // Nothing would ever drop them.
+        (5, vec![third()], vec![second()]),
+        (6, vec![], vec![third(), gone(6)]),
+    ] {
+        assert_eq!(refused(compacted, &live, &past), elsewhere, "{past:?}");
+    }
+    let valued = Record::new(b"k", Meta::deleted(6), [b"v", b""]);
+    assert_eq!(
+        refused(0, &[], &[first(), valued]),
+        Some("a record of the store is damaged")
+    );
+    assert_eq!(
+        refused(0, &[gone(6)], &[]),
+        Some("a record of the store is damaged")
+    );
+}

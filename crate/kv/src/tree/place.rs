@@ -28,9 +28,19 @@ pub(crate) struct Place<'a> {
 /// Between two neighbors. It owns its bytes, so that no node keeps a removed record alive.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Divider {
-    key: Arc<[u8]>,
+    key: Key,
     revision: u64,
 }
+
+/// Most dividers are short, and a descent that finds them in the node itself is quicker.
+#[derive(Clone, Debug)]
+enum Key {
+    Short { len: u8, bytes: [u8; SHORT_MAX] },
+    Long(Arc<[u8]>),
+}
+
+/// As long as the other variant is large.
+const SHORT_MAX: usize = 22;
 
 impl By {
     pub(super) fn compare(self, record: &Record, place: Place<'_>) -> Ordering {
@@ -65,7 +75,7 @@ impl By {
         assert!(self.order(left, right).is_lt(), "records rise");
         if self == Self::Revision && left.revision < right.revision {
             return Divider {
-                key: Arc::default(),
+                key: Key::default(),
                 revision: right.revision,
             };
         }
@@ -102,6 +112,30 @@ impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Place<'a> {
 
 impl Divider {
     pub(super) fn place(&self) -> Place<'_> {
-        Place::new(&self.key, self.revision)
+        let key = match &self.key {
+            Key::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Key::Long(bytes) => bytes,
+        };
+        Place::new(key, self.revision)
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::from(&[][..])
+    }
+}
+
+impl From<&[u8]> for Key {
+    fn from(key: &[u8]) -> Self {
+        let mut bytes = [0; SHORT_MAX];
+        match bytes.get_mut(..key.len()) {
+            Some(start) => {
+                start.copy_from_slice(key);
+                let len = key.len() as u8;
+                Self::Short { len, bytes }
+            }
+            None => Self::Long(key.into()),
+        }
     }
 }
