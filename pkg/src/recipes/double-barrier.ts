@@ -8,7 +8,7 @@ import type { Json, Kv } from "../kv/types.js";
 import { empty } from "./barrier.js";
 import { change } from "./change.js";
 import { checked, HOLD, type Home, home, type Store, ttlMs, WAIT } from "./name.js";
-import { join, type Line, lostError, orLeave, type Parts, Place } from "./place.js";
+import { type Joined, join, type Line, orLeave, type Parts, Place } from "./place.js";
 import { MAX_HOLDERS } from "./semaphore.js";
 import type { DoubleBarrier, HoldOptions, Participation, WaitOptions } from "./types.js";
 import { within } from "./within.js";
@@ -37,10 +37,10 @@ class Rounds implements DoubleBarrier {
   async enter(options?: HoldOptions): Promise<Participation> {
     const bounds = checked(options, HOLD);
     const make = (parts: Parts<Json>) => new Part(parts);
-    const joining = { ttl: ttlMs(bounds.ttl), value: this.participants, make };
+    const joining = { ttl: ttlMs(bounds.ttl), value: this.participants, make, alike: true };
     return within(bounds, `${this.#line.what} was not full`, async (signal) => {
-      const joined = await join(this.#kv, this.#line, joining, signal);
-      if (joined === undefined) throw lostError(this.#line);
+      let joined: Joined<Json, Part> | undefined;
+      while (joined === undefined) joined = await join(this.#kv, this.#line, joining, signal);
       const { place, count } = joined;
       const full = count + 1 >= this.participants;
       place.last = await orLeave(

@@ -2,7 +2,7 @@
 
 import type { Kv } from "../kv/types.js";
 import { checked, HOLD, home, type Store, ttlMs } from "./name.js";
-import { join, type Line, lineUp, type Parts, Place } from "./place.js";
+import { join, type Line, lineUp, type Parts, Place, stillHeld } from "./place.js";
 import type { HoldOptions, Lock } from "./types.js";
 import { within } from "./within.js";
 
@@ -27,7 +27,8 @@ export async function tryLock(
     const { count } = await kv.range({ prefix, only: "count" }, { signal });
     if (count > 0) return null;
     const nobody = [{ prefix, version: 0 }];
-    return (await join(kv, line, { ...joining, if: nobody }, signal))?.place ?? null;
+    const joined = await join(kv, line, { ...joining, if: nobody }, signal);
+    return joined === undefined ? null : stillHeld(joined.place);
   });
 }
 

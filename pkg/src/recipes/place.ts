@@ -5,8 +5,9 @@
  * takes the place away, and a key that is gone never comes back: a new one is a new place, behind all others.
  */
 
+import { invalid } from "../check.js";
 import { quorateError } from "../errors.js";
-import type { Condition, KeyedEntry, Kv, Lease } from "../kv/types.js";
+import type { Condition, KeyedEntry, Kv, Lease, Operation } from "../kv/types.js";
 import type { CallOptions } from "../types.js";
 import { change } from "./change.js";
 import type { Home } from "./name.js";
@@ -108,7 +109,7 @@ export class Place<V> implements Hold {
 /** A place, and what stood before it when it was taken. */
 export interface Joined<V, P extends Place<V>> {
   readonly place: P;
-  /** The last of those before it. With its value if asked for. */
+  /** The last of those before it, without its value. */
   readonly ahead: KeyedEntry<V> | undefined;
   /** How many stood before it. */
   readonly count: number;
@@ -119,9 +120,9 @@ export interface Joining<V, P extends Place<V>> {
   readonly ttl: number;
   readonly value: V;
   readonly make: (parts: Parts<V>) => P;
-  /** Also read the value of the one ahead. */
-  readonly values?: boolean;
-  /** Join only if this holds. */
+  /** Join only if all in the line have the same value. `INVALID_ARGUMENT` says that they have another one. */
+  readonly alike?: boolean;
+  /** Join only if this holds, or the line is empty. */
   readonly if?: readonly Condition<V>[];
 }
 
@@ -129,35 +130,33 @@ export interface Joining<V, P extends Place<V>> {
 export async function join<V, P extends Place<V>>(
   kv: Kv<V>,
   line: Line,
-  { ttl, value, make, values = false, if: conditions = [] }: Joining<V, P>,
+  { ttl, value, make, alike = false, if: conditions = [] }: Joining<V, P>,
   signal: AbortSignal,
 ): Promise<Joined<V, P> | undefined> {
+  const { prefix } = line;
   const lease = await kv.lease({ ttl, signal });
-  const key = line.prefix + id(lease);
+  const key = prefix + id(lease);
+  const enter: Operation<V>[] = [
+    { range: { prefix, orderBy: "createRevision", descending: true, limit: 1, only: "keys" } },
+    { put: key, value, lease },
+  ];
   try {
     const { succeeded, results, revision } = await kv.txn(
       {
-        if: conditions,
-        then: [
-          {
-            range: {
-              prefix: line.prefix,
-              orderBy: "createRevision",
-              descending: true,
-              limit: 1,
-              only: values ? "entries" : "keys",
-            },
-          },
-          { put: key, value, lease },
-        ],
+        if: [...conditions, ...(alike ? [{ prefix, value }] : [])],
+        then: enter,
+        // A condition on values does not hold where there are none.
+        else: [{ txn: { if: [{ prefix, version: 0 }], then: enter } }],
       },
       { signal },
     );
-    const [before] = results;
-    if (succeeded && before?.type === "range") {
+    const [first] = results;
+    const before = succeeded || first?.type !== "txn" ? first : first.results[0];
+    if (before?.type === "range") {
       const place = make({ kv, line, lease, key, token: revision });
       return { place, ahead: before.entries[0], count: before.count };
     }
+    if (alike) await mismatch(kv, line, value, signal);
   } catch (error) {
     // Whatever became of it: without its lease the place is none.
     leave(lease);
@@ -165,6 +164,20 @@ export async function join<V, P extends Place<V>>(
   }
   leave(lease);
   return undefined;
+}
+
+/** Says so if those in the line have another value than this. */
+async function mismatch<V>(
+  kv: Kv<V>,
+  { prefix, what }: Line,
+  value: V,
+  signal: AbortSignal,
+): Promise<void> {
+  const { entries } = await kv.range({ prefix, limit: 1 }, { signal });
+  const [any] = entries;
+  if (any !== undefined && any.value !== value) {
+    throw invalid(`${what} is in use with the number ${any.value}, not ${value}`);
+  }
 }
 
 /** Waits until nobody is before the place: each waits for the one before it alone, so an end wakes one. */
@@ -194,6 +207,12 @@ export async function first<V, P extends Place<V>>(
   return place;
 }
 
+/** An answer may come late: what was lost on its way is not given to anybody. */
+export function stillHeld<P extends Hold>(place: P): P {
+  if (place.lost.aborted) throw place.lost.reason;
+  return place;
+}
+
 /** Joins the line, and waits until nobody is before. If that fails there is no place. */
 export async function lineUp<V, P extends Place<V>>(
   kv: Kv<V>,
@@ -203,7 +222,7 @@ export async function lineUp<V, P extends Place<V>>(
 ): Promise<P> {
   const joined = await join(kv, line, joining, signal);
   if (joined === undefined) throw lostError(line);
-  return orLeave(joined.place, first(kv, line, joined, signal));
+  return stillHeld(await orLeave(joined.place, first(kv, line, joined, signal)));
 }
 
 /** Gives the place up if the work fails, without waiting for it. */

@@ -1,10 +1,10 @@
 /** A semaphore: the first so many in the line have a permit. */
 
-import { integer, invalid } from "../check.js";
+import { integer } from "../check.js";
 import type { Kv } from "../kv/types.js";
 import { change } from "./change.js";
 import { checked, HOLD, home, type Store, ttlMs } from "./name.js";
-import { type Joined, join, type Line, leave, orLeave, type Parts, Place } from "./place.js";
+import { type Joined, join, type Line, orLeave, type Parts, Place, stillHeld } from "./place.js";
 import type { HoldOptions, Permit, Semaphore } from "./types.js";
 import { within } from "./within.js";
 
@@ -33,8 +33,10 @@ class Permits implements Semaphore {
     const bounds = checked(options, HOLD);
     const joining = this.#joining(bounds);
     return within(bounds, `${this.#line.what} had no permit`, async (signal) => {
-      const joined = this.#fitting(await join(this.#kv, this.#line, joining, signal));
-      return orLeave(joined.place, this.#turn(joined, signal));
+      let joined: Joined<string, Place<string>> | undefined;
+      // Those who had another number can have left just now.
+      while (joined === undefined) joined = await join(this.#kv, this.#line, joining, signal);
+      return stillHeld(await orLeave(joined.place, this.#turn(joined, signal)));
     });
   }
 
@@ -49,27 +51,14 @@ class Permits implements Semaphore {
         // Nobody came since; some may have gone.
         const unchanged = [{ prefix, is: "<", modRevision: revision + 1 }] as const;
         const joined = await join(this.#kv, this.#line, { ...joining, if: unchanged }, signal);
-        if (joined !== undefined) return this.#fitting(joined).place;
+        if (joined !== undefined) return stillHeld(joined.place);
       }
     });
   }
 
   #joining({ ttl }: HoldOptions) {
     const make = (parts: Parts<string>) => new Place(parts);
-    return { ttl: ttlMs(ttl), value: String(this.permits), make, values: true };
-  }
-
-  /** Whoever stays in the line has the number of the one ahead, so all have the same. */
-  #fitting(joined: Joined<string, Place<string>> | undefined): Joined<string, Place<string>> {
-    if (joined === undefined) throw new Error("a place without conditions is always taken");
-    const { place, ahead } = joined;
-    if (ahead !== undefined && ahead.value !== String(this.permits)) {
-      leave(place);
-      throw invalid(
-        `${this.#line.what} is in use with ${ahead.value} permits, not ${this.permits}`,
-      );
-    }
-    return joined;
+    return { ttl: ttlMs(ttl), value: String(this.permits), make, alike: true };
   }
 
   /** Waits until as many have gone as must, and looks whether it were those ahead. */

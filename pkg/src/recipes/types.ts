@@ -160,7 +160,10 @@ export interface Barrier {
 export interface DoubleBarrier {
   readonly name: string;
   readonly participants: number;
-  /** Resolves when so many have entered. Who dies or gives up before then does not count. */
+  /**
+   * Resolves when so many have entered. Who dies or gives up before then does not count. `INVALID_ARGUMENT` if the barrier is
+   * in use with another number of participants; else it fails as `lock` does.
+   */
   enter(options?: HoldOptions): Promise<Participation>;
 }
 
