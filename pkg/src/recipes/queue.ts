@@ -234,6 +234,7 @@ type Attempt<R> = (item: Item) => Promise<R | undefined>;
 class Work<T extends Json> extends Place<Json> implements Claim<T> {
   readonly value: T;
   readonly #item: string;
+  #isDone = false;
 
   constructor(parts: Parts<Json>, item: string, value: T) {
     super(parts);
@@ -243,6 +244,7 @@ class Work<T extends Json> extends Place<Json> implements Claim<T> {
 
   async done(operations: readonly Operation<Json>[] = [], options?: CallOptions): Promise<void> {
     if (!Array.isArray(operations)) throw invalid("the operations are an array");
+    if (this.#isDone) return;
     const { key } = this.condition;
     const { succeeded, results } = await this.kv.txn(
       {
@@ -256,6 +258,7 @@ class Work<T extends Json> extends Place<Json> implements Claim<T> {
     // Who still has the claim, but not the value, has been here before.
     const before = claim?.type === "get" && claim.entry?.createRevision === this.token;
     if (!succeeded && !before) throw this.lostError();
+    this.#isDone = true;
     leave(this);
   }
 }
