@@ -87,6 +87,25 @@ test("no value is taken twice, and none is lost but with its taker", async () =>
   assert.ok(lost > 0, "the deaths came where they hurt");
 });
 
+test("a lost answer loses no value: the removal is repeated until it is known", async () => {
+  await worlds({ unknown: 20 }, (world) => {
+    const made = produce(world);
+    const taken = [];
+    consume(world, made, 3, async (all) => {
+      try {
+        taken.push(await all.take({ timeout: 60_000 }));
+      } catch (error) {
+        assert.equal(error.outcome, "not-applied", error.message);
+        throw error;
+      }
+    });
+    return () => {
+      assert.equal(new Set(taken).size, taken.length);
+      for (const value of made.sure) assert.ok(taken.includes(value), `nobody took ${value}`);
+    };
+  });
+});
+
 test("what takers claim is done exactly once, though they die, stall and get no answer", async () => {
   let again = 0;
   await worlds({ ...rough, stall: 0.5 }, (world) => {

@@ -35,8 +35,10 @@ export function leaderTask(
     throw invalid(`"onError" is a function, not ${show(onError)}`);
   }
   record(pause, '"pause"', ["first", "most"]);
-  const most = integer(pause.most ?? 30_000, '"pause.most"', 1, MAX_PAUSE_MS);
-  const first = integer(pause.first ?? Math.min(1_000, most), '"pause.first"', 1, most);
+  const { most = 30_000 } = pause;
+  integer(most, '"pause.most"', 1, MAX_PAUSE_MS);
+  const { first = Math.min(1_000, most) } = pause;
+  integer(first, '"pause.first"', 1, most);
   return new Task(candidates, run, {
     ttl: ttlMs(ttl),
     value,

@@ -43,12 +43,12 @@ export function checked<O extends object>(
   options: O | undefined,
   fields: readonly (keyof O & string)[],
 ): O {
-  const given = options ?? ({} as O);
-  record(given, "the options", fields);
-  return given;
+  if (options === undefined) return {} as O;
+  record(options, "the options", fields);
+  return options;
 }
 
 /** How long something outlives its holder. */
-export function ttlMs(ttl: unknown): number {
-  return integer(ttl ?? 10_000, '"ttl"', 100, MAX_TTL_MS);
+export function ttlMs(ttl: unknown = 10_000): number {
+  return integer(ttl, '"ttl"', 100, MAX_TTL_MS);
 }

@@ -61,14 +61,15 @@ class Values<T extends Json> implements Queue<T> {
 
   async enqueue(value: T, options?: EnqueueOptions): Promise<void> {
     const bounds = checked(options, ["priority", "wait", ...WAIT]);
-    const priority = integer(bounds.priority ?? 0, '"priority"', -MAX_PRIORITY, MAX_PRIORITY);
-    if (typeof (bounds.wait ?? true) !== "boolean") throw invalid('"wait" is true or false');
+    const { priority = 0, wait = true } = bounds;
+    integer(priority, '"priority"', -MAX_PRIORITY, MAX_PRIORITY);
+    if (typeof wait !== "boolean") throw invalid('"wait" is true or false');
     const [prefix, capacity, last] = [this.#items, this.#capacity, `${this.#home.prefix}last`];
     await within(bounds, `${this.#home.what} was full`, async (signal) => {
       for (;;) {
         const { count, revision } = await this.#kv.range({ prefix, only: "count" }, { signal });
         if (capacity !== undefined && count >= capacity) {
-          if (bounds.wait === false) throw fullError(this.#home, count);
+          if (!wait) throw fullError(this.#home, count);
           await change(this.#kv, { prefix }, { from: revision + 1, only: "delete" }, signal);
           continue;
         }
