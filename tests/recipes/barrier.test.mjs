@@ -123,6 +123,36 @@ test("nobody ends while another one who began with it is at work", async () => {
   });
 });
 
+test("who comes while a round is at work is of the next one", async () => {
+  await worlds(
+    calm,
+    (world) => {
+      const begun = [];
+      for (let client = 0; client < 5; client++) {
+        world.client(async (kv) => {
+          await world.sleep(client < 2 ? 0 : 10_000);
+          const part = await doubleBarrier(kv, "a", 2).enter();
+          begun.push(client);
+          if (client >= 2) {
+            await part.leave();
+            return;
+          }
+          await world.sleep(60_000);
+          assert.deepEqual([...begun].slice(0, 2).sort(), [0, 1]);
+          assert.equal(
+            begun.length,
+            4,
+            "the second round began beside the first, the fifth waits alone",
+          );
+          await part.leave();
+          if (client === 0) await (await doubleBarrier(kv, "a", 2).enter()).leave();
+        });
+      }
+    },
+    30,
+  );
+});
+
 test("who dies before all have come does not count, and who dies at work is done", async () => {
   await world((world) => {
     const first = world.client(async (kv) => {

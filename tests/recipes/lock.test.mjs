@@ -224,6 +224,29 @@ test("who loses its place while it waits is told so at once", async () => {
   });
 });
 
+test("who loses its place together with the one before it does not get the lock", async () => {
+  await worlds(calm, (world) => {
+    for (let client = 0; client < 2; client++) {
+      world.client(async (kv) => {
+        await world.sleep(client * 3_000);
+        const error = await failure(
+          lock(kv, "a").then(async (held) => {
+            if (client === 1) assert.fail("the place was gone before the lock was given");
+            await new Promise((resolve) => held.lost.addEventListener("abort", resolve));
+            throw held.lost.reason;
+          }),
+          "LOCK_LOST",
+        );
+        assert.equal(error.outcome, "not-applied");
+      });
+    }
+    world.client(async (kv) => {
+      await world.sleep(15_000);
+      assert.equal((await kv.deleteRange({ prefix: "lock/a/" })).deleted, 2);
+    });
+  });
+});
+
 test("the lock of one who dies goes to the next one when its time is over", async () => {
   await world((world) => {
     const dying = world.client(async (kv) => {

@@ -1,6 +1,6 @@
 /**
- * A double barrier: who makes the number full says so in a key, by the token of the last one that counts, and those who
- * were there then begin. They end when none of them is in the line any more.
+ * A double barrier: when so many are in the line, who sees it says so in a key, by the token of the last one of them, and those
+ * up to that one begin. They end when none of them is in the line any more. Who comes later is of the next round.
  */
 
 import { integer } from "../check.js";
@@ -8,7 +8,7 @@ import type { Json, Kv } from "../kv/types.js";
 import { empty } from "./barrier.js";
 import { change } from "./change.js";
 import { checked, HOLD, type Home, home, type Store, ttlMs, WAIT } from "./name.js";
-import { type Joined, join, type Line, orLeave, type Parts, Place } from "./place.js";
+import { type Joined, join, type Line, orLeave, type Parts, Place, stillHeld } from "./place.js";
 import { MAX_HOLDERS } from "./semaphore.js";
 import type { DoubleBarrier, HoldOptions, Participation, WaitOptions } from "./types.js";
 import { within } from "./within.js";
@@ -41,34 +41,38 @@ class Rounds implements DoubleBarrier {
     return within(bounds, `${this.#line.what} was not full`, async (signal) => {
       let joined: Joined<Json, Part> | undefined;
       while (joined === undefined) joined = await join(this.#kv, this.#line, joining, signal);
-      const { place, count } = joined;
-      const full = count + 1 >= this.participants;
-      place.last = await orLeave(
-        place,
-        full ? this.#fill(place, signal) : this.#filled(place, signal),
-      );
-      return place;
+      const { place } = joined;
+      place.last = await orLeave(place, this.#begin(place, signal));
+      return stillHeld(place);
     });
   }
 
-  /** All up to this one begin. Another one may say so of a later one. */
-  async #fill({ token }: Part, signal: AbortSignal): Promise<number> {
-    let seen = (await this.#kv.get<number>(this.#full, { signal }))?.value;
-    while (seen === undefined || seen < token) {
-      const swap = await this.#kv.compareAndSwap<number>(this.#full, seen, token, { signal });
-      if (swap.swapped) return token;
-      seen = swap.current?.value;
-    }
-    return seen;
-  }
-
-  async #filled({ token, lost }: Part, signal: AbortSignal): Promise<number> {
+  /** Waits until the round of this place is full. Resolves to the token of the last one in it. */
+  async #begin({ token, lost }: Part, signal: AbortSignal): Promise<number> {
+    const { prefix } = this.#line;
     for (;;) {
-      const full = { start: this.#full, end: `${this.#full}\0` };
-      const { entries, revision } = await this.#kv.range<number>(full, { signal });
-      const last = entries[0]?.value;
-      if (last !== undefined && last >= token) return last;
-      await change(this.#kv, this.#full, { from: revision + 1, only: "put" }, signal, lost);
+      const key = { start: this.#full, end: `${this.#full}\0` };
+      const { entries, revision } = await this.#kv.range<number>(key, { signal });
+      const full = entries[0]?.value ?? undefined;
+      if (full !== undefined && full >= token) return full;
+      // The next round is the first so many of those that are in none yet.
+      const next = await this.#kv.range(
+        {
+          prefix,
+          minCreateRevision: (full ?? 0) + 1,
+          orderBy: "createRevision",
+          limit: this.participants,
+          only: "keys",
+        },
+        { signal },
+      );
+      const last = next.entries[this.participants - 1]?.createRevision;
+      if (last === undefined) {
+        await change(this.#kv, this.#full, { from: revision + 1, only: "put" }, signal, lost);
+      } else {
+        // If another one has said so in the meantime, look again.
+        await this.#kv.compareAndSwap(this.#full, full, last, { signal });
+      }
     }
   }
 }

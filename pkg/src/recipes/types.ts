@@ -22,7 +22,7 @@ export interface Recipes {
   semaphore(name: string, permits: number): Semaphore;
   /** Others wait as long as anyone holds it. */
   barrier(name: string): Barrier;
-  /** So many take part that begin together and end together: 1 to 1,000. Everyone must give the same number. */
+  /** Rounds of so many that begin together and end together: 1 to 1,000. Everyone must give the same number. */
   doubleBarrier(name: string, participants: number): DoubleBarrier;
   /** Values that wait to be taken, each once. */
   queue<T extends Json = Json>(name: string, options?: QueueOptions): Queue<T>;
@@ -161,7 +161,7 @@ export interface DoubleBarrier {
   readonly name: string;
   readonly participants: number;
   /**
-   * Resolves when so many have entered. Who dies or gives up before then does not count. `INVALID_ARGUMENT` if the barrier is
+   * Resolves when the round is full. Who dies or gives up before then does not count. `INVALID_ARGUMENT` if the barrier is
    * in use with another number of participants; else it fails as `lock` does.
    */
   enter(options?: HoldOptions): Promise<Participation>;

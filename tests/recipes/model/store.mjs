@@ -23,7 +23,8 @@ export class Store {
     for (const [id, { deadline }] of this.leases) if (deadline <= now) this.revoke(id);
   }
 
-  grant(ttl, now, id = ++this.#lastLease) {
+  /** Lease ids say nothing of their order. */
+  grant(ttl, now, id = Math.imul(++this.#lastLease, 0x9e3779b1) >>> 0) {
     this.leases.set(id, { ttl, deadline: now + ttl });
     return id;
   }
