@@ -45,12 +45,13 @@ export class Place<V> implements Hold {
     this.name = line.name;
     this.token = token;
     this.condition = Object.freeze({ key, createRevision: token });
-    if (lease.lost.aborted) this.#lose(lease.lost.reason);
     lease.lost.addEventListener("abort", () => this.#lose(lease.lost.reason), { once: true });
     void this.#guard();
   }
 
   get lost(): AbortSignal {
+    // A lease looks at the clocks when it is asked: its timer may be late.
+    if (this.#lease.lost.aborted) this.#lose(this.#lease.lost.reason);
     return this.#lost.signal;
   }
 
@@ -95,14 +96,14 @@ export class Place<V> implements Hold {
   }
 
   #lose(cause: unknown): void {
-    if (this.lost.aborted) return;
+    if (this.#lost.signal.aborted) return;
     this.#end(this.lostError(cause));
     // It may live on where only the key was removed.
     leave(this.#lease);
   }
 
   #end(reason: unknown): void {
-    if (!this.lost.aborted) this.#lost.abort(reason);
+    if (!this.#lost.signal.aborted) this.#lost.abort(reason);
   }
 }
 
