@@ -1,6 +1,6 @@
 /** A barrier: while anyone is in the line, others wait. */
 
-import type { Kv } from "../kv/types.js";
+import type { Json, Kv } from "../kv/types.js";
 import type { CallOptions } from "../types.js";
 import { change } from "./change.js";
 import { checked, HOLD, home, type Store, ttlMs, WAIT } from "./name.js";
@@ -9,15 +9,15 @@ import type { Barrier, Hold, HoldOptions, WaitOptions } from "./types.js";
 import { within } from "./within.js";
 
 export function barrier(store: Store, name: string): Barrier {
-  return new Holds(store.as("bytes"), { ...home("barrier", name), code: "LOCK_LOST" });
+  return new Holds(store.as("json"), { ...home("barrier", name), code: "LOCK_LOST" });
 }
 
 class Holds implements Barrier {
   readonly name: string;
-  readonly #kv: Kv<Uint8Array>;
+  readonly #kv: Kv<Json>;
   readonly #line: Line;
 
-  constructor(kv: Kv<Uint8Array>, line: Line) {
+  constructor(kv: Kv<Json>, line: Line) {
     this.name = line.name;
     this.#kv = kv;
     this.#line = line;
@@ -25,8 +25,8 @@ class Holds implements Barrier {
 
   async hold(options?: HoldOptions): Promise<Hold> {
     const bounds = checked(options, HOLD);
-    const make = (parts: Parts<Uint8Array>) => new Place(parts);
-    const joining = { ttl: ttlMs(bounds.ttl), value: new Uint8Array(), make };
+    const make = (parts: Parts<Json>) => new Place(parts);
+    const joining = { ttl: ttlMs(bounds.ttl), value: null, make };
     return within(bounds, `${this.#line.what} was not answered for`, async (signal) => {
       const joined = await join(this.#kv, this.#line, joining, signal);
       if (joined === undefined) throw lostError(this.#line);

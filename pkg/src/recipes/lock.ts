@@ -1,6 +1,6 @@
 /** A lock: who is first in the line has it. */
 
-import type { Kv } from "../kv/types.js";
+import type { Json, Kv } from "../kv/types.js";
 import { checked, HOLD, home, type Store, ttlMs } from "./name.js";
 import { join, type Line, lineUp, type Parts, Place, stillHeld } from "./place.js";
 import type { HoldOptions, Lock } from "./types.js";
@@ -35,7 +35,7 @@ export async function tryLock(
 function read(store: Store, name: string, options: HoldOptions | undefined) {
   const line: Line = { ...home("lock", name), code: "LOCK_LOST" };
   const bounds = checked(options, HOLD);
-  const kv: Kv<Uint8Array> = store.as("bytes");
-  const make = (parts: Parts<Uint8Array>) => new Place(parts);
-  return { kv, line, bounds, joining: { ttl: ttlMs(bounds.ttl), value: new Uint8Array(), make } };
+  const kv: Kv<Json> = store.as("json");
+  const make = (parts: Parts<Json>) => new Place(parts);
+  return { kv, line, bounds, joining: { ttl: ttlMs(bounds.ttl), value: null, make } };
 }

@@ -314,6 +314,8 @@ class Lease {
   }
 
   get lost() {
+    const { now } = this.#client.world;
+    if (now >= this.#confirmed + this.ttl) this.#end("no sign of life was confirmed in time");
     return this.#control.signal;
   }
 
@@ -328,7 +330,8 @@ class Lease {
 
   #end(why) {
     const { quorateError } = this.#client.world.errors;
-    if (!this.lost.aborted) this.#control.abort(quorateError("LEASE_LOST", `the lease: ${why}`));
+    const { signal } = this.#control;
+    if (!signal.aborted) this.#control.abort(quorateError("LEASE_LOST", `the lease: ${why}`));
   }
 
   #watchTheClock() {
