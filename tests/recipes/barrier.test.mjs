@@ -174,6 +174,37 @@ test("who dies before all have come does not count, and who dies at work is done
   });
 });
 
+test("one number of participants at a time", async () => {
+  await world((world) => {
+    world.client(async (kv) => {
+      const waiting = doubleBarrier(kv, "a", 2).enter();
+      await world.sleep(5_000);
+      const error = await failure(doubleBarrier(kv, "a", 3).enter(), "INVALID_ARGUMENT");
+      assert.match(error.message, /in use with the number 2, not 3/);
+      await doubleBarrier(kv, "a", 2).enter();
+      await waiting;
+    });
+  });
+});
+
+test("rounds are of exactly so many, however many come", async () => {
+  await worlds({ compact: 2 }, (world) => {
+    const tokens = [];
+    for (let client = 0; client < 6; client++) {
+      world.client(async (kv) => {
+        const part = await doubleBarrier(kv, "a", 2).enter();
+        tokens.push(part.token);
+        await part.leave();
+      });
+    }
+    return () => {
+      const full = world.store.keys.get("double-barrier/a/full");
+      assert.equal(Number(full.value), Math.max(...tokens));
+      assert.equal(full.version, 3, "three rounds");
+    };
+  });
+});
+
 test("a place in front of a double barrier is given up with the wait", async () => {
   await worlds(calm, (world) => {
     world.client(async (kv) => {

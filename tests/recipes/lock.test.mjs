@@ -248,6 +248,68 @@ test("who loses its place together with the one before it does not get the lock"
   });
 });
 
+test("who cannot reach the store is told by its own clock before another one gets the lock", async () => {
+  await worlds(
+    calm,
+    (world) => {
+      let lostAt;
+      world.client(async (kv, self) => {
+        const held = await lock(kv, "a", { ttl: 5_000 });
+        held.lost.addEventListener("abort", () => {
+          lostAt = world.now;
+        });
+        const since = world.now;
+        self.cut(60_000);
+        await world.sleep(30_000);
+        assert.ok(lostAt <= since + 5_000, `${lostAt - since} ms`);
+        assert.equal(held.lost.reason.code, "LOCK_LOST");
+        assert.equal(held.lost.reason.cause.code, "LEASE_LOST");
+      });
+      world.client(async (kv) => {
+        await world.sleep(10_000);
+        await lock(kv, "a");
+        assert.ok(lostAt <= world.now);
+      });
+    },
+    40,
+  );
+});
+
+test("a past that is forgotten costs nobody a lock", async () => {
+  await worlds({ compact: 10 }, (world) => {
+    const tokens = contest(world);
+    return () => assert.equal(tokens.length, 12);
+  });
+});
+
+test("a place whose making got no answer keeps nobody waiting", async () => {
+  let failed = 0;
+  await worlds({ unknown: 30 }, (world) => {
+    world.client(async (kv) => {
+      await world.sleep(1);
+      // It goes on living, and would keep its lease alive if it still had one.
+      while (world.clients.some((it) => it !== world.clients[0] && !it.finished)) {
+        try {
+          await (await lock(kv, "a", { ttl: 1_000 })).release();
+        } catch (error) {
+          if (forgive(error).code === "TIMEOUT") failed++;
+        }
+      }
+    });
+    world.client(async (kv) => {
+      for (let got = 0; got < 3; ) {
+        try {
+          await (await lock(kv, "a", { ttl: 30_000 })).release();
+          got++;
+        } catch (error) {
+          forgive(error);
+        }
+      }
+    });
+  });
+  assert.ok(failed > 0);
+});
+
 test("the lock of one who dies goes to the next one when its time is over", async () => {
   await world((world) => {
     const dying = world.client(async (kv) => {

@@ -135,6 +135,33 @@ test("what takers claim is done exactly once, though they die, stall and get no 
   assert.ok(again > 0, "some were begun again");
 });
 
+test("what one has claimed another one does not take", async () => {
+  await worlds({ unknown: 3 }, (world) => {
+    const made = produce(world);
+    const taken = [];
+    const attempt = async (all) => {
+      if (world.random.chance(50)) {
+        taken.push(await all.take({ timeout: 5_000 }));
+        return;
+      }
+      const claim = await all.claim({ timeout: 5_000 });
+      try {
+        await world.sleep(world.random.below(500));
+        await claim.done([{ increment: `effect/${claim.value}` }]);
+      } finally {
+        await claim[Symbol.asyncDispose]();
+      }
+    };
+    consume(world, made, 3, attempt);
+    return () => {
+      const effects = [...world.store.keys.keys()].filter((key) => key.startsWith("effect/"));
+      const all = [...taken, ...effects.map((key) => key.slice(7))];
+      assert.equal(new Set(all).size, all.length, `twice: ${all}`);
+      for (const value of made.sure) assert.ok(all.includes(value), `nobody took ${value}`);
+    };
+  });
+});
+
 test("a claimed value is nobody else's, and comes back when it is given back or its taker dies", async () => {
   await worlds({ compact: 2 }, (world) => {
     world.client(async (kv) => {

@@ -19,6 +19,7 @@ export class Client {
   mortal = true;
   finished = false;
   stalledUntil = 0;
+  cutUntil = 0;
   #done;
 
   constructor(world) {
@@ -43,6 +44,15 @@ export class Client {
     if (!this.finished && this.mortal) this.dead = true;
   }
 
+  /** Nothing passes between it and the store for so long; its own clock runs. */
+  cut(ms) {
+    this.cutUntil = this.world.now + ms;
+  }
+
+  hears() {
+    return !this.isStalled() && this.cutUntil <= this.world.now;
+  }
+
   isStalled() {
     return this.stalledUntil > this.world.now;
   }
@@ -61,6 +71,7 @@ class Call {
   }
 
   canStep() {
+    if (this.client.cutUntil > this.client.world.now) return false;
     return this.#phase === "request" || !this.client.isStalled();
   }
 
@@ -399,7 +410,7 @@ class Watch {
 
   canStep() {
     const { dead, world } = this.#client;
-    if (dead || this.#client.isStalled() || this.#waiting.length === 0) return false;
+    if (dead || !this.#client.hears() || this.#waiting.length === 0) return false;
     return this.#queue.length > 0 || this.#next <= world.store.revision;
   }
 

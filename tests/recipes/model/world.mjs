@@ -90,7 +90,7 @@ export class World {
     const due = [
       ...this.#timers.map((timer) => Math.max(timer.at, timer.client?.stalledUntil ?? 0)),
       ...[...this.store.leases.values()].map(({ deadline }) => deadline),
-      ...this.clients.map(({ stalledUntil }) => stalledUntil),
+      ...this.clients.flatMap(({ stalledUntil, cutUntil }) => [stalledUntil, cutUntil]),
     ].filter((at) => at > this.now);
     const next = Math.min(...due);
     const end = toTheNext ? next : Math.min(next, this.now + this.random.below(200));
