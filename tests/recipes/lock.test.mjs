@@ -173,6 +173,17 @@ test("an attempt takes the lock only if nobody has it and nobody waits", async (
   });
 });
 
+test("an attempt at a lock that is taken costs the log nothing", async () => {
+  await world((world) => {
+    world.client(async (kv) => {
+      await lock(kv, "a", { ttl: 80_000_000 });
+      const { lease, txn } = world.counts;
+      assert.equal(await tryLock(kv, "a"), null);
+      assert.deepEqual([world.counts.lease, world.counts.txn], [lease, txn]);
+    });
+  });
+});
+
 test("who gives up leaves the line, and those behind move up", async () => {
   await worlds(calm, (world) => {
     world.client(async (kv) => {

@@ -56,20 +56,15 @@ export class Place<V> implements Hold {
   }
 
   async release(options?: CallOptions): Promise<void> {
-    this.#end(
-      quorateError("ABORTED", `${this.line.what} was given up by its holder`, {
-        outcome: "applied",
-      }),
-    );
+    this.#giveUp();
     await this.#lease.revoke(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end(quorateError("ABORTED", `${this.line.what} was given up by its holder`));
+    this.#giveUp();
     await this.#lease[Symbol.asyncDispose]();
   }
 
-  /** Fails with why it was lost. */
   lostError(cause?: unknown) {
     return lostError(this.line, cause);
   }
@@ -93,6 +88,10 @@ export class Place<V> implements Hold {
     } catch (error) {
       this.#lose(error);
     }
+  }
+
+  #giveUp(): void {
+    this.#end(quorateError("ABORTED", `${this.line.what} was given up by its holder`));
   }
 
   #lose(cause: unknown): void {
