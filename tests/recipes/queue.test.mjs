@@ -306,6 +306,33 @@ test("a claim behind many claimed values is found", async () => {
   });
 });
 
+test("a taker that is interrupted says whether it can have taken the value", async () => {
+  const outcomes = new Set();
+  await worlds(calm, (world) => {
+    const stop = new AbortController();
+    world.client(async (kv) => {
+      const all = queue(kv, "a");
+      await all.enqueue(1);
+      let outcome = "taken";
+      try {
+        await all.take({ signal: stop.signal });
+      } catch (error) {
+        assert.deepEqual([error.code, error.cause], ["ABORTED", "now"]);
+        outcome = error.outcome;
+      }
+      outcomes.add(outcome);
+      await world.sleep(10_000);
+      if (outcome === "not-applied") assert.equal(await all.size(), 1);
+      if (outcome === "taken") assert.equal(await all.size(), 0);
+    });
+    world.client(async () => {
+      await world.sleep(world.random.below(1_500));
+      stop.abort("now");
+    });
+  });
+  assert.deepEqual([...outcomes].sort(), ["not-applied", "taken", "unknown"]);
+});
+
 test("waiting ends by timeout and signal, and takes nothing then", async () => {
   await worlds(calm, (world) => {
     world.client(async (kv) => {
