@@ -31,7 +31,7 @@ test("a lock has one holder at a time while leaders are killed", async (t) => {
       assert.equal(++holders, 1);
       const { succeeded } = await cluster.kv.txn({
         if: [lock.condition],
-        then: [{ increment: "rounds" }],
+        do: [{ increment: "rounds" }],
       });
       assert.equal(succeeded, true);
       holders--;
@@ -61,7 +61,7 @@ test("who cannot be heard loses the lock in time, and another one gets it", asyn
   assert.ok(next.token > lock.token);
   const { succeeded } = await cluster.kv.txn({
     if: [lock.condition],
-    then: [{ put: "k", value: 1 }],
+    do: [{ put: "k", value: 1 }],
   });
   assert.equal(succeeded, false);
 });

@@ -205,6 +205,17 @@ test("rounds are of exactly so many, however many come", async () => {
   });
 });
 
+test("who loses its place in front of a double barrier is told so", async () => {
+  await world((world) => {
+    world.client(async (kv) => {
+      const waiting = failure(doubleBarrier(kv, "a", 2).enter(), "LOCK_LOST");
+      await world.sleep(5_000);
+      await kv.deleteRange({ prefix: "double-barrier/a/in/" });
+      await waiting;
+    });
+  });
+});
+
 test("a place in front of a double barrier is given up with the wait", async () => {
   await worlds(calm, (world) => {
     world.client(async (kv) => {

@@ -18,14 +18,17 @@ function contest(world, { rounds = 3, clients = 4 } = {}) {
         try {
           const held = await lock(kv, "a", { ttl: 3_000 });
           assert.equal(held.lost.aborted, false, "what is given is not lost already");
+          const isTrue = () => held.lost.aborted || world.store.keys.has(held.condition.key);
+          assert.ok(isTrue(), "what is given is there");
           tokens.push(held.token);
           await holders.during(held, self, async () => {
             for (let write = 0; write < 2; write++) {
               await world.sleep(world.random.below(1_500));
               const { succeeded } = await kv.txn({
                 if: [held.condition],
-                then: [{ put: "fruit", value: held.token }],
+                do: [{ put: "fruit", value: held.token }],
               });
+              assert.ok(isTrue(), "who is asked does not deny what has happened");
               assert.ok(
                 succeeded || held.lost.aborted || world.faults.stall > 0,
                 "a holder writes",

@@ -139,7 +139,7 @@ test("what one has claimed another one does not take", async () => {
   await worlds({ unknown: 3 }, (world) => {
     const made = produce(world);
     const taken = [];
-    const attempt = async (all) => {
+    const attempt = async (all, _, kv) => {
       if (world.random.chance(50)) {
         taken.push(await all.take({ timeout: 5_000 }));
         return;
@@ -148,6 +148,7 @@ test("what one has claimed another one does not take", async () => {
       try {
         await world.sleep(world.random.below(500));
         await claim.done([{ increment: `effect/${claim.value}` }]);
+        assert.equal((await kv.get(`effect/${claim.value}`)).value, 1, "what is done is done");
       } finally {
         await claim[Symbol.asyncDispose]();
       }
@@ -308,29 +309,103 @@ test("a claim behind many claimed values is found", async () => {
 
 test("a taker that is interrupted says whether it can have taken the value", async () => {
   const outcomes = new Set();
+  await worlds(
+    calm,
+    (world) => {
+      const stop = new AbortController();
+      world.client(async (kv) => {
+        const all = queue(kv, "a");
+        await all.enqueue(1);
+        let outcome = "taken";
+        try {
+          await all.take({ signal: stop.signal });
+        } catch (error) {
+          assert.deepEqual([error.code, error.cause], ["ABORTED", "now"]);
+          outcome = error.outcome;
+        }
+        outcomes.add(outcome);
+        await world.sleep(10_000);
+        if (outcome === "not-applied") assert.equal(await all.size(), 1);
+        if (outcome === "taken") assert.equal(await all.size(), 0);
+      });
+      world.client(async () => {
+        await world.sleep(world.random.below(1_500));
+        stop.abort("now");
+      });
+    },
+    150,
+  );
+  assert.deepEqual([...outcomes].sort(), ["not-applied", "taken", "unknown"]);
+});
+
+test("who waits at an empty queue gets the value that comes", async () => {
+  await worlds({ compact: 2 }, (world) => {
+    for (const take of [(all) => all.take(), async (all) => (await all.claim()).value]) {
+      world.client(async (kv) => {
+        assert.equal(await take(queue(kv, "a")), 1);
+      });
+    }
+    world.client(async (kv) => {
+      await world.sleep(world.random.below(5_000));
+      await queue(kv, "a").enqueue(1);
+      await world.sleep(5_000);
+      await queue(kv, "a").enqueue(1);
+    });
+  });
+});
+
+test("an interrupted claim leaves nothing behind", async () => {
   await worlds(calm, (world) => {
     const stop = new AbortController();
     world.client(async (kv) => {
-      const all = queue(kv, "a");
-      await all.enqueue(1);
-      let outcome = "taken";
+      await queue(kv, "a").enqueue(1);
       try {
-        await all.take({ signal: stop.signal });
+        await (await queue(kv, "a").claim({ signal: stop.signal })).release();
       } catch (error) {
-        assert.deepEqual([error.code, error.cause], ["ABORTED", "now"]);
-        outcome = error.outcome;
+        assert.equal(error.code, "ABORTED");
       }
-      outcomes.add(outcome);
-      await world.sleep(10_000);
-      if (outcome === "not-applied") assert.equal(await all.size(), 1);
-      if (outcome === "taken") assert.equal(await all.size(), 0);
+      await world.sleep(30_000);
+      assert.equal(world.store.leases.size, 0);
+      assert.equal(await queue(kv, "a").take(), 1);
     });
     world.client(async () => {
-      await world.sleep(world.random.below(1_500));
-      stop.abort("now");
+      await world.sleep(world.random.below(2_000));
+      stop.abort();
     });
   });
-  assert.deepEqual([...outcomes].sort(), ["not-applied", "taken", "unknown"]);
+});
+
+test("a claim whose lease ends before it is made takes another one", async () => {
+  await world((world) => {
+    world.client(async (kv) => {
+      await queue(kv, "a").enqueue(1);
+      const json = kv.as("json");
+      let leases = 0;
+      const lease = async (options) => {
+        const made = await json.lease(options);
+        if (++leases === 1) world.store.revoke(made.id);
+        return made;
+      };
+      const parts = ["range", "txn", "watch"].map((name) => [name, json[name].bind(json)]);
+      const claim = await queue(
+        { as: () => ({ ...Object.fromEntries(parts), lease }) },
+        "a",
+      ).claim();
+      assert.deepEqual([claim.value, leases], [1, 2]);
+    });
+  });
+});
+
+test("a value that somebody removed is not done", async () => {
+  await world((world) => {
+    world.client(async (kv) => {
+      await queue(kv, "a").enqueue(1);
+      const claim = await queue(kv, "a").claim();
+      await kv.deleteRange({ prefix: "queue/a/item/" });
+      await failure(claim.done([{ put: "effect", value: 1 }]), "LOCK_LOST");
+      assert.equal(await kv.get("effect"), null);
+    });
+  });
 });
 
 test("waiting ends by timeout and signal, and takes nothing then", async () => {

@@ -103,6 +103,21 @@ test("who waits far behind takes its turn when enough are gone", async () => {
   });
 });
 
+test("who leaves from behind is nobody's turn", async () => {
+  await worlds(calm, (world) => {
+    world.client(async (kv) => {
+      const all = semaphore(kv, "a", 1);
+      const held = await all.acquire();
+      const waiting = all.acquire();
+      await world.sleep(3_000);
+      await failure(all.acquire({ timeout: 3_000 }), "TIMEOUT");
+      await world.sleep(5_000);
+      await held.release();
+      await waiting;
+    });
+  });
+});
+
 test("one number of permits at a time", async () => {
   await worlds(calm, (world) => {
     world.client(async (kv) => {

@@ -31,7 +31,7 @@ function work(world, { clients = 3, steps = 12, fails = 0 } = {}) {
             while (!signal.aborted && done() < steps) {
               await world.sleep(world.random.below(1_000));
               if (world.random.chance(fails)) throw new Error("a bad day");
-              await kv.txn({ if: [condition], then: [{ increment: "steps" }] }, { signal });
+              await kv.txn({ if: [condition], do: [{ increment: "steps" }] }, { signal });
             }
             signal.throwIfAborted();
           } finally {
@@ -168,16 +168,19 @@ test("the signal tells at once that leadership is lost, and the task campaigns a
         const task = leaderTask(kv, "a", async (signal) => {
           await new Promise((resolve) => signal.addEventListener("abort", resolve));
           reasons.push(signal.reason.code);
-          throw new Error("what it throws now does not matter");
+          // It ends in one way the first time, and in another one the second time.
+          if (reasons.length === 2) throw new Error("what it throws now does not matter");
         });
-        await world.sleep(5_000);
-        const before = task.token;
-        await kv.deleteRange({ prefix: "election/a/" });
-        await world.sleep(5_000);
-        assert.deepEqual(reasons, ["LEADERSHIP_LOST"]);
-        assert.ok(task.token > before);
+        for (let time = 1; time <= 2; time++) {
+          await world.sleep(5_000);
+          const before = task.token;
+          await kv.deleteRange({ prefix: "election/a/" });
+          await world.sleep(5_000);
+          assert.deepEqual(reasons, Array(time).fill("LEADERSHIP_LOST"));
+          assert.ok(task.token > before);
+        }
         await task.stop();
-        assert.deepEqual(reasons, ["LEADERSHIP_LOST", "ABORTED"]);
+        assert.deepEqual(reasons, ["LEADERSHIP_LOST", "LEADERSHIP_LOST", "ABORTED"]);
       });
     },
     40,

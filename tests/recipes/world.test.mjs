@@ -49,7 +49,7 @@ test("the model has revisions, ranges, transactions and leases", async () => {
       assert.deepEqual([refusal.succeeded, refusal.results[0].entry.value], [false, 3]);
       const empty = await kv.txn({
         if: [{ prefix: "c", value: 1 }],
-        then: [{ put: "c", value: 1 }],
+        do: [{ put: "c", value: 1 }],
       });
       assert.equal(
         empty.succeeded,
@@ -58,7 +58,7 @@ test("the model has revisions, ranges, transactions and leases", async () => {
       );
       await failure(
         kv.txn({
-          then: [
+          do: [
             { put: "d", value: 1 },
             { put: "c", value: 1, lease: 77 },
           ],
@@ -68,7 +68,7 @@ test("the model has revisions, ranges, transactions and leases", async () => {
       assert.equal(await kv.get("d"), null, "all or nothing");
 
       const lease = await kv.lease({ ttl: 1_000 });
-      await kv.txn({ then: [{ put: "l", value: 1, lease }] });
+      await kv.txn({ do: [{ put: "l", value: 1, lease }] });
       await world.sleep(10_000);
       assert.notEqual(await kv.get("l"), null, "it is kept alive");
       await lease.revoke();

@@ -75,7 +75,7 @@ class Term<T extends Json> extends Place<Json> implements Tenure<T> {
     if (this.lost.aborted) throw this.lost.reason;
     const { key } = this.condition;
     const { succeeded } = await this.kv.txn(
-      { if: [this.condition], then: [{ put: key, value, lease: "keep" }] },
+      { if: [this.condition], do: [{ put: key, value, lease: "keep" }] },
       options,
     );
     if (!succeeded) throw this.lostError();

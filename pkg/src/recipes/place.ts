@@ -144,9 +144,9 @@ export async function join<V, P extends Place<V>>(
     const { succeeded, results, revision } = await kv.txn(
       {
         if: [...conditions, ...(alike ? [{ prefix, value }] : [])],
-        then: enter,
+        do: enter,
         // A condition on values does not hold where there are none.
-        else: [{ txn: { if: [{ prefix, version: 0 }], then: enter } }],
+        else: [{ txn: { if: [{ prefix, version: 0 }], do: enter } }],
       },
       { signal },
     );

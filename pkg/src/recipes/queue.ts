@@ -7,7 +7,7 @@
  */
 
 import { integer, invalid } from "../check.js";
-import { quorateError } from "../errors.js";
+import { type QuorateError, quorateError } from "../errors.js";
 import type { Json, KeyedEntry, Kv, Lease, Operation, WatchEvent } from "../kv/types.js";
 import type { CallOptions } from "../types.js";
 import { change } from "./change.js";
@@ -78,7 +78,7 @@ class Values<T extends Json> implements Queue<T> {
         const { succeeded } = await this.#kv.txn(
           {
             if: [{ key, version: 0 }, ...(capacity === undefined ? [] : [room])],
-            then: [
+            do: [
               { put: key, value },
               // Whoever counted before this must count again.
               ...(capacity === undefined ? [] : [{ put: last, value: null }]),
@@ -189,7 +189,7 @@ class Values<T extends Json> implements Queue<T> {
 
   async #remove(item: Item, signal: AbortSignal): Promise<{ value: T } | undefined> {
     const { succeeded, results } = await this.#kv.txn<T>(
-      { if: this.#isFree(item), then: [{ delete: item.key, previous: true }] },
+      { if: this.#isFree(item), do: [{ delete: item.key, previous: true }] },
       { signal, timeout: PATIENCE_MS },
     );
     const [removed] = results;
@@ -200,7 +200,7 @@ class Values<T extends Json> implements Queue<T> {
   async #claim(item: Item, lease: Lease, signal: AbortSignal): Promise<Claim<T> | undefined> {
     const key = this.#claimOf(item);
     const { succeeded, results, revision } = await this.#kv.txn<T>(
-      { if: this.#isFree(item), then: [{ get: item.key }, { put: key, value: null, lease }] },
+      { if: this.#isFree(item), do: [{ get: item.key }, { put: key, value: null, lease }] },
       { signal },
     );
     const [got] = results;
@@ -235,7 +235,7 @@ type Attempt<R> = (item: Item) => Promise<R | undefined>;
 class Work<T extends Json> extends Place<Json> implements Claim<T> {
   readonly value: T;
   readonly #item: string;
-  #isDone = false;
+  #state: "open" | "perhaps done" | "done" = "open";
 
   constructor(parts: Parts<Json>, item: string, value: T) {
     super(parts);
@@ -245,22 +245,32 @@ class Work<T extends Json> extends Place<Json> implements Claim<T> {
 
   async done(operations: readonly Operation<Json>[] = [], options?: CallOptions): Promise<void> {
     if (!Array.isArray(operations)) throw invalid("the operations are an array");
-    if (this.#isDone) return;
-    const { key } = this.condition;
-    const { succeeded, results } = await this.kv.txn(
-      {
-        if: [this.condition, { key: this.#item, is: ">", version: 0 }],
-        then: [{ delete: this.#item }, ...operations],
-        else: [{ get: key }],
-      },
-      options,
-    );
-    const [claim] = results;
-    // Who still has the claim, but not the value, has been here before.
-    const before = claim?.type === "get" && claim.entry?.createRevision === this.token;
-    if (!succeeded && !before) throw this.lostError();
-    this.#isDone = true;
+    if (this.#state === "done") return;
+    const succeeded = await this.#finish(operations, options);
+    if (!succeeded) throw this.lostError();
+    this.#state = "done";
     leave(this);
+  }
+
+  async #finish(operations: readonly Operation<Json>[], options?: CallOptions): Promise<boolean> {
+    const { key } = this.condition;
+    try {
+      const { succeeded, results } = await this.kv.txn(
+        {
+          if: [this.condition, { key: this.#item, is: ">", version: 0 }],
+          do: [{ delete: this.#item }, ...operations],
+          else: [{ get: key }],
+        },
+        options,
+      );
+      const [claim] = results;
+      // While the claim is there nobody else has taken the value: if it is gone, an earlier attempt has done it.
+      const isClaimed = claim?.type === "get" && claim.entry?.createRevision === this.token;
+      return succeeded || (isClaimed && this.#state === "perhaps done");
+    } catch (error) {
+      if ((error as Partial<QuorateError>).outcome === "unknown") this.#state = "perhaps done";
+      throw error;
+    }
   }
 }
 

@@ -71,7 +71,7 @@ export interface Hold {
    */
   readonly token: number;
   /**
-   * Holds as long as this is held, for transactions: `kv.txn({ if: [lock.condition], then: [...] })` does nothing once
+   * Holds as long as this is held, for transactions: `kv.txn({ if: [lock.condition], do: [...] })` does nothing once
    * it was lost, whatever its holder believes.
    */
   readonly condition: HoldCondition;

@@ -151,22 +151,22 @@ class View {
   }
 
   async put(key, value, options) {
-    const { revision } = await this.txn({ then: [{ put: key, value }] }, options);
+    const { revision } = await this.txn({ do: [{ put: key, value }] }, options);
     return { revision };
   }
 
   async delete(key, options) {
-    const { results, revision } = await this.txn({ then: [{ delete: key }] }, options);
+    const { results, revision } = await this.txn({ do: [{ delete: key }] }, options);
     return { deleted: results[0].deleted > 0, revision };
   }
 
   async deleteRange(range, options) {
-    const { results, revision } = await this.txn({ then: [{ deleteRange: range }] }, options);
+    const { results, revision } = await this.txn({ do: [{ deleteRange: range }] }, options);
     return { deleted: results[0].deleted, revision };
   }
 
   async increment(key, by, options) {
-    const { results, revision } = await this.txn({ then: [{ increment: key, by }] }, options);
+    const { results, revision } = await this.txn({ do: [{ increment: key, by }] }, options);
     return { value: results[0].value, revision };
   }
 
@@ -175,7 +175,7 @@ class View {
     const { succeeded, results, revision } = await this.txn(
       {
         if: [condition],
-        then: [value === undefined ? { delete: key } : { put: key, value }],
+        do: [value === undefined ? { delete: key } : { put: key, value }],
         else: [{ get: key }],
       },
       options,
@@ -255,7 +255,7 @@ class View {
     const operations = (list) => list?.map((operation) => this.#operation(operation));
     return {
       if: txn.if?.map((condition) => this.#encoded(this.#selection(condition))),
-      then: operations(txn.then),
+      do: operations(txn.do),
       else: operations(txn.else),
     };
   }

@@ -58,7 +58,7 @@ export class Store {
 
   #branch(draft, txn) {
     const succeeded = (txn.if ?? []).every((condition) => holds(draft.keys, condition));
-    const operations = (succeeded ? txn.then : txn.else) ?? [];
+    const operations = (succeeded ? txn.do : txn.else) ?? [];
     return { succeeded, results: operations.map((it) => this.#operate(draft, it)) };
   }
 
