@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { calm, failure, forgive, rough, world, worlds } from "./help.mjs";
-import { recipes } from "./model/build.mjs";
+import { errors, recipes } from "./model/build.mjs";
 
 const { queue } = recipes;
 
@@ -383,6 +383,30 @@ test("a claim whose lease ends before it is made takes another one", async () =>
         "a",
       ).claim();
       assert.deepEqual([claim.value, leases], [1, 2]);
+    });
+  });
+});
+
+test("what is done without an answer can be done again, and happens once", async () => {
+  await world((world) => {
+    world.client(async (kv) => {
+      await queue(kv, "a").enqueue(1);
+      const json = kv.as("json");
+      const parts = ["range", "lease", "watch"].map((name) => [name, json[name].bind(json)]);
+      let isDeaf = false;
+      const txn = async (...args) => {
+        const answer = await json.txn(...args);
+        if (isDeaf) throw errors.quorateError("TIMEOUT", "no answer came", { outcome: "unknown" });
+        return answer;
+      };
+      const claim = await queue({ as: () => ({ ...Object.fromEntries(parts), txn }) }, "a").claim();
+      isDeaf = true;
+      const error = await failure(claim.done([{ increment: "effect" }]), "TIMEOUT");
+      assert.equal(error.outcome, "unknown");
+      isDeaf = false;
+      await claim.done([{ increment: "effect" }]);
+      await claim.done([{ increment: "effect" }]);
+      assert.equal((await kv.get("effect")).value, 1);
     });
   });
 });
