@@ -69,10 +69,11 @@ test("who cannot be heard loses the lock in time, and another one gets it", asyn
 test("the lock of a process that ended goes when its lease does", async (t) => {
   const directory = scratch(t);
   const first = await open(t, { storage: "directory", directory });
-  const held = await first.kv.lock("a", { ttl: 1_500 });
+  const held = await first.kv.lock("a", { ttl: 4_000 });
   await first.close();
   await event(held.lost);
   const second = await open(t, { storage: "directory", directory });
+  assert.equal(await second.kv.tryLock("a"), null, "it outlives its process for a while");
   const next = await second.kv.lock("a");
   assert.ok(next.token > held.token);
   await next[Symbol.asyncDispose]();
