@@ -1,18 +1,31 @@
-// The recipes as modules that tests can import without building the whole package.
+// The recipes as modules that tests can import without building the whole package; with a mistake in them, if that is asked for.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
+import { planted } from "../planted.mjs";
 
 const source = fileURLToPath(new URL("../../../pkg/src/", import.meta.url));
+
+/** A plugin that plants the mistake that the environment names. */
+function mistake(name) {
+  const [, file, from, to] = planted.find(([it]) => it === name);
+  const path = join(source, "recipes", file);
+  return {
+    name: "mistake",
+    load: (id) => (id === path ? readFileSync(path, "utf8").replace(from, () => to) : null),
+  };
+}
 
 async function bundle() {
   const dir = mkdtempSync(join(tmpdir(), "quorate-recipes-"));
   try {
+    const { QUORATE_PLANTED: name } = process.env;
+    const plugins = name === undefined ? [] : [mistake(name)];
     const input = { recipes: join(source, "recipes/index.ts"), errors: join(source, "errors.ts") };
-    const all = await rolldown({ external: /^node:/, input });
+    const all = await rolldown({ external: /^node:/, input, plugins });
     await all.write({
       dir,
       format: "es",
