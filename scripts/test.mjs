@@ -91,6 +91,7 @@ const suites = [
     ],
   },
   nodeSuite("replay", "the simulator's command line, natively and on wasm32", "tests/sim"),
+  nodeSuite("recipes", "locks, queues and the like around a model of the store", "tests/recipes"),
   nodeSuite("node", "clusters of worker threads, with state on disk", "tests/node"),
   {
     ...nodeSuite(

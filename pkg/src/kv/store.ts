@@ -2,6 +2,21 @@
 
 import type { Calls } from "../calls.js";
 import { integer, invalid, record } from "../check.js";
+import * as recipes from "../recipes/index.js";
+import type {
+  Barrier,
+  Counter,
+  DoubleBarrier,
+  Election,
+  HoldOptions,
+  LeaderTask,
+  LeaderTaskOptions,
+  Lock,
+  Queue,
+  QueueOptions,
+  Semaphore,
+  TaskFunction,
+} from "../recipes/types.js";
 import type { CallOptions, Key } from "../types.js";
 import { codecOf, encodeKey, encodeValue, json, type ValueCodec } from "./codec.js";
 import { entryOf, rangeOf } from "./entries.js";
@@ -263,6 +278,42 @@ class Store<V> implements Kv<V> {
       most(bytes, '"bytes"'),
     );
     await this.#write(command, limits(options));
+  }
+
+  lock(name: string, options?: HoldOptions): Promise<Lock> {
+    return recipes.lock(this, name, options);
+  }
+
+  tryLock(name: string, options?: HoldOptions): Promise<Lock | null> {
+    return recipes.tryLock(this, name, options);
+  }
+
+  election<T extends Json = Json>(name: string): Election<T> {
+    return recipes.election<T>(this, name);
+  }
+
+  semaphore(name: string, permits: number): Semaphore {
+    return recipes.semaphore(this, name, permits);
+  }
+
+  barrier(name: string): Barrier {
+    return recipes.barrier(this, name);
+  }
+
+  doubleBarrier(name: string, participants: number): DoubleBarrier {
+    return recipes.doubleBarrier(this, name, participants);
+  }
+
+  queue<T extends Json = Json>(name: string, options?: QueueOptions): Queue<T> {
+    return recipes.queue<T>(this, name, options);
+  }
+
+  counter(name: string): Counter {
+    return recipes.counter(this, name);
+  }
+
+  leaderTask(name: string, run: TaskFunction, options?: LeaderTaskOptions): LeaderTask {
+    return recipes.leaderTask(this, name, run, options);
   }
 
   as<C extends Codec>(codec: C): Kv<CodecValues[C]>;

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" />
 /** The public shapes of the store: what a caller gives and gets. No code. */
 
+import type { Recipes } from "../recipes/types.js";
 import type { CallOptions, Key } from "../types.js";
 
 /** A value that survives JSON. */
@@ -76,7 +77,7 @@ export interface DeleteOptions extends CallOptions {
  * The store. Every call ends by its deadline, and fails only with a `QuorateError`. All but serializable reads are
  * linearizable, and every write takes effect once or not at all.
  */
-export interface Kv<V> extends KvReads<V> {
+export interface Kv<V> extends KvReads<V>, Recipes {
   /** Stores a value. With `previous` the answer has what was there, or null. */
   put<T extends V = V>(
     key: Key,
