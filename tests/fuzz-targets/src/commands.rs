@@ -187,6 +187,7 @@ pub(crate) fn command(source: &mut Source<'_>) -> Bytes {
         5 => Command::SetRetention {
             revisions: source.below(16),
             ms: source.below(16),
+            bytes: source.below(1024),
         },
         _ => change(source, 0),
     };
