@@ -53,6 +53,15 @@ fn writes_beyond_the_window_wait_for_the_oldest() {
 }
 
 #[test]
+fn calls_may_fill_the_bytes_of_the_window_to_the_last_one() {
+    let (mut caller, _) = Caller::in_session(1, |config| config.window_bytes = 3);
+    for _ in 0..4 {
+        caller.write();
+    }
+    assert_eq!(caller.sent().len(), 3, "of one byte each");
+}
+
+#[test]
 fn reads_need_no_session_and_do_not_wait_for_one() {
     let mut caller = Caller::new(1, 1, |_| {});
     let read = caller.read();
