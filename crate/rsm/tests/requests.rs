@@ -1,216 +1,22 @@
-//! What one node does with requests: what it takes, what it refuses, and whom it answers. Alone, or a
-//! follower of a leader that the test plays.
+//! What one node does with requests: what it takes, what it refuses, and whom it answers.
 #[cfg(target_arch = "wasm32")]
 #[macro_use]
 extern crate wasm_bindgen_test;
 
-use std::sync::Arc;
+mod lone;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use quorate_rsm::raft::{
-    AppendOutcome, Body, Change, ConfState, Entry, EntryId, Index, Instant, MembershipError,
-    Message, NodeId, Payload, PersistBatch, Restored, StateDigest, StorageId, Term, TransferError,
+    Body, Change, ConfState, Index, MembershipError, Message, NodeId, Restored, StorageId,
+    TransferError,
 };
-use quorate_rsm::{
-    ApplyContext, BadSnapshot, ClientId, Input, MachineRestore, MachineSnapshot, Node, NodeConfig,
-    Output, ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId, StateMachine,
-};
+use quorate_rsm::{ClientId, Input, NodeConfig, ReadAt, RequestBody, RequestError, SessionId};
 
-/// Appends every command to a text, and answers with it; answers a query with the query and the text.
-#[derive(Clone, Debug, Default)]
-struct Text(Vec<u8>);
+use lone::{CLIENT, LEADER, ME};
 
-impl StateMachine for Text {
-    type Snapshot = Self;
-    type Restore = Self;
-
-    fn apply(&mut self, _: &ApplyContext, command: &Bytes) -> Bytes {
-        self.0.extend_from_slice(command);
-        Bytes::from(self.0.clone())
-    }
-
-    fn query(&self, query: &Bytes) -> Bytes {
-        Bytes::from([query, &self.0[..]].concat())
-    }
-
-    fn snapshot(&self) -> Self {
-        self.clone()
-    }
-
-    fn restore() -> Self {
-        Self::default()
-    }
-}
-
-impl MachineSnapshot for Text {
-    fn chunk(&mut self, _: u32, _: usize) -> (Bytes, bool) {
-        (Bytes::from(self.0.clone()), true)
-    }
-}
-
-impl MachineRestore for Text {
-    type Machine = Self;
-
-    fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
-        self.0.extend_from_slice(data);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Self, BadSnapshot> {
-        Ok(self)
-    }
-}
-
-const ME: NodeId = NodeId(1);
-const LEADER: NodeId = NodeId(2);
-const CLIENT: ClientId = ClientId(7);
-
-struct Host {
-    node: Node<Text>,
-    now: Instant,
-    writing: Option<PersistBatch>,
-    replies: Vec<(ClientId, Reply)>,
-    said: Vec<Message>,
-    memberships: Vec<(Index, Arc<ConfState>)>,
-    asked: u64,
-}
-
-impl Host {
-    fn open(members: u64, change: impl FnOnce(&mut NodeConfig)) -> Self {
-        let conf_state = ConfState::new((1..=members).map(NodeId));
-        Self::restart(Restored::fresh(conf_state), change)
-    }
-
-    fn restart(restored: Restored, change: impl FnOnce(&mut NodeConfig)) -> Self {
-        let mut config = NodeConfig::new(ME);
-        change(&mut config);
-        let node = Node::new(config, restored, &[], Text::default(), Instant(0), 1);
-        Self {
-            node: node.expect("a sound state"),
-            now: Instant(0),
-            writing: None,
-            replies: Vec::new(),
-            said: Vec::new(),
-            memberships: Vec::new(),
-            asked: 0,
-        }
-    }
-
-    /// Leads a cluster of itself.
-    fn leading(change: impl FnOnce(&mut NodeConfig)) -> Self {
-        let mut host = Self::open(1, change);
-        host.campaign();
-        host
-    }
-
-    fn campaign(&mut self) {
-        self.now = self.node.next_timeout();
-        self.input(Input::TimerFired);
-        self.settle();
-        assert!(self.node.raft().is_leader());
-    }
-
-    /// One of three, and heard of the leader.
-    fn following(change: impl FnOnce(&mut NodeConfig)) -> Self {
-        let mut host = Self::open(3, change);
-        host.hear(EntryId::default(), vec![]);
-        assert_eq!(host.node.raft().leader(), Some(LEADER));
-        host
-    }
-
-    /// The leader of term 5 has these entries behind `prev`, and all of them are committed.
-    fn hear(&mut self, prev: EntryId, entries: Vec<Payload>) {
-        let entry = |(payload, index)| Entry {
-            id: EntryId::new(Term(5), Index(index)),
-            payload,
-        };
-        let entries: Vec<_> = entries
-            .into_iter()
-            .zip(prev.index.0 + 1..)
-            .map(entry)
-            .collect();
-        let commit = entries.last().map_or(prev, |entry| entry.id).index;
-        self.input(Input::Message(Message {
-            from: LEADER,
-            to: ME,
-            storage: StorageId(0),
-            term: Term(5),
-            body: Body::AppendEntries {
-                prev,
-                commit,
-                entries,
-            },
-        }));
-        self.settle();
-    }
-
-    fn input(&mut self, input: Input) {
-        let taken = self.node.handle(self.now, input);
-        taken.expect("the law of use is kept");
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.node.poll_output() {
-            match output {
-                Output::Persist(batch) => self.writing = Some(batch),
-                Output::Send(message) => self.said.push(message),
-                Output::Reply { client, replies } => {
-                    self.replies
-                        .extend(replies.into_iter().map(|reply| (client, reply)));
-                }
-                Output::MembershipChanged { index, conf_state } => {
-                    self.memberships.push((index, conf_state));
-                }
-                other => assert!(matches!(other, Output::RoleChanged { .. }), "{other:?}"),
-            }
-        }
-    }
-
-    fn settle(&mut self) {
-        while let Some(batch) = self.writing.take() {
-            self.input(Input::Persisted { seq: batch.seq });
-        }
-    }
-
-    fn ask(&mut self, client: ClientId, body: RequestBody) -> RequestId {
-        self.asked += 1;
-        let id = RequestId(self.asked);
-        let request = Request { id, body };
-        self.input(Input::Request { client, request });
-        id
-    }
-
-    fn read(&mut self, query: &'static str, at: ReadAt) -> RequestId {
-        let query = Bytes::from_static(query.as_bytes());
-        self.ask(CLIENT, RequestBody::Read { query, at })
-    }
-
-    /// All answers since this was last asked.
-    fn answers(&mut self) -> Vec<(RequestId, Result<Bytes, RequestError>)> {
-        let replies = core::mem::take(&mut self.replies);
-        let answer = |(client, Reply { id, result })| {
-            assert_eq!(client, CLIENT);
-            (id, result)
-        };
-        replies.into_iter().map(answer).collect()
-    }
-
-    fn result(&mut self) -> Result<Bytes, RequestError> {
-        self.settle();
-        let mut answers = self.answers();
-        let (_, result) = answers.pop().expect("an answer");
-        assert!(answers.is_empty());
-        result
-    }
-
-    fn open_session(&mut self) -> SessionId {
-        self.ask(CLIENT, RequestBody::OpenSession);
-        let id = self.result().expect("a session");
-        SessionId(u64::from_le_bytes(id[..].try_into().expect("eight bytes")))
-    }
-}
+type Host = lone::Host;
 
 fn write(session: SessionId, sequence: u64, text: &'static str) -> RequestBody {
     RequestBody::Write {
@@ -373,41 +179,4 @@ fn log_time_goes_on_while_a_node_leads_and_from_there_when_the_next_one_does() {
     host.now = began.after(Duration::from_millis(2_001));
     host.ask(CLIENT, write(session, 4, "x"));
     assert_eq!(host.result(), Err(RequestError::SessionExpired));
-}
-
-/// FNV-1a, in the words of its authors.
-fn hash_of(bytes: &[u8]) -> u64 {
-    let mut hash: u64 = 14_695_981_039_346_656_037;
-    for byte in bytes {
-        hash ^= u64::from(*byte);
-        hash = hash.wrapping_mul(1_099_511_628_211);
-    }
-    hash
-}
-
-#[test]
-fn at_a_checkpoint_a_follower_tells_what_its_state_comes_to() {
-    let mut host = Host::following(|_| {});
-    // A session at log time 1, "ab" written in it at 2, a checkpoint at 3.
-    let commands: [&'static [u8]; 3] = [&[1, 1], &[3, 2, 1, 1, 1, b'a', b'b'], &[4, 3]];
-    let entries = commands.map(|bytes| Payload::Command(Bytes::from_static(bytes)));
-    host.hear(EntryId::default(), entries.to_vec());
-    let told = host.said.iter().find_map(|message| match message.body {
-        Body::Digest(digest) => Some((message.to, digest)),
-        _ => None,
-    });
-    // Log time; one session, 1, active at 2, with everything up to 0 acknowledged and one reply:
-    // that to 1, two bytes long. Then the machine.
-    let state = [3, 1, 1, 2, 0, 1, 1, 2, b'a', b'b', b'a', b'b'];
-    let digest = StateDigest {
-        index: Index(3),
-        format: 1,
-        hash: hash_of(&state),
-    };
-    assert_eq!(told, Some((LEADER, digest)));
-    let accepted = |message: &Message| match message.body {
-        Body::AppendEntriesResponse(AppendOutcome::Accepted { matched }) => Some(matched),
-        _ => None,
-    };
-    assert_eq!(host.said.iter().filter_map(accepted).max(), Some(Index(3)));
 }
