@@ -260,3 +260,18 @@ fn late_answers_count_and_late_refusals_do_not() {
     caller.read();
     assert_eq!(caller.one().to, early.to, "who answers leads");
 }
+
+#[test]
+fn an_attempt_that_got_more_time_leaves_no_timer_behind() {
+    let mut caller = Caller::new(1, 1, |_| {});
+    caller.read();
+    caller.read();
+    let asked = caller.sent();
+    caller.at(Instant(700_000));
+    caller.accept(&asked[0]);
+    caller.at(Instant(1_000_000));
+    assert!(caller.sent().is_empty());
+    assert_eq!(caller.client.next_timeout(), Instant(1_700_000));
+    caller.accept(&asked[1]);
+    assert_eq!(caller.client.next_timeout(), Instant::NEVER);
+}
