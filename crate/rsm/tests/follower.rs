@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_rsm::raft::{
-    Body, Change, ConfState, EntryId, Index, Instant, NodeId, Payload, Restored, SnapshotMeta,
-    StateDigest, StorageId, Term,
+    Body, Change, ConfState, Entry, EntryId, Index, Instant, NodeId, Payload, Restored,
+    SnapshotMeta, StateDigest, StorageId, Term,
 };
-use quorate_rsm::{HaltCause, Node, NodeConfig, OpenError, RequestBody};
+use quorate_rsm::{HaltCause, Input, Node, NodeConfig, OpenError, RequestBody};
 
 use lone::{CLIENT, LEADER, ME, Text};
 
@@ -156,8 +156,8 @@ fn a_large_state_is_written_anew_only_for_a_log_as_large() {
     assert_eq!(snapshot(&host), 6);
 }
 
-/// The chunks of a snapshot of the entries up to `index`.
-fn install(host: &mut Host, index: u64, chunks: &[&[u8]]) {
+/// The leader sends chunks of its snapshot of the entries up to `index`.
+fn send(host: &mut Host, index: u64, chunks: &[&[u8]], done: bool) {
     for (number, data) in (0..).zip(chunks) {
         let meta = SnapshotMeta {
             last: at(index),
@@ -166,11 +166,15 @@ fn install(host: &mut Host, index: u64, chunks: &[&[u8]]) {
         let body = Body::InstallSnapshot {
             meta: Box::new(meta),
             number,
-            done: number as usize + 1 == chunks.len(),
+            done: done && number as usize + 1 == chunks.len(),
             data: Bytes::copy_from_slice(data),
         };
         host.message(LEADER, body);
     }
+}
+
+fn install(host: &mut Host, index: u64, chunks: &[&[u8]]) {
+    send(host, index, chunks, true);
     host.settle();
 }
 
@@ -199,24 +203,50 @@ fn a_leaders_snapshot_brings_the_state_the_sessions_and_log_time() {
 #[test]
 fn a_snapshot_that_is_overtaken_by_a_newer_one_is_forgotten() {
     let mut host = Host::following(|_| {});
-    let meta = |index| {
-        Box::new(SnapshotMeta {
-            last: at(index),
-            conf_state: Arc::new(ConfState::new([1, 2, 3].map(NodeId))),
-        })
-    };
-    for (number, data) in [(0, HEAD), (1, b"lost")] {
-        let body = Body::InstallSnapshot {
-            meta: meta(40),
-            number,
-            done: false,
-            data: Bytes::copy_from_slice(data),
-        };
-        host.message(LEADER, body);
-    }
+    send(&mut host, 40, &[HEAD, b"lost"], false);
     install(&mut host, 50, &[HEAD, b"a", b"bc"]);
     assert_eq!(host.restored, [at(50)]);
     assert_eq!(host.node.machine().0, b"abc");
+}
+
+#[test]
+fn an_own_snapshot_that_comes_too_early_is_taken_later_as_a_whole() {
+    let mut host = Host::following(|config| config.snapshot_entries = 4);
+    send(&mut host, 50, &[HEAD, b"abc"], true);
+    // Due before the leader's is durable, and refused.
+    let entries = (51..=58).map(|index| Entry {
+        id: at(index),
+        payload: Payload::Noop,
+    });
+    let body = Body::AppendEntries {
+        prev: at(50),
+        commit: Index(58),
+        entries: entries.collect(),
+    };
+    host.message(LEADER, body);
+    assert_eq!(host.node.raft().applied(), at(58));
+    let mut chunks = Vec::new();
+    let mut write_all = |host: &mut Host| {
+        while let Some(batch) = host.writing.take() {
+            let written = batch.chunks.iter();
+            chunks.extend(written.map(|chunk| (chunk.snapshot.0, chunk.number)));
+            host.input(Input::Persisted { seq: batch.seq });
+        }
+    };
+    write_all(&mut host);
+    assert_eq!(snapshot(&host), 50);
+    let body = Body::AppendEntries {
+        prev: at(58),
+        commit: Index(59),
+        entries: vec![Entry {
+            id: at(59),
+            payload: Payload::Noop,
+        }],
+    };
+    host.message(LEADER, body);
+    write_all(&mut host);
+    assert_eq!(snapshot(&host), 59);
+    assert!(chunks.ends_with(&[(59, 0), (59, 1)]), "{chunks:?}");
 }
 
 #[test]
