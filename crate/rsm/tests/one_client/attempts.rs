@@ -1,9 +1,4 @@
 //! What a client makes of refusals, silence and lost nodes: whom it asks next, and when.
-#[cfg(target_arch = "wasm32")]
-#[macro_use]
-extern crate wasm_bindgen_test;
-
-mod caller;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +7,7 @@ use bytes::Bytes;
 use quorate_rsm::raft::{Instant, MAX_MEMBERS, NodeId};
 use quorate_rsm::{ClientInput, RequestError};
 
-use caller::{Caller, DEADLINE, SILENCE, hint};
+use crate::caller::{Caller, DEADLINE, SILENCE, hint};
 
 #[test]
 fn any_node_may_be_the_first_that_is_asked() {

@@ -1,6 +1,4 @@
 //! A client driven by hand: a test plays the nodes that it asks.
-// Each test program uses its own part of it.
-#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

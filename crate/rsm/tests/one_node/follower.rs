@@ -1,10 +1,5 @@
 //! What a leader's entries, snapshots and digests make of a node, and what it tells the leader of its
 //! state; and the other way round.
-#[cfg(target_arch = "wasm32")]
-#[macro_use]
-extern crate wasm_bindgen_test;
-
-mod lone;
 
 use std::sync::Arc;
 
@@ -15,9 +10,7 @@ use quorate_rsm::raft::{
 };
 use quorate_rsm::{HaltCause, Input, Node, NodeConfig, OpenError, RequestBody};
 
-use lone::{CLIENT, LEADER, ME, Text};
-
-type Host = lone::Host;
+use crate::host::{CLIENT, Host, LEADER, ME, Text};
 
 /// The machine's format before the node's.
 const FORMAT: u64 = 0x301;

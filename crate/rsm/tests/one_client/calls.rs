@@ -1,10 +1,5 @@
 //! How calls are numbered, when they are sent, and what a client tells of one that ends without an
 //! answer.
-#[cfg(target_arch = "wasm32")]
-#[macro_use]
-extern crate wasm_bindgen_test;
-
-mod caller;
 
 use std::collections::BTreeSet;
 
@@ -12,7 +7,7 @@ use bytes::Bytes;
 use quorate_rsm::raft::{Instant, NodeId};
 use quorate_rsm::{Call, CallError, ClientInput, Outcome, RequestBody, RequestError, SessionId};
 
-use caller::{Caller, DEADLINE, SILENCE, Sent};
+use crate::caller::{Caller, DEADLINE, SILENCE, Sent};
 
 #[test]
 fn sequence_numbers_count_up_and_acknowledge_what_has_been_answered_without_a_gap() {

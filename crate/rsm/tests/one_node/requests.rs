@@ -1,9 +1,4 @@
 //! What one node does with requests: what it takes, what it refuses, and whom it answers.
-#[cfg(target_arch = "wasm32")]
-#[macro_use]
-extern crate wasm_bindgen_test;
-
-mod lone;
 
 use std::time::Duration;
 
@@ -14,9 +9,7 @@ use quorate_rsm::raft::{
 };
 use quorate_rsm::{ClientId, Input, NodeConfig, ReadAt, RequestBody, RequestError, SessionId};
 
-use lone::{CLIENT, LEADER, ME};
-
-type Host = lone::Host;
+use crate::host::{CLIENT, Host, LEADER, ME};
 
 fn write(session: SessionId, sequence: u64, text: &'static str) -> RequestBody {
     RequestBody::Write {

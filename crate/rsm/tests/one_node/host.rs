@@ -1,6 +1,4 @@
 //! One node driven by hand: alone, or a follower of a leader that the test plays.
-// Each test program uses its own part of it.
-#![allow(dead_code)]
 
 use std::sync::Arc;
 
@@ -68,8 +66,8 @@ pub(crate) const ME: NodeId = NodeId(1);
 pub(crate) const LEADER: NodeId = NodeId(2);
 pub(crate) const CLIENT: ClientId = ClientId(7);
 
-pub(crate) struct Host<M: StateMachine = Text> {
-    pub(crate) node: Node<M>,
+pub(crate) struct Host {
+    pub(crate) node: Node<Text>,
     pub(crate) now: Instant,
     pub(crate) writing: Option<PersistBatch>,
     pub(crate) replies: Vec<(ClientId, Reply)>,
@@ -81,7 +79,7 @@ pub(crate) struct Host<M: StateMachine = Text> {
     pub(crate) asked: u64,
 }
 
-impl<M: StateMachine + Default> Host<M> {
+impl Host {
     pub(crate) fn open(members: u64, change: impl FnOnce(&mut NodeConfig)) -> Self {
         let conf_state = ConfState::new((1..=members).map(NodeId));
         Self::restart(Restored::fresh(conf_state), change)
@@ -90,7 +88,7 @@ impl<M: StateMachine + Default> Host<M> {
     pub(crate) fn restart(restored: Restored, change: impl FnOnce(&mut NodeConfig)) -> Self {
         let mut config = NodeConfig::new(ME);
         change(&mut config);
-        let node = Node::new(config, restored, &[], M::default(), Instant(0), 1);
+        let node = Node::new(config, restored, &[], Text::default(), Instant(0), 1);
         Self {
             node: node.expect("a sound state"),
             now: Instant(0),
