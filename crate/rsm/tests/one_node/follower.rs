@@ -142,6 +142,14 @@ fn a_large_state_is_written_anew_only_for_a_log_as_large() {
     host.hear(at(42), vec![Payload::Noop]);
     assert_eq!(snapshot(&host), 43);
 
+    // The same of one that came from the leader, or from storage.
+    let mut host = Host::following(|config| config.snapshot_entries = 1);
+    install(&mut host, 100, &[HEAD, &[7; 2_560]]);
+    host.hear(at(100), vec![Payload::Noop; 39]);
+    assert_eq!(snapshot(&host), 100);
+    host.hear(at(139), vec![Payload::Noop]);
+    assert_eq!(snapshot(&host), 140);
+
     let mut host = grown(&|config| config.snapshot_bytes = 1);
     host.hear(at(3), vec![write(2, &[7; 2_500]), write(3, &[7; 2_500])]);
     assert_eq!(snapshot(&host), 3);
