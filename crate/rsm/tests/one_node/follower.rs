@@ -226,11 +226,12 @@ fn an_own_snapshot_that_comes_too_early_is_taken_later_as_a_whole() {
     };
     host.message(LEADER, body);
     assert_eq!(host.node.raft().applied(), at(58));
-    let mut chunks = Vec::new();
+    let (mut chunks, mut complete) = (Vec::new(), Vec::new());
     let mut write_all = |host: &mut Host| {
         while let Some(batch) = host.writing.take() {
             let written = batch.chunks.iter();
             chunks.extend(written.map(|chunk| (chunk.snapshot.0, chunk.number)));
+            complete.extend(batch.snapshot.map(|it| (it.meta.last.index.0, it.chunks)));
             host.input(Input::Persisted { seq: batch.seq });
         }
     };
@@ -247,6 +248,7 @@ fn an_own_snapshot_that_comes_too_early_is_taken_later_as_a_whole() {
     host.message(LEADER, body);
     write_all(&mut host);
     assert_eq!(snapshot(&host), 59);
+    assert_eq!(complete, [(50, 2), (59, 2)]);
     assert!(chunks.ends_with(&[(59, 0), (59, 1)]), "{chunks:?}");
 }
 
