@@ -199,19 +199,22 @@ fn is_one_allocation(encode: impl Fn(usize) -> Vec<u8>, spare: usize) {
 fn frames_of_messages_are_one_allocation() {
     let data = Bytes::from(vec![7; 200]);
     let large = |n| NodeId(MOST - n);
+    let nodes = ConfState {
+        learners: (20..40).rev().map(large).collect(),
+        ..ConfState::new((0..20).map(large))
+    };
     let storages = || {
         let storage = |n| (large(n), StorageId(n));
         (0..40).rev().map(storage).collect()
     };
-    let conf_state = || ConfState {
-        learners: (20..40).rev().map(large).collect(),
+    let bound = ConfState {
         storages: storages(),
         storages_next: storages(),
-        ..ConfState::new((0..20).map(large))
+        ..nodes.clone()
     };
-    let membership = Entry {
+    let membership = |conf_state: &ConfState| Entry {
         id: id(MOST, 1),
-        payload: Payload::Membership(Arc::new(conf_state())),
+        payload: Payload::Membership(Arc::new(conf_state.clone())),
     };
     let noop = |index| Entry {
         id: id(MOST, index),
@@ -226,7 +229,11 @@ fn frames_of_messages_are_one_allocation() {
             64 + 30 * 8,
         ),
         (
-            append(id(MOST, 0), vec![membership]),
+            append(id(MOST, 0), vec![membership(&nodes)]),
+            64 + 8 + 80 + 40 * 2,
+        ),
+        (
+            append(id(MOST, 0), vec![membership(&bound)]),
             64 + 8 + 80 + 40 * 2 + 80 * 2,
         ),
         (
@@ -234,7 +241,7 @@ fn frames_of_messages_are_one_allocation() {
             64 + 16 + 80 + 3 * 10,
         ),
         (
-            chunk(id(MOST, 1), conf_state(), data),
+            chunk(id(MOST, 1), bound, data),
             64 + 16 + 80 + 40 * 2 + 80 * 2,
         ),
     ];
