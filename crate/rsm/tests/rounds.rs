@@ -1,5 +1,5 @@
-//! Rounds of records ask for no more than they must: each delete is work for a store, and a record that
-//! stays behind is there for ever.
+//! Rounds of records, at their edges. They ask for no more than they must: each delete is work for a
+//! store, and a record that stays behind is there for ever.
 #[cfg(target_arch = "wasm32")]
 #[macro_use]
 extern crate wasm_bindgen_test;
@@ -11,7 +11,7 @@ use quorate_rsm::raft::{
     ConfState, Entry, EntryId, HardState, Index, NodeId, Payload, PersistBatch, SnapshotManifest,
     SnapshotMeta, Term,
 };
-use quorate_rsm::storage::{Layout, Round};
+use quorate_rsm::storage::{Damage, Layout, Round, scan, seal_round};
 
 fn id(index: u64) -> EntryId {
     EntryId::new(Term(1), Index(index))
@@ -116,4 +116,24 @@ fn entries_that_replace_others_delete_the_records_that_begin_behind_them() {
         let next = first + 1;
         assert_eq!(deleted(&mut layout, &entries(next..=next)), []);
     }
+}
+
+#[test]
+fn a_checksum_that_ends_with_a_zero_in_the_next_sector_was_written() {
+    let round = |bytes, number: u64| {
+        let value = [&number.to_le_bytes()[..], &vec![9; bytes]].concat();
+        Round {
+            puts: vec![("key".into(), value)],
+            ..Round::default()
+        }
+    };
+    let fits = |bytes: &usize| seal_round(1, &round(*bytes, 0)).len() == 512 + 1;
+    let bytes = (0..512).find(fits).expect("a size");
+    let mut files = (0..).map(|number| seal_round(1, &round(bytes, number)));
+    let ends_with_zero = |file: &Vec<u8>| file.last() == Some(&0);
+    let mut file = files.find(ends_with_zero).expect("one of 256");
+    assert!(scan(&file).is_ok_and(|scan| !scan.torn));
+    file[100] ^= 1;
+    let damage = scan(&file).map_err(|error| error.damage);
+    assert_eq!(damage, Err(Damage::Checksum));
 }
