@@ -118,22 +118,47 @@ fn entries_that_replace_others_delete_the_records_that_begin_behind_them() {
     }
 }
 
+/// A round that puts so many bytes besides the number.
+fn put(bytes: usize, number: u64) -> Round {
+    let value = [&number.to_le_bytes()[..], &vec![9; bytes]].concat();
+    Round {
+        puts: vec![("key".into(), value)],
+        ..Round::default()
+    }
+}
+
+/// How many bytes a round must put to fill so many of a file.
+fn filling(size: usize) -> usize {
+    let fits = |bytes: &usize| seal_round(1, &put(*bytes, 0)).len() == size;
+    (0..size).find(fits).expect("a size")
+}
+
 #[test]
 fn a_checksum_that_ends_with_a_zero_in_the_next_sector_was_written() {
-    let round = |bytes, number: u64| {
-        let value = [&number.to_le_bytes()[..], &vec![9; bytes]].concat();
-        Round {
-            puts: vec![("key".into(), value)],
-            ..Round::default()
-        }
-    };
-    let fits = |bytes: &usize| seal_round(1, &round(*bytes, 0)).len() == 512 + 1;
-    let bytes = (0..512).find(fits).expect("a size");
-    let mut files = (0..).map(|number| seal_round(1, &round(bytes, number)));
+    let bytes = filling(512 + 1);
+    let mut files = (0..).map(|number| seal_round(1, &put(bytes, number)));
     let ends_with_zero = |file: &Vec<u8>| file.last() == Some(&0);
     let mut file = files.find(ends_with_zero).expect("one of 256");
     assert!(scan(&file).is_ok_and(|scan| !scan.torn));
     file[100] ^= 1;
     let damage = scan(&file).map_err(|error| error.damage);
     assert_eq!(damage, Err(Damage::Checksum));
+}
+
+#[test]
+fn a_header_that_is_whole_is_no_torn_one() {
+    // It ends with a sector.
+    let first = seal_round(1, &put(filling(512 - 12), 0));
+    let second = seal_round(2, &put(1_000, 0));
+    let header = [&first[..], &second[..12]].concat();
+    let torn = scan(&header).expect("the rest was not written");
+    assert_eq!((torn.valid_bytes, torn.torn), (first.len(), true));
+    let mut flipped = header.clone();
+    flipped[first.len()] ^= 1;
+    let room = [&header[..], &[0; 2_000]].concat();
+    for damaged in [flipped, room] {
+        let error = scan(&damaged).expect_err("damage");
+        assert_eq!(error.damage, Damage::Checksum);
+        assert_eq!(error.place, first.len().to_string());
+    }
 }
