@@ -21,6 +21,13 @@ impl Raft {
             .filter(|_| term == self.hard_state.term);
         self.set_hard_state(term, vote);
         self.receiving = None;
+        if let Role::Follower(Follower {
+            leader: Some((_, heard)),
+            ..
+        }) = self.role
+        {
+            self.pledged = heard;
+        }
         let deadline = match &self.role {
             // Hearing of a term is no reason to wait longer for a leader.
             Role::Follower(follower) => follower.deadline,
@@ -50,8 +57,9 @@ impl Raft {
 
     /// Whether a leader other than the asker was heard so recently that no one should run.
     pub(crate) fn is_leader_fresh(&self, asker: NodeId) -> bool {
-        // Before it went down it may have confirmed a leader that now relies on its word.
-        if self.config.lease_reads && self.now < self.started.after(self.config.election_timeout) {
+        // It may have confirmed a leader that relies on its word, before it went down or before it
+        // heard of a later term, in which perhaps nobody leads.
+        if self.config.lease_reads && self.now < self.pledged.after(self.config.election_timeout) {
             return true;
         }
         match &self.role {

@@ -50,7 +50,7 @@ impl Raft {
                 }
             }
         }
-        self.started = heard(self.started);
+        self.pledged = heard(self.pledged);
         self.random = Random::new(0);
         self.persistence.forget_round(heard);
     }

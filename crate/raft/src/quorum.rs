@@ -197,6 +197,11 @@ mod tests {
             ..ConfState::default()
         };
         assert_eq!(conf.members(), [1, 2, 3, 9].map(NodeId));
+        let member = |id: &NodeId| conf.is_member(*id);
+        assert_eq!(
+            ids(0..=10).filter(member).collect::<Vec<_>>(),
+            conf.members()
+        );
         assert!(conf.is_voter(NodeId(1)) && !conf.is_voter(NodeId(9)));
     }
 }

@@ -39,8 +39,8 @@ pub struct Raft {
     pub(crate) persistence: Persistence,
     /// A follower's reads.
     pub(crate) forwarded: Forwarded,
-    /// Since when this run is.
-    pub(crate) started: Instant,
+    /// When this run began, or when a leader was heard that is no longer followed.
+    pub(crate) pledged: Instant,
     /// A leader's snapshot, as far as it has come.
     pub(crate) receiving: Option<Receiving>,
     pub(crate) outputs: VecDeque<Output>,
@@ -93,7 +93,7 @@ impl Raft {
             log: Log::new(log_start, entries, snapshot),
             persistence: Persistence::new(Index(0)),
             forwarded: Forwarded::new(seed),
-            started: now,
+            pledged: now,
             receiving: None,
             outputs: VecDeque::new(),
             flush_due: false,

@@ -137,8 +137,13 @@ mod tests {
             |comparison: &mut Comparison| comparison.judge(&three(), NodeId(1)).map(|j| j.1);
         assert_eq!(found(&mut comparison), Some(vec![NodeId(3)]));
         assert_eq!(found(&mut comparison), Some(vec![]));
-        comparison.note(NodeId(2), digest(4, 9));
+        comparison.note(NodeId(3), digest(5, 8));
+        assert_eq!(found(&mut comparison), Some(vec![]));
+        for node in [2, 4].map(NodeId) {
+            comparison.note(node, digest(4, 9));
+        }
         assert_eq!(comparison.of(NodeId(2)), Some(digest(5, RIGHT)));
+        assert_eq!(comparison.of(NodeId(4)), None);
         comparison.note(NodeId(2), digest(6, RIGHT));
         assert_eq!(comparison.of(NodeId(1)), None);
         assert_eq!(found(&mut comparison), None);

@@ -289,6 +289,7 @@ mod tests {
         assert_eq!(admit(&mut sessions, 5, 1, 100), Admission::Apply);
         // Nonsense from a client: it acknowledges what it has not sent.
         assert_eq!(admit(&mut sessions, 5, u64::MAX, 100), Admission::Apply);
+        assert_eq!(admit(&mut sessions, 5, 5, 100), Admission::Apply);
     }
 
     #[test]
@@ -333,6 +334,32 @@ mod tests {
         // One session is never ended by its own replies.
         sessions.record(other, 3, Bytes::from_static(b"1234567890"), &LIMITS);
         assert!(sessions.reply(other, 3).is_some());
+    }
+
+    #[test]
+    fn what_is_acknowledged_or_closed_no_longer_counts() {
+        let limits = SessionLimits {
+            max_sessions: 4,
+            ..LIMITS
+        };
+        let [empty, silent, busy, closed] = [6, 7, 8, 9].map(SessionId);
+        let mut sessions = Sessions::default();
+        for (id, time_ms) in [(empty, 50), (silent, 100), (busy, 200), (closed, 300)] {
+            sessions.open(id, time_ms, &limits);
+        }
+        sessions.record(silent, 1, Bytes::from_static(b"1"), &limits);
+        for sequence in 1..=5 {
+            let admitted = sessions.admit(busy, sequence, sequence - 1, 200, &limits);
+            assert_eq!(admitted, Admission::Apply);
+            sessions.record(busy, sequence, Bytes::from_static(b"123456"), &limits);
+        }
+        sessions.record(closed, 1, Bytes::from_static(b"12345"), &limits);
+        sessions.close(closed);
+        sessions.record(busy, 6, Bytes::from_static(b"12345"), &limits);
+        assert_eq!(sessions.len(), 3, "twelve bytes in all");
+        sessions.record(busy, 7, Bytes::from_static(b"1"), &limits);
+        assert!(sessions.reply(silent, 1).is_none());
+        assert_eq!(sessions.len(), 2, "to end the empty one would free nothing");
     }
 
     #[test]

@@ -208,6 +208,11 @@ fn equal_states_are_compared_and_nobody_halts() {
     assert!(cluster.digests.len() >= 3, "{:?}", cluster.digests);
     let mut told = cluster.digests.values();
     assert!(told.all(|nodes| nodes.len() == 2), "{:?}", cluster.digests);
+    let mut states = cluster.digests.keys();
+    assert!(
+        states.all(|(_, format, _)| *format == 1),
+        "nothing else is said"
+    );
 }
 
 #[test]

@@ -320,6 +320,42 @@ fn missing_records_are_noticed() {
 }
 
 #[test]
+fn without_term_and_vote_there_is_neither_a_log_nor_a_snapshot() {
+    for batch in [entries(1, 1..=2), manifest(id(1, 2), 1, id(1, 2), true)] {
+        let mut writer = Writer::new();
+        writer.write(&batch);
+        writer.store.0.remove("0000/hard");
+        let missing = Damage::Missing("the hard state");
+        assert_eq!(writer.store.damage(), ("0000/hard".into(), missing));
+    }
+}
+
+#[test]
+fn who_has_not_voted_comes_back_so() {
+    for vote in [None, Some(NodeId(1))] {
+        let (term, mut writer) = (Term(3), Writer::new());
+        let hard_state = Some(HardState { term, vote });
+        writer.write(&PersistBatch {
+            hard_state,
+            ..PersistBatch::default()
+        });
+        let restored = writer.store.group().restored;
+        assert_eq!(Some(restored.hard_state), hard_state);
+    }
+}
+
+#[test]
+fn no_log_begins_at_zero() {
+    let mut writer = Writer::new();
+    writer.write(&entries(1, 0..=1));
+    let (_, damage) = writer.store.damage();
+    assert_eq!(
+        damage,
+        Damage::Malformed("its index is not that of its key")
+    );
+}
+
+#[test]
 fn unknown_keys_are_refused() {
     for key in [
         "hello",

@@ -781,6 +781,20 @@ fn learner_votes_if_asked_and_never_runs() {
 }
 
 #[test]
+fn learner_runs_when_it_has_heard_of_its_vote_committed_or_not() {
+    let mut learning = bound(&[1, 2, 3]);
+    learning.voters = ids(&[2, 3]);
+    learning.learners = ids(&[1]);
+    let mut restored = Restored::fresh(learning);
+    restored.hard_state.term = Term(1);
+    restored.entries = vec![membership(id(1, 1), bound(&[1, 2, 3]))];
+    let mut host = Host::with(config(), restored);
+    assert_eq!(host.raft.commit(), Index(0));
+    assert_ne!(host.raft.next_timeout(), quorate_raft::Instant::NEVER);
+    win(&mut host, &[2, 3]);
+}
+
+#[test]
 fn member_that_lost_its_storage_starts_again_as_a_learner_and_gets_its_vote_back() {
     let mut host = lead(&[1, 2, 3]);
     let stranger = StorageId(999);

@@ -351,3 +351,26 @@ fn node_that_starts_gives_no_vote_while_a_lease_may_rest_on_its_word() {
         [Body::RequestVoteResponse { granted: true }]
     );
 }
+
+#[test]
+fn node_that_hears_of_a_later_term_gives_no_vote_while_a_lease_may_rest_on_its_word() {
+    let config = Config {
+        lease_reads: true,
+        ..Config::new(NodeId(1))
+    };
+    let mut host = Host::with(config, stored(3, 1, None, &[]));
+    host.pass(1_000);
+    host.hear(2, 1, heartbeat(0, 1));
+    assert_eq!(host.sent_to(2), [Body::HeartbeatResponse { round: 1 }]);
+    // Node 3 ran in term 2, and won nothing: so it answers what this node asked before.
+    host.hear(3, 2, Body::PreVoteResponse { granted: false });
+    host.forget();
+    host.hear(3, 2, request_vote(EntryId::ZERO));
+    assert_eq!(host.sent(), []);
+    host.pass(300);
+    host.hear(3, 2, request_vote(EntryId::ZERO));
+    assert_eq!(
+        host.sent_to(3),
+        [Body::RequestVoteResponse { granted: true }]
+    );
+}

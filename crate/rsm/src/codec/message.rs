@@ -296,7 +296,7 @@ fn is_possible(term: Term, body: &Body) -> bool {
             term.0 > 0 && last <= term
         }
         Body::InstallSnapshot { meta, .. } => term.0 > 0 && meta.last.term <= term,
-        Body::PreVote { last } | Body::RequestVote { last, .. } => term.0 > 0 && last.term < term,
+        Body::PreVote { last } | Body::RequestVote { last, .. } => last.term < term,
         Body::Heartbeat { .. } | Body::TimeoutNow | Body::ReadIndexResponse { .. } => term.0 > 0,
         Body::PreVoteResponse { .. }
         | Body::RequestVoteResponse { .. }
