@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 
 use quorate_kv::Kv;
 use quorate_raft::{NodeId, Status};
-use quorate_rsm::ClientId;
 
 use crate::checker::linearizability::{self, Verdict};
 use crate::checker::{Violation, liveness, recovery};
@@ -21,7 +20,7 @@ use crate::shape::Shape;
 use crate::situation::{Sightings, Situation};
 use crate::streams::{Concern, Streams};
 use crate::trace;
-use crate::workload::{Habits, History, User};
+use crate::workload::{Habits, History, Task, User};
 
 /// Why a world failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,12 +155,26 @@ impl World {
             calm: shape.calm,
             read_at: shape.read_at,
             value_bytes: shape.value_bytes,
+            other_permille: shape.other_permille,
+            compacts: shape.compacts,
+            ttl_ms: shape.ttl_ms,
+            park_timeout: shape.cluster.node.park_timeout,
+            drift_ppm: shape.cluster.clock.drift_ppm,
         };
-        let user = |id| {
-            let random = streams.stream(Concern::Workload, id);
-            User::new(ClientId(id), cluster.voters(), habits, random)
+        let tasks = [
+            (shape.clients, Task::Anything),
+            (shape.watchers, Task::Watch),
+            (shape.holders, Task::Hold),
+            (shape.takers, Task::Queue),
+        ];
+        let tasks = tasks
+            .into_iter()
+            .flat_map(|(count, task)| (0..count).map(move |_| task));
+        let user = |(number, task)| {
+            let random = streams.stream(Concern::Workload, number);
+            User::new(number, task, cluster.voters(), habits, random)
         };
-        let users = (1..=shape.clients).map(user).collect();
+        let users = (1..).zip(tasks).map(user).collect();
         let random = streams.stream(Concern::Nemesis, 0);
         let election = micros(shape.cluster.node.raft.election_timeout);
         let (kinds, mute) = (shape.faults.clone(), shape.mute.clone());
@@ -170,7 +183,7 @@ impl World {
             cluster,
             users,
             nemesis,
-            history: History::default(),
+            history: History::new(shape.clocks()),
             executed: 0,
             noticed: Vec::new(),
             calm: false,
@@ -194,9 +207,13 @@ impl World {
         }
         self.noticed = self.running();
         for user in 0..self.users.len() {
-            for _ in 0..self.shape.pipeline {
-                self.plan_call(user);
-            }
+            let callers = self.callers();
+            let pipeline = if callers.contains(&user) {
+                self.shape.pipeline
+            } else {
+                1
+            };
+            (0..pipeline).for_each(|_| self.plan_call(user));
         }
         let pause = self.nemesis.pause();
         self.wake_in(pause, Wake::Fault);
@@ -269,21 +286,31 @@ impl World {
                 from,
                 replies,
             }) => {
-                let (now, user) = (self.cluster.now(), client.0 as usize - 1);
-                replies
-                    .into_iter()
-                    .for_each(|reply| self.users[user].reply(now, from, reply));
-                self.drain(user)?;
+                let (now, user) = (self.cluster.now(), User::number(client) as usize - 1);
+                // Not over a connection that is gone.
+                if self.users[user].id == client {
+                    replies
+                        .into_iter()
+                        .for_each(|reply| self.users[user].reply(now, from, reply));
+                    self.drain(user)?;
+                }
             }
             Some(Occurrence::Internal) | None => {}
         }
-        for &tag in self.cluster.state.applied().news(self.executed) {
-            if self.history.note_executed(tag) {
+        let now = self.cluster.now();
+        for applied in self.cluster.state.applied().news(self.executed) {
+            if self.history.note_executed(applied, now)? {
                 let observer = &mut self.cluster.observer;
                 observer.note(Situation::ExecutedAfterItsDeadline);
             }
             self.executed += 1;
         }
+        for answer in self.cluster.take_own_answers() {
+            self.history.store.check_own(&answer)?;
+        }
+        let observer = &mut self.cluster.observer;
+        let seen = self.history.store.seen.take();
+        seen.for_each(|situation| observer.note(situation));
         if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
             self.notify()?;
         }
@@ -297,11 +324,7 @@ impl World {
                 self.users[user].timer(now);
                 self.drain(user)
             }
-            Wake::NextCall(user) if !self.calm => {
-                let tag = self.users[user].call(now, &mut self.history);
-                self.trace_call(user, trace::Event::Call, tag);
-                self.drain(user)
-            }
+            Wake::NextCall(user) if !self.calm => self.call(user),
             Wake::Fault if !self.calm => {
                 if let Some((at, number)) = self.nemesis.begin(&mut self.cluster)? {
                     self.wake_in(at - now, Wake::GoOn(number));
@@ -320,10 +343,21 @@ impl World {
         }
     }
 
+    /// A user makes its next call, or does something without one.
+    fn call(&mut self, user: usize) -> Result<(), Failure> {
+        let now = self.cluster.now();
+        let Some(tag) = self.users[user].call(now, &mut self.history)? else {
+            self.plan_call(user);
+            return Ok(());
+        };
+        self.trace_call(user, trace::Event::Call, tag);
+        self.drain(user)
+    }
+
     /// Does what a client wants, and plans its next call where one has ended.
     fn drain(&mut self, user: usize) -> Result<(), Failure> {
-        let wants = self.users[user].drain(&mut self.history)?;
-        let id = self.users[user].id;
+        let (now, id) = (self.cluster.now(), self.users[user].id);
+        let wants = self.users[user].drain(now, &mut self.history)?;
         for (to, requests) in wants.sends {
             self.cluster.send_requests(id, to, requests);
         }
@@ -400,8 +434,13 @@ impl World {
         self.prove_all()
     }
 
+    /// Those who call for anything.
+    fn callers(&self) -> core::ops::Range<usize> {
+        0..self.shape.clients as usize
+    }
+
     fn prove_all(&mut self) -> Result<(), Failure> {
-        for user in 0..self.users.len() {
+        for user in self.callers() {
             self.prove(user);
             self.drain(user)?;
         }
@@ -420,7 +459,8 @@ impl World {
         let start = self.cluster.now();
         let election_timeout = self.shape.cluster.node.raft.election_timeout;
         let backlog = liveness::backlog(&self.statuses());
-        let bound = micros(liveness::bound(election_timeout, backlog));
+        let bound = liveness::bound(election_timeout, backlog);
+        let bound = micros(bound + liveness::leases(self.history.store.longest_lease_ms()));
         loop {
             let passed = self.cluster.now() - start;
             let Some(open) = self.open_business() else {
@@ -432,6 +472,12 @@ impl World {
                 )));
             }
             self.cluster.restore_members()?;
+            let revision = self.history.store.revision();
+            for user in 0..self.users.len() {
+                if self.users[user].open() == 0 && self.users[user].is_busy(revision) {
+                    self.call(user)?;
+                }
+            }
             self.wake_in(LOOK_EVERY, Wake::Look);
             self.run_until(self.cluster.now() + LOOK_EVERY)?;
         }
@@ -450,7 +496,18 @@ impl World {
             return Some("not all have their votes".to_owned());
         }
         let open: usize = self.users.iter().map(User::open).sum();
-        (open > 0).then(|| format!("{open} calls are open, of them {} puts", self.proofs.len()))
+        if open > 0 {
+            let puts = self.proofs.len();
+            return Some(format!("{open} calls are open, of them {puts} puts"));
+        }
+        let leases = self.history.store.open_leases();
+        if leases > 0 {
+            return Some(format!("{leases} leases have not ended"));
+        }
+        let revision = self.history.store.revision();
+        let busy = self.users.iter().filter(|user| user.is_busy(revision));
+        let busy = busy.count();
+        (busy > 0).then(|| format!("{busy} users have not come to an end"))
     }
 
     /// In a fair world without calls nothing changes.
@@ -499,6 +556,9 @@ impl World {
         if let Some(other) = states.iter().position(|state| *state != states[0]) {
             let seen = format!("{} and {} differ", survivors[0], survivors[other]);
             return Err(Violation::new("State Machine Safety", seen).into());
+        }
+        if recovery::must_recover(self.cluster.voters(), &survivors) {
+            self.history.check_end()?;
         }
         for tag in self.history.never() {
             if let Some(index) = self.cluster.state.applied().index_of(*tag) {
