@@ -26,12 +26,12 @@ pub(super) fn key(number: u64) -> Bytes {
 }
 
 /// Ids of leases that users name themselves. The store chooses from 1 on, so it meets them.
-const LEASES: u64 = 8;
+const LEASES: u64 = 3;
 /// How deep transactions stand in each other.
 const DEPTH: u64 = 3;
 
 /// A random wish, and what it means for single keys.
-pub(super) fn draw(
+pub(crate) fn draw(
     random: &mut Random,
     habits: &Habits,
     store: &Store,
@@ -322,7 +322,7 @@ impl Draw<'_> {
     fn ttl_ms(&mut self) -> u64 {
         match self.random.below(32) {
             0 => 0,
-            _ => between(self.random, 1, 2 * self.habits.ttl_ms),
+            _ => between(self.random, 1, 5 * self.habits.ttl_ms),
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Holder {
     doing: Doing,
     /// When it asked, by its own clock.
     asked: Instant,
+    /// Until when its last change of what is locked takes, in virtual time.
+    changing: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +74,7 @@ impl Holder {
             stage: Stage::Nothing,
             doing: Doing::Grant,
             asked: Instant(0),
+            changing: 0,
         }
     }
 
@@ -101,10 +104,11 @@ impl Holder {
                 (Doing::Grant, Command::LeaseGrant { id, ttl_ms })
             }
             Stage::Leased { lease, .. } if random.below(4) > 0 => (Doing::Take, take(lease)),
-            Stage::Holds { token, .. } if random.below(3) == 0 => {
+            Stage::Holds { token, .. } if self.changing <= now && random.below(2) == 0 => {
                 let long = self.ttl_ms * 2_000;
                 let takes = (random.below(long), random.below(long));
                 history.lock.change(now, token, takes);
+                self.changing = now + takes.0 + takes.1 + 1;
                 return Ok(None);
             }
             Stage::Holds { lease, token, .. } if random.below(6) == 0 => {
@@ -155,6 +159,7 @@ impl Holder {
                 };
                 match token {
                     Some(token) => {
+                        self.changing = 0;
                         history.store.seen.note(Situation::LockTaken);
                         self.hold(now, (lease, until, token), history)?;
                     }

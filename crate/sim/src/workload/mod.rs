@@ -1,6 +1,6 @@
 //! Clients of the key-value store: the shipped client, and a user who is up to something with it.
 
-mod draw;
+pub(crate) mod draw;
 mod history;
 mod holder;
 mod taker;
@@ -84,6 +84,23 @@ pub struct Habits {
     pub park_timeout: Duration,
     /// By how much clocks may drift, in millionths.
     pub drift_ppm: u64,
+}
+
+impl Habits {
+    /// Of someone who asks for single keys, and seldom.
+    pub const QUIET: Self = Self {
+        keys: 1,
+        timeout: Duration::from_secs(2),
+        think_mean: 50_000,
+        calm: 1,
+        read_at: ReadAt::Leader,
+        value_bytes: 0,
+        other_permille: 0,
+        compacts: false,
+        ttl_ms: 1_000,
+        park_timeout: Duration::from_secs(1),
+        drift_ppm: 0,
+    };
 }
 
 /// What a user is up to.
@@ -229,7 +246,10 @@ impl User {
                 None => return Ok(None),
             },
         };
-        let timeout = self.habits.timeout;
+        let mut timeout = self.habits.timeout;
+        if let Role::Watcher(_) = self.role {
+            timeout += self.habits.park_timeout;
+        }
         Ok(Some(self.begin(now, wish, actions, timeout, history)))
     }
 
