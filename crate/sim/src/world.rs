@@ -496,7 +496,7 @@ impl World {
             return Some("not all have their votes".to_owned());
         }
         let open: usize = self.users.iter().map(User::open).sum();
-        if open > 0 {
+        if !self.users.iter().all(User::is_idle) {
             let puts = self.proofs.len();
             return Some(format!("{open} calls are open, of them {puts} puts"));
         }

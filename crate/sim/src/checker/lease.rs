@@ -36,6 +36,8 @@ pub struct Leases {
     pub last: u64,
     /// The terms from a moment on, by id.
     ever: BTreeMap<u64, Vec<(usize, Option<Terms>)>>,
+    /// The ids from a moment on.
+    ids: Vec<(usize, Vec<u64>)>,
     /// The longest time to live that any had.
     longest_ms: u64,
 }
@@ -50,13 +52,16 @@ impl Leases {
 
     /// A lease has these terms from `moment` on; without any it has ended.
     pub fn set(&mut self, moment: usize, id: u64, terms: Option<Terms>) {
-        match terms {
+        let before = match terms {
             Some(terms) => {
                 self.longest_ms = self.longest_ms.max(terms.ttl_ms);
                 self.live.insert(id, terms)
             }
             None => self.live.remove(&id),
         };
+        if before.is_some() != terms.is_some() {
+            self.ids.push((moment, self.live.keys().copied().collect()));
+        }
         self.ever.entry(id).or_default().push((moment, terms));
     }
 
@@ -71,8 +76,9 @@ impl Leases {
     /// The leases that there were at `moment`, from one on.
     #[must_use]
     pub fn all_at(&self, moment: usize, start: u64) -> Vec<u64> {
-        let ids = self.ever.range(start..).map(|(id, _)| *id);
-        ids.filter(|id| self.at(moment, *id).is_some()).collect()
+        let after = self.ids.partition_point(|(since, _)| *since <= moment);
+        let ids = self.ids[..after].last().map_or(&[][..], |(_, ids)| ids);
+        ids.iter().copied().filter(|id| *id >= start).collect()
     }
 
     /// The longest time to live that any lease had, in milliseconds.

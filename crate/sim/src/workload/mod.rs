@@ -209,6 +209,12 @@ impl User {
         id.0 & ((1 << USER_BITS) - 1)
     }
 
+    /// Whether its client wants nothing any more, not even a session.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.client.next_timeout() == Instant::NEVER
+    }
+
     /// Whether it has something to do also when nobody asks for anything new: `revision` is the
     /// store's.
     #[must_use]
