@@ -108,8 +108,9 @@ impl Context<'_> {
                 self.retention.reply(draft.revision())
             }
             Command::SetRetention { revisions, ms } => {
-                (self.retention.revisions, self.retention.ms) = (*revisions, *ms);
-                self.retention.keep_revisions(draft.revision());
+                let revision = draft.revision();
+                self.retention
+                    .set(*revisions, *ms, self.time_ms, revision);
                 self.retention.reply(draft.revision())
             }
         })

@@ -320,7 +320,7 @@ impl Store {
     fn commit(&mut self, time_ms: u64, changes: BTreeMap<Bytes, Option<KeyValue>>) -> u64 {
         let made = self.past.commit(changes);
         if made > 0 {
-            self.retention.made(time_ms, self.past.revision());
+            self.retention.note(time_ms, self.past.revision());
         }
         made
     }
@@ -434,7 +434,7 @@ struct Retention {
     /// So many milliseconds; 0 is any age.
     ms: u64,
     compacted: u64,
-    /// Log times, and the last revision of each.
+    /// Log times, and the last revision of each; only where ages matter.
     times: VecDeque<(u64, u64)>,
 }
 
@@ -450,9 +450,21 @@ impl Default for Retention {
 }
 
 impl Retention {
-    fn made(&mut self, time_ms: u64, revision: u64) {
-        self.times.pop_back_if(|(time, _)| *time == time_ms);
-        self.times.push_back((time_ms, revision));
+    /// It becomes another one.
+    fn set(&mut self, revisions: u64, ms: u64, time_ms: u64, revision: u64) {
+        (self.revisions, self.ms) = (revisions, ms);
+        self.keep_revisions(revision);
+        // What was made while ages did not matter counts as made now.
+        if revision > self.compacted {
+            self.note(time_ms, revision);
+        }
+    }
+
+    fn note(&mut self, time_ms: u64, revision: u64) {
+        if self.ms > 0 {
+            self.times.pop_back_if(|(time, _)| *time == time_ms);
+            self.times.push_back((time_ms, revision));
+        }
     }
 
     fn keep_revisions(&mut self, revision: u64) {
@@ -465,13 +477,16 @@ impl Retention {
     fn keep(&mut self, now_ms: u64, revision: u64, made: u64) {
         self.keep_revisions(revision);
         for _ in 0..FORGETS.max(2 * made) {
-            let is_due = |&mut (time, revision): &mut (u64, u64)| {
-                revision <= self.compacted || (self.ms > 0 && time + self.ms < now_ms)
-            };
-            let Some((_, revision)) = self.times.pop_front_if(is_due) else {
+            let Some(&(time, last)) = self.times.front() else {
                 break;
             };
-            self.compacted = self.compacted.max(revision);
+            if self.ms > 0 && time + self.ms < now_ms {
+                self.compacted = self.compacted.max(last);
+            }
+            if self.ms > 0 && last > self.compacted {
+                break;
+            }
+            self.times.pop_front();
         }
     }
 
