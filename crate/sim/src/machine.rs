@@ -276,7 +276,10 @@ mod tests {
         probe.apply(&context, &tagged(9, b"x"));
         let mut seen = Vec::new();
         probe.take_applied(&mut seen);
-        assert_eq!((seen.len(), seen[0].index, seen[0].tag), (1, Index(4), Some(9)));
+        assert_eq!(
+            (seen.len(), seen[0].index, seen[0].tag),
+            (1, Index(4), Some(9))
+        );
         probe.take_applied(&mut seen);
         assert!(seen.is_empty());
         assert_eq!(probe.machine().commands(), [Bytes::from_static(b"x")]);

@@ -71,6 +71,9 @@ const BROKEN_CLOCKS: [FaultKind; 3] = [
     FaultKind::JumpClock,
 ];
 
+/// How many times longer leases live and watches wait in a world that was slowed down.
+const PATIENCE: u32 = 20;
+
 /// Kinds of faults in a world that has few.
 const FEW_KINDS: u64 = 6;
 
@@ -194,7 +197,9 @@ impl Shape {
                 (SLOW_ELECTION.as_millis() / raft.election_timeout.as_millis().max(1)) as u32;
             raft.election_timeout *= factor.max(1);
             raft.heartbeat_interval *= factor.max(1);
+            node.park_timeout *= PATIENCE;
         }
+        self.ttl_ms *= u64::from(PATIENCE);
     }
 
     /// A world that is always the same but for its seed, to measure by: five nodes, ten clients

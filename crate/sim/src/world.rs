@@ -305,9 +305,8 @@ impl World {
             }
             self.executed += 1;
         }
-        for answer in self.cluster.take_own_answers() {
-            self.history.store.check_own(&answer)?;
-        }
+        let answers = self.cluster.take_own_answers();
+        self.history.store.check_own(&answers)?;
         let observer = &mut self.cluster.observer;
         let seen = self.history.store.seen.take();
         seen.for_each(|situation| observer.note(situation));
@@ -460,7 +459,9 @@ impl World {
         let election_timeout = self.shape.cluster.node.raft.election_timeout;
         let backlog = liveness::backlog(&self.statuses());
         let bound = liveness::bound(election_timeout, backlog);
-        let bound = micros(bound + liveness::leases(self.history.store.longest_lease_ms()));
+        let longest_ms = self.history.store.longest_lease_ms();
+        let park_timeout = self.shape.cluster.node.park_timeout;
+        let bound = micros(bound + liveness::store_bound(longest_ms, park_timeout));
         loop {
             let passed = self.cluster.now() - start;
             let Some(open) = self.open_business() else {

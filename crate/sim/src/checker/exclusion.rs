@@ -142,7 +142,7 @@ mod tests {
     fn two_that_believe_at_once_are_found() {
         for clocks_are_true in [true, false] {
             let (mut lock, mut seen) = (Exclusion::new(clocks_are_true), Seen::default());
-            let until = |at| (clock(), Instant(500 + at));
+            let until = |at: u64| (clock(), Instant(500 + at));
             lock.believe(0, 1, until(100), &mut seen).unwrap();
             lock.believe(100, 2, until(200), &mut seen).unwrap();
             assert_eq!(seen.take().count(), 0, "the first one's time is over");

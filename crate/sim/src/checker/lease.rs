@@ -115,7 +115,7 @@ mod tests {
             deadline_ms: 5_000,
             asked: 7_000_000,
         };
-        let end = |are_true, passed| {
+        let end = |are_true, passed: u64| {
             let clocks = Clocks {
                 drift_ppm: 100_000,
                 are_true,
@@ -143,7 +143,13 @@ mod tests {
         assert_eq!(leases.at(0, 7), None);
         assert_eq!(leases.at(2, 7), Some(terms(30)));
         assert_eq!(leases.at(4, 7), Some(terms(20)));
-        assert_eq!((leases.all_at(4, 0), leases.all_at(5, 0)), (vec![5, 7], vec![5]));
-        assert_eq!((leases.first().map(|(id, _)| id), leases.longest_ms()), (Some(5), 10));
+        assert_eq!(
+            (leases.all_at(4, 0), leases.all_at(5, 0)),
+            (vec![5, 7], vec![5])
+        );
+        assert_eq!(
+            (leases.first().map(|(id, _)| id), leases.longest_ms()),
+            (Some(5), 10)
+        );
     }
 }

@@ -47,13 +47,7 @@ impl Store {
 
 /// Whether a reply of a store at `revision` tells what happened between where it was asked from and
 /// where it ends, and ends where it may.
-fn tells_all(
-    past: &Past,
-    ask: &Changes,
-    revision: u64,
-    events: &[Event],
-    end: Place<'_>,
-) -> bool {
+fn tells_all(past: &Past, ask: &Changes, revision: u64, events: &[Event], end: Place<'_>) -> bool {
     if ask.from == 0 {
         return events.is_empty() && end == (revision + 1, None);
     }
@@ -96,7 +90,11 @@ fn event(past: &Past, ask: &Changes, revision: u64, key: &Bytes) -> Option<Event
     let now = past.at(key, revision);
     let deleted = now.is_none();
     let wants = |watch: &&Watch| {
-        let refuses = if deleted { watch.no_delete } else { watch.no_put };
+        let refuses = if deleted {
+            watch.no_delete
+        } else {
+            watch.no_put
+        };
         watch.range.contains(key) && !refuses
     };
     let mut watches = ask.watches.iter().filter(wants).peekable();

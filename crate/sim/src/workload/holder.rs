@@ -151,10 +151,12 @@ impl Holder {
                 let token = match &replies[..] {
                     [Reply::Put { meta, .. }] => Some(meta.create_revision),
                     // An earlier try, of which nothing was heard.
-                    [Reply::Got {
-                        record: Some(record),
-                        ..
-                    }] if record.meta.lease == lease => Some(record.meta.create_revision),
+                    [
+                        Reply::Got {
+                            record: Some(record),
+                            ..
+                        },
+                    ] if record.meta.lease == lease => Some(record.meta.create_revision),
                     _ => None,
                 };
                 match token {

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use quorate_kv as kv;
 use quorate_raft::{Instant, NodeId, Random};
 use quorate_rsm::{
-    Call, CallError, CallId, Client, ClientConfig, ClientId, ClientInput, ClientOutput,
-    ReadAt, Reply, Request,
+    Call, CallError, CallId, Client, ClientConfig, ClientId, ClientInput, ClientOutput, ReadAt,
+    Reply, Request,
 };
 
 use crate::checker::Violation;

@@ -83,10 +83,12 @@ impl Taker {
         };
         let situation = match &replies[..] {
             [Reply::Deleted { .. }, _] => Situation::ItemTaken,
-            [Reply::Got {
-                record: Some(noted),
-                ..
-            }] if noted.value == target.value => Situation::ItemTakenUnheard,
+            [
+                Reply::Got {
+                    record: Some(noted),
+                    ..
+                },
+            ] if noted.value == target.value => Situation::ItemTakenUnheard,
             _ => Situation::ItemTakenByAnother,
         };
         history.store.seen.note(situation);

@@ -29,7 +29,11 @@ impl Store {
                 match super::check_revision(options.at, now.compacted, now.revision) {
                     Err(code) => Reply::Failed(code),
                     Ok(()) => {
-                        let at = if options.at == 0 { now.revision } else { options.at };
+                        let at = if options.at == 0 {
+                            now.revision
+                        } else {
+                            options.at
+                        };
                         scan_with(self.records(range, at), now.revision, options)
                     }
                 }
@@ -70,7 +74,11 @@ pub(super) fn scan(records: Vec<KeyValue>, revision: u64, limit: u64, what: Proj
 }
 
 /// And how.
-pub(super) fn scan_with(mut records: Vec<KeyValue>, revision: u64, options: &RangeOptions) -> Reply {
+pub(super) fn scan_with(
+    mut records: Vec<KeyValue>,
+    revision: u64,
+    options: &RangeOptions,
+) -> Reply {
     let count = records.len() as u64;
     let most = |bound| if bound == 0 { u64::MAX } else { bound };
     records.retain(|KeyValue { meta, .. }| {

@@ -109,8 +109,7 @@ impl Context<'_> {
             }
             Command::SetRetention { revisions, ms } => {
                 let revision = draft.revision();
-                self.retention
-                    .set(*revisions, *ms, self.time_ms, revision);
+                self.retention.set(*revisions, *ms, self.time_ms, revision);
                 self.retention.reply(draft.revision())
             }
         })
@@ -289,5 +288,7 @@ fn holds(draft: &Draft<'_>, compare: &Compare) -> bool {
         };
         return !matches!(compare.target, Target::Value(_)) && fits(none, &[]);
     }
-    records.iter().all(|record| fits(record.meta, &record.value))
+    records
+        .iter()
+        .all(|record| fits(record.meta, &record.value))
 }

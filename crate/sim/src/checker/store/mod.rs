@@ -221,26 +221,40 @@ impl Store {
         Ok(())
     }
 
-    /// A node answers from its own state.
+    /// What a node answers from its own state in one step, to one client after another.
     ///
     /// # Errors
-    /// That was never so, or is older than what it has shown.
-    pub fn check_own(&mut self, answer: &OwnAnswer) -> Result<(), Violation> {
+    /// That was never so, or is older than what it has shown in an earlier step.
+    pub fn check_own(&mut self, answers: &[OwnAnswer]) -> Result<(), Violation> {
+        let moments = answers.iter().map(|answer| self.explain_own(answer));
+        let moments: Vec<usize> = moments.collect::<Result<_, _>>()?;
+        for (&OwnAnswer { node, run, .. }, moment) in answers.iter().zip(moments) {
+            let shown = self.shown(node, run).max(moment);
+            self.shown.insert(node, (run, shown));
+        }
+        Ok(())
+    }
+
+    /// The latest moment that a run of a node is known to have come to.
+    fn shown(&self, node: NodeId, run: u64) -> usize {
+        let shown = self.shown.get(node).filter(|(known, _)| *known == run);
+        shown.map_or(0, |(_, moment)| *moment)
+    }
+
+    fn explain_own(&self, answer: &OwnAnswer) -> Result<usize, Violation> {
         let &OwnAnswer { node, run, .. } = answer;
         let decoded = (Query::decode(&answer.query), Reply::decode(&answer.reply));
         let (Ok(query), Ok(reply)) = decoded else {
             let seen = format!("{node} answered {:?}", answer.reply);
             return Err(Violation::new("Replies survive their encoding", seen));
         };
-        let shown = self.shown.get(node).filter(|(known, _)| *known == run);
-        let floor = shown.map_or(0, |(_, moment)| *moment);
-        let moment = self.explain(&query, floor, &reply, "A node never goes back")?;
-        self.shown.insert(node, (run, moment));
+        let shown = self.shown(node, run);
+        let moment = self.explain(&query, shown, &reply, "A node never goes back")?;
         if answer.hurried && is_silent(&query, &reply) {
             let seen = format!("{node} told {query:?} at once that there is nothing");
             return Err(Violation::new("A watch waits for news", seen));
         }
-        Ok(())
+        Ok(moment)
     }
 
     /// The first moment from `since` on that a reply can be of.
@@ -286,7 +300,11 @@ impl Store {
     }
 
     /// The moments from `since` on, of a revision if one is given.
-    pub(super) fn moments_of(&self, revision: Option<u64>, since: usize) -> core::ops::Range<usize> {
+    pub(super) fn moments_of(
+        &self,
+        revision: Option<u64>,
+        since: usize,
+    ) -> core::ops::Range<usize> {
         let Some(revision) = revision else {
             return since..self.moments.len();
         };

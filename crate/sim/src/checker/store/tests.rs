@@ -173,12 +173,12 @@ fn a_node_that_goes_back_in_one_run_is_found() {
         reply: answers[at].clone(),
         hurried: false,
     };
-    pair.store.check_own(&own(1, 1)).unwrap();
+    pair.store.check_own(&[own(1, 1), own(1, 0)]).unwrap();
     assert_eq!(
-        property(pair.store.check_own(&own(1, 0))),
+        property(pair.store.check_own(&[own(1, 0)])),
         "A node never goes back"
     );
-    pair.store.check_own(&own(2, 0)).unwrap();
+    pair.store.check_own(&[own(2, 0)]).unwrap();
 }
 
 #[test]
@@ -272,13 +272,15 @@ fn a_watch_that_loses_repeats_or_hurries_is_found() {
         reply: pair.real.query(&query.encode()),
         hurried: false,
     };
-    pair.store.check_own(&nothing).unwrap();
+    pair.store
+        .check_own(core::slice::from_ref(&nothing))
+        .unwrap();
     let hurried = OwnAnswer {
         hurried: true,
         ..nothing
     };
     assert_eq!(
-        property(pair.store.check_own(&hurried)),
+        property(pair.store.check_own(&[hurried])),
         "A watch waits for news"
     );
 }
