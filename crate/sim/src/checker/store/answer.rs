@@ -6,6 +6,7 @@ use bytes::Bytes;
 use quorate_kv::{Code, KeyRange, KeyValue, Order, Projection, Query, RangeOptions, Reply};
 
 use super::Store;
+use super::retention::check_revision;
 
 impl Store {
     /// The answer to a query at a moment; `None` for changes, which may come in any portions.
@@ -26,7 +27,7 @@ impl Store {
                 scan(records, now.revision, *limit, *projection)
             }
             Query::RangeWith { range, options } => {
-                match super::check_revision(options.at, now.compacted, now.revision) {
+                match check_revision(options.at, now.compacted, now.revision) {
                     Err(code) => Reply::Failed(code),
                     Ok(()) => {
                         let at = if options.at == 0 {

@@ -6,9 +6,10 @@ use quorate_kv::{
     Target, Txn,
 };
 
+use super::Seen;
 use super::answer::{scan, scan_with};
 use super::past::Draft;
-use super::{Retention, Seen};
+use super::retention::Retention;
 use crate::checker::lease::{Leases, Terms};
 use crate::situation::Situation;
 

@@ -10,13 +10,14 @@
 mod answer;
 mod execute;
 mod past;
+mod retention;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use quorate_kv::{Code, Command, KeyRange, KeyValue, Query, RETENTION_REVISIONS, Reply};
+use quorate_kv::{Changes, Code, Command, KeyRange, KeyValue, Query, RangeOptions, Reply, Watch};
 use quorate_raft::NodeId;
 
 use crate::by_node::ByNode;
@@ -26,12 +27,13 @@ use crate::situation::Situation;
 
 use execute::Context;
 pub use past::{Draft, Past};
+use retention::Retention;
 
 /// How many leases end before one command, at most; and none further after so many keys.
 const ENDS_MAX: usize = 16;
 const ENDED_KEYS_MAX: u64 = 256;
-/// How many old times a command forgets at least.
-const FORGETS: u64 = 16;
+/// Of how many old revisions the whole state is looked at in the end.
+const REVISIONS_LOOKED_AT: u64 = 16;
 
 /// The store.
 #[derive(Debug)]
@@ -235,10 +237,66 @@ impl Store {
         Ok(())
     }
 
+    /// All that a node has in the end, which has executed everything: what it holds now, its leases,
+    /// some of what it held before, and every change that is kept.
+    ///
+    /// # Errors
+    /// Something is otherwise.
+    pub fn check_whole(&mut self, ask: impl Fn(&Query) -> Bytes) -> Result<(), Violation> {
+        let last = self.moments.len() - 1;
+        let Moment {
+            revision,
+            compacted,
+            ..
+        } = self.moments[last];
+        let whole = |at| Query::RangeWith {
+            range: KeyRange::all(),
+            options: RangeOptions {
+                at,
+                ..RangeOptions::default()
+            },
+        };
+        let mut queries = vec![whole(0), Query::Leases { start: 0 }];
+        let step = (revision - compacted) / REVISIONS_LOOKED_AT + 1;
+        queries.extend(
+            (compacted.max(1)..=revision)
+                .step_by(step as usize)
+                .map(whole),
+        );
+        let mut from = compacted + 1;
+        while let Some(query) = queries.pop().or_else(|| self.changes_from(from)) {
+            let reply = Reply::decode(&ask(&query));
+            let reply = reply.map_err(|_| {
+                let seen = format!("no answer to {query:?}");
+                Violation::new("Replies survive their encoding", seen)
+            })?;
+            self.explain(&query, last, &reply, "A node never goes back")?;
+            if let Reply::Changes { next, .. } = reply {
+                from = next;
+            }
+        }
+        Ok(())
+    }
+
     /// The latest moment that a run of a node is known to have come to.
     fn shown(&self, node: NodeId, run: u64) -> usize {
         let shown = self.shown.get(node).filter(|(known, _)| *known == run);
         shown.map_or(0, |(_, moment)| *moment)
+    }
+
+    /// All changes from a revision on, if there are any.
+    fn changes_from(&self, from: u64) -> Option<Query> {
+        let watches = vec![Watch {
+            previous: true,
+            ..Watch::default()
+        }];
+        (from <= self.past.revision()).then(|| {
+            Query::Changes(Changes {
+                watches,
+                from,
+                ..Changes::default()
+            })
+        })
     }
 
     fn explain_own(&self, answer: &OwnAnswer) -> Result<usize, Violation> {
@@ -431,92 +489,6 @@ fn revision(reply: &Reply) -> Option<u64> {
         | Reply::Changes { revision, .. }
         | Reply::Range { revision, .. } => Some(*revision),
         Reply::Lease { .. } | Reply::Leases { .. } | Reply::Failed(_) => None,
-    }
-}
-
-/// Whether a state of the past can be read; 0 is that of now.
-fn check_revision(at: u64, compacted: u64, revision: u64) -> Result<(), Code> {
-    match at {
-        0 => Ok(()),
-        at if at < compacted => Err(Code::Compacted),
-        at if at > revision => Err(Code::FutureRevision),
-        _ => Ok(()),
-    }
-}
-
-/// What of the past can be read.
-#[derive(Debug)]
-struct Retention {
-    /// So many of the last revisions; 0 is any number.
-    revisions: u64,
-    /// So many milliseconds; 0 is any age.
-    ms: u64,
-    compacted: u64,
-    /// Log times, and the last revision of each; only where ages matter.
-    times: VecDeque<(u64, u64)>,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            revisions: RETENTION_REVISIONS,
-            ms: 0,
-            compacted: 0,
-            times: VecDeque::new(),
-        }
-    }
-}
-
-impl Retention {
-    /// It becomes another one.
-    fn set(&mut self, revisions: u64, ms: u64, time_ms: u64, revision: u64) {
-        (self.revisions, self.ms) = (revisions, ms);
-        self.keep_revisions(revision);
-        // What was made while ages did not matter counts as made now.
-        if revision > self.compacted {
-            self.note(time_ms, revision);
-        }
-    }
-
-    fn note(&mut self, time_ms: u64, revision: u64) {
-        if self.ms > 0 {
-            self.times.pop_back_if(|(time, _)| *time == time_ms);
-            self.times.push_back((time_ms, revision));
-        }
-    }
-
-    fn keep_revisions(&mut self, revision: u64) {
-        if self.revisions > 0 {
-            self.compacted = self.compacted.max(revision.saturating_sub(self.revisions));
-        }
-    }
-
-    /// Times are looked at by pieces, the more the more keys changed.
-    fn keep(&mut self, now_ms: u64, revision: u64, made: u64) {
-        self.keep_revisions(revision);
-        for _ in 0..FORGETS.max(2 * made) {
-            let Some(&(time, last)) = self.times.front() else {
-                break;
-            };
-            if self.ms > 0 && time + self.ms < now_ms {
-                self.compacted = self.compacted.max(last);
-            }
-            if self.ms > 0 && last > self.compacted {
-                break;
-            }
-            self.times.pop_front();
-        }
-    }
-
-    fn check(&self, at: u64, revision: u64) -> Result<(), Code> {
-        check_revision(at, self.compacted, revision)
-    }
-
-    fn reply(&self, revision: u64) -> Reply {
-        Reply::Compacted {
-            compacted: self.compacted,
-            revision,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The second store is held against the first: both do the same and say the same, whatever is asked.
 
-use quorate_kv::{Changes, Kv, Watch};
+use quorate_kv::Kv;
 use quorate_raft::{Index, Random, Term};
 use quorate_rsm::{ApplyContext, StateMachine};
 
@@ -71,7 +71,9 @@ impl Pair {
         let reply = self.ask(query);
         let told = self.store.told();
         self.store.check_read(query, told, &reply).unwrap();
-        assert_eq!(self.store.told(), self.store.moments.len() - 1);
+        let now = self.store.moments.len() - 1;
+        let answer = self.store.answer(now, query);
+        assert!(answer.is_none_or(|answer| answer == reply), "{query:?}");
     }
 }
 
@@ -92,6 +94,10 @@ fn both_stores_do_the_same_and_say_the_same() {
                 Wish::Read(query) | Wish::Ask { query, .. } => pair.read(&query),
             }
         }
+        let (store, real) = (&mut pair.store, &pair.real);
+        store
+            .check_whole(|query| real.query(&query.encode()))
+            .unwrap();
         let seen: Vec<Situation> = pair.store.seen.take().collect();
         for situation in [
             Situation::TxnElse,
