@@ -154,7 +154,7 @@ impl Shape {
             takers: some(random, &[(1, 0), (1, 2), (1, 3)]),
             other_permille: weighted(random, &[(1, 0), (2, 300), (1, 700)]),
             compacts: random.below(2) == 0,
-            ttl_ms: weighted(random, &[(1, 60), (2, 300), (1, 1_500)]),
+            ttl_ms: weighted(random, &[(1, 60), (2, 300), (1, 1_000)]),
             pipeline: weighted(random, &[(3, 1), (2, 3), (2, 8), (1, 40)]),
             think_mean: weighted(random, &[(1, 5_000), (2, 50_000), (1, 300_000)]),
             calm: weighted(random, &[(1, 1), (2, 10)]),

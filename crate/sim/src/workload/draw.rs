@@ -149,12 +149,15 @@ impl Draw<'_> {
         }
         Wish::Write(match self.random.below(40) {
             0..9 => self.txn(1),
-            9..13 => Command::LeaseGrant {
-                id: self.random.below(2) * self.lease(),
+            9..15 => Command::LeaseGrant {
+                id: match self.random.below(3) {
+                    0 => 0,
+                    _ => self.lease(),
+                },
                 ttl_ms: self.ttl_ms(),
             },
-            13..19 => Command::LeaseKeepAlive { id: self.lease() },
-            19..21 => Command::LeaseRevoke { id: self.lease() },
+            15..20 => Command::LeaseKeepAlive { id: self.lease() },
+            20 => Command::LeaseRevoke { id: self.lease() },
             21 if self.habits.compacts => Command::Compact {
                 revision: self.revision(),
             },
@@ -169,7 +172,7 @@ impl Draw<'_> {
     /// What may stand in a transaction, but for one.
     fn command(&mut self) -> Command {
         let key = self.key();
-        match self.random.below(12) {
+        match self.random.below(15) {
             0 => Command::Put {
                 key,
                 value: self.value(),
@@ -322,7 +325,7 @@ impl Draw<'_> {
     fn ttl_ms(&mut self) -> u64 {
         match self.random.below(32) {
             0 => 0,
-            _ => between(self.random, 1, 5 * self.habits.ttl_ms),
+            _ => between(self.random, 1, 6 * self.habits.ttl_ms),
         }
     }
 
