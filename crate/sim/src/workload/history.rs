@@ -132,7 +132,7 @@ impl History {
         lock.arrive(u64::MAX, &mut store.seen)?;
         let queue = taker::queue();
         let items = |records: &mut dyn Iterator<Item = &kv::KeyValue>| -> BTreeSet<u64> {
-            records.filter_map(|record| taker::item(record)).collect()
+            records.filter_map(taker::item).collect()
         };
         let ever = items(&mut self.store.ever(&queue));
         let left = items(&mut self.store.now(&queue));
