@@ -126,7 +126,9 @@ impl World {
     pub(super) fn judge(&mut self, recovery: u64) -> Result<Summary, Failure> {
         if self.cluster.is_asked() {
             // By requests that came late, of calls that have ended.
-            let timeout = micros(self.shape.cluster.node.raft.election_timeout);
+            let node = &self.shape.cluster.node;
+            let parked = liveness::store_bound(0, node.park_timeout);
+            let timeout = micros(node.raft.election_timeout + parked);
             self.wake_in(timeout, Wake::Look);
             self.run_until(self.cluster.now() + timeout)?;
         }
