@@ -23,6 +23,8 @@ pub struct Exclusion {
     clocks_are_true: bool,
     /// Until when each holder believes, by its own clock.
     beliefs: BTreeMap<u64, (Clock, Instant)>,
+    /// Of the one who believed last.
+    last_token: u64,
     protected: Protected,
     /// On their way, by when they arrive.
     steps: BTreeMap<(u64, u64), Step>,
@@ -52,20 +54,25 @@ impl Exclusion {
         }
     }
 
-    /// From `now` on, in virtual time, a holder believes until its clock shows `until`.
+    /// From `now` on, in virtual time, a holder with `token` believes until its clock shows `until`.
     ///
     /// # Errors
-    /// Another does so, too.
+    /// Another does so, too, or one did so before it with a greater token.
     pub fn believe(
         &mut self,
         now: u64,
-        holder: u64,
+        (holder, token): (u64, u64),
         (clock, until): (Clock, Instant),
         seen: &mut Seen,
     ) -> Result<(), Violation> {
         if clock.local(now) >= until {
             return Ok(());
         }
+        if self.clocks_are_true && token < self.last_token {
+            let text = format!("{holder} holds with {token} after {}", self.last_token);
+            return Err(Violation::new("A later holder has a greater token", text));
+        }
+        self.last_token = token;
         self.beliefs.insert(holder, (clock, until));
         let believes = |clock: &Clock, until: Instant| clock.local(now) < until;
         let other = self
@@ -143,16 +150,20 @@ mod tests {
         for clocks_are_true in [true, false] {
             let (mut lock, mut seen) = (Exclusion::new(clocks_are_true), Seen::default());
             let until = |at: u64| (clock(), Instant(500 + at));
-            lock.believe(0, 1, until(100), &mut seen).unwrap();
-            lock.believe(100, 2, until(200), &mut seen).unwrap();
+            lock.believe(0, (1, 4), until(100), &mut seen).unwrap();
+            lock.believe(100, (2, 5), until(200), &mut seen).unwrap();
             assert_eq!(seen.take().count(), 0, "the first one's time is over");
             // It was late with an answer that says no more than it believed.
-            lock.believe(150, 1, until(120), &mut seen).unwrap();
-            let both = lock.believe(150, 1, until(160), &mut seen);
+            lock.believe(150, (1, 4), until(120), &mut seen).unwrap();
+            let both = lock.believe(150, (1, 6), until(160), &mut seen);
             assert_eq!(both.is_err(), clocks_are_true);
             assert_eq!(seen.take().count(), 1);
             lock.give_up(1);
-            lock.believe(199, 2, until(300), &mut seen).unwrap();
+            lock.believe(199, (2, 7), until(300), &mut seen).unwrap();
+            let old = lock.believe(250, (1, 6), until(300), &mut seen);
+            let property = old.map_err(|violation| violation.property);
+            let expected = Err("A later holder has a greater token");
+            assert_eq!(property, if clocks_are_true { expected } else { Ok(()) });
         }
     }
 

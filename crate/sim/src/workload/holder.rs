@@ -187,7 +187,9 @@ impl Holder {
             token,
         };
         let (belief, seen) = ((self.clock, until), &mut history.store.seen);
-        history.lock.believe(now, self.number, belief, seen)
+        history
+            .lock
+            .believe(now, (self.number, token), belief, seen)
     }
 
     fn lose(&mut self, history: &mut History) {

@@ -106,7 +106,6 @@ fn both_stores_do_the_same_and_say_the_same() {
             Situation::LeaseEndedByCommand,
             Situation::LeaseTookKeys,
             Situation::PastRead,
-            Situation::RevisionDivided,
         ] {
             assert!(seen.contains(&situation), "{seed}: {situation:?}");
         }
