@@ -124,6 +124,9 @@ enum Role {
     Taker(Taker),
 }
 
+/// A watch may be asked of so many nodes, one after another, that are gone.
+pub const WATCH_ATTEMPTS: u32 = 4;
+
 /// Connections of one user are told apart by what is above.
 const USER_BITS: u32 = 16;
 
@@ -254,7 +257,7 @@ impl User {
         };
         let mut timeout = self.habits.timeout;
         if let Role::Watcher(_) = self.role {
-            timeout += self.habits.park_timeout;
+            timeout += WATCH_ATTEMPTS * self.habits.park_timeout;
         }
         Ok(Some(self.begin(now, wish, actions, timeout, history)))
     }

@@ -9,7 +9,7 @@ use super::{Failure, LOOK_EVERY, Summary, Wake, World, micros};
 use crate::checker::linearizability::{self, Verdict};
 use crate::checker::{Violation, liveness, recovery};
 use crate::trace;
-use crate::workload::User;
+use crate::workload::{User, WATCH_ATTEMPTS};
 
 impl World {
     /// The faults stop. Each client asks for one put that must be answered.
@@ -44,7 +44,7 @@ impl World {
         let backlog = liveness::backlog(&self.statuses());
         let bound = liveness::bound(election_timeout, backlog);
         let longest_ms = self.history.store.longest_lease_ms();
-        let park_timeout = self.shape.cluster.node.park_timeout;
+        let park_timeout = WATCH_ATTEMPTS * self.shape.cluster.node.park_timeout;
         let bound = micros(bound + liveness::store_bound(longest_ms, park_timeout));
         loop {
             let passed = self.cluster.now() - start;
