@@ -213,8 +213,11 @@ impl<M: StateMachine + Default> Lab<M> {
             }
             if !self.clerks.is_empty() {
                 let applied = self.cluster.state.applied();
-                self.history
-                    .note_executed(|first| applied.news(first).to_vec());
+                let tags = |first| {
+                    let news = applied.news(first).iter();
+                    news.filter_map(|applied| applied.tag).collect()
+                };
+                self.history.note_executed(tags);
             }
         }
     }

@@ -423,6 +423,7 @@ fn retention_by_number_keeps_exactly_so_many() {
     let keep = Command::SetRetention {
         revisions: 10,
         ms: 0,
+        bytes: 0,
     };
     kv.apply(&CONTEXT, &keep.encode());
     for number in 1..=100 {
@@ -460,7 +461,14 @@ fn retention_by_number_keeps_exactly_so_many() {
 fn retention_by_age_counts_from_when_it_was_asked_for() {
     let mut kv = Kv::new();
     let at = |time_ms| ApplyContext { time_ms, ..CONTEXT };
-    let set = |ms| Command::SetRetention { revisions: 0, ms }.encode();
+    let set = |ms| {
+        Command::SetRetention {
+            revisions: 0,
+            ms,
+            bytes: 0,
+        }
+        .encode()
+    };
     kv.apply(&at(0), &set(0));
     for time_ms in 1..=100 {
         kv.apply(&at(time_ms), &put(key("a"), key("x")).encode());

@@ -412,7 +412,9 @@ impl Client {
                 continue;
             };
             if open.deadline <= self.now {
+                let attempt = open.attempt;
                 self.fail(call, |outcome| CallError::DeadlineExceeded { outcome });
+                self.leave_silent(attempt);
             } else if let Some(attempt) = open.attempt.filter(|attempt| attempt.expires <= at) {
                 if self.extend(call, attempt) {
                     continue;
@@ -422,6 +424,17 @@ impl Client {
                     self.target = self.next_after(attempt.to);
                 }
             }
+        }
+    }
+
+    /// Calls may end before attempts do: a node that said nothing to one meanwhile is not asked again,
+    /// or a client with short calls would ask it for ever.
+    fn leave_silent(&mut self, attempt: Option<Attempt>) {
+        if let Some(Attempt { to, began, .. }) = attempt
+            && self.target == Some(to)
+            && self.heard.get(to).is_none_or(|heard| *heard < began)
+        {
+            self.target = self.next_after(to);
         }
     }
 

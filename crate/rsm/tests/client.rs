@@ -265,3 +265,35 @@ fn call_whose_timeout_is_that_of_an_attempt_ends_when_the_attempt_is_lost() {
     client.handle(deadline, ClientInput::TimerFired);
     assert_eq!(client.pending(), 0);
 }
+
+#[test]
+fn node_that_is_silent_until_a_call_ends_is_not_asked_the_next() {
+    for answers in [true, false] {
+        let nodes = (1..=3).map(NodeId).collect();
+        let mut client = Client::new(ClientConfig::new(nodes), 1);
+        let deadline = Instant(300_000);
+        let mut ask = |now| {
+            let call = Call::Read(Bytes::new());
+            let deadline = Instant(now + deadline.0);
+            let call = client.call(Instant(now), call, deadline);
+            call.expect("there is room");
+            let Some(ClientOutput::Send { to, requests }) = client.poll_output() else {
+                panic!("it is sent")
+            };
+            if answers {
+                // To another call, of long ago.
+                let reply = Reply {
+                    id: RequestId(requests[0].id.0 + 100),
+                    result: Ok(Bytes::new()),
+                };
+                let late = Instant(now + 1);
+                client.handle(late, ClientInput::Reply { from: to, reply });
+            }
+            client.handle(deadline, ClientInput::TimerFired);
+            while client.poll_output().is_some() {}
+            to
+        };
+        let first = ask(0);
+        assert_eq!(ask(deadline.0) == first, answers);
+    }
+}

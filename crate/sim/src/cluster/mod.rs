@@ -17,6 +17,7 @@ use crate::by_node::ByNode;
 use crate::checker::Violation;
 use crate::checker::membership::Membership;
 use crate::checker::state::State;
+use crate::checker::store::OwnAnswer;
 use crate::clock::{DRIFT_EVERY, Drift};
 use crate::disk::{Disk, DiskProfile, Medium};
 use crate::fault::{Counts, FaultKind};
@@ -177,6 +178,8 @@ pub struct Cluster<M: StateMachine> {
     spare: Vec<Vec<Message>>,
     applied: Vec<Applied>,
     frame: Vec<u8>,
+    /// What nodes answered from their own states, until somebody looks at it.
+    own_answers: Vec<OwnAnswer>,
     steps: u64,
     starts: u64,
     ends: u64,
@@ -217,6 +220,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             spare: Vec::new(),
             applied: Vec::new(),
             frame: Vec::new(),
+            own_answers: Vec::new(),
             steps: 0,
             starts: 0,
             ends: 0,
@@ -484,6 +488,11 @@ impl<M: StateMachine + Default> Cluster<M> {
     #[must_use]
     pub fn next_at(&self) -> Option<u64> {
         self.queue.next_at()
+    }
+
+    /// What nodes answered from their own states since this was asked last.
+    pub fn take_own_answers(&mut self) -> Vec<OwnAnswer> {
+        core::mem::take(&mut self.own_answers)
     }
 
     /// Compares all of every running node's log with what was seen of it.
