@@ -26,6 +26,7 @@ export class Calls {
   readonly #quorum: () => Quorum;
   readonly #pending = new Map<number, Pending>();
   readonly #offPanic: () => void;
+  readonly #mourners = new Set<(error: QuorateError) => void>();
   #ended: QuorateError | undefined;
 
   /** `quorum` tells a missing quorum from a slow one when a deadline passes. */
@@ -102,17 +103,31 @@ export class Calls {
     }
   }
 
+  /** Calls `hear` when no more calls can be made; what it returns takes that back. */
+  onEnd(hear: (error: QuorateError) => void): () => void {
+    if (this.#ended === undefined) this.#mourners.add(hear);
+    else hear(this.#ended);
+    return () => void this.#mourners.delete(hear);
+  }
+
   /** Ends every call with `CLOSED`; the core knows for each what can have become of it. */
   close(): void {
     if (this.#ended !== undefined) return;
     this.#ended = closedError();
     this.#offPanic();
     this.#client.close();
+    this.#mourn(this.#ended);
+  }
+
+  #mourn(error: QuorateError): void {
+    for (const hear of this.#mourners) hear(error);
+    this.#mourners.clear();
   }
 
   #end(error: QuorateError): void {
     this.#ended = error;
     for (const call of [...this.#pending.keys()]) this.#take(call)?.reject(error);
+    this.#mourn(error);
   }
 
   #take(call: number): Pending | undefined {

@@ -95,6 +95,7 @@ test("a transaction takes one branch, in one revision, and tells what each opera
   });
   assert.equal(moved.succeeded, true);
   const [put, sum, got, range, deleted, nested] = moved.results;
+  assert.deepEqual(Object.keys(put).sort(), ["previous", "type"]);
   assert.equal(put.previous.value, 10);
   assert.equal(sum.value, 8);
   assert.deepEqual([got.entry.value, got.entry.modRevision], [3, moved.revision]);

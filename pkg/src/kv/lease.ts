@@ -9,7 +9,12 @@ import { flagOf } from "./selection.js";
 import type { Lease, LeaseOptions } from "./types.js";
 import * as wire from "./wire.js";
 
-type Write = (command: Uint8Array, options: CallOptions) => Promise<wire.Reply>;
+/** What a lease needs of its store. */
+export interface LeaseHome {
+  write(command: Uint8Array, options: CallOptions): Promise<wire.Reply>;
+  /** Calls `hear` when no more can be written; what it returns takes that back. */
+  onEnd(hear: (error: QuorateError) => void): () => void;
+}
 
 /** The id of a lease, however it was given; 0 is none. */
 export function leaseId(lease: unknown, what: string): number {
@@ -21,7 +26,7 @@ export function leaseId(lease: unknown, what: string): number {
 
 /** Makes a lease. */
 export async function grantLease(
-  write: Write,
+  home: LeaseHome,
   options: LeaseOptions,
   bounds: CallOptions,
 ): Promise<Lease> {
@@ -29,13 +34,13 @@ export async function grantLease(
   const id = options.id === undefined ? 0 : integer(options.id, '"id"', 1, Number.MAX_SAFE_INTEGER);
   const keepAlive = options.keepAlive === undefined || flagOf(options.keepAlive, '"keepAlive"');
   let began = clocks();
-  const granted = expect(await write(wire.leaseGrant(id, ttl), bounds), "lease");
+  const granted = expect(await home.write(wire.leaseGrant(id, ttl), bounds), "lease");
   if (passed(began) > ttl / SIGNS) {
     // It lives, and much of its time may be gone: it waited for a leader, for example.
     began = clocks();
-    await write(wire.leaseKeepAlive(granted.id), bounds);
+    await home.write(wire.leaseKeepAlive(granted.id), bounds);
   }
-  return new Held(write, granted.id, ttl, keepAlive, began);
+  return new Held(home, granted.id, ttl, keepAlive, began);
 }
 
 /** Two clocks: the steady one may stand still while a computer sleeps, the other one may be set. */
@@ -58,20 +63,23 @@ const WAIT_MAX_MS = 86_400_000;
 class Held implements Lease {
   readonly id: number;
   readonly ttl: number;
-  readonly #write: Write;
+  readonly #home: LeaseHome;
   readonly #keepAlive: boolean;
   readonly #lost = new AbortController();
   /** When the last sign of life that was confirmed had been sent: it lives a `ttl` from then at least. */
   #alive: Clocks;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #deaf = () => {};
 
-  constructor(write: Write, id: number, ttl: number, keepAlive: boolean, began: Clocks) {
-    this.#write = write;
+  constructor(home: LeaseHome, id: number, ttl: number, keepAlive: boolean, began: Clocks) {
+    this.#home = home;
     this.id = id;
     this.ttl = ttl;
     this.#keepAlive = keepAlive;
     this.#alive = began;
     this.#watch();
+    // No timer outlives the store.
+    this.#deaf = home.onEnd((error) => this.#lose("no more signs of life can be given", error));
   }
 
   get lost(): AbortSignal {
@@ -84,7 +92,7 @@ class Held implements Lease {
   async renew(options: CallOptions = {}): Promise<number> {
     const began = clocks();
     try {
-      await this.#write(wire.leaseKeepAlive(this.id), options);
+      await this.#home.write(wire.leaseKeepAlive(this.id), options);
     } catch (error) {
       if (error instanceof QuorateError && error.code === "LEASE_NOT_FOUND")
         this.#lose("the store has ended it", error);
@@ -98,7 +106,7 @@ class Held implements Lease {
   async revoke(options: CallOptions = {}): Promise<void> {
     this.#lose("it was revoked");
     try {
-      await this.#write(wire.leaseRevoke(this.id), options);
+      await this.#home.write(wire.leaseRevoke(this.id), options);
     } catch (error) {
       if (!(error instanceof QuorateError && error.code === "LEASE_NOT_FOUND")) throw error;
     }
@@ -147,6 +155,7 @@ class Held implements Lease {
 
   #lose(why: string, cause?: unknown): void {
     clearTimeout(this.#timer);
+    this.#deaf();
     if (this.#lost.signal.aborted) return;
     this.#lost.abort(quorateError("LEASE_LOST", `lease ${this.id} is lost: ${why}`, { cause }));
   }

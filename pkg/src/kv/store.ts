@@ -2,6 +2,7 @@
 
 import type { Calls } from "../calls.js";
 import { integer, invalid, record } from "../check.js";
+import type { QuorateError } from "../errors.js";
 import * as recipes from "../recipes/index.js";
 import type {
   Barrier,
@@ -220,7 +221,11 @@ class Store<V> implements Kv<V> {
 
   async lease(options: LeaseOptions): Promise<Lease> {
     const bounds = limits(options, ["ttl", "id", "keepAlive"]);
-    return grantLease((command, within) => this.#write(command, within), options, bounds);
+    const home = {
+      write: (command: Uint8Array, within: CallOptions) => this.#write(command, within),
+      onEnd: (hear: (error: QuorateError) => void) => this.#shared.calls.onEnd(hear),
+    };
+    return grantLease(home, options, bounds);
   }
 
   async leaseStatus(lease: Lease | number, options: LeaseStatusOptions = {}): Promise<LeaseStatus> {

@@ -103,7 +103,7 @@ function operation<V>(
     throw invalid(`an operation is one of ${Object.keys(KINDS).join(", ")}`);
   }
   record(it, `the operation ${kind}`, [kind, ...KINDS[kind]]);
-  if ("put" in it) return preparePut(codec, it.put, it.value, it);
+  if ("put" in it) return part(preparePut(codec, it.put, it.value, it));
   if ("get" in it) {
     const command = wire.get(encodeKey(it.get, "the key"));
     return {
@@ -121,9 +121,9 @@ function operation<V>(
       },
     };
   }
-  if ("delete" in it) return prepareDelete(codec, single(it.delete), it.previous);
+  if ("delete" in it) return part(prepareDelete(codec, single(it.delete), it.previous));
   if ("deleteRange" in it) {
-    return prepareDelete(codec, explicit(it.deleteRange, "deleteRange"), it.previous);
+    return part(prepareDelete(codec, explicit(it.deleteRange, "deleteRange"), it.previous));
   }
   if ("increment" in it) {
     const { command, read } = prepareIncrement(it.increment, it.by);
@@ -148,6 +148,17 @@ function operation<V>(
       return { type: "txn", ...result };
     },
   };
+}
+
+/** As part of a transaction, which has one revision for all. */
+function part<R extends { readonly revision: number }>(
+  whole: Prepared<R>,
+): Prepared<Omit<R, "revision">> {
+  const read = (reply: wire.Reply) => {
+    const { revision: _, ...result } = whole.read(reply);
+    return result;
+  };
+  return { command: whole.command, read };
 }
 
 const done = (): OperationResult<never> => ({ type: "put", previous: undefined });
