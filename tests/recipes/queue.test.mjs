@@ -366,6 +366,25 @@ test("an interrupted claim leaves nothing behind", async () => {
   });
 });
 
+test("a claim that got no answer leaves nothing behind", async () => {
+  await world((world) => {
+    world.client(async (kv) => {
+      await queue(kv, "a").enqueue(1);
+      const json = kv.as("json");
+      const parts = ["range", "lease", "watch"].map((name) => [name, json[name].bind(json)]);
+      const txn = async (...args) => {
+        await json.txn(...args);
+        throw errors.quorateError("TIMEOUT", "no answer came", { outcome: "unknown" });
+      };
+      const deaf = { as: () => ({ ...Object.fromEntries(parts), txn }) };
+      await failure(queue(deaf, "a").claim(), "TIMEOUT");
+      await world.sleep(5_000);
+      assert.equal(world.store.leases.size, 0);
+      assert.equal(await queue(kv, "a").tryTake(), 1);
+    });
+  });
+});
+
 test("a claim whose lease ends before it is made takes another one", async () => {
   await world((world) => {
     world.client(async (kv) => {
