@@ -32,6 +32,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         client: ClientId,
         requests: Vec<Request>,
     ) -> Result<(), Violation> {
+        self.taken += requests.len() as u64;
         let now = self.now();
         let process = self.process_mut(id);
         let park_timeout = process.settings.park_timeout;

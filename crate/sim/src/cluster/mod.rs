@@ -172,6 +172,8 @@ pub struct Cluster<M: StateMachine> {
     waiting: ByNode<VecDeque<Event>>,
     membership: Membership,
     counts: Counts,
+    /// Requests of clients that nodes took.
+    taken: u64,
     // Buffers that are used again.
     outputs: Vec<Output>,
     sends: Vec<(NodeId, Vec<Message>)>,
@@ -215,6 +217,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             waiting: ByNode::new(),
             membership: Membership::new(founders(&voters)),
             counts: Counts::new(),
+            taken: 0,
             outputs: Vec::new(),
             sends: Vec::new(),
             spare: Vec::new(),
@@ -504,6 +507,12 @@ impl<M: StateMachine + Default> Cluster<M> {
             .iter()
             .filter_map(|id| self.raft(*id))
             .try_for_each(|raft| self.state.check_all(raft))
+    }
+
+    /// How many requests of clients nodes took.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Whether a node has yet to answer something.

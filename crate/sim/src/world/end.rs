@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use quorate_raft::NodeId;
+use quorate_raft::{EntryId, NodeId, Term};
 use quorate_rsm::StateMachine;
 
 use super::{Failure, LOOK_EVERY, Summary, Wake, World, micros};
@@ -95,31 +95,29 @@ impl World {
         (busy > 0).then(|| format!("{busy} users have not come to an end"))
     }
 
-    /// In a fair world without calls nothing changes.
+    /// In a fair world without calls nothing changes, once requests that were held up on their way have come.
     pub(super) fn await_quiet(&mut self) -> Result<(), Failure> {
-        let before: Vec<_> = self
-            .statuses()
-            .into_iter()
-            .flatten()
-            .map(|s| (s.term, s.last))
-            .collect();
-        let quiet = micros(liveness::quiet(
-            self.shape.cluster.node.raft.election_timeout,
-        ));
-        self.wake_in(quiet, Wake::Look);
-        self.run_until(self.cluster.now() + quiet)?;
-        let after: Vec<_> = self
-            .statuses()
-            .into_iter()
-            .flatten()
-            .map(|s| (s.term, s.last))
-            .collect();
-        if before == after {
-            return Ok(());
+        loop {
+            let (before, taken) = (self.lasts(), self.cluster.taken());
+            let timeout = self.shape.cluster.node.raft.election_timeout;
+            let quiet = micros(liveness::quiet(timeout));
+            self.wake_in(quiet, Wake::Look);
+            self.run_until(self.cluster.now() + quiet)?;
+            let after = self.lasts();
+            if before == after {
+                return Ok(());
+            }
+            if self.cluster.taken() == taken {
+                return Err(Failure::Liveness(format!(
+                    "a quiet world moved from {before:?} to {after:?}"
+                )));
+            }
         }
-        Err(Failure::Liveness(format!(
-            "a quiet world moved from {before:?} to {after:?}"
-        )))
+    }
+
+    fn lasts(&self) -> Vec<(Term, EntryId)> {
+        let statuses = self.statuses().into_iter().flatten();
+        statuses.map(|status| (status.term, status.last)).collect()
     }
 
     /// What can only be said at the end.
