@@ -5,6 +5,7 @@
 //! Times are virtual. The nodes have the shipped default timeouts.
 
 pub mod clerk;
+pub mod forgetful;
 pub mod history;
 pub mod report;
 pub mod spot;

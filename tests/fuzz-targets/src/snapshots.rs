@@ -92,8 +92,8 @@ fn split(stream: &[u8]) -> (&[u8], Vec<&[u8]>) {
         let add = |number, byte: &u8| number << 7 | usize::from(byte & 0x7f);
         bytes.iter().rev().fold(0, add)
     };
-    // Six numbers of the store, two of each tree, and a revision; its key; the digest.
-    for _ in 0..13 {
+    // Seven numbers of the store, two of each tree, and a revision; its key; the digest.
+    for _ in 0..14 {
         number(&mut at);
     }
     at += number(&mut at) + 8;

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use bytes::Bytes;
 use quorate_raft::{EntryId, NodeId, Term};
 use quorate_rsm::StateMachine;
 
@@ -42,7 +43,7 @@ impl World {
         let start = self.cluster.now();
         let election_timeout = self.shape.cluster.node.raft.election_timeout;
         let backlog = liveness::backlog(&self.statuses());
-        let bound = liveness::bound(election_timeout, backlog);
+        let bound = liveness::bound(election_timeout, backlog + self.chunks());
         let longest_ms = self.history.store.longest_lease_ms();
         let park_timeout = WATCH_ATTEMPTS * self.shape.cluster.node.park_timeout;
         let bound = micros(bound + liveness::store_bound(longest_ms, park_timeout));
@@ -113,6 +114,23 @@ impl World {
                 )));
             }
         }
+    }
+
+    /// How many chunks the state has at most, each of which may have to travel alone to whoever lacks it.
+    fn chunks(&self) -> u64 {
+        let config = &self.shape.cluster;
+        let sizes = config.others.iter().chain([&config.node]);
+        let least = sizes
+            .map(|node| node.snapshot_chunk_bytes)
+            .min()
+            .unwrap_or(1);
+        let voters = self.cluster.voters().iter();
+        let states = voters.filter_map(|id| self.cluster.machine_bytes(*id));
+        let bytes = |state: Vec<Bytes>| state.iter().map(Bytes::len).sum::<usize>();
+        states
+            .map(bytes)
+            .max()
+            .map_or(0, |most| (most / least) as u64)
     }
 
     fn lasts(&self) -> Vec<(Term, EntryId)> {
