@@ -3,8 +3,9 @@
 // Everything comes from the package registries of Rust, npm and Debian. What is there already is left alone, so a second
 // run only looks. What cannot be installed is named at the end together with the command that installs it.
 
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
@@ -20,7 +21,7 @@ import {
   which,
 } from "./lib/run.mjs";
 import { fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
-import { cargoTools, debianPackages, wasmTarget } from "./lib/tools.mjs";
+import { cargoTools, debianPackages, unpackedPackages, wasmTarget } from "./lib/tools.mjs";
 
 const minimumNode = [20, 19];
 
@@ -42,6 +43,7 @@ export async function setup(mode) {
   await installTarget(missing);
   for (const tool of tools) await installTool(tool, missing);
   await Promise.all(jobs);
+  if (mode === "test") for (const one of unpackedPackages) await unpack(one);
 
   if (missing.length > 0) {
     const list = missing.map(({ what, command }) => `  - ${what}\n      ${command}`);
@@ -76,7 +78,6 @@ async function installDebian(packages, missing) {
   if (packages.length === 0) return;
   const names = packages.map(({ name }) => name);
   const install = ["apt-get", "install", "-y", "--no-install-recommends", ...names];
-  const sudo = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
   const reasons = packages.map(({ name, why }) => `${name} (${why})`).join(", ");
   const give = (why) =>
     missing.push({ what: `${reasons}: ${why}`, command: `sudo ${install.join(" ")}` });
@@ -85,7 +86,8 @@ async function installDebian(packages, missing) {
     give("this is not Debian or Ubuntu, so use your system's packages of these names, or");
     return;
   }
-  if (sudo.length > 0 && answer("sudo", ["-n", "true"]) === undefined) {
+  const sudo = asRoot();
+  if (sudo === undefined) {
     give("installing them needs root, or sudo without a password");
     return;
   }
@@ -106,6 +108,43 @@ async function installDebian(packages, missing) {
     },
   );
   if (!done) give(`installing failed, see ${logPath(log)}`);
+}
+
+/** What comes before a command that needs root; undefined if there is no way. */
+function asRoot() {
+  if (process.getuid?.() === 0) return [];
+  return answer("sudo", ["-n", "true"]) === undefined ? undefined : ["sudo", "-n"];
+}
+
+/** Puts the program of a package into .tools/bin. It does without root where the lists of packages are there. */
+async function unpack({ name, program, why }) {
+  if (which(basename(program)) !== undefined) return;
+  const without = "; tests that use it say what they do without";
+  if (which("apt-get") === undefined || which("dpkg-deb") === undefined) {
+    say(`${name} (${why}): this is not Debian or Ubuntu${without}`);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "quorate-unpack-"));
+  const log = `apt-${name}.log`;
+  try {
+    const done = await progress(`${name}: ${why}`, "10 seconds", log, async (options) => {
+      const ok = async (command, args) =>
+        (await run(command, args, { ...options, cwd: folder })).code === 0;
+      const download = () => ok("apt-get", ["download", name]);
+      if (!(await download())) {
+        const [command, ...args] = [...(asRoot() ?? ["sudo", "-n"]), "apt-get", "update"];
+        if (!(await ok(command, args)) || !(await download())) return false;
+      }
+      const file = readdirSync(folder).find((file) => file.endsWith(".deb"));
+      if (!(await ok("dpkg-deb", ["-x", join(folder, file), folder]))) return false;
+      mkdirSync(at(".tools", "bin"), { recursive: true });
+      copyFileSync(join(folder, program), at(".tools", "bin", basename(program)));
+      return true;
+    });
+    if (!done) say(`${name} could not be had${without}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function installNpm(missing) {

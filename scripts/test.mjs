@@ -91,7 +91,16 @@ const suites = [
     ],
   },
   nodeSuite("replay", "the simulator's command line, natively and on wasm32", "tests/sim"),
+  nodeSuite("recipes", "locks, queues and the like around a model of the store", "tests/recipes"),
   nodeSuite("node", "clusters of worker threads, with state on disk", "tests/node"),
+  {
+    ...nodeSuite(
+      "etcd",
+      "the store's answers and those of etcd, in Node and in browsers",
+      "tests/etcd",
+    ),
+    browsers: true,
+  },
   { ...nodeSuite("browser", "the page, end to end", "tests/browser"), browsers: true },
   {
     ...nodeSuite("nemesis", "faults of real workers, in Node and in browsers", "tests/nemesis"),

@@ -5,37 +5,28 @@
  * names and sentences of errors.
  */
 
-import { KvClient } from "../wasm/quorate_wasm.js";
+import { Client } from "../wasm/quorate_wasm.js";
 import { onAbort } from "./abort.js";
 import { abortedError, type Bounds, readBounds } from "./bounded.js";
-import { invalid } from "./check.js";
 import { closedError } from "./closed.js";
 import { onPanic } from "./core.js";
 import { type Outcome, type QuorateError, quorateError, toPlain } from "./errors.js";
 import { lateError, type Quorum } from "./late.js";
 import type { CallOptions } from "./types.js";
 
-/** What a call comes back with. Which parts mean something depends on the call. */
-export interface Answer {
-  readonly revision: number;
-  readonly number: number;
-  readonly more: boolean;
-  /** Five for each hit: key, value, create revision, mod revision, version. */
-  readonly entries: (Uint8Array | number)[];
-}
-
 interface Pending {
   readonly bounds: Bounds;
-  resolve(answer: Answer): void;
+  resolve(reply: Uint8Array): void;
   reject(error: QuorateError): void;
 }
 
 export class Calls {
-  readonly #client: KvClient;
+  readonly #client: Client;
   readonly #deadlineMs: number;
   readonly #quorum: () => Quorum;
   readonly #pending = new Map<number, Pending>();
   readonly #offPanic: () => void;
+  readonly #mourners = new Set<(error: QuorateError) => void>();
   #ended: QuorateError | undefined;
 
   /** `quorum` tells a missing quorum from a slow one when a deadline passes. */
@@ -47,16 +38,10 @@ export class Calls {
   ) {
     this.#deadlineMs = deadlineMs;
     this.#quorum = quorum;
-    this.#client = new KvClient(
+    this.#client = new Client(
       { nodes, readAt },
       {
-        done: (
-          call: number,
-          revision: number,
-          number: number,
-          more: boolean,
-          entries: Answer["entries"],
-        ) => this.#take(call)?.resolve({ revision, number, more, entries }),
+        done: (call: number, reply: Uint8Array) => this.#take(call)?.resolve(reply),
         failed: (call: number, error: unknown) => {
           const pending = this.#take(call);
           pending?.reject(this.#translate(error, pending.bounds));
@@ -76,18 +61,33 @@ export class Calls {
     if (this.#ended === undefined) this.#client.disconnect(node);
   }
 
-  /** Makes one call. Whatever `begin` throws was not sent. */
-  async run(
+  /** Executes a command, once. Resolves to the machine's reply. */
+  write(command: Uint8Array, options: CallOptions): Promise<Uint8Array> {
+    return this.#run(options, (ms) => this.#client.write(command, ms));
+  }
+
+  /**
+   * Answers a query: in the way of the constructor's `readAt`, from the asked node's own state, or from there once that
+   * has something to say.
+   */
+  read(
+    query: Uint8Array,
     options: CallOptions,
-    begin: (client: KvClient, timeoutMs: number) => number,
-  ): Promise<Answer> {
+    from: "any" | "own" | "waiting" = "any",
+  ): Promise<Uint8Array> {
+    const at = from === "any" ? 0 : from === "own" ? 1 : 2;
+    return this.#run(options, (ms) => this.#client.read(query, at, ms));
+  }
+
+  /** Makes one call. Whatever `begin` throws was not sent. */
+  async #run(options: CallOptions, begin: (timeoutMs: number) => number): Promise<Uint8Array> {
     const bounds = readBounds(options, this.#deadlineMs);
     if (this.#ended !== undefined) throw this.#ended;
     const { signal } = bounds;
     if (signal?.aborted) throw abortedError(signal);
     let call: number;
     try {
-      call = begin(this.#client, bounds.timeoutMs);
+      call = begin(bounds.timeoutMs);
     } catch (error) {
       throw this.#translate(error, bounds);
     }
@@ -95,12 +95,19 @@ export class Calls {
       if (this.#pending.has(call)) this.#client.cancel(call);
     });
     try {
-      return await new Promise<Answer>((resolve, reject) => {
+      return await new Promise<Uint8Array>((resolve, reject) => {
         this.#pending.set(call, { bounds, resolve, reject });
       });
     } finally {
       deaf();
     }
+  }
+
+  /** Calls `hear` when no more calls can be made; what it returns takes that back. */
+  onEnd(hear: (error: QuorateError) => void): () => void {
+    if (this.#ended === undefined) this.#mourners.add(hear);
+    else hear(this.#ended);
+    return () => void this.#mourners.delete(hear);
   }
 
   /** Ends every call with `CLOSED`; the core knows for each what can have become of it. */
@@ -109,11 +116,18 @@ export class Calls {
     this.#ended = closedError();
     this.#offPanic();
     this.#client.close();
+    this.#mourn(this.#ended);
+  }
+
+  #mourn(error: QuorateError): void {
+    for (const hear of this.#mourners) hear(error);
+    this.#mourners.clear();
   }
 
   #end(error: QuorateError): void {
     this.#ended = error;
     for (const call of [...this.#pending.keys()]) this.#take(call)?.reject(error);
+    this.#mourn(error);
   }
 
   #take(call: number): Pending | undefined {
@@ -139,9 +153,6 @@ export class Calls {
           : abortedError(bounds.signal, outcome);
       case "TOO_LARGE":
         return quorateError("VALUE_TOO_LARGE", String(message), { outcome });
-      case "EMPTY_KEY":
-      case "MALFORMED":
-        return invalid(String(message));
       default: {
         const plain = toPlain(error, "CLIENT_PANICKED");
         return quorateError(plain.code, plain.message, { outcome, cause: error });

@@ -7,7 +7,8 @@ import { closedError } from "./closed.js";
 import { initCore } from "./core.js";
 import { type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
-import { kvReads, kvStore } from "./kv.js";
+import { kvReads, kvStore } from "./kv/store.js";
+import type { Json, Kv, KvReads } from "./kv/types.js";
 import { lateError, type Quorum } from "./late.js";
 import { MAX_ID } from "./limits.js";
 import { Member, type MemberEvents } from "./member.js";
@@ -25,9 +26,6 @@ import type {
   ClusterNode,
   ClusterOptions,
   ClusterStatus,
-  Json,
-  Kv,
-  KvReads,
   Leadership,
   Members,
   Network,

@@ -1,7 +1,8 @@
 /** The commands of the prompt: a line in, a line or more out. */
 
 import { invalid } from "./check.js";
-import type { Cluster, Kv, MemberView, NodeView } from "./types.js";
+import type { Kv } from "./kv/types.js";
+import type { Cluster, MemberView, NodeView } from "./types.js";
 
 export const HELP = `put KEY VALUE            store a text          get KEY        read it
 del KEY                  remove it             list [PREFIX]  keys and values

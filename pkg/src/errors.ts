@@ -14,6 +14,8 @@ export type Outcome =
 
 /** One row for each code: its class, and whether the same call can succeed later by itself. */
 const CODES = {
+  BAD_LEASE: ["argument", false],
+  DUPLICATE_KEY: ["argument", false],
   ENCODING: ["argument", false],
   INVALID_ARGUMENT: ["argument", false],
   INVALID_OPTION: ["argument", false],
@@ -21,7 +23,18 @@ const CODES = {
   NOT_AN_INTEGER: ["argument", false],
   NUMBER_TOO_LARGE: ["argument", false],
   OVERFLOW: ["argument", false],
+  REPLY_TOO_LARGE: ["argument", false],
+  TOO_MANY_OPERATIONS: ["argument", false],
   VALUE_TOO_LARGE: ["argument", false],
+  COMPACTED: ["store", false],
+  FUTURE_REVISION: ["store", true],
+  KEY_NOT_FOUND: ["store", false],
+  LEADERSHIP_LOST: ["store", false],
+  LEASE_EXISTS: ["store", false],
+  LEASE_LOST: ["store", false],
+  LEASE_NOT_FOUND: ["store", false],
+  LOCK_LOST: ["store", false],
+  QUEUE_FULL: ["store", true],
   ABORTED: ["call", false],
   CLOSED: ["call", false],
   ALREADY_MEMBER: ["member", false],
@@ -73,6 +86,8 @@ export interface ErrorDetails {
   readonly node?: number | undefined;
   /** The damaged place: a record's key, a file and offset, or the index of a log entry. */
   readonly place?: string | undefined;
+  /** For `COMPACTED` watches: the first revision from which changes are still kept. */
+  readonly resumeFrom?: number | undefined;
 }
 
 /** Any error of the package. `instanceof` tells it from others, `code` says which one it is. */
@@ -88,6 +103,8 @@ export class QuorateError extends Error {
   readonly node: number | undefined;
   /** The damaged place: a record's key, a file and offset, or the index of a log entry. */
   readonly place: string | undefined;
+  /** For `COMPACTED` watches: the first revision from which changes are still kept. */
+  readonly resumeFrom: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -96,6 +113,7 @@ export class QuorateError extends Error {
     this.outcome = details.outcome;
     this.node = details.node;
     this.place = details.place;
+    this.resumeFrom = details.resumeFrom;
   }
 }
 
@@ -106,7 +124,17 @@ export class ArgumentError extends QuorateError {
 
 /** A call ended without an answer: by its deadline, its signal, or the cluster's end. */
 export class CallError extends QuorateError {
-  override readonly name = "CallError";
+  override readonly name: string = "CallError";
+}
+
+/** A write ended without an answer, and may have taken effect, or may yet: its `outcome` is `"unknown"`. */
+export class UnknownOutcomeError extends CallError {
+  override readonly name = "UnknownOutcomeError";
+}
+
+/** What a call rests on is not in the store, or not any more; nothing changed. */
+export class StoreError extends QuorateError {
+  override readonly name = "StoreError";
 }
 
 /** The membership, or who leads, cannot be changed like that, or not now; nothing changed. */
@@ -139,7 +167,11 @@ export function quorateError(
     case "argument":
       return new ArgumentError(code, message, details);
     case "call":
-      return new CallError(code, message, details);
+      return details?.outcome === "unknown"
+        ? new UnknownOutcomeError(code, message, details)
+        : new CallError(code, message, details);
+    case "store":
+      return new StoreError(code, message, details);
     case "member":
       return new MembershipError(code, message, details);
     case "node":

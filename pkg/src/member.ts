@@ -8,6 +8,7 @@
 import { bounded } from "./bounded.js";
 import { closedError } from "./closed.js";
 import { fromPlain, type QuorateError, quorateError } from "./errors.js";
+import type { Json, KvReads } from "./kv/types.js";
 import type { CoreRule } from "./network.js";
 import type { Settings } from "./options.js";
 import type { Platform, WorkerLink } from "./platform.js";
@@ -21,16 +22,7 @@ import type {
   ToWorker,
 } from "./protocol.js";
 import { serveStorage } from "./storage/remote.js";
-import type {
-  CallOptions,
-  ClusterNode,
-  Json,
-  KvReads,
-  NodeState,
-  NodeStatus,
-  NodeView,
-  Role,
-} from "./types.js";
+import type { CallOptions, ClusterNode, NodeState, NodeStatus, NodeView, Role } from "./types.js";
 
 /** What a member tells its cluster. */
 export interface MemberEvents {

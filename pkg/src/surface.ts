@@ -10,6 +10,10 @@ export {
   type Outcome,
   QuorateError,
   StorageError,
+  StoreError,
+  UnknownOutcomeError,
 } from "./errors.js";
+export type * from "./kv/types.js";
+export type * from "./recipes/types.js";
 export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
 export type * from "./types.js";

@@ -2,23 +2,11 @@
 /** The public shapes: what a caller gives and gets. No code. */
 
 import type { QuorateError } from "./errors.js";
+import type { Json, Kv, KvReads } from "./kv/types.js";
 import type { StorageFactory } from "./storage/storage.js";
-
-/** A value that survives JSON. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** A key: text (as UTF-8) or bytes, 1 to 4,096 bytes long. Keys are ordered by their bytes. */
 export type Key = string | Uint8Array;
-
-/** How values become bytes. */
-export type Codec = "json" | "utf8" | "bytes";
-
-/** What a codec's values are in JavaScript. */
-export interface CodecValues {
-  json: Json;
-  utf8: string;
-  bytes: Uint8Array;
-}
 
 /** What `Cluster.open` takes. Unknown options are refused. */
 export interface ClusterOptions {
@@ -214,105 +202,6 @@ export interface LinkRule {
   readonly delay: number;
   /** Milliseconds of random delay on top. */
   readonly jitter: number;
-}
-
-/** A key with its value and history. */
-export interface Entry<V> {
-  readonly value: V;
-  /** The revision of the change that created the key. */
-  readonly createRevision: number;
-  /** The revision of its last change. */
-  readonly modRevision: number;
-  /** How often it changed since it was created; 1 when new. */
-  readonly version: number;
-}
-
-/** An entry of a range, with its key. With `only: "keys"` its `value` is undefined. */
-export interface KeyedEntry<V> extends Omit<Entry<V>, "value"> {
-  readonly value: V | undefined;
-  /** As text; bytes that are no UTF-8 show as U+FFFD. */
-  readonly key: string;
-  readonly keyBytes: Uint8Array;
-}
-
-/** The store. Every call is linearizable, ends by its deadline, and fails only with a `QuorateError`. */
-export interface Kv<V> {
-  /** Stores a value. */
-  put(key: Key, value: V, options?: CallOptions): Promise<{ revision: number }>;
-  /** The entry, or null. */
-  get<T extends V = V>(key: Key, options?: CallOptions): Promise<Entry<T> | null>;
-  /** Removes the key. */
-  delete(key: Key, options?: CallOptions): Promise<{ deleted: boolean; revision: number }>;
-  /**
-   * Adds to the end of a value, or creates it. Not for JSON, whose values have no end: use `as("utf8")` or
-   * `as("bytes")`.
-   */
-  append(key: Key, value: V, options?: CallOptions): Promise<{ revision: number }>;
-  /**
-   * Stores `value` if the key holds exactly the bytes of `expected`. As `expected`, `undefined` means "absent";
-   * as `value`, "remove".
-   */
-  compareAndSwap<T extends V = V>(
-    key: Key,
-    expected: V | undefined,
-    value: V | undefined,
-    options?: CallOptions,
-  ): Promise<SwapResult<T>>;
-  /** Adds an integer to a number in decimal digits (an absent key counts as 0) and answers the sum. */
-  increment(
-    key: Key,
-    by?: number,
-    options?: CallOptions,
-  ): Promise<{ value: number; revision: number }>;
-  /**
-   * The entries of a range in key order, all as of one revision. An answer holds at most about 1 MiB; where that or
-   * `limit` cut it, `next` is where to go on.
-   */
-  range<T extends V = V>(range?: RangeOptions, options?: CallOptions): Promise<RangeResult<T>>;
-  /** Removes the keys of a range. All keys must be asked for by `{ prefix: "" }`. */
-  deleteRange(
-    range: RangeSelection,
-    options?: CallOptions,
-  ): Promise<{ deleted: number; revision: number }>;
-  /** The same store with another codec. */
-  as<C extends Codec>(codec: C): Kv<CodecValues[C]>;
-}
-
-/** What can be read from one node. */
-export interface KvReads<V> extends Pick<Kv<V>, "get" | "range"> {
-  /** The same with another codec. */
-  as<C extends Codec>(codec: C): KvReads<CodecValues[C]>;
-}
-
-/** Whether a compare-and-swap took place; if not, what stood in the way. */
-export type SwapResult<V> =
-  | { readonly swapped: true; readonly revision: number }
-  | { readonly swapped: false; readonly revision: number; readonly current: Entry<V> | null };
-
-/** Which keys: those with `prefix`, from `start` on, up to but without `end`. */
-export interface RangeSelection {
-  readonly prefix?: Key;
-  readonly start?: Key;
-  readonly end?: Key;
-}
-
-/** Which keys, and what of them. Without `prefix`, `start` and `end`: all keys. */
-export interface RangeOptions extends RangeSelection {
-  /** At most so many entries. Default: as many as an answer holds. */
-  readonly limit?: number;
-  /** Whole entries, entries without their values, or no entries but their count. Default `"entries"`. */
-  readonly only?: "entries" | "keys" | "count";
-}
-
-/** Part of the store as of one revision. */
-export interface RangeResult<V> {
-  readonly entries: readonly KeyedEntry<V>[];
-  /** How many keys the range has, whatever the limit. */
-  readonly count: number;
-  /** The store's revision. */
-  readonly revision: number;
-  /** The `start` of the rest, if there is one. */
-  readonly next: Uint8Array | undefined;
 }
 
 /** A node's part in the cluster. */

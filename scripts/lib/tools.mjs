@@ -67,4 +67,12 @@ export const debianPackages = [
   { name: "xauth", needs: ["xauth"], why: "a screen for WebKit", modes: ["test"] },
 ];
 
+/**
+ * Programs that are only taken out of packages from Debian: installed, they would run as services of the system. Tests say what
+ * they do without them.
+ */
+export const unpackedPackages = [
+  { name: "etcd-server", program: "usr/bin/etcd", why: "the store is compared with it" },
+];
+
 export const wasmTarget = "wasm32-unknown-unknown";

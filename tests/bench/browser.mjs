@@ -16,7 +16,8 @@ export async function measureBrowser(ms) {
   const profile = mkdtempSync(join(at("target"), "bench-"));
   cpSync(at("pkg", "dist"), join(site, "quorate"), { recursive: true });
   cpSync(fileURLToPath(new URL("page", import.meta.url)), site, { recursive: true });
-  cpSync(fileURLToPath(new URL("load.mjs", import.meta.url)), join(site, "load.js"));
+  for (const shared of ["load.mjs", "store.mjs"])
+    cpSync(fileURLToPath(new URL(shared, import.meta.url)), join(site, shared));
   // An isolated page has a finer clock.
   const server = await serve(site, {
     "cross-origin-opener-policy": "same-origin",

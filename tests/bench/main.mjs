@@ -9,7 +9,7 @@ import { logs, newLog } from "../../scripts/lib/run.mjs";
 import { measureBrowser } from "./browser.mjs";
 import { measureCore } from "./core.mjs";
 import { measureNode } from "./node.mjs";
-import { aims, medians, printCore, printHost } from "./table.mjs";
+import { aims, medians, printCore, printHost, printStore } from "./table.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -42,8 +42,11 @@ for (let turn = 0; turn < repeat; turn++) {
 for (const [name, title] of hosts) {
   const across = (part) =>
     runs[name][0][part].map((_, at) => medians(runs[name].map((run) => run[part][at])));
-  result[name] = { limits: across("limits"), cells: across("cells") };
+  result[name] = Object.fromEntries(
+    ["limits", "cells", "calls", "crowd"].map((part) => [part, across(part)]),
+  );
   printHost(title, result[name]);
+  printStore(title, result[name]);
 }
 if (result.browser !== undefined) aims(result.browser);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);

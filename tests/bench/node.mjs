@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { Cluster } from "quorate";
 import { at } from "../../scripts/lib/run.mjs";
 import { pace, pressCluster, sizes } from "./load.mjs";
+import { pressStore } from "./store.mjs";
 
 const echo = `
 const { parentPort } = require("node:worker_threads");
@@ -28,7 +29,7 @@ export async function measureNode(ms) {
     }
     const cluster = await Cluster.open({ name: "bench", directory: join(directory, "cluster") });
     try {
-      return { limits, cells: await pressCluster(cluster, ms) };
+      return { limits, cells: await pressCluster(cluster, ms), ...(await pressStore(cluster, ms)) };
     } finally {
       await cluster.close();
     }

@@ -3,6 +3,7 @@
 /** Of several results of one shape, the median of each number. */
 export function medians(results) {
   const median = (name) => {
+    if (typeof results[0][name] === "string") return results[0][name];
     const sorted = results.map((result) => result[name]).sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 2)];
   };
@@ -75,6 +76,29 @@ export function printHost(title, { limits, cells }) {
     "puts/round",
   ];
   print(title, heads, rows);
+}
+
+export function printStore(title, { calls, crowd }) {
+  const put = (depth) => calls.find((cell) => cell.name === "put" && cell.depth === depth);
+  const rows = calls.map(({ name, depth, perSecond, p50, p99 }) => [
+    name,
+    depth,
+    count(perSecond),
+    time(p50),
+    time(p99),
+    times(p50 / put(depth).p50),
+  ]);
+  const heads = ["16 B", "in flight", "calls/s", "p50", "p99", "p50/put"];
+  print(`${title}: calls of the store`, heads, rows);
+  const heard = crowd.map(({ watchers, events, p50, p99 }) => [
+    watchers,
+    count(events),
+    time(p50),
+    time(p99),
+    times(p50 / put(1).p50),
+  ]);
+  const columns = ["watchers", "events/s", "p50", "p99", "p50/put"];
+  print(`${title}: one writer, and how long until all have heard of its put`, columns, heard);
 }
 
 /** The aims of the first version, met or not. */

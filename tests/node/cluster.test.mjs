@@ -43,6 +43,7 @@ test("what was put is read, with its history", async (t) => {
     createRevision: first.revision,
     modRevision: second.revision,
     version: 2,
+    lease: 0,
   });
   assert.equal((await kv.delete("cart")).deleted, true);
   assert.equal((await kv.delete("cart")).deleted, false);

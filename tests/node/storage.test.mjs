@@ -217,6 +217,7 @@ test("many writes leave few segments; a missing or cut one is damage", async (t)
   const directory = scratch(t);
   const options = { storage: "directory", directory, deadline: 60_000 };
   let cluster = await open(t, options);
+  await cluster.kv.retain({ bytes: 1 << 20 });
   const value = "x".repeat(60_000);
   for (let round = 0; round < 30; round++) {
     await Promise.all(

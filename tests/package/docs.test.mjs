@@ -21,6 +21,7 @@ const pages = [
 const FAMILIES = {
   ArgumentError: "argument",
   CallError: "call",
+  StoreError: "store",
   MembershipError: "member",
   NodeError: "node",
   StorageError: "storage",

@@ -5,6 +5,7 @@
 //! Times are virtual. The nodes have the shipped default timeouts.
 
 pub mod clerk;
+pub mod forgetful;
 pub mod history;
 pub mod report;
 pub mod spot;
@@ -213,8 +214,11 @@ impl<M: StateMachine + Default> Lab<M> {
             }
             if !self.clerks.is_empty() {
                 let applied = self.cluster.state.applied();
-                self.history
-                    .note_executed(|first| applied.news(first).to_vec());
+                let tags = |first| {
+                    let news = applied.news(first).iter();
+                    news.filter_map(|applied| applied.tag).collect()
+                };
+                self.history.note_executed(tags);
             }
         }
     }

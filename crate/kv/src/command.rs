@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::error::Malformed;
 use crate::range::{KeyRange, put_option, take_option};
+use crate::txn::Txn;
 use crate::wire::{Reader, put_bytes, put_signed, put_varint};
 
 /// A change to the store. Whatever changes something makes one revision.
@@ -49,6 +50,56 @@ pub enum Command {
         /// How much; may be negative.
         by: i64,
     },
+    /// Stores a value, a lease, or both. Reply: `Put`.
+    PutWith {
+        /// Where.
+        key: Bytes,
+        /// What; none keeps the value of the key, which must exist.
+        value: Option<Bytes>,
+        /// The lease to hang the key on, 0 for none; without one it keeps that of the key, which must
+        /// exist.
+        lease: Option<u64>,
+        /// Whether the record that was there comes back.
+        previous: bool,
+    },
+    /// Removes all keys of a range, and gives them back. Reply: `Removed`.
+    RemoveRange {
+        /// Which.
+        range: KeyRange,
+    },
+    /// Does several things as one. Reply: `Txn`.
+    Txn(Box<Txn>),
+    /// Makes a lease. Reply: `Lease`.
+    LeaseGrant {
+        /// Its name; 0 lets the store choose.
+        id: u64,
+        /// How long it lives after a sign of life, in milliseconds of log time.
+        ttl_ms: u64,
+    },
+    /// Is a sign of life. Reply: `Lease`.
+    LeaseKeepAlive {
+        /// Of which lease.
+        id: u64,
+    },
+    /// Ends a lease, and removes its keys. Reply: `Deleted`.
+    LeaseRevoke {
+        /// Which.
+        id: u64,
+    },
+    /// Forgets what was before a revision. Reply: `Compacted`.
+    Compact {
+        /// The oldest revision that can be read afterwards.
+        revision: u64,
+    },
+    /// Says what is kept from now on. Reply: `Compacted`.
+    SetRetention {
+        /// So many of the last revisions at most; 0 is any number.
+        revisions: u64,
+        /// Revisions not older than this, in milliseconds of log time; 0 is any age.
+        ms: u64,
+        /// So many bytes of old keys and values at most; 0 is any number.
+        bytes: u64,
+    },
 }
 
 /// How a key must be for a compare-and-swap.
@@ -68,6 +119,14 @@ const DELETE_RANGE: u8 = 3;
 const APPEND: u8 = 4;
 const COMPARE_AND_SWAP: u8 = 5;
 const INCREMENT: u8 = 6;
+const PUT_WITH: u8 = 7;
+const REMOVE_RANGE: u8 = 8;
+const TXN: u8 = 9;
+const LEASE_GRANT: u8 = 10;
+const LEASE_KEEP_ALIVE: u8 = 11;
+const LEASE_REVOKE: u8 = 12;
+const COMPACT: u8 = 13;
+const SET_RETENTION: u8 = 14;
 
 impl Command {
     /// The bytes that go into the log.
@@ -105,6 +164,40 @@ impl Command {
                 put_bytes(&mut out, key);
                 put_signed(&mut out, *by);
             }
+            Self::PutWith {
+                key,
+                value,
+                lease,
+                previous,
+            } => {
+                out.push(PUT_WITH);
+                put_bytes(&mut out, key);
+                put_option(&mut out, value.as_ref());
+                out.push(u8::from(lease.is_some()));
+                if let Some(lease) = lease {
+                    put_varint(&mut out, *lease);
+                }
+                out.push(u8::from(*previous));
+            }
+            Self::RemoveRange { range } => {
+                out.push(REMOVE_RANGE);
+                range.encode(&mut out);
+            }
+            Self::Txn(txn) => {
+                out.push(TXN);
+                txn.encode(&mut out);
+            }
+            Self::LeaseGrant { id, ttl_ms } => put_numbers(&mut out, LEASE_GRANT, &[*id, *ttl_ms]),
+            Self::LeaseKeepAlive { id } => put_numbers(&mut out, LEASE_KEEP_ALIVE, &[*id]),
+            Self::LeaseRevoke { id } => put_numbers(&mut out, LEASE_REVOKE, &[*id]),
+            Self::Compact { revision } => put_numbers(&mut out, COMPACT, &[*revision]),
+            Self::SetRetention {
+                revisions,
+                ms,
+                bytes,
+            } => {
+                put_numbers(&mut out, SET_RETENTION, &[*revisions, *ms, *bytes]);
+            }
         }
         out.into()
     }
@@ -114,37 +207,88 @@ impl Command {
     /// # Errors
     /// If the bytes are no command. Sizes are not checked here, but when it is executed.
     pub fn decode(data: &Bytes) -> Result<Self, Malformed> {
+        Self::decode_within(data, 0)
+    }
+
+    /// Reads a command that stands in so many transactions.
+    pub(crate) fn decode_within(data: &Bytes, depth: usize) -> Result<Self, Malformed> {
         let mut reader = Reader::new(data);
+        let command = Self::read(data, &mut reader, depth)?;
+        reader.finish()?;
+        Ok(command)
+    }
+
+    fn read(data: &Bytes, reader: &mut Reader<'_>, depth: usize) -> Result<Self, Malformed> {
         let tag = reader.byte()?;
-        if tag == DELETE_RANGE {
-            let range = KeyRange::decode(data, &mut reader)?;
-            reader.finish()?;
-            return Ok(Self::DeleteRange { range });
-        }
-        let key = data.slice_ref(reader.bytes()?);
-        let command = match tag {
+        let key = match tag {
+            PUT | DELETE | APPEND | COMPARE_AND_SWAP | INCREMENT | PUT_WITH => {
+                data.slice_ref(reader.bytes()?)
+            }
+            _ => Bytes::new(),
+        };
+        Ok(match tag {
             PUT => Self::Put {
                 key,
                 value: data.slice_ref(reader.bytes()?),
             },
             DELETE => Self::Delete { key },
+            DELETE_RANGE => Self::DeleteRange {
+                range: KeyRange::decode(data, reader)?,
+            },
             APPEND => Self::Append {
                 key,
                 value: data.slice_ref(reader.bytes()?),
             },
             COMPARE_AND_SWAP => Self::CompareAndSwap {
                 key,
-                expected: Expected::decode(data, &mut reader)?,
-                new: take_option(data, &mut reader)?,
+                expected: Expected::decode(data, reader)?,
+                new: take_option(data, reader)?,
             },
             INCREMENT => Self::Increment {
                 key,
                 by: reader.signed()?,
             },
+            PUT_WITH => Self::PutWith {
+                key,
+                value: take_option(data, reader)?,
+                lease: if reader.flag()? {
+                    Some(reader.varint()?)
+                } else {
+                    None
+                },
+                previous: reader.flag()?,
+            },
+            REMOVE_RANGE => Self::RemoveRange {
+                range: KeyRange::decode(data, reader)?,
+            },
+            TXN => Self::Txn(Box::new(Txn::decode(data, reader, depth)?)),
+            LEASE_GRANT => Self::LeaseGrant {
+                id: reader.varint()?,
+                ttl_ms: reader.varint()?,
+            },
+            LEASE_KEEP_ALIVE => Self::LeaseKeepAlive {
+                id: reader.varint()?,
+            },
+            LEASE_REVOKE => Self::LeaseRevoke {
+                id: reader.varint()?,
+            },
+            COMPACT => Self::Compact {
+                revision: reader.varint()?,
+            },
+            SET_RETENTION => Self::SetRetention {
+                revisions: reader.varint()?,
+                ms: reader.varint()?,
+                bytes: reader.varint()?,
+            },
             _ => return Err(Malformed),
-        };
-        reader.finish()?;
-        Ok(command)
+        })
+    }
+}
+
+fn put_numbers(out: &mut Vec<u8>, tag: u8, numbers: &[u64]) {
+    out.push(tag);
+    for number in numbers {
+        put_varint(out, *number);
     }
 }
 
@@ -176,7 +320,9 @@ impl Expected {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::Query;
     use crate::testing::{check_codec, samples};
+    use crate::txn::{Compare, Op, Relation, TXN_DEPTH_MAX, Target};
 
     fn commands() -> Vec<Command> {
         let key = || Bytes::from_static(b"key");
@@ -209,6 +355,64 @@ mod tests {
         }
         let numbers = [0, 1, -1, 64, -65, i64::MAX, i64::MIN];
         commands.extend(numbers.map(|by| Command::Increment { key: key(), by }));
+        for (value, lease, previous) in [
+            (None, None, true),
+            (Some(value()), Some(0), false),
+            (Some(value()), Some(300), true),
+        ] {
+            commands.push(Command::PutWith {
+                key: key(),
+                value,
+                lease,
+                previous,
+            });
+        }
+        commands.extend([
+            Command::RemoveRange {
+                range: KeyRange::single(key()),
+            },
+            Command::LeaseGrant { id: 0, ttl_ms: 300 },
+            Command::LeaseKeepAlive { id: 7 },
+            Command::LeaseRevoke { id: 7 },
+            Command::Compact { revision: 300 },
+            Command::SetRetention {
+                revisions: 300,
+                ms: 1,
+                bytes: 70_000,
+            },
+        ]);
+        let targets = [
+            Target::Version(1),
+            Target::CreateRevision(2),
+            Target::ModRevision(300),
+            Target::Lease(0),
+            Target::Value(value()),
+        ];
+        let relations = [
+            Relation::Equal,
+            Relation::NotEqual,
+            Relation::Greater,
+            Relation::Less,
+            Relation::Equal,
+        ];
+        let compare = |(target, relation)| Compare {
+            range: KeyRange::prefix(key()),
+            relation,
+            target,
+        };
+        let within = Txn {
+            compares: Vec::new(),
+            then: vec![Op::Do(commands[0].clone())],
+            otherwise: Vec::new(),
+        };
+        commands.push(Command::Txn(Box::new(Txn {
+            compares: targets.into_iter().zip(relations).map(compare).collect(),
+            then: vec![
+                Op::Ask(Query::Get { key: key() }),
+                Op::Do(Command::Txn(Box::new(within))),
+            ],
+            otherwise: vec![Op::Do(Command::Delete { key: key() })],
+        })));
         commands
     }
 
@@ -222,6 +426,25 @@ mod tests {
                 Command::encode,
             );
         }
+    }
+
+    #[test]
+    fn transactions_stand_in_each_other_only_so_deep() {
+        let nested = |depth| {
+            (1..depth).fold(Txn::default(), |txn, _| Txn {
+                then: vec![Op::Do(Command::Txn(Box::new(txn)))],
+                ..Txn::default()
+            })
+        };
+        let decoded = |depth| Command::decode(&Command::Txn(Box::new(nested(depth))).encode());
+        assert!(decoded(TXN_DEPTH_MAX).is_ok());
+        assert_eq!(decoded(TXN_DEPTH_MAX + 1), Err(Malformed));
+        let forbidden = Txn {
+            then: vec![Op::Do(Command::Compact { revision: 1 })],
+            ..Txn::default()
+        };
+        let forbidden = Command::Txn(Box::new(forbidden)).encode();
+        assert_eq!(Command::decode(&forbidden), Err(Malformed));
     }
 
     #[test]

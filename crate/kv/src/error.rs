@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{KEY_BYTES_MAX, REPLY_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX};
+use crate::txn::TXN_OPS_MAX;
 
 /// Why a command or query failed. Every replica gives the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,17 +20,44 @@ pub enum Code {
     NotAnInteger,
     /// An increment would leave the signed 64-bit range.
     Overflow,
+    /// A transaction changes a key twice.
+    DuplicateKey,
+    /// The revision asked for is below the compacted one: ask for a newer one.
+    Compacted,
+    /// The revision asked for is above the store's.
+    FutureRevision,
+    /// What should be kept of the key is not there, for there is no such key.
+    KeyNotFound,
+    /// A transaction exceeds [`TXN_OPS_MAX`].
+    TooManyOperations,
+    /// The reply would exceed [`REPLY_BYTES_MAX`]. Ask for less.
+    ReplyTooLarge,
+    /// There is no such lease, or no longer.
+    LeaseNotFound,
+    /// There is such a lease already.
+    LeaseExists,
+    /// A lease's id is above 2^53 - 1, or its time to live is 0 or above [`TTL_MS_MAX`].
+    BadLease,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::EmptyKey,
         Self::KeyTooLarge,
         Self::ValueTooLarge,
         Self::NotAnInteger,
         Self::Overflow,
+        Self::DuplicateKey,
+        Self::Compacted,
+        Self::FutureRevision,
+        Self::KeyNotFound,
+        Self::TooManyOperations,
+        Self::ReplyTooLarge,
+        Self::LeaseNotFound,
+        Self::LeaseExists,
+        Self::BadLease,
     ];
 
     /// The name that never changes.
@@ -42,6 +70,15 @@ impl Code {
             Self::ValueTooLarge => "VALUE_TOO_LARGE",
             Self::NotAnInteger => "NOT_AN_INTEGER",
             Self::Overflow => "OVERFLOW",
+            Self::DuplicateKey => "DUPLICATE_KEY",
+            Self::Compacted => "COMPACTED",
+            Self::FutureRevision => "FUTURE_REVISION",
+            Self::KeyNotFound => "KEY_NOT_FOUND",
+            Self::TooManyOperations => "TOO_MANY_OPERATIONS",
+            Self::ReplyTooLarge => "REPLY_TOO_LARGE",
+            Self::LeaseNotFound => "LEASE_NOT_FOUND",
+            Self::LeaseExists => "LEASE_EXISTS",
+            Self::BadLease => "BAD_LEASE",
         }
     }
 
@@ -53,6 +90,15 @@ impl Code {
             Self::ValueTooLarge => 4,
             Self::NotAnInteger => 5,
             Self::Overflow => 6,
+            Self::DuplicateKey => 7,
+            Self::Compacted => 8,
+            Self::FutureRevision => 9,
+            Self::KeyNotFound => 10,
+            Self::TooManyOperations => 11,
+            Self::ReplyTooLarge => 12,
+            Self::LeaseNotFound => 13,
+            Self::LeaseExists => 14,
+            Self::BadLease => 15,
         }
     }
 
@@ -73,6 +119,20 @@ impl fmt::Display for Code {
             Self::ValueTooLarge => write!(f, "a value may have at most {VALUE_BYTES_MAX} bytes"),
             Self::NotAnInteger => write!(f, "the value is no decimal 64-bit integer"),
             Self::Overflow => write!(f, "the result would leave the signed 64-bit range"),
+            Self::DuplicateKey => write!(f, "a transaction may change a key only once"),
+            Self::Compacted => write!(f, "the revision is compacted away"),
+            Self::FutureRevision => write!(f, "the store has no such revision yet"),
+            Self::KeyNotFound => write!(f, "there is no such key"),
+            Self::TooManyOperations => {
+                write!(f, "a transaction may have at most {TXN_OPS_MAX} operations")
+            }
+            Self::ReplyTooLarge => write!(f, "the reply may have at most {REPLY_BYTES_MAX} bytes"),
+            Self::LeaseNotFound => write!(f, "there is no such lease"),
+            Self::LeaseExists => write!(f, "there is such a lease already"),
+            Self::BadLease => write!(
+                f,
+                "a lease lives 1 to {TTL_MS_MAX} ms, and its id is below 2^53"
+            ),
         }
     }
 }

@@ -6,26 +6,21 @@
 //! reply, error and limit, and what they cost. Taking a snapshot is one pointer
 //! copy, and no call frees a large state at once: see [`Kv`] for what each thing costs.
 //!
-//! # What is to come, and where it goes
+//! # Where what is
 //!
-//! The state is one persistent tree of immutable records ([`Kv`] holds the *live* ones), so that a
-//! record can stand in several trees for the price of a pointer, and a whole tree in several places.
-//! Old revisions, watches, compaction and leases are therefore more trees beside this one, not
-//! another structure:
+//! The state is a few persistent trees of immutable records, all of one type, so that a snapshot is a
+//! few pointers, and a record can stand in several trees:
 //!
-//! * **Old revisions**: `past`, ordered by (key, mod revision), holds each record that was replaced
-//!   or deleted, with the revision that ended it. A read at revision R takes the live record if its
-//!   mod revision is at most R, and otherwise the last in `past` that began at or before R, if it
-//!   ended after R; a range merges the two trees. Reads of the present never wade through history,
-//!   and the live count stays a subtraction.
-//! * **Watches**: `changes`, ordered by revision, holds what each revision did. A watch that resumes
-//!   from R iterates from R; it keeps a clone of the tree or its last revision, as it likes. What a
-//!   range deletion removed is a tree already (`Tree::remove_range`), and becomes one element.
-//! * **Compaction** at C cuts `changes` at C, which is O(log n), and drops from `past` what the part
-//!   cut off names, a bounded piece for each command; the memory goes back through `reclaim`.
-//! * **Leases**: a record has its lease's field already; a tree ordered by (lease, key) finds the keys
-//!   of an expired one. Time comes from `ApplyContext`.
-//! * **Transactions** run on the clone of a tree and keep it, or drop it.
+//! * `live`: each key as it is now. Reads of the present never wade through history, and the count of
+//!   a range stays a subtraction.
+//! * `past`, ordered by (key, revision): what was replaced, and every deletion. A read at revision R
+//!   takes of each key the last version of both trees that is at or before R.
+//! * `log`, ordered by (revision, key): what each revision made, the very records of `live` and `past`.
+//! * `system`: leases, and which revision was the last at a log time (`system.rs`).
+//! * `index`: the leases by deadline, the keys by lease.
+//!
+//! `log` and `index` follow from the others, and are not in a snapshot. Compaction at C hides what is
+//! older at once; what no revision from C on shows is dropped by the commands that follow, a piece each.
 
 // On wasm32 `#[test]` is the one that wasm-bindgen's runner sees.
 #[cfg(all(test, target_arch = "wasm32"))]
@@ -41,17 +36,25 @@ mod range;
 mod record;
 mod reply;
 mod snapshot;
+mod system;
 #[cfg(test)]
 mod testing;
 mod tree;
+mod txn;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod vectors;
 mod wire;
 
 pub use command::{Command, Expected};
 pub use error::{Code, Malformed};
-pub use limits::{COMMAND_BYTES_MAX, KEY_BYTES_MAX, RANGE_BYTES_MAX, VALUE_BYTES_MAX};
+pub use limits::{
+    COMMAND_BYTES_MAX, KEY_BYTES_MAX, RANGE_BYTES_MAX, REPLY_BYTES_MAX, RETENTION_BYTES,
+    RETENTION_REVISIONS, TTL_MS_MAX, VALUE_BYTES_MAX,
+};
 pub use machine::Kv;
-pub use query::{Projection, Query};
+pub use query::{Changes, Order, Projection, Query, RangeOptions, Watch};
 pub use range::KeyRange;
 pub use record::{KeyValue, Meta};
-pub use reply::Reply;
+pub use reply::{Event, Reply};
 pub use snapshot::{KvRestore, KvSnapshot};
+pub use txn::{Compare, Op, Relation, TXN_DEPTH_MAX, TXN_OPS_MAX, Target, Txn};

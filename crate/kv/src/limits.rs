@@ -10,9 +10,23 @@ pub const VALUE_BYTES_MAX: usize = 1 << 20;
 /// makes progress; what is left out is named by the reply's `next`.
 pub const RANGE_BYTES_MAX: usize = 1 << 20;
 
+/// What the replies of a transaction, and the records that a removal gives back, may take together,
+/// in bytes: two of the largest records.
+pub const REPLY_BYTES_MAX: usize = 2 * (VALUE_BYTES_MAX + KEY_BYTES_MAX + 64);
+
 /// The longest command that can succeed, in bytes: a compare-and-swap from one largest value to
-/// another.
+/// another. A transaction has this limit, too.
 pub const COMMAND_BYTES_MAX: usize = 2 * VALUE_BYTES_MAX + KEY_BYTES_MAX + 16;
+
+/// The longest time to live of a lease, in milliseconds: 285 years.
+pub const TTL_MS_MAX: u64 = 9_000_000_000_000;
+
+/// How many revisions are kept where `SetRetention` said nothing.
+pub const RETENTION_REVISIONS: u64 = 10_000;
+
+/// How many bytes of the past are kept where `SetRetention` said nothing: a store of large values
+/// must not grow by its past alone.
+pub const RETENTION_BYTES: u64 = 16 << 20;
 
 /// Revisions and counts stay exact as JavaScript numbers. At a million changes a second this lasts
 /// 285 years; a snapshot that claims more is damaged.

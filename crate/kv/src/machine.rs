@@ -1,29 +1,98 @@
 //! The machine: commands in, replies out.
 
+mod changes;
+mod keep;
+mod lease;
+mod read;
+mod txn;
+mod write;
+
 use bytes::Bytes;
 use quorate_rsm::{ApplyContext, StateMachine};
 
 use crate::command::{Command, Expected};
 use crate::error::Code;
-use crate::limits::{KEY_BYTES_MAX, RANGE_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::query::{Projection, Query};
-use crate::range::KeyRange;
-use crate::record::{KeyValue, Meta, Record, hash};
+use crate::limits::{KEY_BYTES_MAX, RETENTION_BYTES, RETENTION_REVISIONS, VALUE_BYTES_MAX};
+use crate::query::Query;
+use crate::record::{KeyValue, Record, hash};
 use crate::reply;
 use crate::snapshot::{KvRestore, KvSnapshot};
-use crate::tree::{Summary, Tree, reclaim};
+use crate::tree::{By, Place, Tree};
 
 /// The key-value store.
 ///
-/// With n keys, an update of one key is O(log n) and the size of its value, and so is the removal or
-/// the count of a range, however many keys it has. A clone and a snapshot are O(1) and share all
-/// records; the first change of a key beside them copies the O(log n) nodes above it, not the
-/// records. A large state that is dropped, by whatever way, is freed piece by piece by the calls that
-/// come after, on the same thread.
-#[derive(Clone, Default)]
+/// With n records, old ones included, an update of one key is O(log n) and the size of its value, and
+/// so is the count of a range of now; the removal of k keys is O(k log n). A clone and a snapshot are
+/// O(1) and share all records; the first change of a key beside them copies the O(log n) nodes above
+/// it, not the records. A large state that is dropped, by whatever way, is freed piece by piece by
+/// the calls that come after, on the same thread.
+#[derive(Clone)]
 pub struct Kv {
-    live: Tree,
-    revision: u64,
+    pub(crate) live: Tree,
+    pub(crate) past: Tree,
+    pub(crate) log: Tree,
+    pub(crate) system: Tree,
+    pub(crate) index: Tree,
+    pub(crate) numbers: Numbers,
+    /// How many keys the revision in the making changed; 0 between commands.
+    made: u64,
+}
+
+/// The state beside the trees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub(crate) revision: u64,
+    /// The oldest revision that can be read.
+    pub(crate) compacted: u64,
+    pub(crate) keep_revisions: u64,
+    pub(crate) keep_ms: u64,
+    pub(crate) keep_bytes: u64,
+    /// The log time of the last command.
+    pub(crate) time_ms: u64,
+    /// The last id that the store chose for a lease.
+    pub(crate) last_lease: u64,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            revision: 0,
+            compacted: 0,
+            keep_revisions: RETENTION_REVISIONS,
+            keep_ms: 0,
+            keep_bytes: RETENTION_BYTES,
+            time_ms: 0,
+            last_lease: 0,
+        }
+    }
+}
+
+impl Numbers {
+    pub(crate) fn list(self) -> [u64; 7] {
+        [
+            self.revision,
+            self.compacted,
+            self.keep_revisions,
+            self.keep_ms,
+            self.keep_bytes,
+            self.time_ms,
+            self.last_lease,
+        ]
+    }
+}
+
+impl Default for Kv {
+    fn default() -> Self {
+        Self {
+            live: Tree::new(By::Key),
+            past: Tree::new(By::Version),
+            log: Tree::new(By::Revision),
+            system: Tree::new(By::Key),
+            index: Tree::new(By::Key),
+            numbers: Numbers::default(),
+            made: 0,
+        }
+    }
 }
 
 impl Kv {
@@ -33,14 +102,16 @@ impl Kv {
         Self::default()
     }
 
-    pub(crate) fn from_parts(live: Tree, revision: u64) -> Self {
-        Self { live, revision }
-    }
-
     /// How many changes were made.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.numbers.revision
+    }
+
+    /// The oldest revision that can be read.
+    #[must_use]
+    pub fn compacted(&self) -> u64 {
+        self.numbers.compacted
     }
 
     /// How many keys there are.
@@ -63,147 +134,56 @@ impl Kv {
 
     /// All records in key order.
     pub fn iter(&self) -> impl Iterator<Item = KeyValue> {
-        self.live.iter_from(&[]).map(Record::key_value)
+        self.live.iter().map(Record::key_value)
     }
 
-    /// A hash of all keys, values and numbers, and of the revision: equal states have equal digests,
-    /// however they came about, and different states almost surely have not. O(1).
+    /// A hash of everything that a snapshot carries: equal states have equal digests, and different
+    /// states almost surely have not. O(log n).
     #[must_use]
     pub fn digest(&self) -> u64 {
-        digest(self.live.total(), self.revision)
+        let swept = self.swept().map(Record::place);
+        digest(self.carried(), self.numbers, swept)
     }
 
-    fn execute(&mut self, command: Command) -> Result<Bytes, Code> {
-        match command {
-            Command::Put { key, value } => {
-                check_key(&key)?;
-                let meta = self.write(&key, [&value, &[]])?;
-                Ok(reply::written(meta))
-            }
-            Command::Append { key, value } => {
-                check_key(&key)?;
-                let old = self.live.get(&key).cloned();
-                let head = old.as_ref().map_or(&[][..], Record::value);
-                let meta = self.write(&key, [head, &value])?;
-                Ok(reply::written(meta))
-            }
-            Command::Increment { key, by } => {
-                check_key(&key)?;
-                let old = self
-                    .live
-                    .get(&key)
-                    .map_or(Ok(0), |record| integer(record.value()))?;
-                let value = old.checked_add(by).ok_or(Code::Overflow)?;
-                let meta = self.write(&key, [value.to_string().as_bytes(), &[]])?;
-                Ok(reply::incremented(value, meta))
-            }
-            Command::CompareAndSwap { key, expected, new } => {
-                check_key(&key)?;
-                if let Some(value) = &new {
-                    check_value(value.len())?;
-                }
-                let current = self.live.get(&key);
-                if !is_expected(current, &expected) {
-                    return Ok(reply::mismatch(current, self.revision));
-                }
-                match new {
-                    Some(value) => Ok(reply::written(self.write(&key, [&value, &[]])?)),
-                    None => Ok(self.delete(&key)),
-                }
-            }
-            Command::Delete { key } => {
-                check_key(&key)?;
-                Ok(self.delete(&key))
-            }
-            Command::DeleteRange { range } => {
-                range.check()?;
-                let removed = self.live.remove_range(&range.start, range.end.as_deref());
-                Ok(self.deleted(removed.total().count))
-            }
+    /// The trees that a snapshot carries, in its order.
+    pub(crate) fn carried(&self) -> [&Tree; 3] {
+        [&self.system, &self.live, &self.past]
+    }
+
+    /// The revision that a change would have: all of a command have one.
+    fn next(&self) -> u64 {
+        self.numbers.revision + 1
+    }
+
+    /// The revision as the command that is executed sees it.
+    fn now(&self) -> u64 {
+        self.numbers.revision + u64::from(self.made > 0)
+    }
+
+    /// Ends the revision in the making, and says how many keys it changed.
+    fn commit(&mut self) -> u64 {
+        let made = std::mem::take(&mut self.made);
+        if made > 0 {
+            self.numbers.revision += 1;
+            self.note_time();
         }
-    }
-
-    /// Stores a value, as the concatenation of two, under a new revision.
-    fn write(&mut self, key: &[u8], value: [&[u8]; 2]) -> Result<Meta, Code> {
-        check_value(value[0].len() + value[1].len())?;
-        let revision = self.revision + 1;
-        let meta = match self.live.get(key) {
-            Some(old) => old.meta().changed(revision),
-            None => Meta::created(revision),
-        };
-        self.live.insert(Record::new(key, meta, value));
-        self.revision = revision;
-        Ok(meta)
-    }
-
-    fn delete(&mut self, key: &[u8]) -> Bytes {
-        let removed = self.live.remove(key);
-        self.deleted(removed.iter().len() as u64)
-    }
-
-    fn deleted(&mut self, count: u64) -> Bytes {
-        if count > 0 {
-            self.revision += 1;
-        }
-        reply::deleted(count, self.revision)
-    }
-
-    fn answer(&self, query: Query) -> Result<Bytes, Code> {
-        match query {
-            Query::Get { key } => {
-                check_key(&key)?;
-                Ok(reply::got(self.live.get(&key), self.revision))
-            }
-            Query::Range {
-                range,
-                limit,
-                projection,
-            } => {
-                range.check()?;
-                Ok(self.range(&range, limit, projection))
-            }
-        }
-    }
-
-    fn range(&self, range: &KeyRange, limit: u64, projection: Projection) -> Bytes {
-        let count = self.live.count(&range.start, range.end.as_deref());
-        let (wanted, in_range) = match (projection, limit) {
-            (Projection::Count, _) => (0, 0),
-            (_, 0) => (count, count),
-            (_, limit) => (limit, count),
-        };
-        let mut records = Vec::new();
-        let mut next = None;
-        for (taken, record) in (0..in_range).zip(self.live.iter_from(&range.start)) {
-            let (head, tail) = match projection {
-                Projection::Records | Projection::Count => (record.encoded(), &[][..]),
-                Projection::Keys => (record.encoded_head(), EMPTY_VALUE),
-            };
-            let is_full = taken > 0 && records.len() + head.len() + tail.len() > RANGE_BYTES_MAX;
-            if taken == wanted || is_full {
-                next = Some(record.key());
-                break;
-            }
-            records.extend_from_slice(head);
-            records.extend_from_slice(tail);
-        }
-        reply::range(self.revision, count, next, &records)
+        made
     }
 }
-
-/// A value's encoding, if it has no bytes.
-const EMPTY_VALUE: &[u8] = &[0];
 
 impl StateMachine for Kv {
     type Snapshot = KvSnapshot;
     type Restore = KvRestore;
 
-    fn apply(&mut self, _: &ApplyContext, command: &Bytes) -> Bytes {
-        reclaim::free(reclaim::AT_COMMAND);
-        Command::decode(command)
+    fn apply(&mut self, context: &ApplyContext, command: &Bytes) -> Bytes {
+        let mut made = self.expire(context);
+        let reply = Command::decode(command)
             .map_err(|_| Code::Malformed)
             .and_then(|command| self.execute(command))
-            .unwrap_or_else(reply::failed)
+            .unwrap_or_else(reply::failed);
+        made += self.commit();
+        self.keep(made);
+        reply
     }
 
     fn query(&self, query: &Bytes) -> Bytes {
@@ -213,8 +193,31 @@ impl StateMachine for Kv {
             .unwrap_or_else(reply::failed)
     }
 
+    /// None as long as there is no change that a `Changes` asks for.
+    fn poll(&self, query: &Bytes) -> Option<Bytes> {
+        match Query::decode(query) {
+            Ok(Query::Changes(ask)) => match self.changes(&ask) {
+                Ok((_, true)) => None,
+                Ok((reply, false)) => Some(reply),
+                Err(code) => Some(reply::failed(code)),
+            },
+            _ => Some(self.query(query)),
+        }
+    }
+
+    /// The earliest deadline of a lease.
+    fn due_ms(&self) -> Option<u64> {
+        self.first_deadline().map(|(deadline_ms, _)| deadline_ms)
+    }
+
+    /// Removes the keys of leases whose deadline has come, as each command does before it.
+    fn tick(&mut self, context: &ApplyContext) {
+        let made = self.expire(context);
+        self.keep(made);
+    }
+
     fn snapshot(&self) -> KvSnapshot {
-        KvSnapshot::new(self.live.clone(), self.revision)
+        KvSnapshot::new(self)
     }
 
     fn restore() -> KvRestore {
@@ -222,15 +225,18 @@ impl StateMachine for Kv {
     }
 }
 
-/// The digest of a state. The tree's part is a sum over its records, so it is known at any time.
-pub(crate) fn digest(total: Summary, revision: u64) -> u64 {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&total.hash.to_le_bytes());
-    bytes[8..].copy_from_slice(&revision.to_le_bytes());
+/// The digest of a state. A tree's part is a sum over its records, so it is known at any time.
+pub(crate) fn digest(trees: [&Tree; 3], numbers: Numbers, swept: Option<Place<'_>>) -> u64 {
+    let swept = swept.map_or([0, 0], |swept| [swept.revision, hash(swept.key)]);
+    let mut bytes = Vec::with_capacity(88);
+    let hashes = trees.map(|tree| tree.total().hash);
+    for word in hashes.into_iter().chain(numbers.list()).chain(swept) {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
     hash(&bytes)
 }
 
-fn check_key(key: &[u8]) -> Result<(), Code> {
+pub(crate) fn check_key(key: &[u8]) -> Result<(), Code> {
     match key.len() {
         0 => Err(Code::EmptyKey),
         1..=KEY_BYTES_MAX => Ok(()),

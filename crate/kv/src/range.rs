@@ -43,6 +43,14 @@ impl KeyRange {
         }
     }
 
+    /// One key.
+    #[must_use]
+    pub fn single(key: impl Into<Bytes>) -> Self {
+        let start = key.into();
+        let end = [&start[..], &[0]].concat();
+        Self::between(start, end)
+    }
+
     /// The keys from `start` on.
     #[must_use]
     pub fn from(start: impl Into<Bytes>) -> Self {

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 
 use crate::error::Malformed;
 use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX};
+use crate::tree::Place;
 use crate::wire::{ReadError, Reader, put_bytes, put_varint, varint_len};
 
 /// The numbers of a key.
@@ -21,12 +22,12 @@ pub struct Meta {
     pub mod_revision: u64,
     /// How often it changed since it was created; 1 when new.
     pub version: u64,
-    /// The lease it hangs on; 0 is none, and so far the only one.
+    /// The lease it hangs on; 0 is none.
     pub lease: u64,
 }
 
 impl Meta {
-    /// The numbers of a key that `revision` creates.
+    /// The numbers of a key that `revision` creates, without a lease.
     pub(crate) fn created(revision: u64) -> Self {
         Self {
             create_revision: revision,
@@ -45,7 +46,18 @@ impl Meta {
         }
     }
 
-    fn is_possible(self) -> bool {
+    /// The numbers of a deletion.
+    pub(crate) fn deleted(revision: u64) -> Self {
+        Self {
+            create_revision: 0,
+            mod_revision: revision,
+            version: 0,
+            lease: 0,
+        }
+    }
+
+    /// Whether a key can have them.
+    pub(crate) fn is_possible(self) -> bool {
         let Self {
             create_revision,
             mod_revision,
@@ -56,10 +68,10 @@ impl Meta {
         (1..=NUMBER_MAX).contains(&create_revision)
             && (create_revision..=NUMBER_MAX).contains(&mod_revision)
             && (1..=mod_revision - create_revision + 1).contains(&version)
-            && lease == 0
+            && lease <= NUMBER_MAX
     }
 
-    pub(crate) fn encode(self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(self, out: &mut impl BufMut) {
         put_varint(out, self.create_revision);
         put_varint(out, self.mod_revision.wrapping_sub(self.create_revision));
         put_varint(out, self.version);
@@ -104,11 +116,12 @@ impl KeyValue {
     }
 }
 
-/// A stored record: the hash in eight bytes, then the encoding.
+/// A stored record: its hash and its revision, eight bytes each, then the encoding.
 #[derive(Clone)]
 pub(crate) struct Record(Arc<[u8]>);
 
-const HASH_LEN: usize = 8;
+/// Of the hash and the revision, which is in the encoding, too: descents read it often.
+const PREFIX_LEN: usize = 16;
 
 impl Record {
     /// A record whose value is the concatenation of `value`.
@@ -119,42 +132,47 @@ impl Record {
             + meta.encoded_len()
             + varint_len(value_len as u64)
             + value_len;
-        let mut out = Vec::with_capacity(HASH_LEN + len);
-        out.extend_from_slice(&[0; HASH_LEN]);
-        put_bytes(&mut out, key);
-        meta.encode(&mut out);
-        put_varint(&mut out, value_len as u64);
-        out.extend_from_slice(value[0]);
-        out.extend_from_slice(value[1]);
-        debug_assert_eq!(out.len(), HASH_LEN + len);
-        Self::seal(out)
+        Self::filled(len, meta.mod_revision, |mut out| {
+            put_bytes(&mut out, key);
+            meta.encode(&mut out);
+            put_varint(&mut out, value_len as u64);
+            out.put_slice(value[0]);
+            out.put_slice(value[1]);
+            debug_assert!(out.is_empty());
+        })
     }
 
     /// Reads a record from the front of bytes that may be anything, and says how many were used.
+    /// What its key and numbers mean is not checked.
     pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, usize), ReadError> {
         let mut reader = Reader::new(bytes);
         let key = reader.bytes_up_to(KEY_BYTES_MAX)?;
         let meta = Meta::decode(&mut reader)?;
-        if key.is_empty() || !meta.is_possible() {
+        if key.is_empty() {
             return Err(ReadError::Bad);
         }
         reader.bytes_up_to(VALUE_BYTES_MAX)?;
         let len = bytes.len() - reader.rest().len();
-        let mut out = Vec::with_capacity(HASH_LEN + len);
-        out.extend_from_slice(&[0; HASH_LEN]);
-        out.extend_from_slice(&bytes[..len]);
-        Ok((Self::seal(out), len))
+        let record = Self::filled(len, meta.mod_revision, |out| {
+            out.copy_from_slice(&bytes[..len]);
+        });
+        Ok((record, len))
     }
 
-    fn seal(mut bytes: Vec<u8>) -> Self {
-        let hash = hash(&bytes[HASH_LEN..]);
-        bytes[..HASH_LEN].copy_from_slice(&hash.to_le_bytes());
-        Self(bytes.into())
+    /// The encoding is written to where it stays.
+    fn filled(len: usize, revision: u64, fill: impl FnOnce(&mut [u8])) -> Self {
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, PREFIX_LEN + len).collect();
+        let own = Arc::get_mut(&mut bytes).expect("it is new");
+        fill(&mut own[PREFIX_LEN..]);
+        let hash = hash(&own[PREFIX_LEN..]);
+        own[..8].copy_from_slice(&hash.to_le_bytes());
+        own[8..PREFIX_LEN].copy_from_slice(&revision.to_le_bytes());
+        Self(bytes)
     }
 
     /// The bytes that stand for it in a snapshot and in a reply.
     pub(crate) fn encoded(&self) -> &[u8] {
-        &self.0[HASH_LEN..]
+        &self.0[PREFIX_LEN..]
     }
 
     /// The part of it before the value and its length.
@@ -166,15 +184,37 @@ impl Record {
 
     /// A hash of the encoding.
     pub(crate) fn hash(&self) -> u64 {
-        u64::from_le_bytes(*self.0.first_chunk().expect("it begins with its hash"))
+        self.number(0)
     }
 
     pub(crate) fn key(&self) -> &[u8] {
-        self.reader().bytes().expect("it was encoded here")
+        let encoded = self.encoded();
+        match encoded[0] {
+            // Most keys are short, and descents read many.
+            len @ 0..0x80 => &encoded[1..=usize::from(len)],
+            _ => self.reader().bytes().expect("it was encoded here"),
+        }
+    }
+
+    /// The revision that made it.
+    pub(crate) fn revision(&self) -> u64 {
+        self.number(8)
     }
 
     pub(crate) fn meta(&self) -> Meta {
-        self.parts().1
+        let mut reader = self.reader();
+        let meta = reader.bytes().and_then(|_| Meta::decode(&mut reader));
+        meta.expect("it was encoded here")
+    }
+
+    /// Where it stands in any tree.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place::new(self.key(), self.revision())
+    }
+
+    /// Whether it says that its revision removed the key.
+    pub(crate) fn is_deletion(&self) -> bool {
+        self.meta().version == 0
     }
 
     pub(crate) fn value(&self) -> &[u8] {
@@ -196,6 +236,11 @@ impl Record {
         Arc::strong_count(&self.0)
     }
 
+    fn number(&self, at: usize) -> u64 {
+        let bytes = self.0[at..].first_chunk();
+        u64::from_le_bytes(*bytes.expect("it is in the prefix"))
+    }
+
     fn parts(&self) -> (&[u8], Meta, &[u8]) {
         fn read<'a>(mut reader: Reader<'a>) -> Result<(&'a [u8], Meta, &'a [u8]), ReadError> {
             Ok((reader.bytes()?, Meta::decode(&mut reader)?, reader.bytes()?))
@@ -205,6 +250,13 @@ impl Record {
 
     fn reader(&self) -> Reader<'_> {
         Reader::new(self.encoded())
+    }
+}
+
+#[cfg(test)]
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.key_value().fmt(f)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Each value has one encoding, so that equal things are equal bytes: a longer varint is refused.
 
+use bytes::BufMut;
+
 use crate::error::Malformed;
 
 /// Why bytes end a read.
@@ -41,6 +43,15 @@ impl<'a> Reader<'a> {
         Ok(first)
     }
 
+    /// A byte that is 0 or 1.
+    pub(crate) fn flag(&mut self) -> Result<bool, ReadError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(ReadError::Bad),
+        }
+    }
+
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], ReadError> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(ReadError::Short)?;
         self.rest = rest;
@@ -55,19 +66,18 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn varint(&mut self) -> Result<u64, ReadError> {
         let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
+        for (at, &byte) in self.rest.iter().enumerate() {
             // The tenth byte has room for one bit, and a zero at the end is a longer way to say it.
-            if (shift == 63 && byte > 1) || (shift > 0 && byte == 0) {
+            if (at == 9 && byte > 1) || (at > 0 && byte == 0) {
                 return Err(ReadError::Bad);
             }
-            value |= bits << shift;
+            value |= u64::from(byte & 0x7f) << (7 * at);
             if byte < 0x80 {
+                self.rest = &self.rest[at + 1..];
                 return Ok(value);
             }
         }
-        Err(ReadError::Bad)
+        Err(ReadError::Short)
     }
 
     pub(crate) fn signed(&mut self) -> Result<i64, ReadError> {
@@ -98,21 +108,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut impl BufMut, mut value: u64) {
     while value >= 0x80 {
-        out.push(value as u8 | 0x80);
+        out.put_u8(value as u8 | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.put_u8(value as u8);
 }
 
 pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_varint(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
 }
 
-pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut impl BufMut, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
+    out.put_slice(bytes);
 }
 
 /// How many bytes the varint takes.

@@ -62,6 +62,7 @@ impl Model {
             }
             Command::Delete { key } => self.delete(|other| other == key),
             Command::DeleteRange { range } => self.delete(|key| range.contains(key)),
+            _ => unreachable!("history.rs has these"),
         }
     }
 
@@ -126,6 +127,7 @@ impl Model {
                     revision,
                 }
             }
+            _ => unreachable!("history.rs has these"),
         }
     }
 

@@ -231,8 +231,13 @@ impl Raft {
                 (SnapshotOutcome::Installed { matched }, _) => {
                     progress.handle_accepted(matched);
                 }
+                // Whoever has chunks asks for later ones only, unless it restarts with the first: what
+                // says otherwise is late, and would send again what has come. An answer to what late
+                // ones had sent is believed when nothing else moves.
                 (SnapshotOutcome::Continue { next }, Mode::Snapshot(transfer))
-                    if transfer.meta.last.index == snapshot && transfer.number != next =>
+                    if transfer.meta.last.index == snapshot
+                        && transfer.number != next
+                        && (next > transfer.number || next == 0 || transfer.stalled) =>
                 {
                     transfer.number = next;
                     transfer.due = true;

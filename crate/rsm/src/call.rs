@@ -6,6 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use quorate_raft::NodeId;
 
+use crate::interface::PARK_TIMEOUT;
 use crate::request::{ReadAt, Reply, Request};
 
 /// Settings of a client.
@@ -25,9 +26,12 @@ pub struct ClientConfig {
     /// An attempt whose node answers nothing for this long, or this attempt for four times as long, is
     /// repeated elsewhere. Default 1 s.
     pub attempt_timeout: Duration,
+    /// How long nodes let a query wait ([`ReadAt::Watch`]): an attempt at one has so much longer.
+    /// Default 5 s.
+    pub park_timeout: Duration,
     /// Shortest pause before another try when no leader is known. Default 10 ms.
     pub backoff_min: Duration,
-    /// Who answers reads. Default: the leader.
+    /// Who answers reads that do not say. Default: the leader.
     pub read_at: ReadAt,
     /// Longest such pause: how late a new leader may be noticed. Default 100 ms.
     pub backoff_max: Duration,
@@ -44,6 +48,7 @@ impl ClientConfig {
             window: 512,
             window_bytes: 4 << 20,
             attempt_timeout: Duration::from_secs(1),
+            park_timeout: PARK_TIMEOUT,
             read_at: ReadAt::default(),
             backoff_min: Duration::from_millis(10),
             backoff_max: Duration::from_millis(100),
@@ -60,8 +65,16 @@ pub struct CallId(pub u64);
 pub enum Call {
     /// Execute a command of the machine, once.
     Write(Bytes),
-    /// Answer a query of the machine, linearizably.
+    /// Answer a query of the machine, in the way of [`ClientConfig::read_at`].
     Read(Bytes),
+    /// Answer a query of the machine, in this way. What any node can answer goes to the one that the
+    /// client asks for everything.
+    ReadAt {
+        /// The query.
+        query: Bytes,
+        /// By whom, and from which state.
+        at: ReadAt,
+    },
 }
 
 /// An event for [`Client::handle`](crate::Client::handle).

@@ -5,6 +5,9 @@
 //! of a node, after a silence. A write keeps its session and sequence number over all attempts, so
 //! that it takes effect once; a call that ends without an answer says whether it may have.
 
+mod open;
+
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -12,6 +15,8 @@ use quorate_raft::{Instant, MAX_MEMBERS, NodeId, Random, Table};
 
 use crate::call::{Call, CallError, CallId, ClientConfig, ClientInput, ClientOutput, Outcome};
 use crate::request::{Reply, Request, RequestBody, RequestError, RequestId, SessionId};
+
+use open::{Attempt, Open, OpenKind};
 
 /// A client of one cluster.
 #[derive(Debug)]
@@ -68,48 +73,6 @@ impl Numbers {
     }
 }
 
-#[derive(Debug)]
-struct Open {
-    kind: OpenKind,
-    deadline: Instant,
-    /// The attempt under way.
-    attempt: Option<Attempt>,
-    /// All attempts, for late answers.
-    requests: Vec<RequestId>,
-    /// An attempt ended without saying whether it took effect.
-    uncertain: bool,
-}
-
-#[derive(Debug)]
-enum OpenKind {
-    /// The client's own.
-    OpenSession,
-    Write {
-        command: Bytes,
-        number: Option<(SessionId, u64)>,
-    },
-    Read {
-        query: Bytes,
-    },
-}
-
-impl OpenKind {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::OpenSession => 0,
-            Self::Write { command: body, .. } | Self::Read { query: body } => body.len(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    request: RequestId,
-    to: NodeId,
-    began: Instant,
-    expires: Instant,
-}
-
 /// The client's own call for a session.
 const OPEN_SESSION: CallId = CallId(0);
 
@@ -157,7 +120,7 @@ impl Client {
                 outcome: Outcome::NotApplied,
             });
         }
-        let (Call::Write(body) | Call::Read(body)) = &call;
+        let (Call::Write(body) | Call::Read(body) | Call::ReadAt { query: body, .. }) = &call;
         let room = self
             .config
             .max_pending_bytes
@@ -172,7 +135,11 @@ impl Client {
                 command,
                 number: None,
             },
-            Call::Read(query) => OpenKind::Read { query },
+            Call::Read(query) => OpenKind::Read {
+                query,
+                at: self.config.read_at,
+            },
+            Call::ReadAt { query, at } => OpenKind::Read { query, at },
         };
         self.begin(id, kind, deadline);
         Ok(id)
@@ -242,7 +209,7 @@ impl Client {
             return None;
         }
         let to = self.choose_target()?;
-        let expires = self.now.after(self.config.attempt_timeout);
+        let (timeout, park_timeout) = (self.config.attempt_timeout, self.config.park_timeout);
         let queued: Vec<CallId> = self.queue.keys().collect();
         let mut requests = Vec::new();
         for call in queued {
@@ -259,8 +226,14 @@ impl Client {
             self.next_request += 1;
             self.queue.remove(call);
             self.requests.insert(request, call);
-            self.timers.insert((expires, call), ());
             let open = self.calls.get_mut(call).expect("what is queued is open");
+            let parked = if open.kind.is_watch() {
+                park_timeout
+            } else {
+                Duration::ZERO
+            };
+            let expires = self.now.after(timeout.saturating_add(parked));
+            self.timers.insert((expires, call), ());
             open.attempt = Some(Attempt {
                 request,
                 to,
@@ -286,9 +259,9 @@ impl Client {
         let open = self.calls.get_mut(call)?;
         match &mut open.kind {
             OpenKind::OpenSession => Some(RequestBody::OpenSession),
-            OpenKind::Read { query } => Some(RequestBody::Read {
+            OpenKind::Read { query, at } => Some(RequestBody::Read {
                 query: query.clone(),
-                at: self.config.read_at,
+                at: *at,
             }),
             OpenKind::Write { command, number } => {
                 let Session::Open(numbers) = &mut self.session else {
@@ -323,18 +296,20 @@ impl Client {
         let Some(&call) = self.requests.get(reply.id) else {
             return; // Of a call that has ended.
         };
-        let error = match reply.result {
-            Ok(data) => {
-                self.failures = 0;
-                self.target = Some(from);
-                return self.succeed(call, data);
-            }
-            Err(error) => error,
-        };
         let open = self
             .calls
             .get_mut(call)
             .expect("a known request is of an open call");
+        let error = match reply.result {
+            Ok(data) => {
+                if !open.kind.is_for_any_node() {
+                    self.failures = 0;
+                    self.target = Some(from);
+                }
+                return self.succeed(call, data);
+            }
+            Err(error) => error,
+        };
         if open
             .attempt
             .is_none_or(|attempt| attempt.request != reply.id)
@@ -437,7 +412,9 @@ impl Client {
                 continue;
             };
             if open.deadline <= self.now {
+                let attempt = open.attempt;
                 self.fail(call, |outcome| CallError::DeadlineExceeded { outcome });
+                self.leave_silent(attempt);
             } else if let Some(attempt) = open.attempt.filter(|attempt| attempt.expires <= at) {
                 if self.extend(call, attempt) {
                     continue;
@@ -447,6 +424,17 @@ impl Client {
                     self.target = self.next_after(attempt.to);
                 }
             }
+        }
+    }
+
+    /// Calls may end before attempts do: a node that said nothing to one meanwhile is not asked again,
+    /// or a client with short calls would ask it for ever.
+    fn leave_silent(&mut self, attempt: Option<Attempt>) {
+        if let Some(Attempt { to, began, .. }) = attempt
+            && self.target == Some(to)
+            && self.heard.get(to).is_none_or(|heard| *heard < began)
+        {
+            self.target = self.next_after(to);
         }
     }
 

@@ -27,12 +27,15 @@ pub(crate) enum Kind {
     },
     /// Here all nodes take a snapshot, so that they can compare what it comes to.
     Checkpoint,
+    /// By now the machine has something to do.
+    Tick,
 }
 
 const OPEN: u8 = 1;
 const CLOSE: u8 = 2;
 const WRITE: u8 = 3;
 const CHECKPOINT: u8 = 4;
+const TICK: u8 = 5;
 
 impl Command {
     pub(crate) fn encode(&self) -> Bytes {
@@ -49,6 +52,10 @@ impl Command {
             }
             Kind::Checkpoint => {
                 writer.byte(CHECKPOINT);
+                writer.number(self.time_ms);
+            }
+            Kind::Tick => {
+                writer.byte(TICK);
                 writer.number(self.time_ms);
             }
             Kind::Write {
@@ -96,6 +103,7 @@ impl Command {
                 });
             }
             CHECKPOINT => Kind::Checkpoint,
+            TICK => Kind::Tick,
             _ => return None,
         };
         reader.is_empty().then_some(Self { time_ms, kind })
@@ -117,7 +125,8 @@ mod tests {
         let close = Kind::CloseSession {
             session: SessionId(1 << 40),
         };
-        for kind in [Kind::OpenSession, close, write, Kind::Checkpoint] {
+        let plain = [Kind::OpenSession, Kind::Checkpoint, Kind::Tick];
+        for kind in plain.into_iter().chain([close, write]) {
             let command = Command {
                 time_ms: 1_234_567,
                 kind,
@@ -130,6 +139,9 @@ mod tests {
             b"\x01",
             b"\x01\x05\x05",
             b"\x04\x05\x05",
+            b"\x05",
+            b"\x05\x05\x05",
+            b"\x06\x05",
             b"\x03\x05\x01\x01\x02",
             b"\xff\xff",
         ] {
@@ -139,6 +151,14 @@ mod tests {
                 "{nonsense:?}"
             );
         }
+    }
+
+    #[test]
+    fn bytes_of_what_holds_only_the_time_are_as_documented() {
+        let bytes = |kind| Command { time_ms: 300, kind }.encode();
+        assert_eq!(bytes(Kind::OpenSession), &b"\x01\xac\x02"[..]);
+        assert_eq!(bytes(Kind::Checkpoint), &b"\x04\xac\x02"[..]);
+        assert_eq!(bytes(Kind::Tick), &b"\x05\xac\x02"[..]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a node takes from its host and gives to it: settings, events, effects.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use quorate_raft::{
@@ -27,6 +28,11 @@ pub struct NodeConfig {
     pub snapshot_chunk_bytes: usize,
     /// Requests waiting for an answer before further ones are refused. Default 65,536.
     pub max_waiting: usize,
+    /// A query that waits for the state to have something to say ([`ReadAt::Watch`]) is answered
+    /// after this long in any case. Clients know it as `ClientConfig::park_timeout`. Default 5 s.
+    ///
+    /// [`ReadAt::Watch`]: crate::ReadAt::Watch
+    pub park_timeout: Duration,
     /// Largest command. Default 2 MiB.
     pub max_command_bytes: usize,
     /// Bounds on sessions; the same on all nodes.
@@ -45,11 +51,15 @@ impl NodeConfig {
             keep_bytes: 4 << 20,
             snapshot_chunk_bytes: 256 << 10,
             max_waiting: 65_536,
+            park_timeout: PARK_TIMEOUT,
             max_command_bytes: 2 << 20,
             sessions: SessionLimits::default(),
         }
     }
 }
+
+/// How long a query waits for the state to have something to say.
+pub(crate) const PARK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An event for [`Node::handle`](crate::Node::handle).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,8 +187,10 @@ pub struct NodeStatus {
     pub sessions: usize,
     /// Requests that wait for an answer.
     pub waiting: usize,
-    /// Those of them that read.
+    /// Those of them that read, and are void when the role changes.
     pub reads: usize,
+    /// Those of them that wait for the machine to have something to say.
+    pub parked: usize,
     /// Command bytes of the log in memory.
     pub log_bytes: usize,
     /// Log time of the last applied command.

@@ -1,6 +1,8 @@
 //! Log time: advances with a leader's monotonic clock from where the log stands when it is elected.
 //! So it never falls, does not depend on any wall clock, and stands still without a leader.
 
+use core::time::Duration;
+
 use quorate_raft::Instant;
 
 /// The log time of a node.
@@ -20,5 +22,39 @@ impl LogClock {
             base.saturating_add(passed)
         };
         self.leading.map_or(0, led).max(self.applied_ms)
+    }
+
+    /// The first moment at which this leader reads `time_ms` or more; never while it does not lead.
+    pub(crate) fn when(&self, time_ms: u64) -> Instant {
+        match self.leading {
+            None => Instant::NEVER,
+            Some(_) if time_ms <= self.applied_ms => Instant::default(),
+            Some((since, base)) => since.after(Duration::from_millis(time_ms - base)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moment_of_a_log_time_is_the_first_one_that_reads_it() {
+        let clock = LogClock {
+            applied_ms: 1_200,
+            leading: Some((Instant(5_000_300), 1_000)),
+        };
+        for time_ms in [1_201, 1_202, 5_000] {
+            let moment = clock.when(time_ms);
+            assert_eq!(clock.read(moment), time_ms);
+            assert_eq!(clock.read(Instant(moment.0 - 1)), time_ms - 1);
+        }
+        assert_eq!(clock.when(1_200), Instant(0));
+        assert_eq!(clock.when(u64::MAX), Instant::NEVER);
+        let following = LogClock {
+            leading: None,
+            ..clock
+        };
+        assert_eq!(following.when(7), Instant::NEVER);
     }
 }

@@ -22,6 +22,26 @@ pub trait StateMachine: Sized {
     /// Answers a query from the state as of now, without changing it.
     fn query(&self, query: &Bytes) -> Bytes;
 
+    /// Answers a query that waits: `None` until the state has something to say. Asked when the query
+    /// comes, and again after each batch of applied entries, so it must find out quickly that there
+    /// is nothing yet. Where that lasts too long, [`StateMachine::query`] answers instead.
+    fn poll(&self, query: &Bytes) -> Option<Bytes> {
+        Some(self.query(query))
+    }
+
+    /// The log time from which on [`StateMachine::tick`] has something to do, in milliseconds; `None`
+    /// where it has nothing. Asked often: it must cost next to nothing. Without it no ticks are
+    /// written.
+    fn due_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// Does what is due at `context.time_ms`. Committed like a command, so it comes to the same on
+    /// every node. It may come when nothing is due any more, because of what was committed before
+    /// it; it may leave some of the work to the next one, which follows while
+    /// [`StateMachine::due_ms`] is past, but not all.
+    fn tick(&mut self, _context: &ApplyContext) {}
+
     /// The state as of now. Must take far less than a millisecond, whatever the size: share, do
     /// not copy.
     fn snapshot(&self) -> Self::Snapshot;

@@ -5,6 +5,8 @@
 //! the machine's reply, with a redirection, or with a typed error; never left hanging.
 
 mod checkpoint;
+mod parking;
+mod ticking;
 
 use std::collections::VecDeque;
 
@@ -25,6 +27,9 @@ use crate::request::{
 use crate::session::{Admission, Sessions};
 use crate::snapshot::{Image, Restoring, Snapshots};
 
+use parking::Parked;
+use ticking::Ticks;
+
 /// A replicated machine on one node.
 pub struct Node<M: StateMachine> {
     config: NodeConfig,
@@ -38,12 +43,15 @@ pub struct Node<M: StateMachine> {
     /// Reads that wait for their index, by the name Raft knows them under.
     reads: Table<u64, Read>,
     next_read: u64,
+    /// Queries that wait for the machine, oldest first.
+    parked: VecDeque<Parked>,
     snapshots: Snapshots<M>,
     restoring: Option<Restoring<M>>,
     /// Command bytes applied since the last snapshot.
     bytes_since_snapshot: u64,
     /// The checkpoint that this leader proposed last.
     checkpoint: Index,
+    ticks: Ticks,
     comparison: Comparison,
     replies: Table<ClientId, Vec<Reply>>,
     outputs: VecDeque<Output>,
@@ -102,9 +110,11 @@ impl<M: StateMachine> Node<M> {
             proposals: VecDeque::new(),
             reads: Table::default(),
             next_read: 0,
+            parked: VecDeque::new(),
             restoring: None,
             bytes_since_snapshot: 0,
             checkpoint: Index(0),
+            ticks: Ticks::default(),
             comparison: Comparison::default(),
             replies: Table::default(),
             outputs: VecDeque::new(),
@@ -128,6 +138,7 @@ impl<M: StateMachine> Node<M> {
             Input::ClientGone { client } => {
                 self.replies.remove(client);
                 self.reads.retain(|_, read| read.client != client);
+                self.parked.retain(|query| query.client != client);
                 Ok(())
             }
             Input::Persisted { seq } => {
@@ -142,7 +153,12 @@ impl<M: StateMachine> Node<M> {
                 self.halt(HaltCause::PersistFailed);
                 Ok(())
             }
-            Input::TimerFired => self.raft.handle(now, quorate_raft::Input::TimerFired),
+            Input::TimerFired => {
+                self.raft.handle(now, quorate_raft::Input::TimerFired)?;
+                self.end_parking();
+                self.maybe_tick();
+                Ok(())
+            }
             Input::ClockStopped => self.raft.handle(now, quorate_raft::Input::ClockStopped),
             Input::Unreachable { peer } => self
                 .raft
@@ -195,7 +211,8 @@ impl<M: StateMachine> Node<M> {
     /// When [`Input::TimerFired`] is next due. A later or an earlier one does no harm.
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
-        self.raft.next_timeout()
+        let raft = self.raft.next_timeout();
+        raft.min(self.next_tick()).min(self.parking_ends())
     }
 
     /// A picture of the node as of now.
@@ -204,8 +221,9 @@ impl<M: StateMachine> Node<M> {
         NodeStatus {
             raft: self.raft.status(),
             sessions: self.sessions.len(),
-            waiting: self.proposals.len() + self.reads.len(),
+            waiting: self.waiting(),
             reads: self.reads.len(),
+            parked: self.parked.len(),
             log_bytes: self.raft.log_bytes(),
             time_ms: self.clock.applied_ms,
         }
@@ -296,8 +314,10 @@ impl<M: StateMachine> Node<M> {
         query: Bytes,
         at: ReadAt,
     ) -> Result<(), RequestError> {
-        self.check_waiting()?;
         let taken = match at {
+            ReadAt::Local => return self.read_local(client, id, &query),
+            ReadAt::Watch => return self.watch(client, id, query),
+            _ if self.check_waiting().is_err() => Err(ReadError::Dropped),
             ReadAt::Leader | ReadAt::Lease if !self.raft.is_leader() => Err(ReadError::NotLeader {
                 hint: self.raft.leader(),
             }),
@@ -316,8 +336,12 @@ impl<M: StateMachine> Node<M> {
         }
     }
 
+    fn waiting(&self) -> usize {
+        self.proposals.len() + self.reads.len() + self.parked.len()
+    }
+
     fn check_waiting(&self) -> Result<(), RequestError> {
-        if self.proposals.len() + self.reads.len() < self.config.max_waiting {
+        if self.waiting() < self.config.max_waiting {
             Ok(())
         } else {
             Err(RequestError::Overloaded)
@@ -338,6 +362,8 @@ impl<M: StateMachine> Node<M> {
                     }
                 }
                 self.maybe_snapshot();
+                self.poll_parked();
+                self.maybe_tick();
             }
             Effect::ReadReady { ctx, index } => {
                 assert!(
@@ -420,6 +446,11 @@ impl<M: StateMachine> Node<M> {
     fn execute(&mut self, id: EntryId, command: Command) -> Result<Bytes, RequestError> {
         self.clock.applied_ms = self.clock.applied_ms.max(command.time_ms);
         let (time_ms, limits) = (self.clock.applied_ms, self.config.sessions);
+        let context = ApplyContext {
+            index: id.index,
+            term: id.term,
+            time_ms,
+        };
         match command.kind {
             Kind::OpenSession => {
                 let session = SessionId(id.index.0);
@@ -432,6 +463,10 @@ impl<M: StateMachine> Node<M> {
             }
             Kind::Checkpoint => {
                 self.begin_snapshot(id.index, true);
+                Ok(Bytes::new())
+            }
+            Kind::Tick => {
+                self.machine.tick(&context);
                 Ok(Bytes::new())
             }
             Kind::Write {
@@ -447,11 +482,6 @@ impl<M: StateMachine> Node<M> {
                     Admission::Repeated(reply) => Ok(reply),
                     Admission::Refused(error) => Err(error),
                     Admission::Apply => {
-                        let context = ApplyContext {
-                            index: id.index,
-                            term: id.term,
-                            time_ms,
-                        };
                         let reply = self.machine.apply(&context, &command);
                         self.sessions.record(
                             session,
@@ -466,11 +496,13 @@ impl<M: StateMachine> Node<M> {
         }
     }
 
-    /// Whatever waited for this leadership is over: proposals have an unknown outcome, reads none.
+    /// Whatever waited for this leadership is over: proposals have an unknown outcome, reads none. Without a
+    /// leader there is nothing to wait for either.
     fn handle_role_changed(&mut self, role: RoleKind, leader: Option<NodeId>) {
         self.clock.leading =
             (role == RoleKind::Leader).then_some((self.now, self.clock.applied_ms));
         self.checkpoint = Index(0);
+        self.ticks = Ticks::default();
         for (_, client, id) in core::mem::take(&mut self.proposals) {
             self.reply(
                 client,
@@ -480,6 +512,9 @@ impl<M: StateMachine> Node<M> {
         }
         for (_, Read { client, id, .. }) in core::mem::take(&mut self.reads) {
             self.reply(client, id, Err(RequestError::NotLeader { hint: leader }));
+        }
+        if leader.is_none() {
+            self.refuse_parked();
         }
     }
 

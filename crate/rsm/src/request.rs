@@ -47,16 +47,18 @@ pub enum RequestBody {
         /// The command, opaque here.
         command: Bytes,
     },
-    /// Answer a query from a state at least as new as any answer given before it was asked.
+    /// Answer a query, from a state as new as `at` says.
     Read {
         /// The query, opaque here.
         query: Bytes,
-        /// By whom.
+        /// By whom, and when.
         at: ReadAt,
     },
 }
 
-/// Who answers a read. Each way is linearizable.
+/// Who answers a read, and from which state. The first three ways are linearizable: the state is at
+/// least as new as any answer given before the read was asked. The others answer from what the node
+/// has applied, which may lag, and by any amount if the node is cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReadAt {
     /// The leader, once a quorum has confirmed that it still leads.
@@ -67,6 +69,13 @@ pub enum ReadAt {
     /// The leader, without asking anyone while it holds a lease; else as `Leader`. Rests on clocks: see
     /// [`quorate_raft::Raft::lease_read`].
     Lease,
+    /// The node that is asked, leader or not, at once and from its own state: a state that was, or
+    /// is, everyone's.
+    Local,
+    /// The node that is asked, leader or not, from its own state once that has something to say
+    /// ([`StateMachine::poll`](crate::StateMachine::poll)), or has had nothing to say for
+    /// [`NodeConfig::park_timeout`](crate::NodeConfig::park_timeout).
+    Watch,
 }
 
 /// One answer.

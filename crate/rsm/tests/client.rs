@@ -1,4 +1,5 @@
-//! What a client keeps and sends is bounded in bytes, and nothing is held up for ever.
+//! What a client keeps and sends is bounded in bytes, nothing is held up for ever, and a read goes
+//! where it belongs.
 
 #[cfg(target_arch = "wasm32")]
 #[macro_use]
@@ -9,8 +10,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use quorate_rsm::raft::{Instant, NodeId};
 use quorate_rsm::{
-    Call, CallError, CallId, Client, ClientConfig, ClientInput, ClientOutput, Reply, Request,
-    RequestBody, RequestId,
+    Call, CallError, CallId, Client, ClientConfig, ClientInput, ClientOutput, ReadAt, Reply,
+    Request, RequestBody, RequestError, RequestId,
 };
 
 const LEADER: NodeId = NodeId(1);
@@ -172,6 +173,84 @@ fn silent_node_is_given_up_after_one_timeout() {
     assert_eq!(sent(&mut client).len(), 1);
 }
 
+/// A read of any kind, as it was sent: the request's name and the node.
+fn ask(client: &mut Client, at: ReadAt) -> (RequestId, NodeId) {
+    let query = Bytes::new();
+    let call = Call::ReadAt { query, at };
+    client
+        .call(Instant(0), call, DEADLINE)
+        .expect("there is room");
+    let Some(ClientOutput::Send { to, requests }) = client.poll_output() else {
+        panic!("it is sent")
+    };
+    let [Request { id, body }] = &requests[..] else {
+        panic!("alone")
+    };
+    assert!(matches!(body, RequestBody::Read { at: sent, .. } if *sent == at));
+    (*id, to)
+}
+
+#[test]
+fn each_read_says_how_and_those_that_do_not_are_read_as_the_client_reads() {
+    for read_at in [ReadAt::Leader, ReadAt::Here] {
+        let config = ClientConfig::new(vec![LEADER]);
+        let mut client = Client::new(ClientConfig { read_at, ..config }, 1);
+        let call = Call::Read(Bytes::new());
+        client
+            .call(Instant(0), call, DEADLINE)
+            .expect("there is room");
+        let first = sent(&mut client);
+        assert!(matches!(first[0].body, RequestBody::Read { at, .. } if at == read_at));
+        for at in [ReadAt::Lease, ReadAt::Local, ReadAt::Watch] {
+            ask(&mut client, at);
+        }
+    }
+}
+
+#[test]
+fn an_attempt_to_watch_lasts_as_long_as_nodes_let_it_wait() {
+    let at = |ms: u64| Instant(ms * 1_000);
+    let nodes = vec![NodeId(1), NodeId(2)];
+    let mut client = Client::new(ClientConfig::new(nodes), 1);
+    let (_, first) = ask(&mut client, ReadAt::Watch);
+    assert_eq!(client.next_timeout(), at(6_000));
+    client.handle(at(5_999), ClientInput::TimerFired);
+    assert!(sent(&mut client).is_empty());
+    client.handle(at(6_000), ClientInput::TimerFired);
+    let again = client.poll_output();
+    assert!(matches!(again, Some(ClientOutput::Send { to, .. }) if to != first));
+}
+
+#[test]
+fn who_answers_what_any_node_can_is_not_taken_for_the_leader() {
+    let nodes = vec![NodeId(1), NodeId(2)];
+    for (at, moves) in [
+        (ReadAt::Watch, false),
+        (ReadAt::Local, false),
+        (ReadAt::Leader, true),
+    ] {
+        let mut client = Client::new(ClientConfig::new(nodes.clone()), 1);
+        let (id, first) = ask(&mut client, at);
+        // A read shows that the client goes elsewhere, and it stays there.
+        let (other, _) = ask(&mut client, ReadAt::Leader);
+        let hint = nodes.iter().find(|node| **node != first).copied();
+        let refused = Err(RequestError::NotLeader { hint });
+        let refusal = Reply {
+            id: other,
+            result: refused,
+        };
+        let (from, reply) = (first, refusal);
+        client.handle(Instant(0), ClientInput::Reply { from, reply });
+        assert_eq!(sent(&mut client).len(), 1);
+        let result = Ok(Bytes::new());
+        let reply = Reply { id, result };
+        client.handle(Instant(0), ClientInput::Reply { from, reply });
+        assert!(sent(&mut client).is_empty());
+        let (_, next) = ask(&mut client, ReadAt::Leader);
+        assert_eq!(next == first, moves, "{at:?}");
+    }
+}
+
 #[test]
 fn call_whose_timeout_is_that_of_an_attempt_ends_when_the_attempt_is_lost() {
     let mut client = client(1_000);
@@ -185,4 +264,36 @@ fn call_whose_timeout_is_that_of_an_attempt_ends_when_the_attempt_is_lost() {
     assert_eq!(client.next_timeout(), deadline);
     client.handle(deadline, ClientInput::TimerFired);
     assert_eq!(client.pending(), 0);
+}
+
+#[test]
+fn node_that_is_silent_until_a_call_ends_is_not_asked_the_next() {
+    for answers in [true, false] {
+        let nodes = (1..=3).map(NodeId).collect();
+        let mut client = Client::new(ClientConfig::new(nodes), 1);
+        let deadline = Instant(300_000);
+        let mut ask = |now| {
+            let call = Call::Read(Bytes::new());
+            let deadline = Instant(now + deadline.0);
+            let call = client.call(Instant(now), call, deadline);
+            call.expect("there is room");
+            let Some(ClientOutput::Send { to, requests }) = client.poll_output() else {
+                panic!("it is sent")
+            };
+            if answers {
+                // To another call, of long ago.
+                let reply = Reply {
+                    id: RequestId(requests[0].id.0 + 100),
+                    result: Ok(Bytes::new()),
+                };
+                let late = Instant(now + 1);
+                client.handle(late, ClientInput::Reply { from: to, reply });
+            }
+            client.handle(deadline, ClientInput::TimerFired);
+            while client.poll_output().is_some() {}
+            to
+        };
+        let first = ask(0);
+        assert_eq!(ask(deadline.0) == first, answers);
+    }
 }

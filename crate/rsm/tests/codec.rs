@@ -230,6 +230,8 @@ fn requests() -> Vec<Request> {
         read(ReadAt::Leader),
         read(ReadAt::Here),
         read(ReadAt::Lease),
+        read(ReadAt::Local),
+        read(ReadAt::Watch),
     ];
     bodies
         .into_iter()
@@ -271,7 +273,7 @@ fn bytes_of_requests_and_replies_are_as_documented() {
     let frame = encode_requests(3, &requests());
     assert_eq!(
         hex(&frame),
-        "0202030601010202ac020303ac02050303707574040403676574050503676574060603676574"
+        "0202030801010202ac020303ac02050303707574040403676574050503676574060603676574070703676574080803676574"
     );
     assert_eq!(decode_requests(&Bytes::from(frame)), Ok((3, requests())));
 

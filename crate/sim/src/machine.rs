@@ -16,11 +16,11 @@ pub struct Applied {
     pub index: Index,
     /// In which term it was made.
     pub term: Term,
-    /// The command's name, given once per call of a client.
-    pub tag: u64,
+    /// The command's name, given once per call of a client; `None` for a tick.
+    pub tag: Option<u64>,
     /// Log time.
     pub time_ms: u64,
-    /// A fingerprint of command and reply.
+    /// A fingerprint of command and reply, and of when a tick is due.
     pub digest: u64,
 }
 
@@ -65,9 +65,46 @@ impl<M: StateMachine> StateMachine for Probe<M> {
             None => (0, command.clone()),
         };
         let reply = self.machine.apply(context, &inner);
+        self.note(context, Some(tag), [&inner, &reply]);
+        reply
+    }
+
+    fn query(&self, query: &Bytes) -> Bytes {
+        self.machine.query(query)
+    }
+
+    fn poll(&self, query: &Bytes) -> Option<Bytes> {
+        self.machine.poll(query)
+    }
+
+    fn due_ms(&self) -> Option<u64> {
+        self.machine.due_ms()
+    }
+
+    fn tick(&mut self, context: &ApplyContext) {
+        self.machine.tick(context);
+        self.note(context, None, []);
+    }
+
+    fn snapshot(&self) -> M::Snapshot {
+        self.machine.snapshot()
+    }
+
+    fn restore() -> Self::Restore {
+        ProbeRestore(M::restore())
+    }
+}
+
+impl<M: StateMachine> Probe<M> {
+    fn note<const N: usize>(
+        &mut self,
+        context: &ApplyContext,
+        tag: Option<u64>,
+        bytes: [&Bytes; N],
+    ) {
         let mut digest = Digest::new();
-        digest.bytes(&inner);
-        digest.bytes(&reply);
+        bytes.iter().for_each(|bytes| digest.bytes(bytes));
+        digest.number(self.machine.due_ms().unwrap_or(u64::MAX));
         let ApplyContext {
             index,
             term,
@@ -80,19 +117,6 @@ impl<M: StateMachine> StateMachine for Probe<M> {
             time_ms,
             digest: digest.value(),
         });
-        reply
-    }
-
-    fn query(&self, query: &Bytes) -> Bytes {
-        self.machine.query(query)
-    }
-
-    fn snapshot(&self) -> M::Snapshot {
-        self.machine.snapshot()
-    }
-
-    fn restore() -> Self::Restore {
-        ProbeRestore(M::restore())
     }
 }
 
@@ -252,7 +276,10 @@ mod tests {
         probe.apply(&context, &tagged(9, b"x"));
         let mut seen = Vec::new();
         probe.take_applied(&mut seen);
-        assert_eq!((seen.len(), seen[0].index, seen[0].tag), (1, Index(4), 9));
+        assert_eq!(
+            (seen.len(), seen[0].index, seen[0].tag),
+            (1, Index(4), Some(9))
+        );
         probe.take_applied(&mut seen);
         assert!(seen.is_empty());
         assert_eq!(probe.machine().commands(), [Bytes::from_static(b"x")]);

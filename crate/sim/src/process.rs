@@ -120,8 +120,22 @@ pub(crate) struct Running<M: StateMachine> {
     pub(crate) armed: Instant,
     /// The round under way.
     writing: Option<PersistBatch>,
-    /// Requests without an answer, and the command that each carries, if it does.
-    pub(crate) asked: BTreeMap<(ClientId, RequestId), Option<u64>>,
+    /// Requests without an answer.
+    pub(crate) asked: BTreeMap<(ClientId, RequestId), Asked>,
+}
+
+/// What a request is, as far as its answer can be checked.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// A command with a name.
+    Command(u64),
+    /// A query that the node answers from its own state.
+    Own {
+        query: Bytes,
+        /// When there is something to say, or at this time by its own clock.
+        until: Option<Instant>,
+    },
+    Other,
 }
 
 impl<M: StateMachine> Running<M> {

@@ -70,6 +70,8 @@ settings! {
     Keys "keys",
     /// Clients are not told which nodes went or came.
     Notices "notices",
+    /// Clients ask for one key at a time, and nobody watches, locks, or queues.
+    Store "store",
 }
 
 /// Faults of one world that can be told apart by number.
@@ -118,6 +120,10 @@ impl Reduction {
                 Setting::Pipeline => shape.pipeline = 1,
                 Setting::Keys => shape.keys = 1,
                 Setting::Notices => shape.notices = false,
+                Setting::Store => {
+                    (shape.watchers, shape.holders, shape.takers) = (0, 0, 0);
+                    shape.other_permille = 0;
+                }
             }
         }
     }

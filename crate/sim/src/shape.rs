@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use quorate_raft::{NodeId, Random};
 use quorate_rsm::{NodeConfig, ReadAt};
 
+use crate::checker::lease::Clocks;
 use crate::clock::Drift;
 use crate::cluster::ClusterConfig;
 use crate::disk::{DiskProfile, Medium};
@@ -34,6 +35,18 @@ pub struct Shape {
     pub read_at: ReadAt,
     /// Bytes that values are filled up to, once in a while.
     pub value_bytes: u64,
+    /// How many watch, hold a lock, and use a queue, beside those clients.
+    pub watchers: u64,
+    /// See there.
+    pub holders: u64,
+    /// See there.
+    pub takers: u64,
+    /// How many calls of a thousand are of transactions, leases, or the past.
+    pub other_permille: u64,
+    /// Whether the past is compacted by hand, and by other rules than at first.
+    pub compacts: bool,
+    /// About how long leases live, in milliseconds.
+    pub ttl_ms: u64,
     /// How long a call may take.
     pub call_timeout: Duration,
     /// Clients are told when a node goes or comes.
@@ -50,6 +63,16 @@ pub struct Shape {
 
 /// About how long an election takes to time out in a world that was slowed down.
 const SLOW_ELECTION: Duration = Duration::from_secs(1);
+
+/// Faults after which a clock cannot be believed, whatever its drift.
+const BROKEN_CLOCKS: [FaultKind; 3] = [
+    FaultKind::StopClock,
+    FaultKind::LeaderOutOfTime,
+    FaultKind::JumpClock,
+];
+
+/// How many times longer leases live and watches wait in a world that was slowed down.
+const PATIENCE: u32 = 20;
 
 /// Kinds of faults in a world that has few.
 const FEW_KINDS: u64 = 6;
@@ -97,17 +120,20 @@ impl Shape {
             // Leases rest on clocks: a node that goes on while its clock does not is no part of the
             // bargain, nor is a clock that jumps for no reason.
             node.raft.lease_reads = true;
-            let broken = [
-                FaultKind::StopClock,
-                FaultKind::LeaderOutOfTime,
-                FaultKind::JumpClock,
-            ];
-            faults.retain(|kind| !broken.contains(kind));
+            faults.retain(|kind| !BROKEN_CLOCKS.contains(kind));
             if faults.is_empty() {
                 faults.push(FaultKind::Crash);
             }
         }
         let sessions_max = node.sessions.max_sessions as u64;
+        // Many more than there may be sessions would displace one another for ever.
+        let clients = weighted(random, &[(2, 1), (3, 3), (3, 6), (1, 16)]).min(sessions_max * 2);
+        let mut room = sessions_max * 2 - clients;
+        let mut some = |random: &mut Random, counts: &[(u64, u64)]| {
+            let count = weighted(random, counts).min(room);
+            room -= count;
+            count
+        };
         let others = (0..3).map(|_| other_config(random, &node)).collect();
         Self {
             cluster: ClusterConfig {
@@ -122,8 +148,13 @@ impl Shape {
                 split_frames: random.below(2) == 0,
                 trace: false,
             },
-            // Many more than there may be sessions would displace one another for ever.
-            clients: weighted(random, &[(2, 1), (3, 3), (3, 6), (1, 16)]).min(sessions_max * 2),
+            clients,
+            watchers: weighted(random, &[(1, 0), (2, 1), (1, 3)]),
+            holders: some(random, &[(1, 0), (1, 2), (1, 3)]),
+            takers: some(random, &[(1, 0), (1, 2), (1, 3)]),
+            other_permille: weighted(random, &[(1, 0), (2, 300), (1, 700)]),
+            compacts: random.below(2) == 0,
+            ttl_ms: weighted(random, &[(1, 60), (2, 300), (1, 1_000)]),
             pipeline: weighted(random, &[(3, 1), (2, 3), (2, 8), (1, 40)]),
             think_mean: weighted(random, &[(1, 5_000), (2, 50_000), (1, 300_000)]),
             calm: weighted(random, &[(1, 1), (2, 10)]),
@@ -142,6 +173,15 @@ impl Shape {
         }
     }
 
+    /// What clocks may do in it.
+    #[must_use]
+    pub fn clocks(&self) -> Clocks {
+        Clocks {
+            drift_ppm: self.cluster.clock.drift_ppm,
+            are_true: !self.faults.iter().any(|kind| BROKEN_CLOCKS.contains(kind)),
+        }
+    }
+
     /// Calls and faults come `times` as rarely, and nodes take their time: hours of it are cheap, and
     /// bring about what needs hours, such as sessions that expire.
     pub fn slow_down(&mut self, times: u64) {
@@ -157,11 +197,14 @@ impl Shape {
                 (SLOW_ELECTION.as_millis() / raft.election_timeout.as_millis().max(1)) as u32;
             raft.election_timeout *= factor.max(1);
             raft.heartbeat_interval *= factor.max(1);
+            node.park_timeout *= PATIENCE;
         }
+        self.ttl_ms *= u64::from(PATIENCE);
     }
 
     /// A world that is always the same but for its seed, to measure by: five nodes, ten clients
-    /// with a hundred calls a second together, all faults and all checkers.
+    /// with a hundred calls a second together, two that watch, two that lock, two with a queue, all
+    /// faults and all checkers.
     #[must_use]
     pub fn bench(seed: u64, torment: Duration) -> Self {
         let mut link = Link::FAIR;
@@ -179,6 +222,7 @@ impl Shape {
         };
         let mut node = NodeConfig::new(NodeId(0));
         (node.snapshot_entries, node.keep_entries) = (500, 100);
+        node.park_timeout = Duration::from_secs(1);
         let cluster = ClusterConfig {
             node,
             link,
@@ -189,6 +233,12 @@ impl Shape {
         Self {
             cluster,
             clients: 10,
+            watchers: 2,
+            holders: 2,
+            takers: 2,
+            other_permille: 300,
+            compacts: true,
+            ttl_ms: 1_000,
             pipeline: 1,
             think_mean: 93_000,
             calm: 1,
@@ -235,6 +285,7 @@ fn other_config(random: &mut Random, node: &NodeConfig) -> NodeConfig {
     let election_ms = node.raft.election_timeout.as_millis() as u64;
     let mut other = node_config(random, election_ms);
     other.sessions = node.sessions;
+    other.park_timeout = node.park_timeout;
     other.raft.heartbeat_interval = node.raft.heartbeat_interval;
     other
 }
@@ -255,6 +306,7 @@ fn node_config(random: &mut Random, election_ms: u64) -> NodeConfig {
     node.keep_entries = weighted(random, &[(2, 0), (1, 5), (2, 1_000)]);
     node.snapshot_chunk_bytes = weighted(random, &[(2, 100), (1, 1_000), (1, 256 << 10)]);
     node.max_waiting = weighted(random, &[(1, 4), (4, 65_536)]);
+    node.park_timeout = Duration::from_millis(weighted(random, &[(1, 60), (2, 400), (1, 1_500)]));
     node.sessions.max_sessions = weighted(random, &[(1, 3), (4, 4_096)]);
     node.sessions.ttl_ms = weighted(random, &[(1, 2_000), (4, 3_600_000)]);
     node

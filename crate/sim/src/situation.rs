@@ -230,6 +230,62 @@ situations! {
     TransferGivenUp,
     /// A node campaigns because its leader told it to.
     CampaignByTransfer,
+
+    // The store: transactions, the past, leases, watches, and what is built on them.
+    /// A transaction does what is to be done otherwise.
+    TxnElse,
+    /// A transaction fails, and changes nothing.
+    TxnFailed,
+    /// A state of the past is read.
+    PastRead,
+    /// A state of the past is asked for, and compacted.
+    PastReadCompacted,
+    /// A command compacts.
+    Compacted,
+    /// The retention compacts.
+    RetentionCompacted,
+    /// A node shows its own state, and somebody knows a later one.
+    OldStateRead,
+    /// A lease ends by a tick.
+    LeaseEndedByTick,
+    /// A tick ends several.
+    LeasesEndedTogether,
+    /// A lease ends before a command that came late enough.
+    LeaseEndedByCommand,
+    /// A lease is ended by hand.
+    LeaseRevoked,
+    /// An end takes several keys with it.
+    LeaseTookKeys,
+    /// A sign of life comes for a lease that has ended.
+    KeepAliveTooLate,
+    /// A tick finds nothing to do: the lease was put off, or another leader's tick was before it.
+    TickFoundNothing,
+    /// A watch waits, and is told in the end that there is nothing.
+    WatchWithoutNews,
+    /// A watch goes on at another node.
+    WatchResumedElsewhere,
+    /// A watch goes on over another connection.
+    WatchReconnected,
+    /// A watch comes too late for what is compacted.
+    WatchFoundCompacted,
+    /// A watch is told of a part of a revision.
+    RevisionDivided,
+    /// A lock is taken.
+    LockTaken,
+    /// A lock is held by another.
+    LockHeldByAnother,
+    /// A holder's own clock says that it holds no more.
+    LockTimeOver,
+    /// Two believe to hold a lock, because of bad clocks.
+    TwoBelieveToHold,
+    /// What is locked refuses an old token.
+    OldTokenRefused,
+    /// An item is taken from a queue.
+    ItemTaken,
+    /// Another was quicker.
+    ItemTakenByAnother,
+    /// An item was taken by a call whose end was not known.
+    ItemTakenUnheard,
 }
 
 /// How often each situation came up.

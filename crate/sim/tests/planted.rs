@@ -449,7 +449,7 @@ fn an_acknowledged_command_that_was_not_executed() {
     let applied = Applied {
         index: Index(1),
         term: Term(1),
-        tag: 7,
+        tag: Some(7),
         time_ms: 0,
         digest: 0,
     };
@@ -463,7 +463,7 @@ fn a_command_executed_before_it_is_committed() {
     let early = Applied {
         index: Index(2),
         term: Term(1),
-        tag: 7,
+        tag: Some(7),
         time_ms: 0,
         digest: 0,
     };

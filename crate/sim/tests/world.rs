@@ -38,7 +38,7 @@ fn run(seed: u64, trace: bool) -> (Summary, String) {
 
 #[test]
 fn a_seed_gives_the_same_world_twice_and_with_its_trace() {
-    for seed in 1..=12 {
+    for seed in 1..=140 {
         let (first, _) = run(seed, false);
         let (second, _) = run(seed, false);
         let (traced, lines) = run(seed, true);
@@ -63,7 +63,7 @@ fn seeds_differ_and_bring_every_kind_of_fault() {
     let mut hashes = BTreeSet::new();
     let mut census = Census::default();
     let mut total = Summary::default();
-    for seed in 1..=60 {
+    for seed in 1..=140 {
         let (summary, _) = run(seed, false);
         hashes.insert(summary.hash);
         census.add(&summary);
@@ -75,7 +75,7 @@ fn seeds_differ_and_bring_every_kind_of_fault() {
         total.network.dropped += summary.network.dropped;
         total.network.duplicated += summary.network.duplicated;
     }
-    assert_eq!(hashes.len(), 60);
+    assert_eq!(hashes.len(), 140);
     assert_eq!(census.missing_faults(), []);
     let missing = census.missing_situations();
     assert!(missing.len() < 10, "{missing:?}");

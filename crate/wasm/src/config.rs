@@ -2,7 +2,7 @@
 
 use quorate_kv::COMMAND_BYTES_MAX;
 use quorate_raft::{NodeId, Table};
-use quorate_rsm::{ClientConfig, NodeConfig, ReadAt};
+use quorate_rsm::{self as rsm, NodeConfig, ReadAt};
 use wasm_bindgen::JsValue;
 
 use crate::convert::Settings;
@@ -121,14 +121,14 @@ fn read_node_config(settings: &Settings, config: &mut NodeConfig) -> Result<(), 
 }
 
 /// Settings of a client.
-pub struct KvClientConfig {
-    /// The group that holds the store.
+pub struct ClientConfig {
+    /// The group that holds the machine.
     pub group: u32,
     /// What the client proper is told.
-    pub client: ClientConfig,
+    pub client: rsm::ClientConfig,
 }
 
-impl KvClientConfig {
+impl ClientConfig {
     /// Reads and checks the settings.
     pub fn read(value: JsValue) -> Result<Self, Failure> {
         let settings = Settings::new(value, "the client's settings")?;
@@ -137,7 +137,7 @@ impl KvClientConfig {
             .ok_or_else(|| settings.wrong("nodes", "1 to 63 different ids from 1"))?;
         let mut group = 0;
         settings.count("group", &mut group)?;
-        let mut client = ClientConfig::new(nodes.iter().copied().map(NodeId).collect());
+        let mut client = rsm::ClientConfig::new(nodes.iter().copied().map(NodeId).collect());
         client.read_at = match settings.value("readAt").map(|at| at.as_string()) {
             None => ReadAt::Leader,
             Some(Some(at)) if at == "leader" => ReadAt::Leader,
@@ -148,6 +148,7 @@ impl KvClientConfig {
         settings.count("maxPending", &mut client.max_pending)?;
         settings.count("window", &mut client.window)?;
         settings.millis("attemptTimeoutMs", &mut client.attempt_timeout)?;
+        settings.millis("parkTimeoutMs", &mut client.park_timeout)?;
         settings.millis("backoffMinMs", &mut client.backoff_min)?;
         settings.millis("backoffMaxMs", &mut client.backoff_max)?;
         if client.max_pending == 0 || client.window == 0 {

@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::error::{Failure, get};
 
 /// The largest number that JavaScript holds exactly.
-pub const NUMBER_MAX: u64 = (1 << 53) - 1;
+const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// Writes a plain object; absent values become `null`.
 pub fn write(value: &impl Serialize) -> JsValue {

@@ -2,7 +2,7 @@
 //!
 //! Everything that decides is pure and lives below; here is what touches the platform. A [`Host`]
 //! drives the nodes of many groups: one port per peer, one timeout, one write at a time. A
-//! [`KvClient`] drives the client of the store. Events of the platform go in, effects come out, and
+//! [`Client`] drives the client. Events of the platform go in, effects come out, and
 //! nothing is borrowed while JavaScript runs.
 //!
 //! One home for each browser package: `gloo-timers` in [`timer`], `web-sys` in [`transport`],
@@ -10,6 +10,7 @@
 //! Read [`shared`] first. The modules are public for this crate's own tests; JavaScript sees only
 //! what is exported to it.
 
+pub mod client;
 pub mod config;
 pub mod convert;
 pub mod entropy;
@@ -21,7 +22,6 @@ pub mod groups;
 pub mod host;
 pub mod indexed_db;
 pub mod js_storage;
-pub mod kv_client;
 pub mod link;
 pub mod lock;
 pub mod members;
@@ -36,8 +36,8 @@ pub mod transport;
 mod typescript;
 pub mod writer;
 
+pub use client::Client;
 pub use host::Host;
-pub use kv_client::KvClient;
 
 use serde::Serialize;
 use wasm_bindgen::JsValue;

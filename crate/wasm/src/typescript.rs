@@ -148,7 +148,7 @@ export interface HostStatus {
   storage: { rounds: number; records: number; bytes: number; writeMs: number; writing: boolean };
 }
 
-export interface KvClientConfig {
+export interface ClientConfig {
   nodes: number[];
   group?: number;
   /** Who answers reads: the leader, the node that is asked (for one node alone), or a leader under its lease. */
@@ -156,14 +156,16 @@ export interface KvClientConfig {
   maxPending?: number;
   window?: number;
   attemptTimeoutMs?: number;
+  /** As long as nodes let a query wait. */
+  parkTimeoutMs?: number;
   backoffMinMs?: number;
   backoffMaxMs?: number;
 }
 
 /** Exactly one of the two is called for each call. */
-export interface KvHandler {
-  /** `entries` is flat, five for each hit: key, value, createRevision, modRevision, version. */
-  done(call: number, revision: number, number: number, more: boolean, entries: (Uint8Array | number)[]): void;
+export interface ClientHandler {
+  /** What the machine replied. */
+  done(call: number, reply: Uint8Array): void;
   failed(call: number, error: QuorateWasmError): void;
 }
 
@@ -172,7 +174,7 @@ export interface QuorateWasmError extends Error {
   code: string;
   retryable: boolean;
   place?: string;
-  outcome?: "notApplied" | "unknown" | "applied";
+  outcome?: "notApplied" | "unknown";
   limit?: number;
 }
 

@@ -1,7 +1,8 @@
 // Runs in the page: what ports and IndexedDB take by themselves, then a cluster of the package.
 
-import { pace, pressCluster, sizes } from "./load.js";
+import { pace, pressCluster, sizes } from "./load.mjs";
 import { Cluster } from "./quorate/auto.js";
+import { pressStore } from "./store.mjs";
 
 export async function measure(ms) {
   const limits = [];
@@ -15,7 +16,7 @@ export async function measure(ms) {
   }
   const cluster = await Cluster.open({ name: "bench", nodes: 3 });
   try {
-    return { limits, cells: await pressCluster(cluster, ms) };
+    return { limits, cells: await pressCluster(cluster, ms), ...(await pressStore(cluster, ms)) };
   } finally {
     await cluster.close();
   }

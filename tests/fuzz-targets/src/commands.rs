@@ -4,7 +4,10 @@
 //! the state comes back from a snapshot that is cut anywhere.
 
 use bytes::Bytes;
-use quorate_kv::{Command, Expected, KeyRange, Kv, Projection, Query, Reply};
+use quorate_kv::{
+    Changes, Command, Compare, Expected, KeyRange, Kv, Op, Order, Projection, Query, RangeOptions,
+    Relation, Reply, Target, Txn, Watch,
+};
 use quorate_raft::{Index, Term};
 use quorate_rsm::{ApplyContext, MachineRestore, MachineSnapshot, StateMachine};
 
@@ -21,7 +24,13 @@ pub(crate) fn run(data: &[u8]) {
             let reply = Reply::decode(&kv.query(&query)).expect("a reply can be read");
             assert!(matches!(
                 reply,
-                Reply::Got { .. } | Reply::Range { .. } | Reply::Failed(_)
+                Reply::Got { .. }
+                    | Reply::Range { .. }
+                    | Reply::Lease { .. }
+                    | Reply::Leases { .. }
+                    | Reply::Compacted { .. }
+                    | Reply::Changes { .. }
+                    | Reply::Failed(_)
             ));
         } else {
             index = index.next();
@@ -37,6 +46,12 @@ fn apply(kv: &mut Kv, index: Index, command: &Bytes) {
         term: Term(1),
         time_ms: index.0,
     };
+    // What time alone does is done before, so that the rest is the command's.
+    let mut before = None;
+    while before != Some(kv.digest()) {
+        before = Some(kv.digest());
+        kv.tick(&context);
+    }
     let (revision, digest) = (kv.revision(), kv.digest());
     let reply = Reply::decode(&kv.apply(&context, command)).expect("a reply can be read");
     match reply {
@@ -56,7 +71,29 @@ fn apply(kv: &mut Kv, index: Index, command: &Bytes) {
                 (kv.revision(), revision + u64::from(count > 0))
             );
         }
-        Reply::Got { .. } | Reply::Range { .. } => panic!("a command is no query"),
+        Reply::Put { meta, .. } => {
+            assert_eq!(
+                (meta.mod_revision, kv.revision()),
+                (revision + 1, revision + 1)
+            );
+        }
+        Reply::Removed {
+            records,
+            revision: to,
+        } => {
+            assert_eq!(
+                (to, kv.revision()),
+                (kv.revision(), revision + u64::from(!records.is_empty()))
+            );
+        }
+        Reply::Txn { revision: to, .. } => {
+            assert_eq!(to, kv.revision());
+            assert!(to == revision || to == revision + 1);
+        }
+        Reply::Lease { .. } | Reply::Compacted { .. } => assert_eq!(kv.revision(), revision),
+        Reply::Got { .. } | Reply::Range { .. } | Reply::Leases { .. } | Reply::Changes { .. } => {
+            panic!("a command is no query")
+        }
     }
 }
 
@@ -73,7 +110,47 @@ fn check_snapshot(kv: &Kv, size: usize) {
         (kv.len(), kv.revision(), kv.digest())
     );
     assert!(restored.iter().eq(kv.iter()));
+    assert_eq!(past(&restored), past(kv));
     assert_eq!(chunks.concat(), self::chunks(&restored, 1 << 20).concat());
+}
+
+/// Every event that is kept, and the leases with their keys: what a snapshot has not, and its
+/// receiver makes anew.
+fn past(kv: &Kv) -> Vec<Bytes> {
+    let mut ask = Changes {
+        watches: vec![Watch {
+            previous: true,
+            ..Watch::default()
+        }],
+        from: kv.compacted() + 1,
+        limit: 3,
+        ..Changes::default()
+    };
+    let mut replies = Vec::new();
+    while ask.from <= kv.revision() {
+        let reply = kv.query(&Query::Changes(ask.clone()).encode());
+        let Ok(Reply::Changes { next, key, .. }) = Reply::decode(&reply) else {
+            panic!("they are kept");
+        };
+        assert!(next > ask.from || key > ask.key, "it leads on");
+        (ask.from, ask.key) = (next, key);
+        replies.push(reply);
+    }
+    let leases = kv.query(&Query::Leases { start: 0 }.encode());
+    if let Ok(Reply::Leases { ids, .. }) = Reply::decode(&leases) {
+        let keys = Some(Bytes::new());
+        let lease = |id| {
+            kv.query(
+                &Query::Lease {
+                    id,
+                    keys: keys.clone(),
+                }
+                .encode(),
+            )
+        };
+        replies.extend(ids.into_iter().map(lease));
+    }
+    replies
 }
 
 /// All chunks of a store's snapshot.
@@ -92,8 +169,34 @@ pub(crate) fn chunks(kv: &Kv, size: usize) -> Vec<Bytes> {
 
 /// A command, or any bytes.
 pub(crate) fn command(source: &mut Source<'_>) -> Bytes {
-    let command = match source.below(8) {
+    let command = match source.below(16) {
         0 => return source.bytes(),
+        1 => Command::LeaseGrant {
+            id: source.below(5),
+            ttl_ms: 1 + source.below(16),
+        },
+        2 => Command::LeaseKeepAlive {
+            id: source.below(5),
+        },
+        3 => Command::LeaseRevoke {
+            id: source.below(5),
+        },
+        4 => Command::Compact {
+            revision: source.below(32),
+        },
+        5 => Command::SetRetention {
+            revisions: source.below(16),
+            ms: source.below(16),
+            bytes: source.below(1024),
+        },
+        _ => change(source, 0),
+    };
+    command.encode()
+}
+
+/// What a transaction can have, too.
+fn change(source: &mut Source<'_>, depth: usize) -> Command {
+    match source.below(12) {
         1 => Command::Delete { key: key(source) },
         2 => Command::DeleteRange {
             range: range(source),
@@ -115,30 +218,130 @@ pub(crate) fn command(source: &mut Source<'_>) -> Bytes {
             },
             new: source.flag().then(|| source.bytes()),
         },
+        6 => Command::RemoveRange {
+            range: range(source),
+        },
+        7 | 8 => Command::PutWith {
+            key: key(source),
+            value: source.flag().then(|| source.bytes()),
+            lease: source.flag().then(|| source.below(5)),
+            previous: source.flag(),
+        },
+        9 | 10 if depth < 3 => Command::Txn(Box::new(txn(source, depth))),
         _ => Command::Put {
             key: key(source),
             value: source.bytes(),
         },
+    }
+}
+
+fn txn(source: &mut Source<'_>, depth: usize) -> Txn {
+    let compares = (0..source.below(3)).map(|_| compare(source)).collect();
+    let mut ops = || {
+        let count = source.below(4);
+        let op = |_| match source.below(4) {
+            0 => Op::Ask(question(source)),
+            _ => Op::Do(change(source, depth + 1)),
+        };
+        (0..count).map(op).collect()
     };
-    command.encode()
+    Txn {
+        compares,
+        then: ops(),
+        otherwise: ops(),
+    }
+}
+
+fn compare(source: &mut Source<'_>) -> Compare {
+    Compare {
+        range: range(source),
+        relation: match source.below(4) {
+            0 => Relation::Equal,
+            1 => Relation::NotEqual,
+            2 => Relation::Greater,
+            _ => Relation::Less,
+        },
+        target: match source.below(5) {
+            0 => Target::Version(source.below(4)),
+            1 => Target::CreateRevision(source.below(16)),
+            2 => Target::ModRevision(source.below(16)),
+            3 => Target::Lease(source.below(5)),
+            _ => Target::Value(source.bytes()),
+        },
+    }
 }
 
 /// A query, or any bytes.
 pub(crate) fn query(source: &mut Source<'_>) -> Bytes {
-    let query = match source.below(3) {
+    let query = match source.below(6) {
         0 => return source.bytes(),
-        1 => Query::Get { key: key(source) },
-        _ => Query::Range {
-            range: range(source),
+        1 => Query::Changes(Changes {
+            watches: (0..source.below(4)).map(|_| watch(source)).collect(),
+            from: source.below(32),
+            key: source.flag().then(|| key(source)),
             limit: source.below(6),
-            projection: match source.below(3) {
-                0 => Projection::Records,
-                1 => Projection::Keys,
-                _ => Projection::Count,
-            },
+            bytes: source.near(0),
+        }),
+        2 => Query::Lease {
+            id: source.below(5),
+            keys: source.flag().then(|| key(source)),
         },
+        3 => Query::Leases {
+            start: source.below(5),
+        },
+        _ => question(source),
     };
     query.encode()
+}
+
+fn watch(source: &mut Source<'_>) -> Watch {
+    let bits = source.byte();
+    Watch {
+        range: range(source),
+        no_put: bits & 1 == 1,
+        no_delete: bits & 2 == 2,
+        previous: bits & 4 == 4,
+    }
+}
+
+/// What a transaction can ask, too.
+fn question(source: &mut Source<'_>) -> Query {
+    match source.below(3) {
+        0 => Query::Get { key: key(source) },
+        1 => Query::Range {
+            range: range(source),
+            limit: source.below(6),
+            projection: projection(source),
+        },
+        _ => Query::RangeWith {
+            range: range(source),
+            options: RangeOptions {
+                at: source.below(24),
+                limit: source.below(6),
+                projection: projection(source),
+                order: match source.below(5) {
+                    0 => Order::Key,
+                    1 => Order::CreateRevision,
+                    2 => Order::ModRevision,
+                    3 => Order::Version,
+                    _ => Order::Value,
+                },
+                descending: source.flag(),
+                min_mod: source.below(8),
+                max_mod: source.below(24),
+                min_create: source.below(8),
+                max_create: source.below(24),
+            },
+        },
+    }
+}
+
+fn projection(source: &mut Source<'_>) -> Projection {
+    match source.below(3) {
+        0 => Projection::Records,
+        1 => Projection::Keys,
+        _ => Projection::Count,
+    }
 }
 
 /// One of a few, so that commands meet; or any.

@@ -143,8 +143,9 @@ impl Disk {
         match body {
             // The term asked for, and a grant of it, change nothing at the sender.
             Body::PreVote { .. } => assert!(*term <= hard_state.term.next()),
-            // To a leader that told of the term: a question rests on nothing.
-            Body::PreVoteResponse { .. } | Body::ReadIndex { .. } => {}
+            // To a leader that told of the term: a question rests on nothing, and a digest on what is
+            // committed.
+            Body::PreVoteResponse { .. } | Body::ReadIndex { .. } | Body::Digest(_) => {}
             _ => assert!(
                 *term <= hard_state.term,
                 "a term is durable before it is told"

@@ -66,6 +66,7 @@ pub(crate) fn config() -> NodeConfig {
         keep_bytes: 128,
         snapshot_chunk_bytes: 64,
         max_waiting: 8,
+        park_timeout: Duration::from_millis(300),
         max_command_bytes: 256,
         sessions: SessionLimits {
             max_sessions: 3,
@@ -183,9 +184,11 @@ impl Host {
             },
             3 => RequestBody::Read {
                 query: query(source),
-                at: match source.below(3) {
+                at: match source.below(5) {
                     0 => ReadAt::Leader,
                     1 => ReadAt::Here,
+                    2 => ReadAt::Local,
+                    3 => ReadAt::Watch,
                     _ => ReadAt::Lease,
                 },
             },

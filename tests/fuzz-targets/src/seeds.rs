@@ -258,7 +258,11 @@ fn bodies() -> Vec<RequestBody> {
     };
     for query in [Query::Get { key: key(3) }, range] {
         let query = query.encode();
-        for at in [ReadAt::Leader, ReadAt::Here, ReadAt::Lease] {
+        let linearizable = [ReadAt::Leader, ReadAt::Here, ReadAt::Lease];
+        for at in linearizable
+            .into_iter()
+            .chain([ReadAt::Local, ReadAt::Watch])
+        {
             let query = query.clone();
             bodies.push(RequestBody::Read { query, at });
         }

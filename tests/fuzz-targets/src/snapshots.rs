@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use quorate_kv::{KeyValue, Kv};
+use quorate_kv::Kv;
 use quorate_raft::{ConfState, EntryId, Index, Instant, Restored, Term};
 use quorate_rsm::{
     ApplyContext, ClientId, Input, MachineRestore, Node, Output, Request, RequestBody, RequestId,
@@ -14,7 +14,7 @@ use quorate_rsm::{
 use crate::commands::{chunks, command};
 use crate::node::config;
 use crate::peer::OWN;
-use crate::source::{Source, put_number};
+use crate::source::Source;
 
 pub(crate) fn run(data: &[u8]) {
     let mut source = Source::new(data);
@@ -48,20 +48,19 @@ fn check_order(kv: &Kv) {
 }
 
 /// The records of a real store, intact one by one, of which some changed places, came twice or are
-/// gone: only the store itself is accepted. The digest is a sum, and does not know the order.
+/// gone: only the store itself is accepted. The digest is of sums, and does not know the order.
 fn run_records(source: &mut Source<'_>) {
     let mut kv = Kv::new();
     for number in 1..=1 + source.below(12) {
         let context = ApplyContext {
             index: Index(number),
             term: Term(1),
-            time_ms: 0,
+            time_ms: number,
         };
         kv.apply(&context, &command(source));
     }
     let whole = chunks(&kv, 1 << 20).concat();
-    let records: Vec<_> = kv.iter().map(|record| encoded(&record)).collect();
-    let header_len = whole.len() - records.concat().len();
+    let (header, records) = split(&whole);
     let mut changed = records.clone();
     for _ in 0..source.below(4) {
         if changed.is_empty() {
@@ -71,11 +70,11 @@ fn run_records(source: &mut Source<'_>) {
         let (at, to) = (source.below(len) as usize, source.below(len) as usize);
         match source.below(3) {
             0 => changed.swap(at, to),
-            1 => changed[to] = changed[at].clone(),
+            1 => changed[to] = changed[at],
             _ => drop(changed.remove(at)),
         }
     }
-    let stream = [&whole[..header_len], &changed.concat()].concat();
+    let stream = [header, &changed.concat()].concat();
     let mut restore = Kv::restore();
     let restored = restore
         .chunk(&Bytes::from(stream))
@@ -83,19 +82,32 @@ fn run_records(source: &mut Source<'_>) {
     assert_eq!(restored.is_ok(), changed == records);
 }
 
-/// A record in a store's stream, written a second time from `docs/kv.md`.
-fn encoded(record: &KeyValue) -> Vec<u8> {
-    let KeyValue { key, value, meta } = record;
-    let mut out = Vec::new();
-    put_number(&mut out, key.len() as u64);
-    out.extend_from_slice(key);
-    let since = meta.mod_revision - meta.create_revision;
-    for number in [meta.create_revision, since, meta.version, meta.lease] {
-        put_number(&mut out, number);
+/// The header of a store's stream, and its records, read a second time from `docs/kv.md`.
+fn split(stream: &[u8]) -> (&[u8], Vec<&[u8]>) {
+    let mut at = 1;
+    let number = |at: &mut usize| {
+        let len = stream[*at..].iter().position(|byte| *byte < 0x80);
+        let bytes = &stream[*at..=*at + len.expect("a number ends")];
+        *at += bytes.len();
+        let add = |number, byte: &u8| number << 7 | usize::from(byte & 0x7f);
+        bytes.iter().rev().fold(0, add)
+    };
+    // Seven numbers of the store, two of each tree, and a revision; its key; the digest.
+    for _ in 0..14 {
+        number(&mut at);
     }
-    put_number(&mut out, value.len() as u64);
-    out.extend_from_slice(value);
-    out
+    at += number(&mut at) + 8;
+    let (header, mut records) = (&stream[..at], Vec::new());
+    while at < stream.len() {
+        let start = at;
+        at += number(&mut at);
+        for _ in 0..4 {
+            number(&mut at);
+        }
+        at += number(&mut at);
+        records.push(&stream[start..at]);
+    }
+    (header, records)
 }
 
 /// The head, and what a client asks of the node; the rest is the machine's stream.

@@ -81,7 +81,8 @@ impl History {
         }
         recorded.end = Some(match result {
             Ok(reply) => {
-                let told = kv::Reply::decode(reply).ok().and_then(answer);
+                let told = kv::Reply::decode(reply).ok();
+                let told = told.as_ref().and_then(answer);
                 let told = told.ok_or_else(|| format!("call {tag} was answered {reply:?}"))?;
                 recorded.operation.end = End::Answered(at, told);
                 let time = now - recorded.began;

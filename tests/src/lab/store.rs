@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use quorate_kv::{Kv, Query, Reply};
+use quorate_kv::{Query, Reply};
 use quorate_raft::NodeId;
 use quorate_rsm::StateMachine;
 use quorate_sim::checker::linearizability::{Action, Answer};
@@ -12,6 +12,7 @@ use quorate_sim::machine::tagged;
 use quorate_sim::workload::{Wish, wish};
 
 use crate::lab::clerk::ClerkId;
+use crate::lab::forgetful::Forgetful;
 use crate::lab::{Failure, Lab, SECOND};
 
 /// Storage has a snapshot's chunks under "0000/snap/" and its index, as sixteen digits.
@@ -19,7 +20,7 @@ const SNAPSHOT_KEY_LEN: usize = 26;
 /// The key that counts.
 pub const COUNTER: u64 = 0;
 
-impl Lab<Kv> {
+impl Lab<Forgetful> {
     /// A running cluster of `nodes` whose log may grow to about `state_max` bytes before a snapshot
     /// is taken; without a maximum none ever is.
     pub fn store(seed: u64, nodes: u64, state_max: Option<u64>) -> Result<Self, Failure> {

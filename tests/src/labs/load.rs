@@ -1,7 +1,7 @@
 //! Clerks at work on the store for three rounds while the network and the nodes get into trouble: most
 //! scenarios of the labs on the store are this one, with other numbers.
 
-use quorate_kv::Kv;
+use crate::lab::forgetful::Forgetful;
 use quorate_sim::checker::linearizability::{Action, Answer};
 
 use crate::lab::clerk::ClerkId;
@@ -111,7 +111,7 @@ impl Load {
     /// Nothing that a worker was told is missing, and nothing is there twice.
     fn check_keys(
         self,
-        lab: &mut Lab<Kv>,
+        lab: &mut Lab<Forgetful>,
         judge: ClerkId,
         workers: &[Worker],
         puts: &[u64],
@@ -141,7 +141,7 @@ impl Load {
         Ok(())
     }
 
-    fn check_sizes(self, lab: &mut Lab<Kv>) -> Result<(), Failure> {
+    fn check_sizes(self, lab: &mut Lab<Forgetful>) -> Result<(), Failure> {
         match self.state_max {
             None => lab.at_most("bytes of snapshot", lab.stored_snapshot(), 0),
             Some(most) => lab.at_most("bytes of log", lab.stored_log(), EXCESS * most),
@@ -150,7 +150,7 @@ impl Load {
 }
 
 /// Parts the nodes at random, again and again.
-fn part(lab: &mut Lab<Kv>, time: u64) -> Result<(), Failure> {
+fn part(lab: &mut Lab<Forgetful>, time: u64) -> Result<(), Failure> {
     let end = lab.cluster.now() + time;
     while lab.cluster.now() < end {
         let nodes = lab.nodes();

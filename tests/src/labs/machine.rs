@@ -9,6 +9,7 @@ use core::time::Duration;
 use quorate_sim::checker::linearizability::Action;
 
 use crate::lab::clerk::ClerkId;
+use crate::lab::forgetful::Forgetful;
 use crate::lab::store::COUNTER;
 use crate::lab::{Failure, Lab, MS, Report, SECOND};
 use crate::labs::Scenario;
@@ -140,7 +141,7 @@ fn leader_partition(seed: u64) -> Result<Report, Failure> {
 }
 
 /// A hundred increments are there after all nodes went and came.
-fn count_and_restart(lab: &mut Lab<quorate_kv::Kv>) -> Result<ClerkId, Failure> {
+fn count_and_restart(lab: &mut Lab<Forgetful>) -> Result<ClerkId, Failure> {
     let clerk = lab.clerk();
     for count in 1..=100 {
         lab.count_to(clerk, count)?;
@@ -164,7 +165,7 @@ fn restart_replay(seed: u64) -> Result<Report, Failure> {
 }
 
 /// Nulls that are under way when all nodes end are answered, in one way or another.
-fn shut_down_under_load(lab: &mut Lab<quorate_kv::Kv>, clerk: ClerkId) -> Result<(), Failure> {
+fn shut_down_under_load(lab: &mut Lab<Forgetful>, clerk: ClerkId) -> Result<(), Failure> {
     let mut tags = Vec::new();
     for _ in 0..MANY {
         tags.push(lab.begin_within(clerk, NOTHING, Action::Delete, PATIENCE)?);

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use quorate_kv::Kv;
+use crate::lab::forgetful::Forgetful;
 use quorate_raft::{NodeId, Random};
 use quorate_sim::checker::linearizability::{Action, Answer};
 use quorate_sim::network::{Address, Packet, RuleId, Verdict};
@@ -58,7 +58,7 @@ struct Doubt {
 }
 
 impl Doubt {
-    fn begin(lab: &mut Lab<Kv>) -> Result<Self, Failure> {
+    fn begin(lab: &mut Lab<Forgetful>) -> Result<Self, Failure> {
         let doubt = Self::ask(lab)?;
         if !lab.wait(10 * SECOND, |lab| lab.history.was_executed(doubt.tag))? {
             return Err(lab.fail("the append is not executed"));
@@ -67,7 +67,7 @@ impl Doubt {
     }
 
     /// What is asked may be executed or not.
-    fn ask(lab: &mut Lab<Kv>) -> Result<Self, Failure> {
+    fn ask(lab: &mut Lab<Forgetful>) -> Result<Self, Failure> {
         let clerk = lab.clerk();
         lab.put(clerk, KEY, "a")?;
         let lost = Rc::new(Cell::new(0));
@@ -90,7 +90,7 @@ impl Doubt {
     }
 
     /// Answers come through again: the append must be answered, and there once.
-    fn end(self, lab: &mut Lab<Kv>) -> Result<(), Failure> {
+    fn end(self, lab: &mut Lab<Forgetful>) -> Result<(), Failure> {
         if lab.history.has_ended(self.tag) {
             return Err(lab.fail("the append ended without an answer"));
         }
@@ -199,7 +199,7 @@ fn duplicate_after_snapshot(seed: u64) -> Result<Report, Failure> {
 }
 
 /// Lets leaders pause until `id` leads.
-fn make_leader(lab: &mut Lab<Kv>, id: NodeId) -> Result<(), Failure> {
+fn make_leader(lab: &mut Lab<Forgetful>, id: NodeId) -> Result<(), Failure> {
     for _ in 0..50 {
         let leader = lab.check_one_leader()?;
         if leader == id {

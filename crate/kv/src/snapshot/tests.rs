@@ -3,14 +3,26 @@ use quorate_rsm::{BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 
 use super::{FORMAT, KvRestore};
 use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX};
-use crate::machine::{Kv, digest};
+use crate::machine::{Kv, Numbers, digest};
 use crate::record::{Meta, Record};
 use crate::testing::Random;
 use crate::tree::Tree;
-use crate::wire::put_varint;
+use crate::wire::{put_bytes, put_varint};
 
 fn store(tree: Tree, revision: u64) -> Kv {
-    Kv::from_parts(tree, revision)
+    let mut kv = Kv::new();
+    kv.live = tree;
+    kv.numbers = numbers(revision);
+    kv
+}
+
+/// Of a store that keeps no past.
+fn numbers(revision: u64) -> Numbers {
+    Numbers {
+        revision,
+        compacted: revision,
+        ..Numbers::default()
+    }
 }
 
 fn numbered(number: u64) -> Record {
@@ -60,27 +72,35 @@ struct Forged {
 }
 
 impl Forged {
-    /// The digest is right even if no tree could hold the records: it is a sum.
+    /// The digest is right if a tree can hold the records.
     fn new(revision: u64, records: &[Record]) -> Self {
-        let mut total = Tree::default().total();
+        let mut tree = Tree::default();
         for record in records {
-            total += Tree::from_leaf(vec![record.clone()]).total();
+            tree.insert(record.clone());
         }
+        let empty = Tree::default();
+        let digest = digest([&empty, &tree, &empty], numbers(revision), None);
         Self {
             format: FORMAT,
             revision,
-            count: total.count,
-            bytes: total.bytes,
+            count: records.len() as u64,
+            bytes: records
+                .iter()
+                .map(|record| record.encoded().len() as u64)
+                .sum(),
             records: records.iter().flat_map(Record::encoded).copied().collect(),
-            digest: digest(total, revision),
+            digest,
         }
     }
 
     fn stream(&self) -> Bytes {
         let mut out = vec![self.format];
-        for number in [self.revision, self.count, self.bytes] {
+        let of_trees = [0, 0, self.count, self.bytes, 0, 0];
+        for number in numbers(self.revision).list().into_iter().chain(of_trees) {
             put_varint(&mut out, number);
         }
+        put_varint(&mut out, 0);
+        put_bytes(&mut out, &[]);
         out.extend_from_slice(&self.digest.to_le_bytes());
         out.extend_from_slice(&self.records);
         out.into()
@@ -95,7 +115,7 @@ impl Forged {
 fn every_chunk_size_gives_the_state_back() {
     for len in [0, 1, 5, 6, 300] {
         let mut tree = Tree::default();
-        (0..len).for_each(|number| tree.insert(numbered(number)));
+        (0..len).for_each(|number| drop(tree.insert(numbered(number))));
         let store = store(tree, len);
         let stream = chunks(&store, usize::MAX);
         assert_eq!(stream.len(), 1);
@@ -123,19 +143,19 @@ fn every_chunk_size_gives_the_state_back() {
 #[test]
 fn chunks_depend_on_content_alone() {
     let mut rising = Tree::default();
-    (0..400).for_each(|number| rising.insert(numbered(number)));
+    (0..400).for_each(|number| drop(rising.insert(numbered(number))));
     let mut falling = Tree::default();
     (0..400)
         .rev()
-        .for_each(|number| falling.insert(numbered(number)));
+        .for_each(|number| drop(falling.insert(numbered(number))));
     let mut cut = Tree::default();
     (0..600)
         .rev()
         .step_by(2)
-        .for_each(|number| cut.insert(numbered(number)));
+        .for_each(|number| drop(cut.insert(numbered(number))));
     (0..600)
         .step_by(2)
-        .for_each(|number| cut.insert(numbered(number)));
+        .for_each(|number| drop(cut.insert(numbered(number))));
     cut.remove_range(b"0400", None);
     let loaded = restore(&chunks(&store(rising.clone(), 700), 99)).expect("it is whole");
 
@@ -148,7 +168,7 @@ fn chunks_depend_on_content_alone() {
 #[test]
 fn chunks_can_be_asked_again_and_beyond_the_end() {
     let mut tree = Tree::default();
-    (0..100).for_each(|number| tree.insert(numbered(number)));
+    (0..100).for_each(|number| drop(tree.insert(numbered(number))));
     let store = store(tree, 100);
     let expected = chunks(&store, 64);
     let mut snapshot = store.snapshot();
@@ -168,7 +188,7 @@ fn chunks_can_be_asked_again_and_beyond_the_end() {
 #[test]
 fn a_snapshot_stays_while_the_store_goes_on() {
     let mut tree = Tree::default();
-    (0..300).for_each(|number| tree.insert(numbered(number)));
+    (0..300).for_each(|number| drop(tree.insert(numbered(number))));
     let before = store(tree.clone(), 300);
     let mut live = store(tree, 300);
     let mut snapshot = live.snapshot();
@@ -195,7 +215,7 @@ fn a_snapshot_stays_while_the_store_goes_on() {
 #[test]
 fn damage_of_any_bit_is_found() {
     let mut tree = Tree::default();
-    (0..40).for_each(|number| tree.insert(numbered(number)));
+    (0..40).for_each(|number| drop(tree.insert(numbered(number))));
     let stream = chunks(&store(tree, 40), usize::MAX)[0].to_vec();
     for at in 0..stream.len() {
         for bit in 0..8 {
@@ -212,7 +232,7 @@ fn damage_of_any_bit_is_found() {
 #[test]
 fn missing_repeated_swapped_and_added_chunks_are_found() {
     let mut tree = Tree::default();
-    (0..40).for_each(|number| tree.insert(numbered(number)));
+    (0..40).for_each(|number| drop(tree.insert(numbered(number))));
     let whole = chunks(&store(tree, 40), 50);
     for at in 0..whole.len() {
         let mut missing = whole.clone();
@@ -253,7 +273,7 @@ fn arbitrary_bytes_are_refused() {
         let mut bytes = random.bytes(len);
         // Often enough, let it begin as it should.
         if let Some(first) = bytes.first_mut() {
-            *first &= 1;
+            *first &= FORMAT;
         }
         assert!(restore(&[bytes.into()]).is_err());
     }
@@ -309,6 +329,13 @@ fn streams_that_contradict_themselves_are_refused() {
             count: 8,
             ..whole()
         }),
+        longer
+    );
+    assert_eq!(
+        refused(&Forged {
+            count: 10,
+            ..whole()
+        }),
         number
     );
     let other = Some("the store's digest differs");
@@ -357,7 +384,7 @@ fn impossible_records_are_refused() {
         meta(0, 5, 4, 0),
         meta(2, 5, 5, 0),
         meta(2, 5, 0, 0),
-        meta(2, 5, 4, 1),
+        meta(2, 5, 4, NUMBER_MAX + 1),
     ] {
         assert_eq!(
             refused(b"key", impossible, b"value"),
@@ -365,6 +392,19 @@ fn impossible_records_are_refused() {
             "{impossible:?}"
         );
     }
+}
+
+#[test]
+fn a_lease_must_be_there() {
+    let meta = Meta {
+        lease: 1,
+        ..Meta::created(1)
+    };
+    let record = Record::new(b"key", meta, [b"", b""]);
+    assert_eq!(
+        Forged::new(9, &[record]).restore().err(),
+        Some(BadSnapshot("a key hangs on a lease that is not there"))
+    );
 }
 
 /// A record that never ends must not be collected: its length is refused when it is read.
@@ -383,5 +423,85 @@ fn what_is_kept_between_chunks_is_bounded() {
     assert_eq!(
         refused,
         Err(BadSnapshot("a record of the store is damaged"))
+    );
+}
+
+/// A version of a key, or its deletion.
+fn version(key: &[u8], create_revision: u64, mod_revision: u64, version: u64) -> Record {
+    let meta = Meta {
+        create_revision,
+        mod_revision,
+        version,
+        lease: 0,
+    };
+    Record::new(key, meta, [b"", b""])
+}
+
+#[test]
+fn a_past_that_leads_elsewhere_is_refused() {
+    let refused = |compacted, live: &[Record], past: &[Record]| {
+        let mut kv = Kv::new();
+        kv.numbers = Numbers {
+            revision: 9,
+            compacted,
+            ..Numbers::default()
+        };
+        for record in past {
+            kv.past.insert(record.clone());
+        }
+        for record in live {
+            kv.live.insert(record.clone());
+        }
+        for record in live.iter().chain(past) {
+            if record.revision() > compacted {
+                kv.log.insert(record.clone());
+            }
+        }
+        let reason = restore(&chunks(&kv, 20)).err();
+        reason.map(|BadSnapshot(reason)| reason)
+    };
+    let first = || version(b"k", 1, 1, 1);
+    let second = || version(b"k", 1, 3, 2);
+    let third = || version(b"k", 1, 5, 3);
+    let gone = |revision| version(b"k", 0, revision, 0);
+    let again = || version(b"k", 7, 7, 1);
+    let other = || version(b"z", 8, 8, 1);
+    let whole = [first(), second(), third(), gone(6)];
+    assert_eq!(refused(0, &[third()], &[first(), second()]), None);
+    assert_eq!(refused(0, &[again(), other()], &whole), None);
+    assert_eq!(refused(0, &[other()], &whole), None);
+    // What ended at or before the compacted revision need not be there.
+    assert_eq!(refused(3, &[third()], &[second()]), None);
+    assert_eq!(refused(5, &[third()], &[]), None);
+
+    let elsewhere = Some("the past of a key does not lead to what it is");
+    for (compacted, live, past) in [
+        (0, vec![], vec![first()]),
+        (0, vec![], vec![first(), second(), other()]),
+        (0, vec![second()], vec![]),
+        (0, vec![third()], vec![second()]),
+        (0, vec![third()], vec![first()]),
+        (0, vec![again()], vec![first()]),
+        (0, vec![first()], vec![second(), gone(6)]),
+        (0, vec![], vec![gone(6)]),
+        (0, vec![other()], vec![first(), gone(3), gone(6)]),
+        (0, vec![version(b"k", 7, 8, 1)], vec![first(), gone(6)]),
+        (0, vec![version(b"k", 7, 8, 2)], vec![first(), gone(6)]),
+        (0, vec![version(b"k", 2, 3, 2)], vec![first()]),
+        (0, vec![again(), other()], vec![first(), gone(6), other()]),
+        // Nothing would ever drop them.
+        (5, vec![third()], vec![second()]),
+        (6, vec![], vec![third(), gone(6)]),
+    ] {
+        assert_eq!(refused(compacted, &live, &past), elsewhere, "{past:?}");
+    }
+    let valued = Record::new(b"k", Meta::deleted(6), [b"v", b""]);
+    assert_eq!(
+        refused(0, &[], &[first(), valued]),
+        Some("a record of the store is damaged")
+    );
+    assert_eq!(
+        refused(0, &[gone(6)], &[]),
+        Some("a record of the store is damaged")
     );
 }

@@ -1,10 +1,11 @@
-//! Walking a tree from a key or a byte on.
+//! Walking a tree from a place or a byte on.
 
 use std::slice;
 
 use crate::record::Record;
 
 use super::node::{Child, Node, position, route};
+use super::place::{By, Place};
 
 /// Records in order.
 pub(crate) struct Iter<'a> {
@@ -14,17 +15,17 @@ pub(crate) struct Iter<'a> {
 }
 
 impl<'a> Iter<'a> {
-    pub(super) fn from_key(mut node: &'a Node, key: &[u8]) -> Self {
+    pub(super) fn from_place(mut node: &'a Node, place: Place<'_>, by: By) -> Self {
         let mut above = Vec::new();
         loop {
             match node {
                 Node::Leaf(records) => {
-                    let at = position(records, key).unwrap_or_else(|at| at);
+                    let at = position(records, place, by).unwrap_or_else(|at| at);
                     let leaf = records[at..].iter();
                     return Self { leaf, above };
                 }
                 Node::Inner(children) => {
-                    let at = route(children, key);
+                    let at = route(children, place, by);
                     above.push(children[at + 1..].iter());
                     node = &children[at].node;
                 }

@@ -4,18 +4,19 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Tree;
-use super::node::{Child, Node, balance, divider, position, route};
+use super::node::{Child, Node, balance, position, route};
+use super::place::{By, Divider, Place};
 
 impl Tree {
     /// Takes out the records from `start`, up to but without `end`, as a tree of their own.
     pub(crate) fn remove_range(&mut self, start: &[u8], end: Option<&[u8]>) -> Self {
         // Nothing may be copied for an empty range.
         if self.count(start, end) == 0 {
-            return Self::default();
+            return Self::new(self.by);
         }
-        let mut removed = self.split_off(start);
+        let mut removed = self.split_off(start.into());
         if let Some(end) = end {
-            let beyond = removed.split_off(end);
+            let beyond = removed.split_off(end.into());
             self.append(beyond);
         }
         removed
@@ -30,21 +31,21 @@ impl Tree {
             *self = other;
             return;
         };
-        other.root.low = divider(last.key(), first.key());
-        let joined = join(self.take(), other.take());
+        other.root.low = self.by.divider(last, first);
+        let joined = join(self.take_all(), other.take_all(), self.by);
         self.set(joined);
     }
 
-    /// Takes out the records from `key` on.
-    fn split_off(&mut self, key: &[u8]) -> Self {
-        let (left, right) = split(self.take(), key);
+    /// Takes out the records from `place` on.
+    fn split_off(&mut self, place: Place<'_>) -> Self {
+        let (left, right) = split(self.take_all(), place, self.by);
         self.set(left.unwrap_or_default());
-        let mut beyond = Self::default();
+        let mut beyond = Self::new(self.by);
         beyond.set(right.unwrap_or_default());
         beyond
     }
 
-    fn take(&mut self) -> Part {
+    fn take_all(&mut self) -> Part {
         Part {
             root: std::mem::take(&mut self.root),
             height: std::mem::take(&mut self.height),
@@ -65,20 +66,20 @@ struct Part {
 }
 
 /// Of two trees with records, one. `right.root.low` must divide them.
-fn join(mut left: Part, mut right: Part) -> Part {
+fn join(mut left: Part, mut right: Part, by: By) -> Part {
     let (low, spilled, height) = match left.height.cmp(&right.height) {
         Ordering::Equal => {
-            let spilled = balance(&mut left.root, right.root);
+            let spilled = balance(&mut left.root, right.root, by);
             (left.root, spilled, left.height)
         }
         Ordering::Greater => {
             let height = left.height;
-            let spilled = attach_right(&mut left.root, height, right);
+            let spilled = attach_right(&mut left.root, height, right, by);
             (left.root, spilled, height)
         }
         Ordering::Less => {
             let height = right.height;
-            let spilled = attach_left(left, &mut right.root, height);
+            let spilled = attach_left(left, &mut right.root, height, by);
             (right.root, spilled, height)
         }
     };
@@ -92,44 +93,44 @@ fn join(mut left: Part, mut right: Part) -> Part {
 }
 
 /// Puts a lower tree under the right edge of a node. What comes back is a new right neighbor.
-fn attach_right(child: &mut Child, height: u32, right: Part) -> Option<Child> {
+fn attach_right(child: &mut Child, height: u32, right: Part, by: By) -> Option<Child> {
     child.total += right.root.total;
     let children = child.children_mut();
     let last = children.last_mut().expect("an inner node has children");
     let spilled = if right.height + 1 == height {
-        balance(last, right.root)
+        balance(last, right.root, by)
     } else {
-        attach_right(last, height - 1, right)
+        attach_right(last, height - 1, right, by)
     };
     children.extend(spilled);
-    child.split_if_overfull()
+    child.split_if_overfull(by)
 }
 
 /// Puts a lower tree under the left edge of a node whose `low` divides them. What comes back is a
 /// new right neighbor.
-fn attach_left(left: Part, child: &mut Child, height: u32) -> Option<Child> {
+fn attach_left(left: Part, child: &mut Child, height: u32, by: By) -> Option<Child> {
     child.total += left.root.total;
     let divider = std::mem::replace(&mut child.low, left.root.low.clone());
     let children = child.children_mut();
     children[0].low = divider;
     let spilled = if left.height + 1 == height {
         let first = std::mem::replace(&mut children[0], left.root);
-        balance(&mut children[0], first)
+        balance(&mut children[0], first, by)
     } else {
-        attach_left(left, &mut children[0], height - 1)
+        attach_left(left, &mut children[0], height - 1, by)
     };
     if let Some(spilled) = spilled {
         children.insert(1, spilled);
     }
-    child.split_if_overfull()
+    child.split_if_overfull(by)
 }
 
-/// What is below a key, and the rest.
-fn split(part: Part, key: &[u8]) -> (Option<Part>, Option<Part>) {
+/// What is below a place, and the rest.
+fn split(part: Part, place: Place<'_>, by: By) -> (Option<Part>, Option<Part>) {
     let Part { root, height } = part;
     match Arc::unwrap_or_clone(root.node) {
         Node::Leaf(mut below) => {
-            let at = position(&below, key).unwrap_or_else(|at| at);
+            let at = position(&below, place, by).unwrap_or_else(|at| at);
             let rest = below.split_off(at);
             let leaf = |low, records: Vec<_>| {
                 (!records.is_empty()).then(|| Part {
@@ -137,20 +138,20 @@ fn split(part: Part, key: &[u8]) -> (Option<Part>, Option<Part>) {
                     height,
                 })
             };
-            (leaf(root.low, below), leaf(Arc::default(), rest))
+            (leaf(root.low, below), leaf(Divider::default(), rest))
         }
         Node::Inner(mut below) => {
             below[0].low = root.low;
-            let rest = below.split_off(route(&below, key) + 1);
+            let rest = below.split_off(route(&below, place, by) + 1);
             let middle = below.pop().expect("the key has a child");
             let middle = Part {
                 root: middle,
                 height: height - 1,
             };
-            let (left, right) = split(middle, key);
+            let (left, right) = split(middle, place, by);
             (
-                join_some(siblings(below, height), left),
-                join_some(right, siblings(rest, height)),
+                join_some(siblings(below, height), left, by),
+                join_some(right, siblings(rest, height), by),
             )
         }
     }
@@ -171,9 +172,9 @@ fn siblings(mut children: Vec<Child>, height: u32) -> Option<Part> {
     }
 }
 
-fn join_some(left: Option<Part>, right: Option<Part>) -> Option<Part> {
+fn join_some(left: Option<Part>, right: Option<Part>, by: By) -> Option<Part> {
     match (left, right) {
-        (Some(left), Some(right)) => Some(join(left, right)),
+        (Some(left), Some(right)) => Some(join(left, right, by)),
         (left, right) => left.or(right),
     }
 }

@@ -7,28 +7,31 @@
 //!
 //! `node` has the shape and the change of one record, `join` cuts trees apart and puts them together
 //! (a range is removed by two cuts and one join, a tree is loaded by joining leaves), `iter` walks,
-//! `reclaim` frees.
+//! `reclaim` frees, `place` says by what records are ordered: one record can stand in several trees.
 
 mod iter;
 mod join;
 mod node;
+mod place;
 pub(crate) mod reclaim;
 #[cfg(test)]
 mod tests;
 
 use std::ops::{Add, AddAssign, Sub, SubAssign};
-use std::sync::Arc;
 
 use crate::record::Record;
 
 use iter::Iter;
 use node::{Child, Node};
+use place::Divider;
 
 pub(crate) use node::LEAF_MAX;
+pub(crate) use place::{By, Place};
 
-/// Records in the order of their keys.
+/// Records in order.
 #[derive(Clone)]
 pub(crate) struct Tree {
+    by: By,
     root: Child,
     /// Of the root; leaves have 0.
     height: u32,
@@ -41,18 +44,34 @@ pub(crate) struct Summary {
     pub(crate) count: u64,
     /// Their encoded bytes.
     pub(crate) bytes: u64,
-    /// The sum of their hashes. A key is in it once, so this names the set, and the set its order.
+    /// The sum of their hashes. A place is taken once, so this names the set, and the set its order.
     pub(crate) hash: u64,
 }
 
 impl Tree {
+    /// A tree of nothing.
+    pub(crate) fn new(by: By) -> Self {
+        Self::from_leaf(by, Vec::new())
+    }
+
     /// A tree of at most [`LEAF_MAX`] records in order.
-    pub(crate) fn from_leaf(records: Vec<Record>) -> Self {
+    pub(crate) fn from_leaf(by: By, records: Vec<Record>) -> Self {
         assert!(records.len() <= LEAF_MAX);
         Self {
-            root: Child::leaf(Arc::default(), records),
+            by,
+            root: Child::leaf(Divider::default(), records),
             height: 0,
         }
+    }
+
+    /// By what it is ordered.
+    pub(crate) fn by(&self) -> By {
+        self.by
+    }
+
+    /// Whether the places of two records are in order, and not the same.
+    pub(crate) fn rises(&self, low: &Record, high: &Record) -> bool {
+        self.by.compare(low, high.place()).is_lt()
     }
 
     /// What is in it.
@@ -60,42 +79,102 @@ impl Tree {
         self.root.total
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&Record> {
+    pub(crate) fn get<'a>(&self, place: impl Into<Place<'a>>) -> Option<&Record> {
+        let (place, by) = (place.into(), self.by);
         let mut node = &*self.root.node;
         loop {
             match node {
                 Node::Leaf(records) => {
-                    return node::position(records, key).ok().map(|at| &records[at]);
+                    let found = node::position(records, place, by);
+                    return found.ok().map(|at| &records[at]);
                 }
-                Node::Inner(children) => node = &children[node::route(children, key)].node,
+                Node::Inner(children) => node = &children[node::route(children, place, by)].node,
             }
         }
     }
 
-    /// The record of the greatest key.
+    /// The last record before a place.
+    pub(crate) fn below<'a>(&self, place: impl Into<Place<'a>>) -> Option<&Record> {
+        let (place, by) = (place.into(), self.by);
+        let mut node = &*self.root.node;
+        let mut left = None;
+        loop {
+            match node {
+                Node::Leaf(records) => {
+                    let at = node::position(records, place, by).unwrap_or_else(|at| at);
+                    return match at {
+                        0 => left.and_then(Child::last),
+                        _ => Some(&records[at - 1]),
+                    };
+                }
+                Node::Inner(children) => {
+                    let at = node::route(children, place, by);
+                    if at > 0 {
+                        left = Some(&children[at - 1]);
+                    }
+                    node = &children[at].node;
+                }
+            }
+        }
+    }
+
+    /// The first record from a place on.
+    pub(crate) fn next<'a>(&self, place: impl Into<Place<'a>>) -> Option<&Record> {
+        let (place, by) = (place.into(), self.by);
+        let mut node = &*self.root.node;
+        let mut right = None;
+        loop {
+            match node {
+                Node::Leaf(records) => {
+                    let at = node::position(records, place, by).unwrap_or_else(|at| at);
+                    return records.get(at).or_else(|| right.and_then(Child::first));
+                }
+                Node::Inner(children) => {
+                    let at = node::route(children, place, by);
+                    right = children.get(at + 1).or(right);
+                    node = &children[at].node;
+                }
+            }
+        }
+    }
+
+    /// The record at the beginning.
+    pub(crate) fn first(&self) -> Option<&Record> {
+        self.root.first()
+    }
+
+    /// The record at the end.
     pub(crate) fn last(&self) -> Option<&Record> {
         self.root.last()
     }
 
-    /// Stores a record in place of the one with its key.
-    pub(crate) fn insert(&mut self, record: Record) {
-        if let (_, Some(right)) = node::insert(&mut self.root, record) {
+    /// Stores a record in place of the one at its place, which comes back.
+    pub(crate) fn insert(&mut self, record: Record) -> Option<Record> {
+        let (replaced, right) = node::insert(&mut self.root, record, self.by, true);
+        if let Some(right) = right {
             let left = std::mem::take(&mut self.root);
             self.root = Child::inner(vec![left, right]);
             self.height += 1;
         }
+        replaced
     }
 
-    /// Removes the record of a key.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Record> {
-        // Nothing may be copied for a key that is not there.
-        self.get(key)?;
-        let removed = node::remove(&mut self.root, key);
+    /// Removes the record of a place.
+    pub(crate) fn remove<'a>(&mut self, place: impl Into<Place<'a>>) -> Option<Record> {
+        let place = place.into();
+        // Nothing may be copied for what is not there.
+        self.get(place)?;
+        Some(self.take(place))
+    }
+
+    /// Removes the record of a place, where one must be.
+    pub(crate) fn take(&mut self, place: Place<'_>) -> Record {
+        let removed = node::remove(&mut self.root, place, self.by);
         if let Some(only) = self.root.only_child() {
             self.root = only;
             self.height -= 1;
         }
-        Some(removed)
+        removed
     }
 
     /// How many keys are in a range.
@@ -105,16 +184,17 @@ impl Tree {
     }
 
     fn count_before(&self, key: &[u8]) -> u64 {
+        let (place, by) = (Place::from(key), self.by);
         let mut before = 0;
         let mut node = &*self.root.node;
         loop {
             match node {
                 Node::Leaf(records) => {
-                    let at = node::position(records, key).unwrap_or_else(|at| at);
+                    let at = node::position(records, place, by).unwrap_or_else(|at| at);
                     return before + at as u64;
                 }
                 Node::Inner(children) => {
-                    let at = node::route(children, key);
+                    let at = node::route(children, place, by);
                     before += children[..at]
                         .iter()
                         .map(|child| child.total.count)
@@ -125,9 +205,14 @@ impl Tree {
         }
     }
 
-    /// The records from a key on.
-    pub(crate) fn iter_from(&self, key: &[u8]) -> Iter<'_> {
-        Iter::from_key(&self.root.node, key)
+    /// All records.
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        Iter::from_offset(&self.root.node, 0).0
+    }
+
+    /// The records from a place on.
+    pub(crate) fn iter_from<'a>(&self, place: impl Into<Place<'a>>) -> Iter<'_> {
+        Iter::from_place(&self.root.node, place.into(), self.by)
     }
 
     /// The records from the one that has the byte at `offset` of all encodings in a row, and how
@@ -139,7 +224,7 @@ impl Tree {
 
 impl Default for Tree {
     fn default() -> Self {
-        Self::from_leaf(Vec::new())
+        Self::new(By::default())
     }
 }
 

@@ -1,14 +1,18 @@
 //! Nodes, and the change of one record.
 //!
 //! Invariants: all leaves have the same depth; every node but the root is at least half full, and an
-//! inner root has two children; keys rise; a child's keys are at or above its `low` and those of the
-//! child before it below, except that the first child's `low` means nothing.
+//! inner root has two children; records rise; a child's records are at or above its `low` and those of
+//! the child before it below, except that the first child's `low` means nothing.
+//!
+//! In a tree by revision the leaves at the right edge may have fewer records: most records come
+//! there, and a full leaf is left full, not cut in halves that never grow.
 
 use std::sync::Arc;
 
 use crate::record::Record;
 
 use super::Summary;
+use super::place::{By, Divider, Place};
 
 /// Records in a full leaf. The fan-out was measured (docs/kv.md). Unit tests have small nodes, so
 /// that few records make a high tree; the tests in `tests/` have these.
@@ -25,14 +29,14 @@ pub(super) enum Node {
 /// A node, as its parent knows it.
 #[derive(Clone)]
 pub(super) struct Child {
-    /// Divides it from the child before it. Seldom a whole key: see [`divider`].
-    pub(super) low: Arc<[u8]>,
+    /// Divides it from the child before it. Seldom a whole key.
+    pub(super) low: Divider,
     pub(super) total: Summary,
     pub(super) node: Arc<Node>,
 }
 
 impl Child {
-    pub(super) fn leaf(low: Arc<[u8]>, records: Vec<Record>) -> Self {
+    pub(super) fn leaf(low: Divider, records: Vec<Record>) -> Self {
         Self {
             low,
             total: records.iter().map(Summary::of).sum(),
@@ -93,11 +97,16 @@ impl Child {
     }
 
     /// Gives up its upper half if it is more than full.
-    pub(super) fn split_if_overfull(&mut self) -> Option<Self> {
+    pub(super) fn split_if_overfull(&mut self, by: By) -> Option<Self> {
+        self.split_if_overfull_at(by, None)
+    }
+
+    /// A leaf keeps so many records, if that is said.
+    fn split_if_overfull_at(&mut self, by: By, kept: Option<usize>) -> Option<Self> {
         let right = match Arc::make_mut(&mut self.node) {
             Node::Leaf(records) if records.len() > LEAF_MAX => {
-                let right = records.split_off(records.len() / 2);
-                let low = divider(records[records.len() - 1].key(), right[0].key());
+                let right = records.split_off(kept.unwrap_or(records.len() / 2));
+                let low = by.divider(&records[records.len() - 1], &right[0]);
                 Self::leaf(low, right)
             }
             Node::Inner(children) if children.len() > INNER_MAX => {
@@ -112,62 +121,67 @@ impl Child {
 
 impl Default for Child {
     fn default() -> Self {
-        Self::leaf(Arc::default(), Vec::new())
+        Self::leaf(Divider::default(), Vec::new())
     }
 }
 
-/// The child that has the key, if any has.
-pub(super) fn route(children: &[Child], key: &[u8]) -> usize {
-    children[1..].partition_point(|child| *child.low <= *key)
+/// The child that has the record of a place, if any has.
+pub(super) fn route(children: &[Child], place: Place<'_>, by: By) -> usize {
+    children[1..].partition_point(|child| by.is_behind(place, &child.low))
 }
 
-/// The shortest bytes above `left` and at or below `right`. It owns its bytes, so that no node keeps
-/// a removed record alive.
-pub(super) fn divider(left: &[u8], right: &[u8]) -> Arc<[u8]> {
-    let common = left.iter().zip(right).take_while(|(a, b)| a == b).count();
-    assert!(left < right, "records rise");
-    right[..=common].into()
-}
-
-/// Stores a record. What comes back is what it replaced, and a new right neighbor.
-pub(super) fn insert(child: &mut Child, record: Record) -> (Summary, Option<Child>) {
+/// Stores a record. What comes back is the one that it replaced, and a new right neighbor.
+pub(super) fn insert(
+    child: &mut Child,
+    record: Record,
+    by: By,
+    is_right_edge: bool,
+) -> (Option<Record>, Option<Child>) {
     let added = Summary::of(&record);
+    let mut kept = None;
     let replaced = match Arc::make_mut(&mut child.node) {
-        Node::Leaf(records) => match position(records, record.key()) {
-            Ok(at) => Summary::of(&std::mem::replace(&mut records[at], record)),
+        Node::Leaf(records) => match position(records, record.place(), by) {
+            Ok(at) => Some(std::mem::replace(&mut records[at], record)),
             Err(at) => {
+                if is_right_edge && at == LEAF_MAX && by == By::Revision {
+                    kept = Some(LEAF_MAX);
+                }
                 records.insert(at, record);
-                Summary::default()
+                None
             }
         },
         Node::Inner(children) => {
-            let at = route(children, record.key());
-            let (replaced, right) = insert(&mut children[at], record);
+            let at = route(children, record.place(), by);
+            let is_right_edge = is_right_edge && at + 1 == children.len();
+            let (replaced, right) = insert(&mut children[at], record, by, is_right_edge);
             if let Some(right) = right {
                 children.insert(at + 1, right);
             }
             replaced
         }
     };
-    child.total = child.total + added - replaced;
-    (replaced, child.split_if_overfull())
+    child.total += added;
+    if let Some(replaced) = &replaced {
+        child.total -= Summary::of(replaced);
+    }
+    (replaced, child.split_if_overfull_at(by, kept))
 }
 
-/// Removes the record of a key that is there.
-pub(super) fn remove(child: &mut Child, key: &[u8]) -> Record {
+/// Removes the record of a place, where one is.
+pub(super) fn remove(child: &mut Child, place: Place<'_>, by: By) -> Record {
     let removed = match Arc::make_mut(&mut child.node) {
         Node::Leaf(records) => {
-            let at = position(records, key).expect("the caller found it");
+            let at = position(records, place, by).expect("the caller found it");
             records.remove(at)
         }
         Node::Inner(children) => {
-            let at = route(children, key);
-            let removed = remove(&mut children[at], key);
+            let at = route(children, place, by);
+            let removed = remove(&mut children[at], place, by);
             if children[at].is_underfull() {
                 // The first has no left neighbor, and takes its right one.
                 let left = at.saturating_sub(1);
                 let right = children.remove(left + 1);
-                if let Some(right) = balance(&mut children[left], right) {
+                if let Some(right) = balance(&mut children[left], right, by) {
                     children.insert(left + 1, right);
                 }
             }
@@ -180,7 +194,7 @@ pub(super) fn remove(child: &mut Child, key: &[u8]) -> Record {
 
 /// Makes neighbors of one height full enough: one node if they fit, else two. `right.low` must
 /// divide them.
-pub(super) fn balance(left: &mut Child, right: Child) -> Option<Child> {
+pub(super) fn balance(left: &mut Child, right: Child, by: By) -> Option<Child> {
     if !left.is_underfull() && !right.is_underfull() {
         return Some(right);
     }
@@ -198,10 +212,17 @@ pub(super) fn balance(left: &mut Child, right: Child) -> Option<Child> {
             unreachable!("neighbors have one height")
         }
     }
-    left.split_if_overfull()
+    left.split_if_overfull(by)
 }
 
-/// Where the key is, or where it would be.
-pub(super) fn position(records: &[Record], key: &[u8]) -> Result<usize, usize> {
-    records.binary_search_by(|record| record.key().cmp(key))
+/// Where the record of a place is, or where it would be.
+pub(super) fn position(records: &[Record], place: Place<'_>, by: By) -> Result<usize, usize> {
+    if by == By::Revision
+        && records
+            .last()
+            .is_some_and(|last| by.compare(last, place).is_lt())
+    {
+        return Err(records.len());
+    }
+    records.binary_search_by(|record| by.compare(record, place))
 }

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::node::{Child, Node};
-use super::{LEAF_MAX, Summary, Tree, reclaim};
+use super::place::Divider;
+use super::{By, LEAF_MAX, Place, Summary, Tree, reclaim};
 use crate::record::{Meta, Record};
 use crate::testing::Random;
 
@@ -29,7 +30,7 @@ fn numbers(range: std::ops::Range<usize>) -> Tree {
 
 fn contents(tree: &Tree) -> Vec<(Vec<u8>, Vec<u8>)> {
     let own = |record: &Record| (record.key().to_vec(), record.value().to_vec());
-    tree.iter_from(&[]).map(own).collect()
+    tree.iter().map(own).collect()
 }
 
 fn model_contents(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -41,45 +42,64 @@ fn model_contents(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Every invariant that `node` states.
 fn check(tree: &Tree) {
-    check_child(&tree.root, tree.height, true, (None, None));
+    let root = Spot {
+        by: tree.by,
+        height: tree.height,
+        is_root: true,
+        is_right_edge: true,
+    };
+    check_child(&tree.root, root, (None, None));
 }
 
-fn check_child(
-    child: &Child,
+/// Where in a tree a node is.
+#[derive(Clone, Copy)]
+struct Spot {
+    by: By,
     height: u32,
     is_root: bool,
-    (low, high): (Option<&[u8]>, Option<&[u8]>),
-) {
-    let check_fill = |len: usize, least_in_root: usize| {
-        let least = if is_root { least_in_root } else { LEAF_MAX / 2 };
+    is_right_edge: bool,
+}
+
+fn check_child(child: &Child, spot: Spot, (low, high): (Option<&Divider>, Option<&Divider>)) {
+    let check_fill = |len: usize, least_at_edge: usize| {
+        let least = if spot.is_root || (spot.is_right_edge && spot.by == By::Revision) {
+            least_at_edge
+        } else {
+            LEAF_MAX / 2
+        };
         assert!((least..=LEAF_MAX).contains(&len), "{len} in a node");
     };
     let total: Summary = match &*child.node {
         Node::Leaf(records) => {
-            assert_eq!(height, 0, "a leaf has another depth");
-            check_fill(records.len(), 0);
+            assert_eq!(spot.height, 0, "a leaf has another depth");
+            check_fill(records.len(), usize::from(!spot.is_root));
             for pair in records.windows(2) {
-                assert!(pair[0].key() < pair[1].key());
+                assert!(spot.by.compare(&pair[0], pair[1].place()).is_lt());
             }
             for record in records {
+                let place = record.place();
+                let is_behind = |divider| spot.by.is_behind(place, divider);
+                assert!(low.is_none_or(is_behind), "a record is below its divider");
                 assert!(
-                    low.is_none_or(|low| low <= record.key()),
-                    "a key is below its divider"
-                );
-                assert!(
-                    high.is_none_or(|high| record.key() < high),
-                    "a key is above its divider"
+                    !high.is_some_and(is_behind),
+                    "a record is above its divider"
                 );
             }
             records.iter().map(Summary::of).sum()
         }
         Node::Inner(children) => {
-            assert!(height > 0, "a leaf has another depth");
-            check_fill(children.len(), 2);
+            assert!(spot.height > 0, "a leaf has another depth");
+            check_fill(children.len(), if spot.is_root { 2 } else { LEAF_MAX / 2 });
             for (at, child) in children.iter().enumerate() {
-                let low = if at == 0 { low } else { Some(&*child.low) };
-                let high = children.get(at + 1).map_or(high, |next| Some(&*next.low));
-                check_child(child, height - 1, false, (low, high));
+                let low = if at == 0 { low } else { Some(&child.low) };
+                let high = children.get(at + 1).map_or(high, |next| Some(&next.low));
+                let spot = Spot {
+                    height: spot.height - 1,
+                    is_root: false,
+                    is_right_edge: spot.is_right_edge && at + 1 == children.len(),
+                    ..spot
+                };
+                check_child(child, spot, (low, high));
             }
             children.iter().map(|child| child.total).sum()
         }
@@ -158,6 +178,76 @@ fn random_changes_agree_with_a_map_and_leave_clones_alone() {
     }
 }
 
+/// Random records, most of them of late revisions; what goes is mostly the oldest.
+#[test]
+fn versions_and_revisions_agree_with_a_map_in_their_order() {
+    let order = |by, place: Place<'_>| match by {
+        By::Version => (0, place.key.to_vec(), place.revision),
+        By::Key | By::Revision => (place.revision, place.key.to_vec(), 0),
+    };
+    for (seed, by) in (0..20).zip([By::Version, By::Revision].into_iter().cycle()) {
+        let mut random = Random::new(seed);
+        let (mut tree, mut model) = (Tree::new(by), BTreeMap::new());
+        let mut highest = 0;
+        for step in 0..2_000 {
+            let grows = (step / 400) % 2 == 0;
+            let len = 1 + random.below(3);
+            let key: Vec<u8> = (0..len).map(|_| b"\0ab\xff"[random.below(4)]).collect();
+            let late = 1 + step as u64 / 3 - random.below(3).min(step / 3) as u64;
+            let place = Place::new(&key, late);
+            match random.below(if grows { 20 } else { 7 }) {
+                0 => {
+                    let removed = tree.remove(place).map(|old| old.value().to_vec());
+                    assert_eq!(removed, model.remove(&order(by, place)));
+                }
+                1..5 => {
+                    let oldest = tree.iter().next().cloned();
+                    assert_eq!(
+                        oldest.as_ref().map(|oldest| order(by, oldest.place())),
+                        model.keys().next().cloned()
+                    );
+                    if let Some(oldest) = oldest {
+                        assert!(tree.remove(oldest.place()).is_some());
+                        model.pop_first();
+                    }
+                }
+                _ => {
+                    let meta = Meta::created(late);
+                    let value = random.bytes(3);
+                    let replaced = tree.insert(Record::new(&key, meta, [&value, &[]]));
+                    let expected = model.insert(order(by, place), value);
+                    assert_eq!(replaced.map(|old| old.value().to_vec()), expected);
+                }
+            }
+            highest = highest.max(tree.height);
+            check(&tree);
+            let found = tree.get(place).map(Record::value);
+            assert_eq!(found, model.get(&order(by, place)).map(Vec::as_slice));
+            let at = order(by, place);
+            let below = tree.below(place).map(Record::value);
+            let expected = model.range(..at.clone()).next_back();
+            assert_eq!(below, expected.map(|(_, value)| value.as_slice()));
+            let next = tree.next(place).map(Record::value);
+            let expected = model.range(at.clone()..).next();
+            assert_eq!(next, expected.map(|(_, value)| value.as_slice()));
+            let rest = tree.iter_from(place).map(Record::value);
+            assert!(rest.eq(model.range(at..).map(|(_, value)| value.as_slice())));
+        }
+        assert!(highest > 1, "the trees are low");
+    }
+}
+
+#[test]
+fn a_tree_by_revision_has_full_leaves() {
+    let mut tree = Tree::new(By::Revision);
+    for revision in 1..=700 {
+        tree.insert(Record::new(b"key", Meta::created(revision), [b"", b""]));
+        check(&tree);
+    }
+    let leaves = nodes(&tree).len();
+    assert!(leaves <= 700 / LEAF_MAX * 4 / 3, "{leaves} nodes");
+}
+
 #[test]
 fn counts_and_walks_start_anywhere() {
     let tree = numbers(0..700);
@@ -167,7 +257,7 @@ fn counts_and_walks_start_anywhere() {
             assert_eq!(rest.len(), 700 - from);
             assert_eq!(
                 rest.first().copied(),
-                numbers(from..700).iter_from(&[]).next().map(Record::key)
+                numbers(from..700).iter().next().map(Record::key)
             );
             assert_eq!(tree.count(key.as_bytes(), None), 700 - from as u64);
             assert_eq!(tree.count(b"", Some(key.as_bytes())), from as u64);
@@ -181,7 +271,7 @@ fn counts_and_walks_start_anywhere() {
 fn every_byte_offset_finds_its_record() {
     let tree = numbers(0..300);
     let mut offset = 0;
-    for (at, record) in tree.iter_from(&[]).enumerate() {
+    for (at, record) in tree.iter().enumerate() {
         for skip in 0..record.encoded().len() {
             let (mut walk, skipped) = tree.iter_at(offset);
             assert_eq!(skipped, skip);

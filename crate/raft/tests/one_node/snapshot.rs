@@ -233,6 +233,25 @@ fn transfer_goes_on_where_the_follower_says() {
 }
 
 #[test]
+fn late_answer_sends_nothing_again_unless_nothing_else_moves() {
+    let mut host = sender();
+    for next in [4, 3, 2, 4] {
+        host.hear(2, 3, continues(5, next));
+    }
+    let wanted = [(2, 5, 0), (2, 5, 4)];
+    assert_eq!(asked(&mut host), wanted, "each would be answered again");
+    host.hear(2, 3, Body::HeartbeatResponse { round: 0 });
+    host.hear(2, 3, continues(5, 3));
+    assert_eq!(
+        asked(&mut host),
+        [(2, 5, 3)],
+        "it restarted, and came so far"
+    );
+    host.hear(2, 3, continues(5, 2));
+    assert_eq!(asked(&mut host), []);
+}
+
+#[test]
 fn lost_chunk_is_sent_again_after_answered_heartbeats() {
     let mut host = sender();
     asked(&mut host);

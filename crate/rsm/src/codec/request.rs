@@ -12,6 +12,8 @@ const WRITE: u8 = 3;
 const READ: u8 = 4;
 const READ_HERE: u8 = 5;
 const READ_LEASE: u8 = 6;
+const READ_LOCAL: u8 = 7;
+const WATCH: u8 = 8;
 
 pub(super) fn write_request(writer: &mut Writer, request: &Request) {
     writer.number(request.id.0);
@@ -38,6 +40,8 @@ pub(super) fn write_request(writer: &mut Writer, request: &Request) {
                 ReadAt::Leader => READ,
                 ReadAt::Here => READ_HERE,
                 ReadAt::Lease => READ_LEASE,
+                ReadAt::Local => READ_LOCAL,
+                ReadAt::Watch => WATCH,
             });
             writer.bytes(query);
         }
@@ -57,11 +61,13 @@ pub(super) fn read_request(reader: &mut Reader<'_>) -> Decoded<Request> {
             acknowledged: safe(reader)?,
             command: reader.bytes()?,
         },
-        tag @ (READ | READ_HERE | READ_LEASE) => RequestBody::Read {
+        tag @ (READ | READ_HERE | READ_LEASE | READ_LOCAL | WATCH) => RequestBody::Read {
             query: reader.bytes()?,
             at: match tag {
                 READ_HERE => ReadAt::Here,
                 READ_LEASE => ReadAt::Lease,
+                READ_LOCAL => ReadAt::Local,
+                WATCH => ReadAt::Watch,
                 _ => ReadAt::Leader,
             },
         },

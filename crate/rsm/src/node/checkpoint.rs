@@ -136,6 +136,7 @@ impl<M: StateMachine> Node<M> {
                 self.clock.applied_ms = image.time_ms();
                 self.bytes_since_snapshot = 0;
                 self.snapshots = Snapshots::new(image);
+                self.poll_parked();
                 Some(Output::Restored { snapshot })
             }
             Err(bad) => {

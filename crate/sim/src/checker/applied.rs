@@ -20,8 +20,8 @@ pub struct AppliedLog {
     /// By tag, for those that are small, as names given in order are.
     by_tag: Vec<Index>,
     by_large_tag: BTreeMap<u64, Index>,
-    /// Tags in the order of their first execution.
-    order: Vec<u64>,
+    /// In the order of their first execution, which is that of the log.
+    order: Vec<Applied>,
     /// How far each node has come.
     nodes: ByNode<Index>,
 }
@@ -42,15 +42,15 @@ impl AppliedLog {
         self.nodes.get(node).copied().unwrap_or_default()
     }
 
-    /// How many commands were executed.
+    /// How many commands and ticks were executed.
     #[must_use]
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// The tags executed for the first time, from the `first`th on.
+    /// What was executed for the first time, from the `first`th on.
     #[must_use]
-    pub fn news(&self, first: usize) -> &[u64] {
+    pub fn news(&self, first: usize) -> &[Applied] {
         self.order.get(first..).unwrap_or_default()
     }
 
@@ -89,6 +89,9 @@ impl AppliedLog {
         if self.by_index.len() <= place {
             self.by_index.resize(place + 1, None);
         }
+        if self.by_index[place].is_none() {
+            self.order.push(*applied);
+        }
         let first = *self.by_index[place].get_or_insert(*applied);
         if first != *applied {
             let seen = format!("{node} executed {applied:?}, others {first:?}");
@@ -101,8 +104,10 @@ impl AppliedLog {
             let seen = format!("{earlier:?} comes before {applied:?}");
             return violation("Log time never falls", seen);
         }
+        let Some(tag) = tag else {
+            return Ok(());
+        };
         let first = self.index_of(tag).unwrap_or_else(|| {
-            self.order.push(tag);
             self.put_tag(tag, index);
             index
         });
@@ -149,7 +154,7 @@ mod tests {
         Applied {
             index: Index(index),
             term: Term(1),
-            tag,
+            tag: Some(tag),
             time_ms: index,
             digest: tag,
         }

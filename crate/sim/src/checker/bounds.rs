@@ -82,6 +82,7 @@ mod tests {
             sessions: 0,
             waiting: 0,
             reads: 0,
+            parked: 0,
             log_bytes: 0,
             time_ms: 0,
         }

@@ -14,6 +14,15 @@ pub fn bound(election_timeout: Duration, backlog: u64) -> Duration {
     Duration::from_secs(5) + election_timeout * 20 + travels
 }
 
+/// How much longer it may take where leases live for `longest_ms` and watches wait for
+/// `park_timeout`: each lease must end, each watch be told that nothing else comes, and clocks that
+/// count it may be slow.
+#[must_use]
+pub fn store_bound(longest_ms: u64, park_timeout: Duration) -> Duration {
+    let longest = Duration::from_millis(longest_ms) + park_timeout;
+    longest + longest / 4
+}
+
 /// Entries that some node has and some other has not applied.
 #[must_use]
 pub fn backlog(nodes: &[Option<Status>]) -> u64 {

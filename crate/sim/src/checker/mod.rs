@@ -5,8 +5,10 @@
 pub mod applied;
 pub mod bounds;
 pub mod durable;
+pub mod exclusion;
 pub mod history;
 pub mod json;
+pub mod lease;
 pub mod linearizability;
 pub mod lines;
 pub mod liveness;
@@ -17,6 +19,8 @@ pub mod recovery;
 pub mod state;
 pub mod store;
 pub mod synthetic;
+pub mod taken;
+mod watch;
 
 use core::fmt;
 

@@ -3,15 +3,19 @@
 
 use bytes::Bytes;
 use quorate_raft::{InputError, Instant, Message, NodeId, PersistBatch};
-use quorate_rsm::{ClientId, Input, Output, Reply, Request, RequestBody, StateMachine, codec};
+use quorate_rsm::{
+    ClientId, Input, Output, ReadAt, Reply, Request, RequestBody, StateMachine, codec,
+};
 
 use super::arrival::CLUSTER;
 use super::{Cluster, Delivery, Event, GROUP};
+use crate::checker::store::OwnAnswer;
 use crate::checker::{Violation, bounds};
 use crate::describe::{self, describe};
 use crate::digest::Digest;
 use crate::fault::FaultKind;
 use crate::network::{Address, Packet, Payload};
+use crate::process::Asked;
 use crate::rules::is_response;
 use crate::situation::Situation;
 use crate::trace;
@@ -28,9 +32,14 @@ impl<M: StateMachine + Default> Cluster<M> {
         client: ClientId,
         requests: Vec<Request>,
     ) -> Result<(), Violation> {
-        let Some(running) = &mut self.process_mut(id).running else {
+        self.taken += requests.len() as u64;
+        let now = self.now();
+        let process = self.process_mut(id);
+        let park_timeout = process.settings.park_timeout;
+        let Some(running) = &mut process.running else {
             return Ok(());
         };
+        let local = running.clock.local(now);
         let mut tags = Vec::with_capacity(requests.len());
         for request in &requests {
             let tag = match &request.body {
@@ -38,7 +47,17 @@ impl<M: StateMachine + Default> Cluster<M> {
                 _ => None,
             };
             let tag = tag.map(|tag| u64::from_le_bytes(*tag));
-            running.asked.insert((client, request.id), tag);
+            let asked = match &request.body {
+                RequestBody::Read {
+                    query,
+                    at: at @ (ReadAt::Local | ReadAt::Watch),
+                } => Asked::Own {
+                    query: query.clone(),
+                    until: (*at == ReadAt::Watch).then(|| local.after(park_timeout)),
+                },
+                _ => tag.map_or(Asked::Other, Asked::Command),
+            };
+            running.asked.insert((client, request.id), asked);
             tags.push(tag);
         }
         for (request, tag) in requests.iter().zip(tags) {
@@ -272,7 +291,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         bounds::check(&self.processes[id].settings, &status)?;
         self.membership.check(id, &status.raft.conf_state)?;
         // A follower may wait for its leader to tell what a read must see.
-        if !raft.is_leader() && status.waiting > status.reads {
+        if !raft.is_leader() && status.waiting > status.reads + status.parked {
             let seen = format!("{id} does not lead, and lets writes wait");
             return Err(Violation::new("Every request is answered", seen));
         }
@@ -355,15 +374,25 @@ impl<M: StateMachine + Default> Cluster<M> {
         to: ClientId,
         replies: Vec<Reply>,
     ) -> Result<(), Violation> {
-        let running = self
-            .process_mut(from)
-            .running
-            .as_mut()
-            .expect("a node that answers runs");
+        let now = self.now();
+        let process = self.processes.get_mut(from);
+        let process = process.expect("a node of this cluster");
+        let running = process.running.as_mut().expect("a node that answers runs");
+        let local = running.clock.local(now);
         let mut done = Vec::new();
         for reply in &replies {
-            if let Some(Some(tag)) = running.asked.remove(&(to, reply.id)) {
-                done.extend(reply.result.is_ok().then_some(tag));
+            match (running.asked.remove(&(to, reply.id)), &reply.result) {
+                (Some(Asked::Command(tag)), Ok(_)) => done.push(tag),
+                (Some(Asked::Own { query, until }), Ok(reply)) => {
+                    self.own_answers.push(OwnAnswer {
+                        node: from,
+                        run: process.run,
+                        query,
+                        reply: reply.clone(),
+                        hurried: until.is_some_and(|until| local < until),
+                    });
+                }
+                (..) => {}
             }
         }
         done.into_iter()

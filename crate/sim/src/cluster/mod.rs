@@ -17,6 +17,7 @@ use crate::by_node::ByNode;
 use crate::checker::Violation;
 use crate::checker::membership::Membership;
 use crate::checker::state::State;
+use crate::checker::store::OwnAnswer;
 use crate::clock::{DRIFT_EVERY, Drift};
 use crate::disk::{Disk, DiskProfile, Medium};
 use crate::fault::{Counts, FaultKind};
@@ -171,12 +172,16 @@ pub struct Cluster<M: StateMachine> {
     waiting: ByNode<VecDeque<Event>>,
     membership: Membership,
     counts: Counts,
+    /// Requests of clients that nodes took.
+    taken: u64,
     // Buffers that are used again.
     outputs: Vec<Output>,
     sends: Vec<(NodeId, Vec<Message>)>,
     spare: Vec<Vec<Message>>,
     applied: Vec<Applied>,
     frame: Vec<u8>,
+    /// What nodes answered from their own states, until somebody looks at it.
+    own_answers: Vec<OwnAnswer>,
     steps: u64,
     starts: u64,
     ends: u64,
@@ -212,11 +217,13 @@ impl<M: StateMachine + Default> Cluster<M> {
             waiting: ByNode::new(),
             membership: Membership::new(founders(&voters)),
             counts: Counts::new(),
+            taken: 0,
             outputs: Vec::new(),
             sends: Vec::new(),
             spare: Vec::new(),
             applied: Vec::new(),
             frame: Vec::new(),
+            own_answers: Vec::new(),
             steps: 0,
             starts: 0,
             ends: 0,
@@ -486,6 +493,11 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.queue.next_at()
     }
 
+    /// What nodes answered from their own states since this was asked last.
+    pub fn take_own_answers(&mut self) -> Vec<OwnAnswer> {
+        core::mem::take(&mut self.own_answers)
+    }
+
     /// Compares all of every running node's log with what was seen of it.
     ///
     /// # Errors
@@ -495,6 +507,12 @@ impl<M: StateMachine + Default> Cluster<M> {
             .iter()
             .filter_map(|id| self.raft(*id))
             .try_for_each(|raft| self.state.check_all(raft))
+    }
+
+    /// How many requests of clients nodes took.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Whether a node has yet to answer something.

@@ -1,13 +1,15 @@
-//! The client: flat answers, typed failures, and an end for every call.
+//! The client: bytes out and in, typed failures, and an end for every call.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Uint8Array};
+use bytes::Bytes;
+use js_sys::{Function, Uint8Array};
+use quorate_kv::{Changes, Command, KeyRange, Query, Reply, Watch};
 use quorate_rsm::codec;
-use quorate_wasm::KvClient;
-use quorate_wasm::kv_client::{KvHandler, prefix_end};
+use quorate_wasm::Client;
+use quorate_wasm::client::ClientHandler;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -16,20 +18,26 @@ use crate::support::*;
 
 const TIMEOUT_MS: f64 = 60_000.0;
 
-/// How a call ended.
-#[derive(Clone)]
-pub struct Answer {
-    pub revision: f64,
-    pub number: f64,
-    pub more: bool,
-    pub entries: Array,
+type Ended = Rc<RefCell<BTreeMap<u64, Vec<Result<Reply, JsValue>>>>>;
+
+/// In the way of the settings, from the node's own state, or once that has something to say.
+const ANY: f64 = 0.0;
+const OWN: f64 = 1.0;
+const WAITING: f64 = 2.0;
+
+pub fn put(key: &str, value: &str) -> Vec<u8> {
+    let (key, value) = (key.to_owned().into(), value.to_owned().into());
+    Command::Put { key, value }.encode().to_vec()
 }
 
-type Ended = Rc<RefCell<BTreeMap<u64, Vec<Result<Answer, JsValue>>>>>;
+pub fn get(key: &str) -> Vec<u8> {
+    let key = key.to_owned().into();
+    Query::Get { key }.encode().to_vec()
+}
 
 /// A client whose answers can be waited for.
 pub struct TestClient {
-    pub client: KvClient,
+    pub client: Client,
     ended: Ended,
 }
 
@@ -48,11 +56,11 @@ impl TestClient {
 
     pub fn with(config: &JsValue) -> Self {
         let ended = Ended::default();
-        let client = KvClient::new(config.clone(), handler(&ended)).expect("good settings");
+        let client = Client::new(config.clone(), handler(&ended)).expect("good settings");
         Self { client, ended }
     }
 
-    fn ends(&self, call: f64) -> Vec<Result<Answer, JsValue>> {
+    fn ends(&self, call: f64) -> Vec<Result<Reply, JsValue>> {
         self.ended
             .borrow()
             .get(&(call as u64))
@@ -60,14 +68,14 @@ impl TestClient {
             .unwrap_or_default()
     }
 
-    pub async fn end(&self, call: f64) -> Result<Answer, JsValue> {
+    pub async fn end(&self, call: f64) -> Result<Reply, JsValue> {
         until("the call ends", || !self.ends(call).is_empty()).await;
         let mut ends = self.ends(call);
         assert_eq!(ends.len(), 1, "each call ends once");
         ends.remove(0)
     }
 
-    pub async fn answer(&self, call: f64) -> Answer {
+    pub async fn answer(&self, call: f64) -> Reply {
         self.end(call)
             .await
             .unwrap_or_else(|error| panic!("the call fails: {}", describe(&error)))
@@ -82,45 +90,51 @@ impl TestClient {
 
     pub fn begin_put(&self, key: &str, value: &str) -> f64 {
         self.client
-            .put(key.into(), value.into(), TIMEOUT_MS)
+            .write(put(key, value), TIMEOUT_MS)
             .expect("begun")
     }
 
-    pub async fn put(&self, key: &str, value: &str) -> Answer {
+    pub fn begin_get(&self, key: &str) -> f64 {
+        self.client.read(get(key), ANY, TIMEOUT_MS).expect("begun")
+    }
+
+    pub async fn put(&self, key: &str, value: &str) -> Reply {
         self.answer(self.begin_put(key, value)).await
     }
 
     pub async fn get(&self, key: &str) -> Option<String> {
-        let answer = self
-            .answer(self.client.get(key.into(), TIMEOUT_MS).expect("begun"))
-            .await;
-        (answer.entries.length() > 0).then(|| string(&answer.entries, 1))
+        value(self.answer(self.begin_get(key)).await)
     }
 
-    pub async fn increment(&self, key: &str, by: f64) -> f64 {
-        let call = self
-            .client
-            .increment(key.into(), by, TIMEOUT_MS)
-            .expect("begun");
-        self.answer(call).await.number
+    pub async fn increment(&self, key: &str, by: i64) -> i64 {
+        let key = key.to_owned().into();
+        let command = Command::Increment { key, by }.encode().to_vec();
+        let call = self.client.write(command, TIMEOUT_MS).expect("begun");
+        match self.answer(call).await {
+            Reply::Incremented { value, .. } => value,
+            other => panic!("{other:?}"),
+        }
     }
 }
 
-fn handler(ended: &Ended) -> KvHandler {
+/// The value that a `Got` carries.
+fn value(reply: Reply) -> Option<String> {
+    let Reply::Got { record, .. } = reply else {
+        panic!("{reply:?}");
+    };
+    record.map(|record| String::from_utf8(record.value.to_vec()).expect("text"))
+}
+
+fn handler(ended: &Ended) -> ClientHandler {
     let (on_done, on_failed) = (ended.clone(), ended.clone());
-    let done: Closure<dyn Fn(f64, f64, f64, bool, Array)> =
-        Closure::new(move |call: f64, revision, number, more, entries| {
-            let answer = Answer {
-                revision,
-                number,
-                more,
-                entries,
-            };
+    let done: Closure<dyn Fn(f64, Uint8Array)> =
+        Closure::new(move |call: f64, reply: Uint8Array| {
+            let reply = Reply::decode(&Bytes::from(reply.to_vec())).expect("a reply");
             on_done
                 .borrow_mut()
                 .entry(call as u64)
                 .or_default()
-                .push(Ok(answer));
+                .push(Ok(reply));
         });
     let failed: Closure<dyn Fn(f64, JsValue)> = Closure::new(move |call: f64, error| {
         on_failed
@@ -131,11 +145,6 @@ fn handler(ended: &Ended) -> KvHandler {
     });
     let (done, failed) = (done.into_js_value(), failed.into_js_value());
     script("return { done: a, failed: b }", &[&done, &failed]).unchecked_into()
-}
-
-fn string(entries: &Array, index: u32) -> String {
-    let bytes: Uint8Array = entries.get(index).dyn_into().expect("bytes");
-    String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 /// A node that leads alone, and a client of it.
@@ -154,154 +163,61 @@ async fn single() -> (quorate_wasm::Host, TestClient) {
 }
 
 #[wasm_bindgen_test]
-async fn every_operation_answers_flat() {
+async fn commands_and_queries_go_through_as_they_are() {
     let (host, test) = single().await;
-    let client = &test.client;
-
-    let put = test.put("a", "1").await;
-    assert_eq!((put.revision, put.number, put.more), (1.0, 1.0, false));
+    let Reply::Written { meta } = test.put("a", "1").await else {
+        panic!("not written");
+    };
+    assert_eq!((meta.mod_revision, meta.version), (1, 1));
     test.put("a", "22").await;
-    let got = test
-        .answer(client.get(b"a".to_vec(), TIMEOUT_MS).unwrap())
-        .await;
-    assert_eq!(got.entries.length(), 5);
-    assert_eq!(
-        (string(&got.entries, 0), string(&got.entries, 1)),
-        ("a".into(), "22".into())
-    );
-    let numbers: Vec<f64> = (2..5)
-        .filter_map(|index| got.entries.get(index).as_f64())
-        .collect();
-    assert_eq!(numbers, [1.0, 2.0, 2.0], "created, modified, version");
+    assert_eq!(test.get("a").await.as_deref(), Some("22"));
     assert_eq!(test.get("nothing").await, None);
+    assert_eq!(test.increment("n", 40).await, 40);
+    assert_eq!(test.increment("n", -100).await, -60);
+    let refused = test.begin_put("", "");
+    let refused = test.answer(refused).await;
+    assert_eq!(refused, Reply::Failed(quorate_kv::Code::EmptyKey));
+    let own = test.client.read(get("a"), OWN, TIMEOUT_MS).expect("begun");
+    assert_eq!(value(test.answer(own).await).as_deref(), Some("22"));
 
-    test.answer(
-        client
-            .append(b"a".to_vec(), b"!".to_vec(), TIMEOUT_MS)
-            .unwrap(),
-    )
-    .await;
-    assert_eq!(test.get("a").await.as_deref(), Some("22!"));
-    assert_eq!(test.increment("n", 40.0).await, 40.0);
-    assert_eq!(test.increment("n", -100.0).await, -60.0);
-
-    let swap = |expected: Option<&str>, value: Option<&str>| {
-        let bytes = |text: &str| text.as_bytes().to_vec();
-        let (expected, value) = (expected.map(bytes), value.map(bytes));
-        client
-            .compare_and_swap(b"a".to_vec(), expected, value, TIMEOUT_MS)
-            .unwrap()
-    };
-    let refused = test.answer(swap(None, Some("x"))).await;
-    assert_eq!(
-        (refused.number, string(&refused.entries, 1)),
-        (0.0, "22!".into())
-    );
-    assert_eq!(test.answer(swap(Some("22!"), Some("x"))).await.number, 1.0);
-    assert_eq!(
-        test.answer(swap(Some("x"), None)).await.number,
-        1.0,
-        "swapped for nothing"
-    );
-    assert_eq!(test.get("a").await, None);
-    assert!(
-        client
-            .compare_and_swap(b"a".to_vec(), None, None, TIMEOUT_MS)
-            .is_err()
-    );
-
-    for key in ["p/1", "p/2", "p/3", "q"] {
-        test.put(key, key).await;
-    }
-    let end = prefix_end(b"p/".to_vec());
-    assert_eq!(end.as_deref(), Some(&b"p0"[..]));
-    let range = |end, limit, projection| {
-        let range = client.range(b"p/".to_vec(), end, limit, projection, TIMEOUT_MS);
-        range.expect("begun")
-    };
-    let all = test.answer(range(end.clone(), 0.0, 0.0)).await;
-    assert_eq!(
-        (all.number, all.more, all.entries.length()),
-        (3.0, false, 15)
-    );
-    let some = test.answer(range(end.clone(), 2.0, 0.0)).await;
-    assert_eq!(
-        (some.number, some.more, some.entries.length()),
-        (3.0, true, 10)
-    );
-    let open_ended = test.answer(range(None, 0.0, 0.0)).await;
-    assert_eq!(open_ended.number, 4.0);
-    let keys = test.answer(range(end.clone(), 0.0, 1.0)).await;
-    assert_eq!(
-        (string(&keys.entries, 0), string(&keys.entries, 1)),
-        ("p/1".into(), String::new())
-    );
-    let count = test.answer(range(end.clone(), 0.0, 2.0)).await;
-    assert_eq!((count.number, count.entries.length()), (3.0, 0));
-    let deleted = client.delete(b"q".to_vec(), TIMEOUT_MS).unwrap();
-    assert_eq!(test.answer(deleted).await.number, 1.0);
-    let deleted = client
-        .delete_range(b"p/".to_vec(), end, TIMEOUT_MS)
-        .unwrap();
-    assert_eq!(test.answer(deleted).await.number, 3.0);
-    assert_eq!(client.pending(), 0);
+    let too_large = "x".repeat(3 << 20);
+    let call = test.begin_put("a", &too_large);
+    let error = test.failure(call).await;
+    assert_eq!(text(&error, "code"), "TOO_LARGE");
+    assert_eq!(text(&error, "outcome"), "notApplied");
+    assert!(error.is_instance_of::<js_sys::Error>());
+    assert_eq!(test.client.pending(), 0);
     close(&host).await;
 }
 
 #[wasm_bindgen_test]
-async fn refusals_of_the_store_carry_its_codes() {
+async fn a_query_that_waits_is_answered_by_the_change_it_waits_for() {
     let (host, test) = single().await;
-    let client = &test.client;
-    test.put("text", "word").await;
-    test.put("big", "9007199254740991").await;
-    let cases = [
-        (
-            client.put(Vec::new(), Vec::new(), TIMEOUT_MS),
-            "EMPTY_KEY",
-            "notApplied",
-        ),
-        (
-            client.put(vec![1; 4_097], Vec::new(), TIMEOUT_MS),
-            "KEY_TOO_LARGE",
-            "notApplied",
-        ),
-        (
-            client.put(vec![1], vec![0; (1 << 20) + 1], TIMEOUT_MS),
-            "VALUE_TOO_LARGE",
-            "notApplied",
-        ),
-        (
-            client.put(vec![1], vec![0; 3 << 20], TIMEOUT_MS),
-            "TOO_LARGE",
-            "notApplied",
-        ),
-        (
-            client.increment(b"text".to_vec(), 1.0, TIMEOUT_MS),
-            "NOT_AN_INTEGER",
-            "notApplied",
-        ),
-        (
-            client.increment(b"big".to_vec(), 1.0, TIMEOUT_MS),
-            "NUMBER_TOO_LARGE",
-            "applied",
-        ),
-    ];
-    for (call, code, outcome) in cases {
-        let error = test.failure(call.expect("begun")).await;
-        assert_eq!(text(&error, "code"), code);
-        assert_eq!(text(&error, "outcome"), outcome, "{code}");
-        assert!(error.is_instance_of::<js_sys::Error>());
-    }
+    let watch = Watch {
+        range: KeyRange::single("a"),
+        ..Watch::default()
+    };
+    let query = Query::Changes(Changes {
+        watches: vec![watch],
+        from: 1,
+        ..Changes::default()
+    });
+    let query = query.encode().to_vec();
+    let call = test.client.read(query, WAITING, TIMEOUT_MS).expect("begun");
+    test.put("b", "1").await;
+    test.put("a", "2").await;
+    let Reply::Changes { events, next, .. } = test.answer(call).await else {
+        panic!("no changes");
+    };
+    assert_eq!((events.len(), next), (1, 3));
+    assert_eq!(&events[0].record.value[..], b"2");
     close(&host).await;
 }
 
 #[wasm_bindgen_test]
 async fn every_call_ends_by_its_deadline_without_any_node() {
     let test = TestClient::new(3);
-    let call = test
-        .client
-        .put(b"k".to_vec(), b"v".to_vec(), 50.0)
-        .expect("begun");
+    let call = test.client.write(put("k", "v"), 50.0).expect("begun");
     let error = test.failure(call).await;
     assert_eq!(text(&error, "code"), "DEADLINE_EXCEEDED");
     assert_eq!(text(&error, "outcome"), "notApplied", "it was never sent");
@@ -310,7 +226,7 @@ async fn every_call_ends_by_its_deadline_without_any_node() {
     // A node that takes everything in and says nothing.
     let (silent, _kept) = channel();
     test.client.connect(2.0, silent).expect("an open client");
-    let call = test.client.get(b"k".to_vec(), 50.0).expect("begun");
+    let call = test.client.read(get("k"), ANY, 50.0).expect("begun");
     assert_eq!(text(&test.failure(call).await, "code"), "DEADLINE_EXCEEDED");
     assert_eq!(test.client.pending(), 0);
 }
@@ -325,7 +241,7 @@ async fn calls_of_one_turn_share_a_frame() {
     );
     test.client.connect(1.0, ours).expect("an open client");
     for number in 0..10 {
-        test.client.get(vec![number], TIMEOUT_MS).expect("begun");
+        test.begin_get(&number.to_string());
     }
     assert_eq!(
         number(&frames, "length"),
@@ -368,7 +284,7 @@ async fn calls_are_bounded_cancelled_and_closed() {
     let second = test.begin_put("b", "2");
     let error = test
         .client
-        .get(b"a".to_vec(), TIMEOUT_MS)
+        .read(get("a"), ANY, TIMEOUT_MS)
         .expect_err("too many");
     assert_eq!(text(&error, "code"), "TOO_MANY_CALLS");
     assert_eq!(test.client.pending(), 2);
@@ -390,7 +306,7 @@ async fn calls_are_bounded_cancelled_and_closed() {
     test.client.close();
     let error = test
         .client
-        .get(b"a".to_vec(), TIMEOUT_MS)
+        .read(get("a"), ANY, TIMEOUT_MS)
         .expect_err("closed");
     assert_eq!(text(&error, "code"), "CLOSED");
     let (port, _) = channel();
@@ -415,7 +331,7 @@ async fn a_handler_may_call_back_and_may_throw() {
          }",
         &[&calls],
     );
-    let client = KvClient::new(json(r#"{ "nodes": [1] }"#), handler.unchecked_into());
+    let client = Client::new(json(r#"{ "nodes": [1] }"#), handler.unchecked_into());
     let client = Rc::new(client.expect("good settings"));
     let (ours, theirs) = channel();
     host.connect_client(2.0, ours).expect("an open node");
@@ -423,7 +339,7 @@ async fn a_handler_may_call_back_and_may_throw() {
     let caller = Rc::downgrade(&client);
     let again: Closure<dyn Fn()> = Closure::new(move || {
         if let Some(client) = caller.upgrade() {
-            let _ = client.get(b"k".to_vec(), TIMEOUT_MS).expect("begun");
+            let _ = client.read(get("k"), ANY, TIMEOUT_MS).expect("begun");
         }
     });
     let again: Function = again.into_js_value().unchecked_into();
@@ -431,9 +347,7 @@ async fn a_handler_may_call_back_and_may_throw() {
         "let left = 5; a.again = () => { if (left-- > 0) b(); }",
         &[&calls, &again],
     );
-    client
-        .put(b"k".to_vec(), b"v".to_vec(), TIMEOUT_MS)
-        .expect("begun");
+    client.write(put("k", "v"), TIMEOUT_MS).expect("begun");
     until("the chain ends", || number(&calls, "ended.length") == 6.0).await;
     assert_eq!(client.pending(), 0);
     close(&host).await;
@@ -451,30 +365,19 @@ async fn arguments_that_make_no_sense_are_refused() {
         "[]",
         "7",
     ] {
-        let refused = KvClient::new(json(odd), handler(&Ended::default()));
+        let refused = Client::new(json(odd), handler(&Ended::default()));
         let error = refused.err().unwrap_or_else(|| panic!("{odd} is taken"));
         assert_eq!(text(&error, "code"), "INVALID_ARGUMENT", "{odd}");
     }
-    let no_handler: KvHandler = json("{}").unchecked_into();
-    assert!(KvClient::new(json(r#"{ "nodes": [1] }"#), no_handler).is_err());
+    let no_handler: ClientHandler = json("{}").unchecked_into();
+    assert!(Client::new(json(r#"{ "nodes": [1] }"#), no_handler).is_err());
 
     let test = TestClient::new(1);
     for timeout_ms in [-1.0, f64::NAN, f64::INFINITY] {
-        assert!(test.client.get(b"k".to_vec(), timeout_ms).is_err());
+        assert!(test.client.read(get("k"), ANY, timeout_ms).is_err());
     }
-    for by in [0.5, f64::NAN, 1e300, f64::INFINITY] {
-        assert!(
-            test.client
-                .increment(b"k".to_vec(), by, TIMEOUT_MS)
-                .is_err()
-        );
-    }
-    for limit in [-1.0, 0.5, f64::NAN] {
-        assert!(
-            test.client
-                .range(Vec::new(), None, limit, 0.0, TIMEOUT_MS)
-                .is_err()
-        );
+    for at in [-1.0, 0.5, 3.0, f64::NAN] {
+        assert!(test.client.read(get("k"), at, TIMEOUT_MS).is_err());
     }
     assert_eq!(test.client.pending(), 0);
 }

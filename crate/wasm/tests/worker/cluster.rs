@@ -200,7 +200,7 @@ async fn a_lossy_slow_network_loses_no_write() {
         cluster.connect_client(&client, index);
     }
     for _ in 0..30 {
-        client.increment("n", 1.0).await;
+        client.increment("n", 1).await;
     }
     assert_eq!(client.get("n").await.as_deref(), Some("30"), "each once");
     cluster.close().await;
@@ -355,7 +355,7 @@ async fn a_peer_that_goes_is_probed_and_a_client_that_goes_waits_no_more() {
 
     // Without the other follower nobody confirms the leader: the read waits on it.
     cluster.kill(second);
-    client.client.get(b"a".to_vec(), 60_000.0).expect("begun");
+    client.begin_get("a");
     let waiting = |cluster: &Cluster| number(&status(cluster.node(leader)), &group("waiting"));
     until("the call waits", || waiting(&cluster) == 1.0).await;
     cluster

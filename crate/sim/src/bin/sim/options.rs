@@ -23,7 +23,7 @@ usage: sim [options]              many worlds
   --without K,…    no faults of these kinds
   --faults N,…     these faults alone, by number; or none
   --clients N --nodes N
-  --plain S,…      link, disk, medium, clock, node, frames, pipeline, keys, notices as in a fair world
+  --plain S,…      link, disk, medium, clock, node, frames, pipeline, keys, notices, store as in a fair world
        sim check FILE             a history of real clients, one operation a line; - reads the input
        sim connectivity [N]       partial connectivity, N seeds of each scenario (50)
        sim --bench-checker        how long the checker takes for 7,000 operations

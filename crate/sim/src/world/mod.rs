@@ -4,16 +4,16 @@
 //! live within a bound: one leader, every call answered, every node with the same state. Then it
 //! must stay so. At last all that clients saw is explained by one linearizable store.
 
+mod end;
+
 use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use quorate_kv::Kv;
 use quorate_raft::{NodeId, Status};
-use quorate_rsm::ClientId;
 
-use crate::checker::linearizability::{self, Verdict};
-use crate::checker::{Violation, liveness, recovery};
+use crate::checker::Violation;
 use crate::cluster::{Cluster, Occurrence};
 use crate::fault::Counts;
 use crate::nemesis::Nemesis;
@@ -21,7 +21,7 @@ use crate::shape::Shape;
 use crate::situation::{Sightings, Situation};
 use crate::streams::{Concern, Streams};
 use crate::trace;
-use crate::workload::{Habits, History, User};
+use crate::workload::{Habits, History, Task, User};
 
 /// Why a world failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,12 +156,26 @@ impl World {
             calm: shape.calm,
             read_at: shape.read_at,
             value_bytes: shape.value_bytes,
+            other_permille: shape.other_permille,
+            compacts: shape.compacts,
+            ttl_ms: shape.ttl_ms,
+            park_timeout: shape.cluster.node.park_timeout,
+            drift_ppm: shape.cluster.clock.drift_ppm,
         };
-        let user = |id| {
-            let random = streams.stream(Concern::Workload, id);
-            User::new(ClientId(id), cluster.voters(), habits, random)
+        let tasks = [
+            (shape.clients, Task::Anything),
+            (shape.watchers, Task::Watch),
+            (shape.holders, Task::Hold),
+            (shape.takers, Task::Queue),
+        ];
+        let tasks = tasks
+            .into_iter()
+            .flat_map(|(count, task)| (0..count).map(move |_| task));
+        let user = |(number, task)| {
+            let random = streams.stream(Concern::Workload, number);
+            User::new(number, task, cluster.voters(), habits, random)
         };
-        let users = (1..=shape.clients).map(user).collect();
+        let users = (1..).zip(tasks).map(user).collect();
         let random = streams.stream(Concern::Nemesis, 0);
         let election = micros(shape.cluster.node.raft.election_timeout);
         let (kinds, mute) = (shape.faults.clone(), shape.mute.clone());
@@ -170,7 +184,7 @@ impl World {
             cluster,
             users,
             nemesis,
-            history: History::default(),
+            history: History::new(shape.clocks()),
             executed: 0,
             noticed: Vec::new(),
             calm: false,
@@ -194,9 +208,13 @@ impl World {
         }
         self.noticed = self.running();
         for user in 0..self.users.len() {
-            for _ in 0..self.shape.pipeline {
-                self.plan_call(user);
-            }
+            let callers = self.callers();
+            let pipeline = if callers.contains(&user) {
+                self.shape.pipeline
+            } else {
+                1
+            };
+            (0..pipeline).for_each(|_| self.plan_call(user));
         }
         let pause = self.nemesis.pause();
         self.wake_in(pause, Wake::Fault);
@@ -269,21 +287,30 @@ impl World {
                 from,
                 replies,
             }) => {
-                let (now, user) = (self.cluster.now(), client.0 as usize - 1);
-                replies
-                    .into_iter()
-                    .for_each(|reply| self.users[user].reply(now, from, reply));
-                self.drain(user)?;
+                let (now, user) = (self.cluster.now(), User::number(client) as usize - 1);
+                // Not over a connection that is gone.
+                if self.users[user].id == client {
+                    replies
+                        .into_iter()
+                        .for_each(|reply| self.users[user].reply(now, from, reply));
+                    self.drain(user)?;
+                }
             }
             Some(Occurrence::Internal) | None => {}
         }
-        for &tag in self.cluster.state.applied().news(self.executed) {
-            if self.history.note_executed(tag) {
+        let now = self.cluster.now();
+        for applied in self.cluster.state.applied().news(self.executed) {
+            if self.history.note_executed(applied, now)? {
                 let observer = &mut self.cluster.observer;
                 observer.note(Situation::ExecutedAfterItsDeadline);
             }
             self.executed += 1;
         }
+        let answers = self.cluster.take_own_answers();
+        self.history.store.check_own(&answers)?;
+        let observer = &mut self.cluster.observer;
+        let seen = self.history.store.seen.take();
+        seen.for_each(|situation| observer.note(situation));
         if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
             self.notify()?;
         }
@@ -297,11 +324,7 @@ impl World {
                 self.users[user].timer(now);
                 self.drain(user)
             }
-            Wake::NextCall(user) if !self.calm => {
-                let tag = self.users[user].call(now, &mut self.history);
-                self.trace_call(user, trace::Event::Call, tag);
-                self.drain(user)
-            }
+            Wake::NextCall(user) if !self.calm => self.call(user),
             Wake::Fault if !self.calm => {
                 if let Some((at, number)) = self.nemesis.begin(&mut self.cluster)? {
                     self.wake_in(at - now, Wake::GoOn(number));
@@ -320,10 +343,21 @@ impl World {
         }
     }
 
+    /// A user makes its next call, or does something without one.
+    fn call(&mut self, user: usize) -> Result<(), Failure> {
+        let now = self.cluster.now();
+        let Some(tag) = self.users[user].call(now, &mut self.history)? else {
+            self.plan_call(user);
+            return Ok(());
+        };
+        self.trace_call(user, trace::Event::Call, tag);
+        self.drain(user)
+    }
+
     /// Does what a client wants, and plans its next call where one has ended.
     fn drain(&mut self, user: usize) -> Result<(), Failure> {
-        let wants = self.users[user].drain(&mut self.history)?;
-        let id = self.users[user].id;
+        let (now, id) = (self.cluster.now(), self.users[user].id);
+        let wants = self.users[user].drain(now, &mut self.history)?;
         for (to, requests) in wants.sends {
             self.cluster.send_requests(id, to, requests);
         }
@@ -390,137 +424,9 @@ impl World {
         Ok(())
     }
 
-    /// The faults stop. Each client asks for one put that must be answered.
-    fn calm_down(&mut self) -> Result<(), Failure> {
-        self.nemesis.stop(&mut self.cluster)?;
-        self.calm = true;
-        if self.shape.notices {
-            self.notify()?;
-        }
-        self.prove_all()
-    }
-
-    fn prove_all(&mut self) -> Result<(), Failure> {
-        for user in 0..self.users.len() {
-            self.prove(user);
-            self.drain(user)?;
-        }
-        Ok(())
-    }
-
-    fn prove(&mut self, user: usize) {
-        let (now, timeout) = (self.cluster.now(), Duration::from_secs(60));
-        let tag = self.users[user].call_put(now, timeout, &mut self.history);
-        self.trace_call(user, trace::Event::Call, tag);
-        self.proofs.insert(tag, user);
-    }
-
-    /// Runs until all agree and all calls have ended; how long that took.
-    fn await_agreement(&mut self) -> Result<u64, Failure> {
-        let start = self.cluster.now();
-        let election_timeout = self.shape.cluster.node.raft.election_timeout;
-        let backlog = liveness::backlog(&self.statuses());
-        let bound = micros(liveness::bound(election_timeout, backlog));
-        loop {
-            let passed = self.cluster.now() - start;
-            let Some(open) = self.open_business() else {
-                return Ok(passed);
-            };
-            if passed >= bound {
-                return Err(Failure::Liveness(format!(
-                    "{passed} µs after the last fault: {open}"
-                )));
-            }
-            self.cluster.restore_members()?;
-            self.wake_in(LOOK_EVERY, Wake::Look);
-            self.run_until(self.cluster.now() + LOOK_EVERY)?;
-        }
-    }
-
-    fn open_business(&self) -> Option<String> {
-        let survivors: Vec<NodeId> = self.cluster.survivors().collect();
-        if !recovery::must_recover(self.cluster.voters(), &survivors) {
-            return None;
-        }
-        if let Some(open) = liveness::disagreement(&self.statuses()) {
-            return Some(open);
-        }
-        let whole = survivors.len() == self.cluster.voters().len();
-        if whole && !self.cluster.all_vote() {
-            return Some("not all have their votes".to_owned());
-        }
-        let open: usize = self.users.iter().map(User::open).sum();
-        (open > 0).then(|| format!("{open} calls are open, of them {} puts", self.proofs.len()))
-    }
-
-    /// In a fair world without calls nothing changes.
-    fn await_quiet(&mut self) -> Result<(), Failure> {
-        let before: Vec<_> = self
-            .statuses()
-            .into_iter()
-            .flatten()
-            .map(|s| (s.term, s.last))
-            .collect();
-        let quiet = micros(liveness::quiet(
-            self.shape.cluster.node.raft.election_timeout,
-        ));
-        self.wake_in(quiet, Wake::Look);
-        self.run_until(self.cluster.now() + quiet)?;
-        let after: Vec<_> = self
-            .statuses()
-            .into_iter()
-            .flatten()
-            .map(|s| (s.term, s.last))
-            .collect();
-        if before == after {
-            return Ok(());
-        }
-        Err(Failure::Liveness(format!(
-            "a quiet world moved from {before:?} to {after:?}"
-        )))
-    }
-
-    /// What can only be said at the end.
-    fn judge(&mut self, recovery: u64) -> Result<Summary, Failure> {
-        if self.cluster.is_asked() {
-            // By requests that came late, of calls that have ended.
-            let timeout = micros(self.shape.cluster.node.raft.election_timeout);
-            self.wake_in(timeout, Wake::Look);
-            self.run_until(self.cluster.now() + timeout)?;
-        }
-        self.cluster.check_all()?;
-        self.cluster.check_quiet()?;
-        let survivors: Vec<NodeId> = self.cluster.survivors().collect();
-        let state = |id: &NodeId| {
-            let status = self.cluster.status(*id).map(|s| (s.sessions, s.time_ms));
-            (status, self.cluster.machine_bytes(*id))
-        };
-        let states: Vec<_> = survivors.iter().map(state).collect();
-        if let Some(other) = states.iter().position(|state| *state != states[0]) {
-            let seen = format!("{} and {} differ", survivors[0], survivors[other]);
-            return Err(Violation::new("State Machine Safety", seen).into());
-        }
-        for tag in self.history.never() {
-            if let Some(index) = self.cluster.state.applied().index_of(*tag) {
-                let seen = format!("call {tag} ended as not applied, and was executed at {index}");
-                return Err(Violation::new("Not applied means never", seen).into());
-            }
-        }
-        match linearizability::check(&self.history.operations()) {
-            Verdict::Linearizable => Ok(Summary {
-                recovery,
-                ..self.summary()
-            }),
-            Verdict::Illegal { key } => {
-                let seen = format!("no order explains what clients saw of key {key}");
-                Err(Violation::new("Linearizability", seen).into())
-            }
-            // The order of execution was tried first, and must be one that explains everything.
-            Verdict::Undecided { key } => {
-                let seen = format!("what clients saw of key {key} is not the order of execution");
-                Err(Violation::new("Linearizability", seen).into())
-            }
-        }
+    /// Those who call for anything.
+    fn callers(&self) -> core::ops::Range<usize> {
+        0..self.shape.clients as usize
     }
 
     fn statuses(&self) -> Vec<Option<Status>> {

@@ -1,13 +1,15 @@
 /** Keys and values to bytes and back. */
 
-import { invalid, show } from "./check.js";
-import { ArgumentError } from "./errors.js";
-import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./limits.js";
-import type { Codec, Json, Key } from "./types.js";
+import { invalid, record, show } from "../check.js";
+import { ArgumentError, QuorateError } from "../errors.js";
+import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "../limits.js";
+import type { Key } from "../types.js";
+import type { Codec, CodecValues, CustomCodec, Json } from "./types.js";
 
 /** How one codec's values become bytes. `decode` refuses bytes that are none of its values. */
 export interface ValueCodec<V> {
-  readonly name: Codec;
+  /** Whether bytes that are added to the end of a value make a value. */
+  readonly appends: boolean;
   encode(value: V): Uint8Array;
   decode(bytes: Uint8Array): V;
 }
@@ -15,7 +17,7 @@ export interface ValueCodec<V> {
 const encoder = new TextEncoder();
 
 export const json: ValueCodec<Json> = {
-  name: "json",
+  appends: false,
   encode(value) {
     let text: string | undefined;
     try {
@@ -36,7 +38,7 @@ export const json: ValueCodec<Json> = {
 };
 
 export const utf8: ValueCodec<string> = {
-  name: "utf8",
+  appends: true,
   encode: (value) => encodeText(value, "a value of this codec"),
   decode(bytes) {
     try {
@@ -48,15 +50,56 @@ export const utf8: ValueCodec<string> = {
 };
 
 export const bytes: ValueCodec<Uint8Array> = {
-  name: "bytes",
+  appends: true,
   encode(value) {
     if (!(value instanceof Uint8Array)) {
       throw invalid(`a value of this codec is a Uint8Array, not ${show(value)}`);
     }
     return value;
   },
-  decode: (stored) => stored,
+  // What comes with it in one buffer is not the caller's.
+  decode: (stored) => stored.slice(),
 };
+
+/** The codec of a name, or around the caller's own functions. */
+export function codecOf<V>(
+  codec: Codec | CustomCodec<V>,
+): ValueCodec<CodecValues[Codec]> | ValueCodec<V> {
+  switch (codec) {
+    case "json":
+      return json;
+    case "utf8":
+      return utf8;
+    case "bytes":
+      return bytes;
+    default:
+      if (typeof codec === "object" && codec !== null) return custom(codec);
+      throw invalid(`a codec is "json", "utf8", "bytes" or { encode, decode }, not ${show(codec)}`);
+  }
+}
+
+function custom<V>(codec: CustomCodec<V>): ValueCodec<V> {
+  record(codec, "a codec", ["encode", "decode"]);
+  const { encode, decode } = codec;
+  if (typeof encode !== "function" || typeof decode !== "function") {
+    throw invalid("a codec has the functions encode and decode");
+  }
+  const guard = <T>(what: string, work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof QuorateError) throw error;
+      throw new ArgumentError("ENCODING", `the codec cannot ${what} a value: ${error}`, {
+        cause: error,
+      });
+    }
+  };
+  return {
+    appends: false,
+    encode: (value) => guard("encode", () => bytes.encode(encode(value) as Uint8Array)),
+    decode: (stored) => guard("decode", () => decode(stored.slice())),
+  };
+}
 
 /** A key's bytes. The bound of a range, other than a key, may be empty, or one byte longer than the longest key. */
 export function encodeKey(key: Key, what: string, as: "key" | "bound" = "key"): Uint8Array {
