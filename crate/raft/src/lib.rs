@@ -52,6 +52,8 @@ pub use entry::{
 pub use error::{CorruptState, InputError, ProposeError, ReadError, TransferError};
 pub use membership::{Change, MAX_MEMBERS, MembershipError};
 pub use message::{AppendOutcome, Body, Message, SnapshotOutcome};
+#[cfg(feature = "model")]
+pub use model::Ages;
 pub use output::{Input, Output, RoleKind};
 pub use quorum::{ConfState, VoteResult};
 pub use raft::Raft;

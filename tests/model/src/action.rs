@@ -22,6 +22,10 @@ pub enum Action {
     Silence(NodeId),
     /// An election timeout passes on this node's clock, and no timer fires.
     Lapse(NodeId),
+    /// Half an election timeout passes for all.
+    Tick,
+    /// The same for all but this node, whose clock stood still. It is told.
+    Freeze(NodeId),
     /// The round of writes under way is durable.
     Persisted(NodeId),
     /// The node crashes, loses the round of writes under way, and starts again.
@@ -31,6 +35,8 @@ pub enum Action {
     CrashAfterWrite(NodeId),
     /// A client proposes a command to this leader.
     Propose(NodeId),
+    /// A client asks this node for a read.
+    Read(NodeId),
     /// This leader is asked for the next change of the membership.
     Change(NodeId),
     /// This leader is asked to hand leadership over.
@@ -49,12 +55,15 @@ impl fmt::Display for Action {
             Self::Heartbeat(node) => write!(f, "{node}: a heartbeat is due"),
             Self::Silence(node) => write!(f, "{node}: no answers for an election timeout"),
             Self::Lapse(node) => write!(f, "{node}: an election timeout passes"),
+            Self::Tick => write!(f, "half an election timeout passes"),
+            Self::Freeze(node) => write!(f, "half an election timeout passes, but not on {node}"),
             Self::Persisted(node) => write!(f, "{node}: the write is durable"),
             Self::Crash(node) => write!(f, "{node}: crashes and starts again"),
             Self::CrashAfterWrite(node) => {
                 write!(f, "{node}: the write is durable, crashes and starts again")
             }
             Self::Propose(node) => write!(f, "{node}: a client proposes"),
+            Self::Read(node) => write!(f, "{node}: a client asks for a read"),
             Self::Change(node) => write!(f, "{node}: asked to change the membership"),
             Self::Transfer(node, to) => write!(f, "{node}: asked to hand over to {to}"),
             Self::Snapshot(node) => write!(f, "{node}: makes a snapshot"),
@@ -63,23 +72,26 @@ impl fmt::Display for Action {
 }
 
 impl Action {
-    /// The node that the step happens to.
+    /// The node that the step happens to; `None`: to all.
     #[must_use]
-    pub fn node(&self) -> NodeId {
+    pub fn node(&self) -> Option<NodeId> {
         match self {
-            Self::Deliver(message) | Self::Duplicate(message) => message.to,
+            Self::Tick => None,
+            Self::Deliver(message) | Self::Duplicate(message) => Some(message.to),
             Self::Timeout(node)
             | Self::Campaign(node)
             | Self::Heartbeat(node)
             | Self::Silence(node)
             | Self::Lapse(node)
+            | Self::Freeze(node)
             | Self::Persisted(node)
             | Self::Crash(node)
             | Self::CrashAfterWrite(node)
             | Self::Propose(node)
+            | Self::Read(node)
             | Self::Change(node)
             | Self::Transfer(node, _)
-            | Self::Snapshot(node) => *node,
+            | Self::Snapshot(node) => Some(*node),
         }
     }
 }

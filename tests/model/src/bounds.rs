@@ -17,6 +17,8 @@ pub struct Bounds {
     pub voters: u64,
     /// The greatest term.
     pub terms: u64,
+    /// How it begins.
+    pub start: Start,
     /// Commands proposed.
     pub proposals: u8,
     /// Crashes, each with a restart.
@@ -27,6 +29,8 @@ pub struct Bounds {
     pub changes: &'static [&'static [Change]],
     /// Transfers of leadership.
     pub transfers: u8,
+    /// Reads asked of leaders, and of followers that know one.
+    pub reads: u8,
     /// What the network does.
     pub network: Delivery,
     /// How long writes take.
@@ -41,6 +45,17 @@ pub struct Bounds {
     pub expected: &'static [Situation],
     /// Steps from the start; `None`: until there is nothing new.
     pub depth: Option<usize>,
+}
+
+/// How it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// No node has ever run.
+    Empty,
+    /// Node 1 was elected and committed the entry that opened its term; all know that, and nothing is
+    /// under way. It was long ago, or where clocks go on together just now, and node 1 has a lease.
+    /// More can happen in fewer steps.
+    Led,
 }
 
 /// What becomes of messages. In any case they overtake each other, and one that never arrives is
@@ -75,6 +90,8 @@ pub enum Writes {
 pub enum Elections {
     /// Its timer fires, and it asks first whether it could win.
     Asked,
+    /// The same, so many times in all.
+    Few(u8),
     /// Someone tells it to campaign now: no pre-vote, and no leader is too fresh. More can go wrong
     /// in fewer steps.
     Forced,
@@ -89,4 +106,13 @@ pub enum Clocks {
     Slow,
     /// No time passes but with timers.
     Still,
+    /// All go on together, a step of half an election timeout so many times: those of leaders a tenth
+    /// too slow and all others a tenth too fast, which is the worst that leases are for. Reads are
+    /// asked of leaders, and may rest on leases.
+    Together {
+        /// How many times.
+        ticks: u8,
+        /// How many of them one clock misses, and its node is told so.
+        freezes: u8,
+    },
 }

@@ -2,10 +2,13 @@
 
 use quorate_raft::{Change, NodeId, StorageId};
 
-use crate::bounds::{Bounds, Clocks, Delivery, Elections, Writes};
+use crate::bounds::{Bounds, Clocks, Delivery, Elections, Start, Writes};
 use crate::law::Situation::{
-    self, Changed, CommittedByAll, Elected, Installed, SecondLeaderCommits,
+    self, Answered, AnsweredAfterSecond, AnsweredByFollower, AnsweredUnderLease, Changed,
+    CommittedByAll, Elected, Installed, SecondLeaderCommits,
 };
+
+const READS: &[Situation] = &[Answered, AnsweredByFollower, AnsweredAfterSecond];
 
 const TWO_LEADERS: &[Situation] = &[Elected, CommittedByAll, SecondLeaderCommits];
 
@@ -17,11 +20,13 @@ const BASE: Bounds = Bounds {
     nodes: 2,
     voters: 2,
     terms: 2,
+    start: Start::Empty,
     proposals: 1,
     crashes: 0,
     snapshots: 0,
     changes: &[],
     transfers: 0,
+    reads: 0,
     network: Delivery::Any,
     writes: Writes::Prompt,
     elections: Elections::Asked,
@@ -64,6 +69,25 @@ fn table() -> Vec<(Bounds, usize)> {
         elections: Elections::Forced,
         clocks: Clocks::Still,
         ..BASE
+    };
+    let leases = |bounds| Bounds {
+        start: Start::Led,
+        network: Delivery::Once {
+            duplicates: 0,
+            in_flight: 7,
+        },
+        elections: Elections::Few(2),
+        clocks: Clocks::Together {
+            ticks: 2,
+            freezes: 2,
+        },
+        proposals: 0,
+        transfers: 1,
+        reads: 1,
+        heartbeats: 1,
+        expected: &[Answered, AnsweredUnderLease],
+        depth: Some(10),
+        ..bounds
     };
     vec![
         (
@@ -205,6 +229,45 @@ fn table() -> Vec<(Bounds, usize)> {
                     "pre-votes, heartbeats, fresh and silent leaders",
                 )
             },
+            8,
+        ),
+        (
+            Bounds {
+                network: ONCE,
+                elections: Elections::Forced,
+                clocks: Clocks::Still,
+                crashes: 1,
+                reads: 2,
+                heartbeats: 1,
+                expected: READS,
+                depth: Some(13),
+                start: Start::Led,
+                ..bounds("two-reads", "reads of leaders and followers, a crash")
+            },
+            9,
+        ),
+        (
+            Bounds {
+                crashes: 1,
+                ..leases(bounds("two-leases", "leases, drift, a freeze, a crash"))
+            },
+            9,
+        ),
+        (
+            Bounds {
+                network: ONCE,
+                proposals: 0,
+                reads: 2,
+                heartbeats: 1,
+                expected: READS,
+                depth: Some(10),
+                start: Start::Led,
+                ..three("three-reads", "reads of leaders and followers")
+            },
+            8,
+        ),
+        (
+            leases(three("three-leases", "leases, drift, freezes, a transfer")),
             8,
         ),
     ]

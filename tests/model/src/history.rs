@@ -1,11 +1,12 @@
 //! What the checker remembers beside the nodes: who led, who voted for whom, and what was committed.
 //! It is part of the world's state, for nothing that was ever promised may be forgotten.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quorate_raft::{ConfState, Entry, EntryId, NodeId, Term};
+use quorate_raft::{ConfState, Entry, EntryId, Index, NodeId, Term};
 
-use crate::law::{Law, Violation};
+use crate::law::{Law, Situation, Violation};
 use crate::process::{Effects, Process, apply};
 
 /// What has happened so far.
@@ -16,8 +17,8 @@ pub struct History {
     /// Votes given: in which term, by whom, to whom.
     votes: Vec<(Term, NodeId, NodeId)>,
     committed: Vec<Committed>,
-    /// A snapshot was installed.
-    pub installed: bool,
+    /// What came of steps, and cannot be seen in the nodes.
+    shown: BTreeSet<Situation>,
 }
 
 /// An entry that a node called committed.
@@ -40,6 +41,12 @@ impl History {
         &self.committed
     }
 
+    /// Whether a step brought this about.
+    #[must_use]
+    pub fn shows(&self, situation: Situation) -> bool {
+        self.shown.contains(&situation)
+    }
+
     /// Looks at what a step did to `nodes[at]`.
     ///
     /// # Errors
@@ -53,9 +60,7 @@ impl History {
     ) -> Result<(), Violation> {
         let node = &*nodes[at];
         let id = NodeId(at as u64 + 1);
-        if effects.installed.is_some() && !self.installed {
-            Arc::make_mut(self).installed = true;
-        }
+        self.record_shown(effects);
         for message in &effects.sent {
             if let quorate_raft::Body::RequestVoteResponse { granted: true } = message.body {
                 self.record_vote(message.term, id, message.to)?;
@@ -76,6 +81,22 @@ impl History {
         }
         look_at_logs(nodes, at)?;
         look_at_followers(nodes)
+    }
+
+    fn record_shown(self: &mut Arc<Self>, effects: &Effects) {
+        let installed = effects.installed.map(|_| Situation::Installed);
+        let after_second = |(_, committed): &(_, Index)| {
+            let last = self.committed.get((committed.0 as usize).checked_sub(1)?)?;
+            (last.by != self.committed[0].by).then_some(Situation::AnsweredAfterSecond)
+        };
+        let answered = effects.answered.iter();
+        let shown = (answered.clone().filter_map(after_second))
+            .chain(answered.map(|(how, _)| *how))
+            .chain(installed);
+        let new: Vec<_> = shown.filter(|situation| !self.shows(*situation)).collect();
+        if !new.is_empty() {
+            Arc::make_mut(self).shown.extend(new);
+        }
     }
 
     fn record_vote(

@@ -25,26 +25,14 @@ pub enum Law {
     OwnTermCommits,
     /// Stored terms, votes and snapshots are never taken back.
     NothingTakenBack,
+    /// A read sees all that was committed when it was asked for, and is answered once, unless the
+    /// node said that it will not be.
+    ReadsSeeCommitted,
     /// No assertion in the core fails, and it refuses nothing that a host may do.
     NoPanic,
 }
 
 impl Law {
-    /// All of them; a law's number is its place here.
-    pub const ALL: [Self; 11] = [
-        Self::ElectionSafety,
-        Self::OneVote,
-        Self::LogMatching,
-        Self::LeaderCompleteness,
-        Self::StateMachineSafety,
-        Self::DurableOnQuorum,
-        Self::AcknowledgedKept,
-        Self::PromisesDurable,
-        Self::OwnTermCommits,
-        Self::NothingTakenBack,
-        Self::NoPanic,
-    ];
-
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -59,13 +47,14 @@ impl Law {
             Self::PromisesDurable => "Nothing is promised before it is durable",
             Self::OwnTermCommits => "Commit by counting own-term entries only",
             Self::NothingTakenBack => "What is stored is not taken back",
+            Self::ReadsSeeCommitted => "A read sees what was committed when it was asked",
             Self::NoPanic => "No assertion fails",
         }
     }
 }
 
 /// What should be seen at least once, or the exploration is too small to say much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Situation {
     /// A leader is elected.
     Elected,
@@ -77,16 +66,28 @@ pub enum Situation {
     Installed,
     /// A change of the membership is committed, and no step of it is left.
     Changed,
+    /// A leader answers a read that a quorum confirmed.
+    Answered,
+    /// A follower answers a read.
+    AnsweredByFollower,
+    /// A leader answers a read and asks nobody.
+    AnsweredUnderLease,
+    /// A read is answered that must see what a second leader committed.
+    AnsweredAfterSecond,
 }
 
 impl Situation {
     /// All of them; a situation's number is its place here.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Elected,
         Self::CommittedByAll,
         Self::SecondLeaderCommits,
         Self::Installed,
         Self::Changed,
+        Self::Answered,
+        Self::AnsweredByFollower,
+        Self::AnsweredUnderLease,
+        Self::AnsweredAfterSecond,
     ];
 
     /// Its name.
@@ -98,6 +99,10 @@ impl Situation {
             Self::SecondLeaderCommits => "a second leader commits",
             Self::Installed => "a snapshot is installed",
             Self::Changed => "a change of the membership is done",
+            Self::Answered => "a leader answers a read",
+            Self::AnsweredByFollower => "a follower answers a read",
+            Self::AnsweredUnderLease => "a lease answers a read",
+            Self::AnsweredAfterSecond => "a read sees what a second leader committed",
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod bounds;
+pub mod clock;
 pub mod configurations;
 pub mod digest;
 pub mod disk;
@@ -15,5 +16,6 @@ pub mod law;
 pub mod model;
 pub mod network;
 pub mod process;
+pub mod reads;
 pub mod report;
 pub mod world;

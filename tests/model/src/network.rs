@@ -49,6 +49,13 @@ impl Network {
         }
     }
 
+    /// Takes any one of them.
+    pub fn pop(&mut self) -> Option<Arc<Message>> {
+        let (key, message) = self.messages.pop()?;
+        self.sum = self.sum.wrapping_sub(key);
+        Some(message)
+    }
+
     /// A message is no longer under way.
     pub fn remove(&mut self, message: &Arc<Message>) {
         let at = self.messages.iter().position(|(_, of)| of == message);

@@ -2,18 +2,19 @@
 //! applied. What a host does, and no more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use bytes::Bytes;
 use quorate_raft::{
     AppendOutcome, Body, Change, ConfState, Config, Entry, EntryId, Index, Input, Instant, Message,
-    NodeId, Output, PersistBatch, Raft, RoleKind, SnapshotChunk, SnapshotOutcome,
+    NodeId, Output, PersistBatch, Raft, ReadError, RoleKind, SnapshotChunk, SnapshotOutcome,
 };
 
-use crate::bounds::Writes;
+use crate::bounds::{Clocks, Writes};
+use crate::clock::{ELECTION, HEARTBEAT, tick};
 use crate::digest::digest;
 use crate::disk::Disk;
-use crate::law::{Law, Violation};
+use crate::law::{Law, Situation, Violation};
+use crate::reads::Reads;
 
 /// A node of the world.
 #[derive(Clone, Debug)]
@@ -23,6 +24,10 @@ pub struct Process {
     /// The round of writes under way.
     round: Option<PersistBatch>,
     machine: Machine,
+    reads: Reads,
+    /// How often it started, which makes the numbers that it draws different in every run.
+    runs: u64,
+    clocks: Clocks,
     /// The core's log in memory.
     log: Vec<Entry>,
     /// Something has happened to it.
@@ -50,6 +55,8 @@ pub struct Effects {
     pub applied: Vec<Entry>,
     /// The end of a snapshot that replaced the machine's state, and that state.
     pub installed: Option<(EntryId, u64)>,
+    /// Reads answered, with what they had to see.
+    pub answered: Vec<(Situation, Index)>,
     /// The disk changed.
     pub wrote: bool,
 }
@@ -59,7 +66,7 @@ pub struct Effects {
 pub enum Event<'a> {
     /// A message.
     Message(&'a Message),
-    /// The timer fires when it is due.
+    /// The timer fires when it is due; where clocks go on together, now.
     Timer,
     /// The timer fires after an election timeout.
     LateTimer,
@@ -67,8 +74,12 @@ pub enum Event<'a> {
     Time,
     /// The round under way is durable.
     Persisted,
+    /// The clock stood still, and the host has found out.
+    Frozen,
     /// A command.
     Propose(Bytes),
+    /// A read, by number, when so much is committed.
+    Read(u64, Index),
     /// A change of the membership.
     Change(&'a [Change]),
     /// Leadership is to go to this node.
@@ -82,12 +93,9 @@ pub enum Event<'a> {
     },
 }
 
-/// Far more often than elections: see [`Raft::forget_time`].
-const HEARTBEAT: Duration = Duration::from_micros(1);
-const ELECTION: Duration = Duration::from_secs(1);
-
-fn config(id: NodeId) -> Config {
+fn config(id: NodeId, clocks: Clocks) -> Config {
     Config {
+        lease_reads: clocks.are_together(),
         election_timeout: ELECTION,
         heartbeat_interval: HEARTBEAT,
         max_inflight_messages: 2,
@@ -100,13 +108,16 @@ fn config(id: NodeId) -> Config {
 impl Process {
     /// A node that has never run.
     #[must_use]
-    pub fn new(id: NodeId, conf_state: ConfState) -> Self {
+    pub fn new(id: NodeId, conf_state: ConfState, clocks: Clocks) -> Self {
         let disk = Disk::new(conf_state);
         let mut process = Self {
-            raft: start(id, &disk),
+            raft: start(config(id, clocks), &disk, 0),
             disk,
             round: None,
             machine: Machine::default(),
+            reads: Reads::default(),
+            runs: 0,
+            clocks,
             log: Vec::new(),
             touched: false,
             digest: 0,
@@ -178,14 +189,17 @@ impl Process {
     fn try_step(&mut self, event: Event<'_>, writes: Writes) -> Result<Option<Effects>, Violation> {
         let now = Instant(0);
         let mut effects = Effects::default();
+        let mut leased = false;
         match event {
             Event::Message(message) => self.handle(now, Input::Message(message.clone()))?,
+            Event::Timer if self.clocks.are_together() => self.handle(now, Input::TimerFired)?,
             Event::Timer => self.handle(self.raft.next_timeout(), Input::TimerFired)?,
             Event::LateTimer => {
-                self.raft.pass_time();
+                self.raft.pass_time(ELECTION);
                 self.handle(self.raft.next_timeout(), Input::TimerFired)?;
             }
-            Event::Time => self.raft.pass_time(),
+            Event::Time => self.raft.pass_time(ELECTION),
+            Event::Frozen => self.handle(now, Input::ClockStopped)?,
             Event::Persisted => {
                 let Some(round) = self.round.take() else {
                     return Ok(None);
@@ -196,6 +210,13 @@ impl Process {
                 if self.raft.propose(now, data).is_err() {
                     return Ok(None);
                 }
+            }
+            Event::Read(ctx, committed) => {
+                leased = self.raft.holds_lease();
+                if self.ask(ctx, leased).is_err() {
+                    return Ok(None);
+                }
+                self.reads.ask(ctx, committed);
             }
             Event::Change(changes) => {
                 if self.raft.propose_membership(now, changes).is_err() {
@@ -225,7 +246,19 @@ impl Process {
             }
         }
         self.drain(writes, &mut effects)?;
+        if leased {
+            for (how, _) in &mut effects.answered {
+                *how = Situation::AnsweredUnderLease;
+            }
+        }
         Ok(Some(effects))
+    }
+
+    fn ask(&mut self, ctx: u64, leased: bool) -> Result<(), ReadError> {
+        match leased {
+            true => self.raft.lease_read(Instant(0), ctx),
+            false => self.raft.read_index(Instant(0), ctx),
+        }
     }
 
     fn handle(&mut self, now: Instant, input: Input) -> Result<(), Violation> {
@@ -270,7 +303,17 @@ impl Process {
                     self.keep(meta.last.index, chunks);
                     effects.installed = Some((meta.last, self.machine.state));
                 }
-                Output::ReadReady { .. } | Output::RoleChanged { .. } | Output::Digest { .. } => {}
+                Output::ReadReady { ctx, index } => {
+                    let applied = self.raft.applied().index;
+                    let committed = self.reads.answer(ctx, index, applied)?;
+                    let how = match self.raft.is_leader() {
+                        true => Situation::Answered,
+                        false => Situation::AnsweredByFollower,
+                    };
+                    effects.answered.push((how, committed));
+                }
+                Output::RoleChanged { .. } => self.reads.void(),
+                Output::Digest { .. } => {}
             }
         }
         Ok(())
@@ -285,8 +328,10 @@ impl Process {
     }
 
     fn restart(&mut self) {
-        self.raft = start(self.id(), &self.disk);
+        self.runs += 1;
+        self.raft = start(config(self.id(), self.clocks), &self.disk, self.runs);
         self.machine = Machine::default();
+        self.reads.void();
         let chunks = self.disk.snapshot_bytes();
         if !chunks.is_empty() {
             self.machine.state = from_chunks(&chunks);
@@ -391,13 +436,19 @@ impl Process {
 
     /// An election timeout passes on its clock.
     pub fn pass_time(&mut self) {
-        self.raft.pass_time();
+        self.raft.pass_time(ELECTION);
+        self.settle();
+    }
+
+    /// Half an election timeout passes, as far as its clock can tell.
+    pub fn tick(&mut self) {
+        self.raft.pass_time(tick(self.raft.is_leader()));
         self.settle();
     }
 
     /// Leaves out what makes no difference, and takes the fingerprint.
     fn settle(&mut self) {
-        self.raft.forget_time();
+        self.raft.forget_time(self.clocks.ages());
         if let Some(round) = &mut self.round {
             round.seq = 1;
         }
@@ -406,12 +457,15 @@ impl Process {
             disk,
             round,
             machine,
+            reads,
+            runs: _,
+            clocks: _,
             log,
             touched: _,
             digest: _,
         } = self;
         *log = raft.entries_from(Index(1)).cloned().collect();
-        self.digest = digest(&(&*raft, &*disk, &*round, &*machine));
+        self.digest = digest(&(&*raft, &*disk, &*round, &*machine, &*reads));
     }
 
     /// Whether it leads, and in which term.
@@ -427,8 +481,8 @@ impl Process {
     }
 }
 
-fn start(id: NodeId, disk: &Disk) -> Raft {
-    Raft::new(config(id), disk.restored(), Instant(0), 0).expect("what was durable makes a node")
+fn start(config: Config, disk: &Disk, seed: u64) -> Raft {
+    Raft::new(config, disk.restored(), Instant(0), seed).expect("what was durable makes a node")
 }
 
 /// The machine's state after one more entry.

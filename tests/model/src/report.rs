@@ -6,8 +6,8 @@ use std::time::Instant;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::bounds::Bounds;
-use crate::law::{Law, Situation};
-use crate::model::Exploration;
+use crate::law::Situation;
+use crate::model::{Exploration, LAWS};
 use crate::world::World;
 
 /// What an exploration found.
@@ -45,10 +45,8 @@ pub fn explore(bounds: &Bounds) -> Report {
     let checker = builder.spawn_bfs().join();
     let seconds = start.elapsed().as_secs_f64();
     let discoveries = checker.discoveries();
-    let violation = Law::ALL.iter().find_map(|law| {
-        let path = discoveries.get(law.name())?.clone();
-        Some(tell(&path.into_vec()))
-    });
+    let violation = discoveries.get(LAWS).cloned();
+    let violation = violation.map(|path| tell(&path.into_vec()));
     let steps = |situation: Situation| {
         let path = discoveries.get(situation.name())?.clone();
         Some((situation, path.into_vec().len() - 1))
@@ -108,12 +106,10 @@ fn tell(path: &[(World, Option<crate::action::Action>)]) -> String {
     let mut lines = String::new();
     for (number, pair) in path.windows(2).enumerate() {
         if let [(_, Some(action)), (world, _)] = pair {
-            let line = format!(
-                "{:>3}. {action}\n     {}\n",
-                number + 1,
-                world.line(action.node())
-            );
-            lines.push_str(&line);
+            lines.push_str(&format!("{:>3}. {action}\n", number + 1));
+            if let Some(node) = action.node() {
+                lines.push_str(&format!("     {}\n", world.line(node)));
+            }
         }
     }
     let end = path.last().and_then(|(world, _)| world.broken());

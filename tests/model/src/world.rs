@@ -5,10 +5,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quorate_raft::{Body, ConfState, Message, NodeId, Payload, RoleKind, StorageId, Term};
+use quorate_raft::{Body, ConfState, Index, Message, NodeId, Payload, RoleKind, StorageId, Term};
 
 use crate::action::{Action, Entries};
-use crate::bounds::{Bounds, Clocks, Delivery, Elections};
+use crate::bounds::{Bounds, Clocks, Delivery, Elections, Start};
 use crate::digest::digest;
 use crate::history::History;
 use crate::law::{Situation, Violation};
@@ -35,13 +35,26 @@ struct Left {
     changes: u8,
     transfers: u8,
     heartbeats: u8,
+    reads: u8,
+    ticks: u8,
+    freezes: u8,
+    timeouts: u8,
     duplicates: u8,
 }
 
 impl World {
-    /// A cluster that has never run.
+    /// As `bounds` say that it begins.
     #[must_use]
     pub fn new(bounds: &Bounds) -> Self {
+        let world = Self::empty(bounds);
+        match bounds.start {
+            Start::Empty => world,
+            Start::Led => world.led(bounds),
+        }
+    }
+
+    /// A cluster that has never run.
+    fn empty(bounds: &Bounds) -> Self {
         let ids = (1..=bounds.nodes).map(NodeId);
         let conf_state = |id| match id <= NodeId(bounds.voters) {
             true => ConfState::new((1..=bounds.voters).map(NodeId)),
@@ -51,9 +64,13 @@ impl World {
             Delivery::Any => 0,
             Delivery::Once { duplicates, .. } => duplicates,
         };
+        let (ticks, freezes) = match bounds.clocks {
+            Clocks::Together { ticks, freezes } => (ticks, freezes),
+            Clocks::Any | Clocks::Slow | Clocks::Still => (0, 0),
+        };
         let mut world = Self {
             nodes: ids
-                .map(|id| Arc::new(Process::new(id, conf_state(id))))
+                .map(|id| Arc::new(Process::new(id, conf_state(id), bounds.clocks)))
                 .collect(),
             network: Network::default(),
             history: Arc::default(),
@@ -64,6 +81,13 @@ impl World {
                 changes: bounds.changes.len() as u8,
                 transfers: bounds.transfers,
                 heartbeats: bounds.heartbeats,
+                reads: bounds.reads,
+                ticks,
+                freezes,
+                timeouts: match bounds.elections {
+                    Elections::Few(timeouts) => timeouts,
+                    Elections::Asked | Elections::Forced => 0,
+                },
                 duplicates,
             },
             broken: None,
@@ -71,6 +95,46 @@ impl World {
         };
         world.settle();
         world
+    }
+
+    /// The same cluster when node 1 has been elected, and all that it said was heard: long ago, or
+    /// where clocks go on together just now. The others are as alike as before.
+    fn led(mut self, bounds: &Bounds) -> Self {
+        let first = NodeId(1);
+        self.pass_time();
+        let world = self.after(&Action::Campaign(first), bounds);
+        let mut world = world.expect("any voter may campaign").heard(bounds);
+        match bounds.clocks.are_together() {
+            true => {
+                let beat = world.step(first, Event::Timer, bounds);
+                beat.expect("a leader sends heartbeats");
+                world = world.heard(bounds);
+            }
+            false => world.pass_time(),
+        }
+        for node in &mut world.nodes {
+            let node = Arc::make_mut(node);
+            node.touched = node.raft().is_leader();
+        }
+        world.settle();
+        world
+    }
+
+    /// When all messages have arrived, and the answers to them.
+    fn heard(self, bounds: &Bounds) -> Self {
+        let mut world = self;
+        while let Some(message) = world.network.pop() {
+            let heard = world.after(&Action::Deliver(message), bounds);
+            world = heard.unwrap_or(world);
+        }
+        world
+    }
+
+    fn pass_time(&mut self) {
+        for node in &mut self.nodes {
+            Arc::make_mut(node).pass_time();
+        }
+        self.settle();
     }
 
     /// The law that the last step broke.
@@ -113,7 +177,11 @@ impl World {
                 }
                 Payload::Noop | Payload::Command(_) => false,
             }),
-            Situation::Installed => self.history.installed,
+            Situation::Installed
+            | Situation::Answered
+            | Situation::AnsweredByFollower
+            | Situation::AnsweredUnderLease
+            | Situation::AnsweredAfterSecond => self.history.shows(situation),
         }
     }
 
@@ -137,6 +205,9 @@ impl World {
         let is_next = |at: usize| !is_alike(at) || Some(at) == first;
         for (at, node) in self.nodes.iter().enumerate().filter(|(at, _)| is_next(*at)) {
             self.node_actions(node, NodeId(at as u64 + 1), bounds, actions);
+        }
+        if self.left.ticks > 0 {
+            actions.push(Action::Tick);
         }
         let arriving = self
             .network
@@ -166,7 +237,7 @@ impl World {
                 if self.left.heartbeats > 0 {
                     actions.push(Action::Heartbeat(id));
                 }
-                if bounds.heartbeats > 0 {
+                if bounds.heartbeats > 0 && !bounds.clocks.are_together() {
                     actions.push(Action::Silence(id));
                 }
                 if self.left.proposals > 0 {
@@ -186,13 +257,22 @@ impl World {
                 actions.push(Action::Campaign(id));
             }
             RoleKind::Follower | RoleKind::PreCandidate | RoleKind::Candidate => {
-                if bounds.elections == Elections::Asked {
+                if bounds.elections == Elections::Asked || self.left.timeouts > 0 {
                     actions.push(Action::Timeout(id));
                 }
             }
         }
         if bounds.clocks == Clocks::Any && raft.leader().is_some() {
             actions.push(Action::Lapse(id));
+        }
+        let leads = raft.is_leader();
+        if self.left.reads > 0
+            && (leads || raft.leader().is_some() && !bounds.clocks.are_together())
+        {
+            actions.push(Action::Read(id));
+        }
+        if self.left.ticks > 0 && self.left.freezes > 0 {
+            actions.push(Action::Freeze(id));
         }
         if self.left.snapshots > 0 && raft.applied().index > raft.snapshot().last.index {
             actions.push(Action::Snapshot(id));
@@ -203,7 +283,10 @@ impl World {
     #[must_use]
     pub fn after(&self, action: &Action, bounds: &Bounds) -> Option<Self> {
         let mut world = self.clone();
-        let id = action.node();
+        let Some(id) = action.node() else {
+            world.tick(None);
+            return Some(world);
+        };
         let number = bounds.proposals.saturating_sub(self.left.proposals);
         let command = Bytes::copy_from_slice(&[number, 0]);
         let campaign;
@@ -222,13 +305,22 @@ impl World {
                 campaign = self.campaign_now(id);
                 Event::Message(&campaign)
             }
-            Action::Timeout(_) => Event::Timer,
+            Action::Timeout(_) => {
+                world.left.timeouts = self.left.timeouts.saturating_sub(1);
+                Event::Timer
+            }
             Action::Heartbeat(_) => {
                 world.left.heartbeats -= 1;
                 Event::Timer
             }
             Action::Silence(_) => Event::LateTimer,
             Action::Lapse(_) => Event::Time,
+            Action::Tick => return None,
+            Action::Freeze(_) => {
+                world.left.freezes -= 1;
+                world.tick(Some(id));
+                Event::Frozen
+            }
             Action::Persisted(_) => Event::Persisted,
             Action::Crash(_) => {
                 world.left.crashes -= 1;
@@ -241,6 +333,11 @@ impl World {
             Action::Propose(_) => {
                 world.left.proposals -= 1;
                 Event::Propose(command)
+            }
+            Action::Read(_) => {
+                world.left.reads -= 1;
+                let committed = self.history.committed().len() as u64;
+                Event::Read(self.left.reads.into(), Index(committed))
             }
             Action::Change(_) => {
                 let next = bounds.changes.len() - usize::from(self.left.changes);
@@ -256,9 +353,25 @@ impl World {
                 Event::Snapshot
             }
         };
-        world.step(id, event, bounds)?;
+        let stepped = world.step(id, event, bounds);
+        // That the clock stood still matters, whatever the node makes of it.
+        if !matches!(action, Action::Freeze(_)) {
+            stepped?;
+        }
         world.settle();
         Some(world)
+    }
+
+    /// Half an election timeout passes for all, but for one whose clock stands still.
+    fn tick(&mut self, frozen: Option<NodeId>) {
+        self.left.ticks -= 1;
+        for (id, node) in (1..).map(NodeId).zip(&mut self.nodes) {
+            match frozen == Some(id) {
+                true => Arc::make_mut(node).touched = true,
+                false => Arc::make_mut(node).tick(),
+            }
+        }
+        self.settle();
     }
 
     /// One node takes one event. `None` if nothing comes of it, or too much.
@@ -283,7 +396,8 @@ impl World {
             self.network.send(message, bounds.network);
         }
         // One that changed nothing and said nothing might as well not have heard.
-        if before.digest() == self.nodes[at].digest() && self.network.digest() == sent {
+        let is_same = before.digest() == self.nodes[at].digest();
+        if is_same && effects.answered.is_empty() && self.network.digest() == sent {
             return None;
         }
         if bounds.clocks == Clocks::Slow {

@@ -52,6 +52,10 @@ laws_hold! {
     leadership_is_handed_over: "three-transfer", 20_000;
     heartbeats_to_those_who_share_nothing: "three-heartbeats", 1_000;
     three_nodes_and_their_clocks: "three-clocks", 10_000;
+    reads_of_two_nodes: "two-reads", 5_000;
+    leases_of_two_nodes: "two-leases", 1_000;
+    reads_of_three_nodes: "three-reads", 20_000;
+    leases_of_three_nodes: "three-leases", 5_000;
 }
 
 #[test]
@@ -103,7 +107,12 @@ fn worlds(bounds: &Bounds, steps: usize) -> Vec<World> {
 #[test]
 fn no_moment_tells_worlds_apart() {
     let known = [0, 1_000_000, 1_000_001, 2_000_000, 3_000_000, u64::MAX];
-    for name in ["two-clocks", "two-pre-vote", "three-transfer"] {
+    for name in [
+        "two-clocks",
+        "two-pre-vote",
+        "three-transfer",
+        "three-reads",
+    ] {
         for world in worlds(&named(name), 9) {
             for node in world.nodes() {
                 let text = format!("{:?}", node.raft());

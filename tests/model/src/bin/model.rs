@@ -1,7 +1,7 @@
 //! Explores configurations, and prints what there was to see.
 //!
 //! ```text
-//! model [--quick] [--list] [--only NAME,NAME] [--depth N] [--terms N] [--proposals N] [--crashes N]
+//! model [--quick] [--list] [--only NAME,NAME] [--depth N] [--terms N] [--proposals N] [--reads N] …
 //! ```
 //! Exit codes: 0 all laws hold, 2 wrong usage, 11 a law was broken, 14 something expected was never
 //! seen.
@@ -18,7 +18,7 @@ usage: model [options]
   --only A,B     explore these configurations alone
   --quick        only as deep as the tests do
   --depth N      stop after N steps; 0: never
-  --nodes N, --terms N, --proposals N, --crashes N, --snapshots N
+  --nodes N, --terms N, --proposals N, --crashes N, --snapshots N, --reads N
                  other bounds than the configuration's own";
 
 const EXIT_USAGE: u8 = 2;
@@ -83,7 +83,8 @@ impl Options {
                 "--help" | "-h" => options.help = true,
                 "--quick" => quick = true,
                 "--only" => only = Some(args.next().ok_or("--only needs names")?),
-                "--depth" | "--nodes" | "--terms" | "--proposals" | "--crashes" | "--snapshots" => {
+                "--depth" | "--nodes" | "--terms" | "--proposals" | "--crashes" | "--snapshots"
+                | "--reads" => {
                     let value = args.next().ok_or(format!("{arg} needs a number"))?;
                     let number = value
                         .parse::<u8>()
@@ -125,6 +126,7 @@ fn change(bounds: &mut Bounds, what: &str, number: u64) {
         "--terms" => bounds.terms = number,
         "--proposals" => bounds.proposals = small,
         "--crashes" => bounds.crashes = small,
+        "--reads" => bounds.reads = small,
         _ => bounds.snapshots = small,
     }
 }

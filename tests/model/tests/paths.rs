@@ -1,0 +1,53 @@
+//! Single ways through a world, longer than a search by breadth gets in a test. Each step is written
+//! as a report prints it.
+
+use quorate_model::bounds::Bounds;
+use quorate_model::configurations::all;
+use quorate_model::world::World;
+
+/// The world after all `steps`, or the first of them that changes nothing.
+fn walk<'a>(bounds: &Bounds, steps: &[&'a str]) -> Result<World, &'a str> {
+    steps.iter().try_fold(World::new(bounds), |world, step| {
+        let mut actions = Vec::new();
+        world.actions(bounds, &mut actions);
+        let action = actions.iter().find(|action| action.to_string() == *step);
+        let action = action.unwrap_or_else(|| panic!("{step:?} is none of {actions:#?}"));
+        world.after(action, bounds).ok_or(*step)
+    })
+}
+
+/// A lease rests on the word of those who confirmed it. One of them then hears of a later term, from
+/// someone who ran in it and won nothing.
+#[test]
+fn who_hears_of_a_later_term_still_keeps_its_word_to_a_leader_with_a_lease() {
+    let found = all()
+        .into_iter()
+        .find(|bounds| bounds.name == "three-leases");
+    let bounds = Bounds {
+        reads: 2,
+        ..found.expect("it has this name")
+    };
+    let steps = [
+        "half an election timeout passes",
+        "half an election timeout passes",
+        "n2: the election timer fires",
+        "n3: the election timer fires",
+        "n3 ▶ n2 t2 PreVote last t1/1",
+        "n2 ▶ n3 t2 PreVoteResponse granted",
+        "n1: a client asks for a read",
+        "n1 ▶ n2 t1 Heartbeat commit 1 round 2",
+        "n2 ▶ n1 t1 HeartbeatResponse round 2",
+        "n2 ▶ n3 t2 PreVote last t1/1",
+        "n3 ▶ n2 t2 PreVoteResponse refused",
+        "n3 ▶ n2 t2 RequestVote last t1/1",
+        "n2 ▶ n3 t2 RequestVoteResponse granted",
+        "n3 ▶ n2 t2 AppendEntries prev t1/1 commit 1 [t2/2·]",
+        "n2 ▶ n3 t2 AppendEntriesResponse matched 2",
+        "n1: a client asks for a read",
+    ];
+    let unheard = match walk(&bounds, &steps) {
+        Ok(world) => panic!("{:?}", world.broken()),
+        Err(step) => step,
+    };
+    assert_eq!(unheard, "n3 ▶ n2 t2 RequestVote last t1/1");
+}
