@@ -244,14 +244,14 @@ fn table() -> Vec<(Bounds, usize)> {
                 start: Start::Led,
                 ..bounds("two-reads", "reads of leaders and followers, a crash")
             },
-            9,
+            8,
         ),
         (
             Bounds {
                 crashes: 1,
                 ..leases(bounds("two-leases", "leases, drift, a freeze, a crash"))
             },
-            9,
+            7,
         ),
         (
             Bounds {
@@ -264,11 +264,11 @@ fn table() -> Vec<(Bounds, usize)> {
                 start: Start::Led,
                 ..three("three-reads", "reads of leaders and followers")
             },
-            8,
+            7,
         ),
         (
             leases(three("three-leases", "leases, drift, freezes, a transfer")),
-            8,
+            6,
         ),
     ]
 }

@@ -52,10 +52,10 @@ laws_hold! {
     leadership_is_handed_over: "three-transfer", 20_000;
     heartbeats_to_those_who_share_nothing: "three-heartbeats", 1_000;
     three_nodes_and_their_clocks: "three-clocks", 10_000;
-    reads_of_two_nodes: "two-reads", 5_000;
-    leases_of_two_nodes: "two-leases", 1_000;
-    reads_of_three_nodes: "three-reads", 20_000;
-    leases_of_three_nodes: "three-leases", 5_000;
+    reads_of_two_nodes: "two-reads", 1_000;
+    leases_of_two_nodes: "two-leases", 30_000;
+    reads_of_three_nodes: "three-reads", 13_000;
+    leases_of_three_nodes: "three-leases", 1_000;
 }
 
 #[test]
