@@ -74,12 +74,12 @@ fn table() -> Vec<(Bounds, usize)> {
         start: Start::Led,
         network: Delivery::Once {
             duplicates: 0,
-            in_flight: 7,
+            in_flight: 6,
         },
-        elections: Elections::Few(2),
+        elections: Elections::Few(1),
         clocks: Clocks::Together {
             ticks: 2,
-            freezes: 2,
+            freezes: 1,
         },
         proposals: 0,
         transfers: 1,
@@ -249,9 +249,11 @@ fn table() -> Vec<(Bounds, usize)> {
         (
             Bounds {
                 crashes: 1,
+                elections: Elections::Few(2),
+                depth: None,
                 ..leases(bounds("two-leases", "leases, drift, a freeze, a crash"))
             },
-            7,
+            10,
         ),
         (
             Bounds {
@@ -260,15 +262,15 @@ fn table() -> Vec<(Bounds, usize)> {
                 reads: 2,
                 heartbeats: 1,
                 expected: READS,
-                depth: Some(10),
+                depth: Some(11),
                 start: Start::Led,
                 ..three("three-reads", "reads of leaders and followers")
             },
             7,
         ),
         (
-            leases(three("three-leases", "leases, drift, freezes, a transfer")),
-            6,
+            leases(three("three-leases", "leases, drift, a freeze, a transfer")),
+            7,
         ),
     ]
 }

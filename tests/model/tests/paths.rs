@@ -1,8 +1,9 @@
 //! Single ways through a world, longer than a search by breadth gets in a test. Each step is written
 //! as a report prints it.
 
-use quorate_model::bounds::Bounds;
+use quorate_model::bounds::{Bounds, Delivery, Elections};
 use quorate_model::configurations::all;
+use quorate_model::law::Situation;
 use quorate_model::world::World;
 
 /// The world after all `steps`, or the first of them that changes nothing.
@@ -16,17 +17,71 @@ fn walk<'a>(bounds: &Bounds, steps: &[&'a str]) -> Result<World, &'a str> {
     })
 }
 
+/// Three nodes, one of which leads and has a lease.
+fn leases() -> Bounds {
+    let found = all()
+        .into_iter()
+        .find(|bounds| bounds.name == "three-leases");
+    Bounds {
+        reads: 2,
+        elections: Elections::Few(2),
+        network: Delivery::Once {
+            duplicates: 0,
+            in_flight: 9,
+        },
+        ..found.expect("it has this name")
+    }
+}
+
+/// The second node is elected by the third, commits, and the first is asked for a read.
+const SECOND_LEADER: [&str; 8] = [
+    "n2: the election timer fires",
+    "n2 ▶ n3 t2 PreVote last t1/1",
+    "n3 ▶ n2 t2 PreVoteResponse granted",
+    "n2 ▶ n3 t2 RequestVote last t1/1",
+    "n3 ▶ n2 t2 RequestVoteResponse granted",
+    "n2 ▶ n3 t2 AppendEntries prev t1/1 commit 1 [t2/2·]",
+    "n3 ▶ n2 t2 AppendEntriesResponse matched 2",
+    "n1: a client asks for a read",
+];
+
+/// After these steps a second leader commits, and no law is broken when the first is asked for a read.
+fn ends_lease(steps: &[&'static str]) {
+    let steps = [steps, &SECOND_LEADER].concat();
+    let world = walk(&leases(), &steps).expect("each step changes something");
+    assert!(world.broken().is_none(), "{:?}", world.broken());
+    assert!(world.shows(Situation::SecondLeaderCommits));
+    assert!(!world.shows(Situation::AnsweredUnderLease));
+}
+
+#[test]
+fn a_lease_ends_before_another_can_be_elected_by_the_worst_clocks() {
+    ends_lease(&["half an election timeout passes"; 2]);
+}
+
+#[test]
+fn a_clock_that_stood_still_ends_a_lease() {
+    ends_lease(&[
+        "half an election timeout passes, but not on n1",
+        "half an election timeout passes",
+    ]);
+}
+
+#[test]
+fn a_lease_counts_from_when_its_round_began() {
+    ends_lease(&[
+        "n1: a heartbeat is due",
+        "n1 ▶ n2 t1 Heartbeat commit 1 round 2",
+        "half an election timeout passes",
+        "n2 ▶ n1 t1 HeartbeatResponse round 2",
+        "half an election timeout passes",
+    ]);
+}
+
 /// A lease rests on the word of those who confirmed it. One of them then hears of a later term, from
 /// someone who ran in it and won nothing.
 #[test]
 fn who_hears_of_a_later_term_still_keeps_its_word_to_a_leader_with_a_lease() {
-    let found = all()
-        .into_iter()
-        .find(|bounds| bounds.name == "three-leases");
-    let bounds = Bounds {
-        reads: 2,
-        ..found.expect("it has this name")
-    };
     let steps = [
         "half an election timeout passes",
         "half an election timeout passes",
@@ -45,7 +100,7 @@ fn who_hears_of_a_later_term_still_keeps_its_word_to_a_leader_with_a_lease() {
         "n2 ▶ n3 t2 AppendEntriesResponse matched 2",
         "n1: a client asks for a read",
     ];
-    let unheard = match walk(&bounds, &steps) {
+    let unheard = match walk(&leases(), &steps) {
         Ok(world) => panic!("{:?}", world.broken()),
         Err(step) => step,
     };
