@@ -53,9 +53,9 @@ laws_hold! {
     heartbeats_to_those_who_share_nothing: "three-heartbeats", 62_000;
     three_nodes_and_their_clocks: "three-clocks", 16_000;
     reads_of_two_nodes: "two-reads", 34_000;
-    leases_of_two_nodes: "two-leases", 30_000;
+    leases_of_two_nodes: "two-leases", 115_000;
     reads_of_three_nodes: "three-reads", 28_000;
-    leases_of_three_nodes: "three-leases", 40_000;
+    leases_of_three_nodes: "three-leases", 67_000;
 }
 
 #[test]
