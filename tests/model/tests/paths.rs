@@ -6,15 +6,23 @@ use quorate_model::configurations::all;
 use quorate_model::law::Situation;
 use quorate_model::world::World;
 
-/// The world after all `steps`, or the first of them that changes nothing.
+/// The world after all `steps`, or the first of them that cannot happen or changes nothing.
 fn walk<'a>(bounds: &Bounds, steps: &[&'a str]) -> Result<World, &'a str> {
     steps.iter().try_fold(World::new(bounds), |world, step| {
         let mut actions = Vec::new();
         world.actions(bounds, &mut actions);
         let action = actions.iter().find(|action| action.to_string() == *step);
-        let action = action.unwrap_or_else(|| panic!("{step:?} is none of {actions:#?}"));
-        world.after(action, bounds).ok_or(*step)
+        let after = action.and_then(|action| world.after(action, bounds));
+        after.ok_or(*step)
     })
+}
+
+/// The first of `steps` that cannot happen or changes nothing. Were there none, a law would be broken.
+fn refused<'a>(bounds: &Bounds, steps: &[&'a str]) -> &'a str {
+    match walk(bounds, steps) {
+        Ok(world) => panic!("{:?}", world.broken()),
+        Err(step) => step,
+    }
 }
 
 /// Three nodes, one of which leads and has a lease.
@@ -100,9 +108,37 @@ fn who_hears_of_a_later_term_still_keeps_its_word_to_a_leader_with_a_lease() {
         "n2 ▶ n3 t2 AppendEntriesResponse matched 2",
         "n1: a client asks for a read",
     ];
-    let unheard = match walk(&leases(), &steps) {
-        Ok(world) => panic!("{:?}", world.broken()),
-        Err(step) => step,
+    assert_eq!(
+        refused(&leases(), &steps),
+        "n3 ▶ n2 t2 RequestVote last t1/1"
+    );
+}
+
+/// It cannot know whom it confirmed before it went down.
+#[test]
+fn who_starts_again_keeps_a_word_that_it_may_have_given() {
+    let bounds = Bounds {
+        crashes: 1,
+        ..leases()
     };
-    assert_eq!(unheard, "n3 ▶ n2 t2 RequestVote last t1/1");
+    let steps = [
+        "half an election timeout passes",
+        "half an election timeout passes",
+        "n1: a client asks for a read",
+        "n1 ▶ n2 t1 Heartbeat commit 1 round 2",
+        "n2 ▶ n1 t1 HeartbeatResponse round 2",
+        "n2: crashes and starts again",
+        "n3: the election timer fires",
+        "n3 ▶ n2 t2 PreVote last t1/1",
+        "n2 ▶ n3 t2 PreVoteResponse granted",
+        "n3 ▶ n2 t2 RequestVote last t1/1",
+        "n2 ▶ n3 t2 RequestVoteResponse granted",
+        "n3 ▶ n2 t2 AppendEntries prev t1/1 commit 1 [t2/2·]",
+        "n2 ▶ n3 t2 AppendEntriesResponse matched 2",
+        "n1: a client asks for a read",
+    ];
+    assert_eq!(
+        refused(&bounds, &steps),
+        "n2 ▶ n3 t2 PreVoteResponse granted"
+    );
 }
