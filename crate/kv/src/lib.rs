@@ -41,7 +41,7 @@ mod system;
 mod testing;
 mod tree;
 mod txn;
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
 mod vectors;
 mod wire;
 
