@@ -97,14 +97,14 @@ test("every command and every test that is named exists", () => {
 
 let consumer;
 before(async () => {
-  const [use, members] = [...read("README.md").matchAll(/```ts\n(.*?)```/gs)].map(
+  const [use, store, members] = [...read("README.md").matchAll(/```ts\n(.*?)```/gs)].map(
     ([, code]) => code,
   );
-  // Both are one program, but for the end of the first, and the nodes that it left down.
+  // All are one program, but for the end of the first, and the nodes that it left down.
   const closing = "await cluster.close();\n";
   assert.ok(use.endsWith(closing));
   const restart = "for (const node of cluster.nodes) await node.start();\n";
-  const program = use.slice(0, -closing.length) + restart + members;
+  const program = use.slice(0, -closing.length) + restart + store + members;
   const print = "console.log(JSON.stringify([await kv.get('cart/42'), members.list()]));\n";
   consumer = await install({ "readme.js": program + print + closing });
 });
@@ -118,5 +118,6 @@ test("what the README shows runs, and does what it says", async () => {
     members.map(({ id, voter }) => [id, voter]),
     [1, 4, 5].map((id) => [id, true]),
   );
-  assert.ok(lines.includes("leader: 1"));
+  for (const line of ["leader: 1", "put workers/7"]) assert.ok(lines.includes(line), line);
+  assert.ok(lines.some((line) => /^it runs here \d+$/.test(line)));
 });
