@@ -444,7 +444,7 @@ impl<M: StateMachine> Node<M> {
     }
 
     fn execute(&mut self, id: EntryId, command: Command) -> Result<Bytes, RequestError> {
-        self.clock.applied_ms = self.clock.applied_ms.max(command.time_ms);
+        self.clock.apply(self.now, command.time_ms);
         let (time_ms, limits) = (self.clock.applied_ms, self.config.sessions);
         let context = ApplyContext {
             index: id.index,
