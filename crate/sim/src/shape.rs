@@ -61,8 +61,9 @@ pub struct Shape {
     pub mute: BTreeSet<u64>,
 }
 
-/// About how long an election takes to time out in a world that was slowed down.
-const SLOW_ELECTION: Duration = Duration::from_secs(1);
+/// About how long an election takes to time out in a world that was slowed down, for each time that
+/// faults come more rarely.
+const SLOW_ELECTION: Duration = Duration::from_millis(10);
 
 /// Faults after which a clock cannot be believed, whatever its drift.
 const BROKEN_CLOCKS: [FaultKind; 3] = [
@@ -188,13 +189,13 @@ impl Shape {
         self.think_mean = self.think_mean.saturating_mul(times);
         self.fault_mean = self.fault_mean.saturating_mul(times);
         self.pipeline = self.pipeline.min(3);
+        let election_ms = SLOW_ELECTION.as_millis() * u128::from(times);
         for node in [&mut self.cluster.node]
             .into_iter()
             .chain(&mut self.cluster.others)
         {
             let raft = &mut node.raft;
-            let factor =
-                (SLOW_ELECTION.as_millis() / raft.election_timeout.as_millis().max(1)) as u32;
+            let factor = (election_ms / raft.election_timeout.as_millis().max(1)) as u32;
             raft.election_timeout *= factor.max(1);
             raft.heartbeat_interval *= factor.max(1);
             node.park_timeout *= PATIENCE;

@@ -113,6 +113,8 @@ impl World {
                     "a quiet world moved from {before:?} to {after:?}"
                 )));
             }
+            // What they began, a lease for example, has to end, too.
+            self.await_agreement()?;
         }
     }
 
