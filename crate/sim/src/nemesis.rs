@@ -179,9 +179,8 @@ impl Nemesis {
             cluster.spare(id);
             cluster.hurry_disk(id);
             cluster.slow(id, None);
-            cluster.start_clock(id, true)?;
             cluster.set_timers(id, None);
-            cluster.resume(id);
+            cluster.thaw(id, true)?;
             cluster.restart(id)?;
         }
         Ok(())
@@ -343,10 +342,8 @@ impl Nemesis {
                     node
                 };
                 let catch_up = self.random.below(2) == 0;
-                plan.then(now, Action::Pause(node))
-                    .then(now, Action::StopClock(node))
-                    .then(long, Action::StartClock(node, catch_up))
-                    .then(long, Action::Resume(node))
+                plan.then(now, Action::Freeze(node))
+                    .then(long, Action::Thaw(node, catch_up))
             }
             FaultKind::SlowNode => {
                 // An event takes some ten microseconds, times 2 to 100 and more.

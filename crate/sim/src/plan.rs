@@ -39,6 +39,10 @@ pub enum Action {
     Pause(NodeId),
     /// And goes on.
     Resume(NodeId),
+    /// A node and its clock stop.
+    Freeze(NodeId),
+    /// And go on; whether the clock makes good what it lost.
+    Thaw(NodeId, bool),
     /// Each event keeps a node busy for so long.
     Slow(NodeId, Option<u64>),
     /// A clock stands still.
@@ -149,6 +153,8 @@ impl Plan {
             Action::StartTwice(id) => return cluster.start_twice(id),
             Action::Pause(id) => cluster.pause(id),
             Action::Resume(id) => cluster.resume(id),
+            Action::Freeze(id) => cluster.freeze(id),
+            Action::Thaw(id, catch_up) => return cluster.thaw(id, catch_up),
             Action::Slow(id, busy) => cluster.slow(id, busy),
             Action::StopClock(id) => cluster.stop_clock(id),
             Action::StartClock(id, catch_up) => return cluster.start_clock(id, catch_up),

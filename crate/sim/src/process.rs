@@ -86,8 +86,10 @@ pub struct Process<M: StateMachine> {
     pub run: u64,
     /// The run under way.
     pub(crate) running: Option<Running<M>>,
-    /// Frozen: it does nothing, and what comes waits.
+    /// It does nothing, and what comes waits.
     pub(crate) paused: bool,
+    /// Neither does its clock.
+    pub(crate) frozen: bool,
     /// How long each event keeps it busy, if it is slow, in microseconds.
     pub(crate) slow: Option<u64>,
     /// Until when it is busy.
@@ -169,6 +171,7 @@ impl<M: StateMachine + Default> Process<M> {
             run: 0,
             running: None,
             paused: false,
+            frozen: false,
             slow: None,
             busy_until: 0,
             restoring: false,
@@ -280,7 +283,8 @@ impl<M: StateMachine + Default> Process<M> {
 
     /// Ends the run: a round that the crash kept, if there was one.
     pub(crate) fn crash(&mut self) -> Option<PersistBatch> {
-        (self.paused, self.slow, self.crash_after) = (false, None, None);
+        (self.paused, self.frozen) = (false, false);
+        (self.slow, self.crash_after) = (None, None);
         self.restoring = false;
         self.busy_until = 0;
         let writing = self.running.take()?.writing;

@@ -290,6 +290,22 @@ fn a_second_process_is_refused_while_the_first_runs_or_is_paused() {
     assert!(cluster.is_running(leader));
 }
 
+/// Else a node would go on while its clock stands still, in worlds whose clocks are said to be true.
+#[test]
+fn a_frozen_node_goes_on_with_its_clock_alone() {
+    let (mut cluster, leader, _) = ready::<Journal>(3).unwrap();
+    cluster.freeze(leader);
+    cluster.pause(leader);
+    cluster.resume(leader);
+    assert!(cluster.is_paused(leader));
+    pass(&mut cluster, 3_000_000).unwrap();
+    assert_eq!(cluster.leaders().len(), 2, "it knows of no other");
+    cluster.thaw(leader, false).unwrap();
+    assert!(!cluster.is_paused(leader));
+    pass(&mut cluster, 1_000_000).unwrap();
+    assert_eq!(cluster.leaders().len(), 1);
+}
+
 #[test]
 fn a_node_crashes_between_any_two_effects_of_a_step() {
     let mut crashed = 0;

@@ -218,17 +218,17 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.process_mut(id).crash_after = None;
     }
 
-    /// Freezes a node: its clock goes on, and nothing else.
+    /// A node does nothing, while its clock goes on.
     pub fn pause(&mut self, id: NodeId) {
         let process = self.process_mut(id);
         process.paused = process.running.is_some();
     }
 
-    /// Lets a frozen node go on: everything that came meanwhile comes now. Which of what is due comes
-    /// first, timers or messages, is not for a node to rely on.
+    /// Lets a paused node go on, unless it is frozen: everything that came meanwhile comes now. Which
+    /// of what is due comes first, timers or messages, is not for a node to rely on.
     pub fn resume(&mut self, id: NodeId) {
         let process = self.process_mut(id);
-        if !core::mem::take(&mut process.paused) {
+        if process.frozen || !core::mem::take(&mut process.paused) {
             return;
         }
         let burst = Burst::ALL[process.draw(Burst::ALL.len() as u64) as usize];
@@ -264,6 +264,26 @@ impl<M: StateMachine + Default> Cluster<M> {
             let at = now + DiskProfile::FAIR.write_min + DiskProfile::FAIR.write_mean;
             self.queue.push(at, Event::Written { node: id, run, seq });
         }
+    }
+
+    /// A node does nothing, and its clock stands still: whatever else ends, it does not go on without
+    /// its clock.
+    pub fn freeze(&mut self, id: NodeId) {
+        self.pause(id);
+        self.stop_clock(id);
+        let process = self.process_mut(id);
+        process.frozen = process.paused;
+    }
+
+    /// A frozen node goes on, and its clock as [`Cluster::start_clock`] says.
+    ///
+    /// # Errors
+    /// What the node does breaks a property.
+    pub fn thaw(&mut self, id: NodeId, catch_up: bool) -> Result<(), Violation> {
+        self.start_clock(id, catch_up)?;
+        self.process_mut(id).frozen = false;
+        self.resume(id);
+        Ok(())
     }
 
     /// A node's clock stands still.
