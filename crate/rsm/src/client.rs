@@ -43,7 +43,7 @@ pub struct Client {
     queue: Table<CallId, ()>,
     /// Deadlines of calls and attempts.
     timers: Table<(Instant, CallId), ()>,
-    /// Every attempt of every open call.
+    /// The latest attempts of every open call.
     requests: Table<RequestId, CallId>,
     next_call: u64,
     next_request: u64,
@@ -75,6 +75,10 @@ impl Numbers {
 
 /// The client's own call for a session.
 const OPEN_SESSION: CallId = CallId(0);
+
+/// Of so many attempts of a call, the latest, a late answer is taken: a call may last for days, and
+/// where nobody leads it makes ten attempts in a second.
+const ATTEMPTS_KNOWN: usize = 64;
 
 impl Client {
     /// A client that has nothing to do yet. `seed` decides whom it tries first and how long it pauses.
@@ -241,6 +245,9 @@ impl Client {
                 expires,
             });
             self.sent_bytes += bytes;
+            if open.requests.len() == ATTEMPTS_KNOWN {
+                self.requests.remove(open.requests.remove(0));
+            }
             open.requests.push(request);
             requests.push(Request { id: request, body });
         }

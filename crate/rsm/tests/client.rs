@@ -297,3 +297,32 @@ fn node_that_is_silent_until_a_call_ends_is_not_asked_the_next() {
         assert_eq!(ask(deadline.0) == first, answers);
     }
 }
+
+/// What a client remembers of a call does not grow with how long it lasts.
+#[test]
+fn late_answers_are_taken_of_the_latest_attempts() {
+    for (attempts, is_taken) in [(1, true), (64, true), (65, false)] {
+        let mut client = Client::new(ClientConfig::new(vec![LEADER]), 1);
+        write(&mut client, 0).expect("there is room");
+        let (from, mut now) = (LEADER, Instant(0));
+        let first = sent(&mut client)[0].id;
+        let mut latest = first;
+        for _ in 1..attempts {
+            let result = Err(RequestError::NotLeader { hint: None });
+            let reply = Reply { id: latest, result };
+            client.handle(now, ClientInput::Reply { from, reply });
+            now = client.next_timeout();
+            client.handle(now, ClientInput::TimerFired);
+            latest = sent(&mut client)[0].id;
+        }
+        reply(&mut client, first, &7_u64.to_le_bytes());
+        let is_open = matches!(
+            sent(&mut client)[..],
+            [Request {
+                body: RequestBody::Write { .. },
+                ..
+            }]
+        );
+        assert_eq!(is_open, is_taken, "after {attempts} attempts");
+    }
+}

@@ -11,7 +11,7 @@ pub(super) struct Open {
     pub(super) deadline: Instant,
     /// The attempt under way.
     pub(super) attempt: Option<Attempt>,
-    /// All attempts, for late answers.
+    /// The latest attempts, for late answers.
     pub(super) requests: Vec<RequestId>,
     /// An attempt ended without saying whether it took effect.
     pub(super) uncertain: bool,
