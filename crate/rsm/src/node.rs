@@ -255,7 +255,10 @@ impl<M: StateMachine> Node<M> {
                 acknowledged,
                 command,
             } => {
-                if let Some(reply) = self.sessions.reply(session, sequence) {
+                // A node may have halted because its state is a wrong one.
+                if !self.halted
+                    && let Some(reply) = self.sessions.reply(session, sequence)
+                {
                     let result = Ok(reply.clone());
                     return self.reply(client, id, result);
                 }

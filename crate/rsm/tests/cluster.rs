@@ -13,8 +13,8 @@ use bytes::Bytes;
 use harness::{CLIENT, Cluster, Tape};
 use quorate_rsm::raft::NodeId;
 use quorate_rsm::{
-    Call, CallError, ClientId, ClientOutput, HaltCause, Input, Node, Outcome, Output, Request,
-    RequestBody, RequestError, RequestId, SessionId,
+    Call, CallError, ClientId, ClientOutput, HaltCause, Input, Node, Outcome, Output, Reply,
+    Request, RequestBody, RequestError, RequestId, SessionId,
 };
 
 #[test]
@@ -213,6 +213,34 @@ fn equal_states_are_compared_and_nobody_halts() {
         states.all(|(_, format, _)| *format == 1),
         "nothing else is said"
     );
+}
+
+#[test]
+fn a_node_that_halted_repeats_no_answers_from_its_state() {
+    let (mut cluster, [leader, _, bad]) = drifting([None, None, Some("drown")]);
+    cluster.request(leader, 2, 1, RequestBody::OpenSession);
+    cluster.settle();
+    let opened = cluster.replies.pop().and_then(|reply| reply.result.ok());
+    let id = opened.as_deref().and_then(|id| id.try_into().ok());
+    let write = RequestBody::Write {
+        session: SessionId(u64::from_le_bytes(id.expect("eight bytes"))),
+        sequence: 1,
+        acknowledged: 0,
+        command: Bytes::from_static(b"drift"),
+    };
+    cluster.request(leader, 2, 2, write.clone());
+    for _ in 0..30 {
+        cluster.write("x").expect("a quorum");
+    }
+    assert!(diverged(&cluster, bad));
+    let (client, id) = (ClientId(2), RequestId(3));
+    let request = Request { id, body: write };
+    let node = cluster.nodes.get_mut(&bad).expect("a known node");
+    let taken = node.handle(cluster.now, Input::Request { client, request });
+    taken.expect("requests are always answered");
+    let result = Err(RequestError::NotLeader { hint: None });
+    let replies = vec![Reply { id, result }];
+    assert_eq!(node.poll_output(), Some(Output::Reply { client, replies }));
 }
 
 #[test]
