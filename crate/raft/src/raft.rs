@@ -196,7 +196,8 @@ impl Raft {
                 };
                 peers.min(self.stall_deadline()).min(transfer)
             }
-            _ if !self.may_campaign() => Instant::NEVER,
+            // Who has no vote waits for a leader that it knows, and for nothing then.
+            _ if self.leader().is_none() && !self.may_campaign() => Instant::NEVER,
             Role::Follower(follower) => follower.deadline,
             Role::PreCandidate(campaign) | Role::Candidate(campaign) => campaign.deadline,
         }
@@ -425,6 +426,7 @@ impl Raft {
             return;
         }
         match &self.role {
+            Role::Follower(_) if !self.may_campaign() => self.become_follower(self.hard_state.term),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => self.pre_campaign(),
             // Without a quorum, or with a disk that takes nothing, another leads better.
             Role::Leader(_) if self.now >= self.quorum_deadline().min(self.stall_deadline()) => {

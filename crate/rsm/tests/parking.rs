@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use harness::Cluster;
-use quorate_rsm::raft::NodeId;
+use quorate_rsm::raft::{Change, NodeId};
 use quorate_rsm::{
     Call, ClientId, HaltCause, Input, Output, ReadAt, Reply, RequestBody, RequestError, RequestId,
 };
@@ -128,6 +128,42 @@ fn a_node_without_a_leader_sends_those_who_wait_elsewhere() {
         cluster.isolated = None;
         cluster.pass(Duration::from_secs(3));
     }
+}
+
+#[test]
+fn a_learner_without_a_leader_sends_those_who_wait_elsewhere() {
+    let mut cluster = patient();
+    cluster.write_now("a");
+    let (leader, cut) = (cluster.leader(), cluster.follower());
+    let node = cluster.nodes.get_mut(&leader).expect("a known node");
+    let demote = Change::Demote { id: cut };
+    node.change_membership(cluster.now, &[demote])
+        .expect("it leads");
+    cluster.pass(Duration::from_secs(1));
+    assert!(
+        cluster.nodes[&cut]
+            .raft()
+            .conf_state()
+            .learners
+            .contains(&cut)
+    );
+    cluster.isolated = Some(cut);
+    cluster.request(cut, 2, 1, watch("9"));
+    cluster.request(cut, 2, 2, read(ReadAt::Here, ""));
+    assert_eq!(answers(&mut cluster), []);
+    cluster.pass(Duration::from_secs(10));
+    let refused = Err(RequestError::NotLeader { hint: None });
+    assert_eq!(
+        answers(&mut cluster),
+        [(2, refused.clone()), (1, refused.clone())]
+    );
+    cluster.request(cut, 2, 3, watch("9"));
+    assert_eq!(answers(&mut cluster), [(3, refused)]);
+    cluster.isolated = None;
+    cluster.pass(Duration::from_secs(1));
+    cluster.request(cut, 2, 4, read(ReadAt::Here, ""));
+    cluster.pass(Duration::from_secs(1));
+    assert_eq!(answers(&mut cluster), [(4, text("a"))]);
 }
 
 #[test]
