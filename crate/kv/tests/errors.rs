@@ -402,6 +402,9 @@ fn a_lease_that_is_due_is_none_though_its_keys_wait() {
         Reply::decode(&reply),
         Ok(Reply::Failed(Code::LeaseNotFound))
     );
+    let listed = kv.query(&Query::Leases { start: 0 }.encode());
+    let (ids, next) = (vec![3, 4], 0);
+    assert_eq!(Reply::decode(&listed), Ok(Reply::Leases { ids, next }));
     kv.tick(&late);
     assert!(kv.is_empty());
 }
