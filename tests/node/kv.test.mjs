@@ -207,6 +207,14 @@ test("the past is kept as long as was said", async (t) => {
     await failure(kv.retain(odd), "INVALID_ARGUMENT");
 });
 
+test("a mark of the byte order is part of a key, and of a text", async (t) => {
+  const { kv } = await open(t, { nodes: 1 });
+  await kv.as("utf8").put("\ufeffkey", "\ufefftext");
+  const [{ key, value }] = (await kv.as("utf8").range()).entries;
+  assert.deepEqual([key, value], ["\ufeffkey", "\ufefftext"]);
+  assert.equal((await kv.as("utf8").get(key)).value, value, "a listed key is there");
+});
+
 test("a codec of one's own", async (t) => {
   const { kv } = await open(t, { nodes: 1 });
   const dates = kv.as({

@@ -15,6 +15,9 @@ export interface ValueCodec<V> {
 }
 
 const encoder = new TextEncoder();
+// A mark of the byte order is part of the text: without it, it would be another key or value.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export const json: ValueCodec<Json> = {
   appends: false,
@@ -128,7 +131,7 @@ export function encodeValue<V>(codec: ValueCodec<V>, value: V): Uint8Array {
 
 /** Key bytes for display. */
 export function showKey(key: Uint8Array): string {
-  return new TextDecoder().decode(key);
+  return decoder.decode(key);
 }
 
 function encodeText(text: unknown, what: string): Uint8Array {
@@ -140,7 +143,7 @@ function encodeText(text: unknown, what: string): Uint8Array {
 }
 
 function decodeText(stored: Uint8Array): string {
-  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(stored);
+  return strictDecoder.decode(stored);
 }
 
 function encoding(what: string, cause: unknown): ArgumentError {
