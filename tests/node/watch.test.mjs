@@ -62,6 +62,26 @@ test("a loop ends a watch when it is left, and a signal does", async (t) => {
   await failure(late.next(), "ABORTED");
 });
 
+test("a watch that ends before it began says so at once, also without a majority", async (t) => {
+  const cluster = await open(t);
+  const { kv } = cluster;
+  await kv.put("a", 1);
+  await Promise.all([1, 2].map((id) => cluster.node(id).kill()));
+  const began = performance.now();
+  const control = new AbortController();
+  const aborted = kv.watch("a", { signal: control.signal });
+  const next = failure(aborted.next(), "ABORTED");
+  control.abort("enough");
+  assert.equal((await failure(aborted.ready, "ABORTED")).cause, "enough");
+  await next;
+  const closed = kv.watch("a");
+  closed.close();
+  await failure(closed.ready, "ABORTED");
+  const late = kv.watch("a", { signal: control.signal, from: 1 });
+  await failure(late.ready, "ABORTED");
+  assert.ok(performance.now() - began < 5_000, "no deadline was waited for");
+});
+
 test("a watch begins in the past, and filters what nobody wants", async (t) => {
   const { kv } = await open(t, { nodes: 1 });
   for (let value = 1; value <= 3; value++) await kv.put("a", value);

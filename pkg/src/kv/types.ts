@@ -322,7 +322,10 @@ export interface ChangedKey<V> extends Meta {
  * comes next is no longer kept (its `resumeFrom` is the first revision that is), `ABORTED`, `CLOSED`.
  */
 export interface Watch<V> extends AsyncIterableIterator<WatchEvent<V>, undefined> {
-  /** Resolves to the first revision it tells of, once it is certain that nothing from there on will be missed. */
+  /**
+   * Resolves to the first revision it tells of, once it is certain that nothing from there on will be missed as long as it is
+   * kept. Rejects if the watch ends before.
+   */
   readonly ready: Promise<number>;
   close(): void;
   [Symbol.asyncDispose](): Promise<void>;

@@ -3,7 +3,7 @@
 import { onAbort } from "../abort.js";
 import { abortedError } from "../bounded.js";
 import { integer, invalid, record } from "../check.js";
-import type { QuorateError } from "../errors.js";
+import { type QuorateError, quorateError } from "../errors.js";
 import type { Key } from "../types.js";
 import { compare } from "./bytes.js";
 import type { ValueCodec } from "./codec.js";
@@ -48,6 +48,8 @@ class Subscription<V> implements Watch<V>, Subscriber {
   readonly #capacity: number;
   readonly #progress: boolean;
   readonly #deaf: () => void;
+  /** Settles `ready`. */
+  #readied!: { resolve(revision: number): void; reject(why: QuorateError): void };
   /** What waits, as it came; values are decoded when they are taken. */
   readonly #events: Change[] = [];
   #eventBytes = 0;
@@ -86,23 +88,24 @@ class Subscription<V> implements Watch<V>, Subscriber {
     this.#codec = codec;
     const abort = () => signal && this.fail(abortedError(signal));
     this.#deaf = onAbort(signal, abort);
-    this.ready = this.#begin(from);
+    this.ready = new Promise((resolve, reject) => {
+      this.#readied = { resolve, reject };
+    });
     // Whoever does not wait for it hears of the failure from the events.
     this.ready.catch(() => {});
     if (signal?.aborted) abort();
+    else void this.#begin(from);
   }
 
-  async #begin(from: number | undefined): Promise<number> {
+  async #begin(from: number | undefined): Promise<void> {
     try {
       const revision = from ?? (await this.#hub.next());
-      if (this.#error !== undefined) throw this.#error;
       this.position = { revision, key: undefined };
       this.#told = revision - 1;
       this.#join();
-      return revision;
+      this.#readied.resolve(revision);
     } catch (error) {
       this.fail(error as QuorateError);
-      throw error;
     }
   }
 
@@ -137,7 +140,7 @@ class Subscription<V> implements Watch<V>, Subscriber {
 
   fail(error: QuorateError): void {
     if (this.#ended) return;
-    this.#end();
+    this.#end(error);
     const taker = this.#takers.shift();
     if (taker === undefined) this.#error = error;
     else taker.reject(error);
@@ -175,7 +178,7 @@ class Subscription<V> implements Watch<V>, Subscriber {
   close(): void {
     this.#events.length = 0;
     this.#error = undefined;
-    if (!this.#ended) this.#end();
+    if (!this.#ended) this.#end(quorateError("ABORTED", "the watch was closed"));
     this.#dismiss();
   }
 
@@ -193,8 +196,9 @@ class Subscription<V> implements Watch<V>, Subscriber {
     this.#hub.join(this);
   }
 
-  #end(): void {
+  #end(why: QuorateError): void {
     this.#ended = true;
+    this.#readied.reject(why);
     this.#joined = false;
     this.#hub.leave(this);
     this.#deaf();
