@@ -246,3 +246,35 @@ test("each watch tells of what happened to its keys, in order and once", async (
   }
   assert.ok(told > 1_000 && forgotten > 10, `${told} events, ${forgotten} watches without one`);
 });
+
+test("a watch that is full asks for no more than it can need", async () => {
+  const limits = [];
+  let answer;
+  const change = (revision) => ({
+    deleted: false,
+    record: {
+      key: utf8.encode("a"),
+      value: utf8.encode("v"),
+      createRevision: 1,
+      modRevision: revision,
+      version: revision,
+      lease: 0,
+    },
+  });
+  const all = new hub.WatchHub((query, { signal }) => {
+    limits.push(decode(query).limit);
+    return new Promise((resolve, reject) => {
+      answer = (revision) =>
+        resolve({ type: "changes", revision, next: revision + 1, events: [change(revision)] });
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  });
+  const full = watch.openWatch(all, codec.utf8, "a", { buffer: 2, from: 1 });
+  for (const revision of [1, 2]) {
+    await new Promise(setImmediate);
+    answer(revision);
+  }
+  await new Promise(setImmediate);
+  assert.deepEqual(limits, [2, 1, 1]);
+  full.close();
+});

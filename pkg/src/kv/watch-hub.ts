@@ -156,7 +156,8 @@ class Stream {
 
   #encode(): Uint8Array {
     const { revision, key } = this.position;
-    let room = 0;
+    // 0 would ask for any number: one that is full now has perhaps room when the answer comes.
+    let room = 1;
     for (const subscriber of this.#subscribers) room = Math.max(room, subscriber.room);
     return wire.changes(merged(this.#subscribers), revision, key, room, 0);
   }
