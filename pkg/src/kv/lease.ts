@@ -77,9 +77,9 @@ class Held implements Lease {
     this.ttl = ttl;
     this.#keepAlive = keepAlive;
     this.#alive = began;
-    this.#watch();
     // No timer outlives the store.
     this.#deaf = home.onEnd((error) => this.#lose("no more signs of life can be given", error));
+    this.#watch();
   }
 
   get lost(): AbortSignal {
@@ -99,7 +99,7 @@ class Held implements Lease {
       throw error;
     }
     if (began.steady > this.#alive.steady) this.#alive = began;
-    if (!this.#lost.signal.aborted) this.#watch();
+    this.#watch();
     return Math.max(0, this.#left());
   }
 
@@ -127,6 +127,7 @@ class Held implements Lease {
 
   /** Gives signs of life while it lives, and looks for its end. */
   #watch(): void {
+    if (this.#lost.signal.aborted) return;
     clearTimeout(this.#timer);
     const left = this.#left();
     if (left <= 0) {
@@ -150,7 +151,7 @@ class Held implements Lease {
         }
       }
     }
-    if (!this.#lost.signal.aborted) this.#watch();
+    this.#watch();
   }
 
   #lose(why: string, cause?: unknown): void {
