@@ -49,6 +49,7 @@ export async function openCluster(platform: Platform, options: ClusterOptions): 
   try {
     if (aborted()) throw abortedOpen(settings.signal);
     await cluster.begin();
+    if (aborted()) throw abortedOpen(settings.signal);
     return cluster;
   } catch (error) {
     await cluster.close();

@@ -211,6 +211,21 @@ test("opening can be aborted", async () => {
   await opening;
 });
 
+test("an opening that is aborted late opens nothing", async () => {
+  // Wherever it is by then: its signal is aborted at the beginning of one step after another.
+  for (const type of ["hello", "opened", "started"]) {
+    const control = new AbortController();
+    const createWorker = () => {
+      const worker = new Worker(new URL(import.meta.resolve("quorate/worker")));
+      worker.on("message", (message) => message.type === type && control.abort(type));
+      return worker;
+    };
+    const options = { name: "a", storage: "memory", createWorker, signal: control.signal };
+    const opening = Cluster.open(options).then((cluster) => cluster.close());
+    assert.equal((await failure(opening, "ABORTED")).cause, type);
+  }
+});
+
 test("a closed cluster says so, and closing twice is closing once", async (t) => {
   const cluster = await open(t);
   const waiting = cluster.kv.put("k", 1);
