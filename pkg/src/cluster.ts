@@ -288,7 +288,14 @@ class LiveCluster implements Cluster, MemberEvents {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      let end!: (work: Promise<void>) => void;
+      this.#closing = new Promise((resolve) => {
+        end = resolve;
+      });
+      // Whoever is told of it, as of a lock that is lost, may close again.
+      end(this.#close());
+    }
     return this.#closing;
   }
 

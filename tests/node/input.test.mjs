@@ -262,6 +262,18 @@ test("closing ends the wait for a leader, and is no loss of a leader", async (t)
   assert.deepEqual(told, []);
 });
 
+test("whoever is told that a lock went with its cluster may close that, too", async (t) => {
+  const cluster = await open(t, { nodes: 1 });
+  const { lost } = await cluster.kv.lock("a");
+  let again;
+  lost.addEventListener("abort", () => {
+    again = cluster.close();
+  });
+  const closing = cluster.close();
+  assert.equal(again, closing, "closing twice is closing once");
+  await closing;
+});
+
 test("asyncDispose closes", async () => {
   const cluster = await Cluster.open({ name: "a", storage: "memory", nodes: 1 });
   await cluster[Symbol.asyncDispose]();
