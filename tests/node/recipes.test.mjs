@@ -66,6 +66,24 @@ test("who cannot be heard loses the lock in time, and another one gets it", asyn
   assert.equal(succeeded, false);
 });
 
+test("many who wait share a signal, without a warning", async (t) => {
+  const warnings = [];
+  const warned = (warning) => warnings.push(warning.message);
+  process.on("warning", warned);
+  t.after(() => process.off("warning", warned));
+  const { kv } = await open(t, { nodes: 1 });
+  await kv.lock("a");
+  const control = new AbortController();
+  const many = (wait) => Array.from({ length: 12 }, () => wait({ signal: control.signal }));
+  const locks = many((options) => failure(kv.lock("a", options), "ABORTED"));
+  const tasks = many((options) => kv.leaderTask("a", () => {}, options).ended);
+  control.abort();
+  await Promise.all([...locks, ...tasks]);
+  // Warnings come with the next turn.
+  await new Promise(setImmediate);
+  assert.deepEqual(warnings, []);
+});
+
 test("the lock of a process that ended goes when its lease does", async (t) => {
   const directory = scratch(t);
   const first = await open(t, { storage: "directory", directory });

@@ -130,13 +130,7 @@ export const planted = [
     "undefined",
     "lock",
   ],
-  [
-    "within: signal not heard",
-    "within.ts",
-    'signal?.addEventListener("abort", abort);',
-    "",
-    "lock",
-  ],
+  ["within: signal not heard", "within.ts", "onAbort(signal, abort)", "() => {}", "lock"],
   [
     "within: own words",
     "within.ts",
@@ -477,13 +471,7 @@ export const planted = [
     "if (signal.aborted) return;",
     "task",
   ],
-  [
-    "task: signal not heard",
-    "leader-task.ts",
-    'signal?.addEventListener("abort", stop);',
-    "",
-    "task",
-  ],
+  ["task: signal not heard", "leader-task.ts", "onAbort(signal, stop)", "() => {}", "task"],
   [
     "place: lost does not look at the clocks",
     "place.ts",

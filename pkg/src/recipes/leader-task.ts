@@ -1,5 +1,6 @@
 /** A leader task: a function that runs where an election is won, for as long as that lasts. */
 
+import { onAbort } from "../abort.js";
 import { integer, invalid, record, show } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
 import type { Json } from "../kv/types.js";
@@ -74,8 +75,8 @@ class Task implements LeaderTask {
     const { signal } = settings;
     const stop = () => this.#stop.abort(stopped(this.name));
     if (signal?.aborted) stop();
-    signal?.addEventListener("abort", stop);
-    this.ended = this.#live().finally(() => signal?.removeEventListener("abort", stop));
+    const deaf = onAbort(signal, stop);
+    this.ended = this.#live().finally(deaf);
   }
 
   get token(): number | undefined {

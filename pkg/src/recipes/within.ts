@@ -1,5 +1,6 @@
 /** A wait that has an end: by its signal or its timeout, and not before if it has neither. */
 
+import { onAbort } from "../abort.js";
 import { abortedError } from "../bounded.js";
 import { invalid } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
@@ -25,14 +26,14 @@ export async function within<T>(
   const late = () =>
     control.abort(quorateError("TIMEOUT", `${what} within ${ms} ms`, { outcome: "not-applied" }));
   const timer = ms === undefined ? undefined : setTimeout(late, ms);
-  signal?.addEventListener("abort", abort);
+  const deaf = onAbort(signal, abort);
   try {
     return await work(control.signal);
   } catch (error) {
     throw ended(error, control.signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
+    deaf();
   }
 }
 
