@@ -14,6 +14,7 @@ const heldBy = (world, prefix) =>
 for (const [name, faults] of [
   ["", calm],
   [", through deaths, lost answers and a forgotten past", rough],
+  [", though holders stall", { stall: 0.5 }],
 ]) {
   test(`who waits at a barrier passes when nobody holds it${name}`, async () => {
     await worlds(faults, (world) => {
@@ -29,6 +30,7 @@ for (const [name, faults] of [
           for (let round = 0; round < 3; round++) {
             try {
               const hold = await barrier(kv, "a").hold({ ttl: 3_000 });
+              assert.equal(hold.lost.aborted, false, "what is given is not lost already");
               await world.sleep(world.random.below(2_000));
               await hold.release();
             } catch (error) {

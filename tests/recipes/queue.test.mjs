@@ -113,6 +113,7 @@ test("what takers claim is done exactly once, though they die, stall and get no 
     const begun = [];
     consume(world, made, 3, async (all) => {
       const claim = await all.claim({ ttl: 3_000, timeout: 10_000 });
+      assert.equal(claim.lost.aborted, false, "what is given is not lost already");
       begun.push(claim.value);
       await world.sleep(world.random.below(3_000));
       for (;;) {

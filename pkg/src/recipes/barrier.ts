@@ -4,7 +4,7 @@ import type { Json, Kv } from "../kv/types.js";
 import type { CallOptions } from "../types.js";
 import { change } from "./change.js";
 import { checked, HOLD, home, type Store, ttlMs, WAIT } from "./name.js";
-import { join, type Line, lostError, type Parts, Place } from "./place.js";
+import { join, type Line, lostError, type Parts, Place, stillHeld } from "./place.js";
 import type { Barrier, Hold, HoldOptions, WaitOptions } from "./types.js";
 import { within } from "./within.js";
 
@@ -30,7 +30,7 @@ class Holds implements Barrier {
     return within(bounds, `${this.#line.what} was not answered for`, async (signal) => {
       const joined = await join(this.#kv, this.#line, joining, signal);
       if (joined === undefined) throw lostError(this.#line);
-      return joined.place;
+      return stillHeld(joined.place);
     });
   }
 

@@ -131,11 +131,11 @@ class Values<T extends Json> implements Queue<T> {
   }
 
   values(options?: ListenOptions): AsyncIterableIterator<T, undefined> {
-    return this.#values(checked(options, ["signal"]));
+    return loop(checked(options, ["signal"]), (bounds) => this.#values(bounds));
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
-    return this.#values({});
+    return this.values();
   }
 
   async size(options?: CallOptions): Promise<number> {
