@@ -299,6 +299,18 @@ test("a claim behind many claimed values is found", async () => {
   });
 });
 
+test("a value that is done twice at a time is done once, and both know", async () => {
+  await worlds(calm, (world) => {
+    world.client(async (kv) => {
+      const all = queue(kv, "a");
+      await all.enqueue(1);
+      const claim = await all.claim();
+      await Promise.all([1, 2].map(() => claim.done([{ increment: "count" }])));
+      assert.equal((await kv.get("count")).value, 1);
+    });
+  });
+});
+
 test("a taker that is interrupted says whether it can have taken the value", async () => {
   const outcomes = new Set();
   await worlds(

@@ -236,6 +236,8 @@ class Work<T extends Json> extends Place<Json> implements Claim<T> {
   readonly value: T;
   readonly #item: string;
   #state: "open" | "perhaps done" | "done" = "open";
+  /** The end of the attempt before. */
+  #before: Promise<void> = Promise.resolve();
 
   constructor(parts: Parts<Json>, item: string, value: T) {
     super(parts);
@@ -245,6 +247,13 @@ class Work<T extends Json> extends Place<Json> implements Claim<T> {
 
   async done(operations: readonly Operation<Json>[] = [], options?: CallOptions): Promise<void> {
     if (!Array.isArray(operations)) throw invalid("the operations are an array");
+    // One attempt at a time: the next one knows what became of it.
+    const attempt = this.#before.then(() => this.#attempt(operations, options));
+    this.#before = attempt.catch(() => {});
+    await attempt;
+  }
+
+  async #attempt(operations: readonly Operation<Json>[], options?: CallOptions): Promise<void> {
     if (this.#state === "done") return;
     const succeeded = await this.#finish(operations, options);
     if (!succeeded) throw this.lostError();

@@ -212,8 +212,8 @@ export interface Claim<T extends Json = Json> extends Hold {
   readonly value: T;
   /**
    * Removes the value for good, and does the given operations in the same transaction: so they are done once for each
-   * value, however often its takers die. `LOCK_LOST` if the claim was lost: nothing was done then. If it fails with the
-   * `outcome` `"unknown"`, it can be repeated.
+   * value, however often its takers die. If it fails with the `outcome` `"unknown"`, it can be repeated. `LOCK_LOST` if the
+   * claim was lost: nothing was done then, unless by an earlier attempt whose outcome was unknown.
    */
   done(operations?: readonly Operation<Json>[], options?: CallOptions): Promise<void>;
 }
