@@ -74,6 +74,26 @@ test("who follows a counter sees it grow, and where it ends", async () => {
   });
 });
 
+test("following can be left while the next sum is waited for", async () => {
+  await worlds(
+    calm,
+    (world) => {
+      world.client(async (kv) => {
+        const following = counter(kv, "a").watch();
+        const first = following.next();
+        if (world.random.chance(50)) assert.equal((await first).value, 0);
+        const next = following.next();
+        await world.sleep(world.random.below(500));
+        assert.deepEqual(await following.return(), { done: true, value: undefined });
+        assert.deepEqual(await next, { done: true, value: undefined });
+        assert.deepEqual(await following.next(), { done: true, value: undefined });
+        assert.deepEqual(world.watches, []);
+      });
+    },
+    40,
+  );
+});
+
 test("following ends by its signal", async () => {
   await worlds(
     calm,

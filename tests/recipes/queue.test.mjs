@@ -299,6 +299,29 @@ test("a claim behind many claimed values is found", async () => {
   });
 });
 
+test("a loop over values can be left while it waits, and tells of a value that is lost by that", async () => {
+  const ends = new Set();
+  await worlds(calm, (world) => {
+    world.client(async (kv) => {
+      const all = queue(kv, "a");
+      const values = all.values();
+      const next = values.next().then(
+        ({ done, value }) => (done ? "done" : value),
+        ({ outcome }) => outcome,
+      );
+      await world.sleep(world.random.below(2_000));
+      assert.deepEqual(await values.return(), { done: true, value: undefined });
+      const end = await next;
+      ends.add(end);
+      await world.sleep(10_000);
+      assert.deepEqual(world.watches, []);
+      if (end !== "unknown") assert.equal(await all.size(), end === "done" ? 1 : 0);
+    });
+    world.client((kv) => queue(kv, "a").enqueue("value"));
+  });
+  assert.deepEqual([...ends].sort(), ["done", "unknown", "value"]);
+});
+
 test("a value that is done twice at a time is done once, and both know", async () => {
   await worlds(calm, (world) => {
     world.client(async (kv) => {

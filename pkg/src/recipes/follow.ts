@@ -3,6 +3,7 @@
 import type { Kv, RangeSelection } from "../kv/types.js";
 import type { CallOptions, Key } from "../types.js";
 import { change } from "./change.js";
+import { loop } from "./loop.js";
 import type { ListenOptions } from "./types.js";
 import { within } from "./within.js";
 
@@ -18,7 +19,16 @@ export interface Seen<T> {
 }
 
 /** Looks, and looks again whenever something changed. It keeps nothing for a slow reader, who then gets the latest. */
-export async function* follow<V, T>(
+export function follow<V, T>(
+  kv: Kv<V>,
+  options: ListenOptions,
+  what: string,
+  look: (options: CallOptions) => Promise<Seen<T>>,
+): AsyncIterableIterator<T, undefined> {
+  return loop(options, (bounds) => looks(kv, bounds, what, look));
+}
+
+async function* looks<V, T>(
   kv: Kv<V>,
   options: ListenOptions,
   what: string,

@@ -11,6 +11,7 @@ import { type QuorateError, quorateError } from "../errors.js";
 import type { Json, KeyedEntry, Kv, Lease, Operation, WatchEvent } from "../kv/types.js";
 import type { CallOptions } from "../types.js";
 import { change } from "./change.js";
+import { loop } from "./loop.js";
 import { checked, HOLD, type Home, home, type Store, ttlMs, WAIT } from "./name.js";
 import { leaseIsGone, leave, type Parts, Place } from "./place.js";
 import type {
@@ -116,7 +117,10 @@ class Values<T extends Json> implements Queue<T> {
         return await this.#pick(signal, true, async (item) => {
           lease ??= await this.#kv.lease({ ttl, signal });
           try {
-            return await this.#claim(item, lease, signal);
+            const claim = await this.#claim(item, lease, signal);
+            if (claim?.lost.aborted !== true) return claim;
+            lease = undefined;
+            return undefined;
           } catch (error) {
             if (!leaseIsGone(error)) throw error;
             lease = undefined;
