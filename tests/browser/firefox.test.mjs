@@ -1,11 +1,11 @@
-// The page in Firefox: elect, put, kill the leader, read, reload, read again.
+// The page in Firefox: elect, put, delete a database, kill the leader, read, reload, read again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { firefox } from "./firefox.mjs";
 import { servePage } from "./help.mjs";
 
-test("elect, put, kill the leader, read, reload, read again", async (t) => {
+test("elect, put, delete a database, kill the leader, read, reload, read again", async (t) => {
   const site = await servePage();
   t.after(() => site.close());
   const browser = await firefox();
@@ -38,6 +38,14 @@ test("elect, put, kill the leader, read, reload, read again", async (t) => {
   await browser.open(site.url);
   const first = await leader();
   assert.match(await call("put", "fruit", "apple"), /stored at revision 1/);
+  const other = first === "1" ? "2" : "1";
+  await browser.run(
+    `document.querySelector("[aria-label='Delete database of node ${other}']").click();`,
+  );
+  await browser.until(
+    `return document.querySelector("#events").textContent.includes(arguments[0]);`,
+    `Node ${other} has learned everything, and has its vote again`,
+  );
   await browser.run(`document.querySelector("[aria-label='Kill node ${first}']").click();`);
   await leader(first);
   assert.match(await call("get", "fruit"), /“apple”, of revision 1/);

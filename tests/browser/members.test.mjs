@@ -114,7 +114,44 @@ test("without a quorum nobody comes, and that is said", async (t) => {
   // The last leader may have taken it before it noticed; then it is not told that nothing was done.
   await visitor.button("Add a node").click();
   await visitor.badge(4, "Not a member");
-  await visitor.told(/and try again\. \(NO_QUORUM\)$|it goes on by itself\. \(TIMEOUT\)$/);
+  await visitor.told("The change is not done yet: a majority has to agree");
+  await visitor.told(
+    /; start nodes or heal the network\. Then try again\. \(NO_QUORUM\)$|it goes on by itself\. \(TIMEOUT\)$/,
+  );
+});
+
+test("a button deletes a node's database: it comes back as a voter with all there is", async (t) => {
+  const visitor = await visit(t);
+  const [running, killed] = others(await visitor.leader());
+  await visitor.call("Put", "k", "1");
+  await visitor.button(`Delete database of node ${running}`).click();
+  await visitor.told(`The database of node ${running} is deleted`);
+  await visitor.told(`Node ${running} has learned everything, and has its vote again`);
+  // One that does not run misses it when it starts.
+  await visitor.kill(killed);
+  await visitor.button(`Delete database of node ${killed}`).click();
+  await visitor.page.waitForFunction(async () => (await indexedDB.databases()).length === 2);
+  await visitor.button(`Start node ${killed}`).click();
+  await visitor.told(`Node ${killed} lost its storage, and with it its vote`);
+  await visitor.told(`Node ${killed} has learned everything, and has its vote again`);
+  await visitor.alike("Committed");
+  assert.match(await visitor.call("Get", "k"), /“1”, of revision 1/);
+  assert.deepEqual(visitor.complaints, []);
+});
+
+test("the only node cannot be cut off from others", async (t) => {
+  const visitor = await visit(t);
+  await visitor.leader();
+  for (const id of [1, 2]) {
+    await visitor.button(`Remove node ${id} from the cluster`).click();
+    await visitor.told(`Node ${id} has left the cluster`);
+  }
+  await visitor.summary("It is the only one.");
+  const cut = visitor.button("Cut off node 3 from the others");
+  assert.equal(await cut.getAttribute("aria-disabled"), "true");
+  await cut.dispatchEvent("click");
+  assert.match(await visitor.call("Put", "k", "1"), /stored at revision/);
+  assert.equal(await visitor.page.getByText("The network is whole").count(), 0);
 });
 
 test("a node whose database is evicted comes back as a voter, while writes go on", async (t) => {

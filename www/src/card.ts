@@ -12,11 +12,14 @@ export interface CardActions {
   cut(id: number, off: boolean): void;
   lead(id: number): void;
   remove(id: number): void;
+  evict(id: number): void;
 }
 
 /** What a card shows beside its node. */
 export interface CardContext {
   readonly open: boolean;
+  /** There is no other node. */
+  readonly alone: boolean;
   readonly leader: number | null;
   /** The first entry of all strips. */
   readonly first: number;
@@ -42,8 +45,10 @@ export class Card {
   readonly #cut = make("button", { type: "button" }, "Cut off");
   readonly #lead = make("button", { type: "button" }, "Make leader");
   readonly #remove = make("button", { type: "button" }, "Remove");
+  readonly #evict = make("button", { type: "button" }, "Delete database");
   #node: NodeModel | undefined;
   #open = false;
+  #mayCut = false;
   #mayLead = false;
 
   constructor(id: number, actions: CardActions) {
@@ -64,7 +69,11 @@ export class Card {
       ),
       make("dl", {}, ...facts),
       this.#written,
-      make("div", { class: "buttons" }, this.#power, this.#cut, this.#lead, this.#remove),
+      make(
+        "div",
+        { class: "buttons" },
+        ...[this.#power, this.#cut, this.#lead, this.#remove, this.#evict],
+      ),
     );
     this.element = make("li", {}, this.#article);
     this.#power.addEventListener("click", () => {
@@ -73,7 +82,7 @@ export class Card {
     });
     setAttribute(this.#cut, "aria-label", `Cut off node ${id} from the others`);
     this.#cut.addEventListener("click", () => {
-      if (this.#open) actions.cut(id, this.#node?.isCut !== true);
+      if (this.#mayCut) actions.cut(id, this.#node?.isCut !== true);
     });
     setAttribute(this.#lead, "aria-label", `Make leader: node ${id}`);
     this.#lead.addEventListener("click", () => {
@@ -83,9 +92,13 @@ export class Card {
     this.#remove.addEventListener("click", () => {
       if (this.#open) actions.remove(id);
     });
+    setAttribute(this.#evict, "aria-label", `Delete database of node ${id}`);
+    this.#evict.addEventListener("click", () => {
+      if (this.#open) actions.evict(id);
+    });
   }
 
-  show(node: NodeModel, { open, leader, first }: CardContext): void {
+  show(node: NodeModel, { open, alone, leader, first }: CardContext): void {
     this.#node = node;
     this.#open = open;
     const { id, state, status, trouble, isCut } = node;
@@ -105,11 +118,13 @@ export class Card {
     setAttribute(this.#power, "aria-label", `${verb} node ${id}`);
     setEnabled(this.#power, state !== "starting");
     setAttribute(this.#cut, "aria-pressed", String(isCut));
-    setEnabled(this.#cut, open);
+    this.#mayCut = open && !alone;
+    setEnabled(this.#cut, this.#mayCut);
     this.#mayLead =
       open && is !== "leader" && state === "running" && node.part === "voter" && node.lost === null;
     setEnabled(this.#lead, this.#mayLead);
     setEnabled(this.#remove, open);
+    setEnabled(this.#evict, open);
 
     setText(this.#first, String(first));
     setText(this.#last, String(first + STRIP - 1));

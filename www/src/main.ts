@@ -15,11 +15,13 @@ import {
 import { View } from "./view.js";
 import { capital, type Doing, FOUNDED_ANEW, news, nodeList, sentences, shorten } from "./words.js";
 
+/** The cluster's name, of which the names of its databases are made. */
+const NAME = "page";
 /** How many entries of the store are listed. */
 const LISTED = 50;
 /** How long a call of the visitor may take, in milliseconds. */
 const PATIENCE = 5_000;
-/** An opening that takes longer is remarked upon. */
+/** An opening, or a change, that takes longer is remarked upon. */
 const SLOW = 1_000;
 /** How often the nodes are asked how they are, beside what they tell by themselves. */
 const LOOK = 1_000;
@@ -47,6 +49,7 @@ const view = new View({
   remove: (id) => act(async () => cluster?.members.remove(id, { timeout: PATIENCE }), "changing"),
   lead: (id) =>
     act(async () => cluster?.leadership.transferTo(id, { timeout: PATIENCE }), "changing"),
+  evict: (id) => act(() => evict(id)),
   call,
   retry: open,
 });
@@ -75,7 +78,7 @@ async function open(): Promise<void> {
   send({ type: "opening" });
   const slow = setTimeout(() => send({ type: "slow" }), SLOW);
   try {
-    cluster = await Cluster.open({ name: "page", nodes: NODES });
+    cluster = await Cluster.open({ name: NAME, nodes: NODES });
     watch(cluster);
     const { origin } = cluster;
     send({ type: "opened", origin });
@@ -151,12 +154,28 @@ async function start(id: number): Promise<void> {
   });
 }
 
-/** Runs what a button asked for; what goes wrong is told. */
+/** Deletes what a node has stored, as a browser that lacks room may. */
+function evict(id: number): Promise<void> {
+  tell("fault", `the database of node ${id} is deleted`);
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(`quorate/${NAME}/${id}`);
+    request.onsuccess = () => resolve();
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** Runs what a button asked for; what goes wrong is told, and that a change takes long. */
 async function act(work: () => Promise<unknown>, doing: Doing = "running"): Promise<void> {
+  const slow = setTimeout(() => {
+    if (doing === "changing")
+      tell("members", "the change is not done yet: a majority has to agree");
+  }, SLOW);
   try {
     await work();
   } catch (error) {
     tell("error", sentences(asTrouble(error), doing));
+  } finally {
+    clearTimeout(slow);
   }
 }
 

@@ -76,7 +76,7 @@ export class View {
     const warned = warning(model);
     this.#warning.hidden = warned === "";
     setText(this.#warning, warned);
-    const context = { open, leader, first: firstShown(nodes) };
+    const context = { open, alone: nodes.length === 1, leader, first: firstShown(nodes) };
     this.#forget(model);
     for (const node of nodes) this.#card(node.id).show(node, context);
     const cut = nodes.filter(({ isCut }) => isCut).map(({ id }) => id);

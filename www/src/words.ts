@@ -195,7 +195,7 @@ const ADVICE: Readonly<Record<Doing, Advice>> = {
     LEADER_NOT_READY: "Wait a moment, and try again.",
     NO_VOTER_LEFT: "Add a node first.",
     TOO_MANY_MEMBERS: "Remove another one first.",
-    NO_QUORUM: "Start nodes or heal the network, and try again.",
+    NO_QUORUM: "Then try again.",
     TIMEOUT: "If the cluster has taken it, it goes on by itself.",
     QUORUM_LOST: "What was stored cannot be recovered.",
     CLOSED: "Reload the page.",
