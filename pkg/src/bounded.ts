@@ -1,7 +1,7 @@
 /** Waiting with an end: a deadline and a signal for everything that takes time. */
 
 import { onAbort } from "./abort.js";
-import { invalid, record } from "./check.js";
+import { record, signalOf } from "./check.js";
 import { type Outcome, quorateError } from "./errors.js";
 import { timeoutMs } from "./options.js";
 import type { CallOptions } from "./types.js";
@@ -15,12 +15,15 @@ export interface Bounds {
 export function readBounds(options: CallOptions, deadlineMs: number): Bounds {
   record(options, '"options"', ["signal", "timeout"]);
   const { signal, timeout } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalid('"signal" is an AbortSignal');
   return {
     timeoutMs: timeout === undefined ? deadlineMs : timeoutMs(timeout, '"timeout"'),
-    signal,
+    signal: signalOf(signal),
   };
+}
+
+/** Throws where a call's options make no sense: before anything is done that goes ahead of the call. */
+export function checkBounds(options: CallOptions): void {
+  readBounds(options, 0);
 }
 
 /** What the caller's signal says, as an error. */

@@ -152,7 +152,7 @@ export class Calls {
           ? quorateError("ABORTED", "the call was aborted", { outcome })
           : abortedError(bounds.signal, outcome);
       case "TOO_LARGE":
-        return quorateError("VALUE_TOO_LARGE", String(message), { outcome });
+        return quorateError("VALUE_TOO_LARGE", `${message}; divide what is written`, { outcome });
       default: {
         const plain = toPlain(error, "CLIENT_PANICKED");
         return quorateError(plain.code, plain.message, { outcome, cause: error });

@@ -20,16 +20,31 @@ export function number(value: unknown, what: string, min: number, max: number): 
   return value;
 }
 
-/** An object with no other fields than these: a misspelt one is an error, not a surprise. */
+/** A plain object with no other fields than these: a misspelt one is an error, not a surprise. */
 export function record(value: unknown, what: string, fields: readonly string[]): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalid(`${what} is an object, not ${show(value)}`);
+  if (!isPlain(value)) {
+    throw invalid(`${what} must be an object { ${fields.join(", ")} }, not ${show(value)}`);
   }
   for (const field of Object.keys(value)) {
     if (!fields.includes(field)) {
-      throw invalid(`${what} has no field "${field}"; it has ${fields.join(", ")}`);
+      throw invalid(`there is no field "${field}" in ${what}, but ${fields.join(", ")}`);
     }
   }
+}
+
+/** Not of a class: a signal that is given in place of `{ signal }` has no fields of its own, and would pass for none. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** An end to waiting, where one is given. */
+export function signalOf(value: unknown): AbortSignal | undefined {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw invalid(`"signal" is an AbortSignal, not ${show(value)}`);
+  }
+  return value;
 }
 
 /** A value in an error's sentence: short, whatever it is. */
@@ -44,8 +59,16 @@ export function show(value: unknown): string {
     case "bigint":
       return `${value}n`;
     case "object":
-      return value === null ? "null" : Array.isArray(value) ? "an array" : "an object";
+      return value === null ? "null" : Array.isArray(value) ? "an array" : `an ${classOf(value)}`;
     default:
       return `a ${typeof value}`;
   }
+}
+
+/** The name of an object's class, or "object" where it has none. */
+function classOf(value: object): string {
+  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+  return typeof name === "string" && name !== "" && name !== "Object"
+    ? `object of the class ${name}`
+    : "object";
 }

@@ -1,6 +1,6 @@
 /** What `Cluster.open` was given, checked and completed. */
 
-import { integer, invalid, record, show } from "./check.js";
+import { integer, invalid, record, show, signalOf } from "./check.js";
 import { ArgumentError } from "./errors.js";
 import { memory } from "./storage/memory.js";
 import type { StorageFactory } from "./storage/storage.js";
@@ -67,9 +67,6 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
   if (reads !== "quorum" && reads !== "lease") {
     throw invalid(`"reads" is "quorum" or "lease", not ${show(reads)}`);
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalid(`"signal" is an AbortSignal, not ${show(signal)}`);
-  }
   if (createWorker !== undefined && typeof createWorker !== "function") {
     throw invalid(`"createWorker" is a function that makes a worker, not ${show(createWorker)}`);
   }
@@ -86,7 +83,7 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
     heartbeatMs,
     leaseReads: reads === "lease",
     deadlineMs: timeoutMs(options.deadline ?? 10_000, '"deadline"'),
-    signal,
+    signal: signalOf(signal),
     wasm,
     createWorker,
   };

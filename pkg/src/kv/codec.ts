@@ -1,6 +1,6 @@
 /** Keys and values to bytes and back. */
 
-import { invalid, record, show } from "../check.js";
+import { invalid, show } from "../check.js";
 import { ArgumentError, QuorateError } from "../errors.js";
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "../limits.js";
 import type { Key } from "../types.js";
@@ -11,7 +11,8 @@ export interface ValueCodec<V> {
   /** Whether bytes that are added to the end of a value make a value. */
   readonly appends: boolean;
   encode(value: V): Uint8Array;
-  decode(bytes: Uint8Array): V;
+  /** The key is for sentences. */
+  decode(bytes: Uint8Array, key: Uint8Array): V;
 }
 
 const encoder = new TextEncoder();
@@ -26,28 +27,32 @@ export const json: ValueCodec<Json> = {
     try {
       text = JSON.stringify(value);
     } catch (error) {
-      throw invalid("the value cannot become JSON: it has a cycle or a BigInt", error);
+      const why = "it has a cycle, a BigInt or a toJSON that fails, or is too deep";
+      throw invalid(`the value cannot become JSON: ${why}`, error);
     }
-    if (text === undefined) throw invalid(`the value cannot become JSON: it is ${show(value)}`);
+    // JSON would make null of a number that is none.
+    if (text === undefined || (typeof value === "number" && !Number.isFinite(value))) {
+      throw invalid(`the value cannot become JSON: it is ${show(value)}`);
+    }
     return encoder.encode(text);
   },
-  decode(bytes) {
+  decode(bytes, key) {
     try {
       return JSON.parse(decodeText(bytes)) as Json;
     } catch (error) {
-      throw encoding('JSON; read it with kv.as("utf8") or kv.as("bytes")', error);
+      throw encoding(key, 'JSON; read it with kv.as("utf8") or kv.as("bytes")', error);
     }
   },
 };
 
 export const utf8: ValueCodec<string> = {
   appends: true,
-  encode: (value) => encodeText(value, "a value of this codec"),
-  decode(bytes) {
+  encode: (value) => encodeText(value, "a value of this codec", "a string"),
+  decode(bytes, key) {
     try {
       return decodeText(bytes);
     } catch (error) {
-      throw encoding('UTF-8 text; read it with kv.as("bytes")', error);
+      throw encoding(key, 'UTF-8 text; read it with kv.as("bytes")', error);
     }
   },
 };
@@ -81,10 +86,9 @@ export function codecOf<V>(
   }
 }
 
+/** Also an object of a class, with fields of its own. */
 function custom<V>(codec: CustomCodec<V>): ValueCodec<V> {
-  record(codec, "a codec", ["encode", "decode"]);
-  const { encode, decode } = codec;
-  if (typeof encode !== "function" || typeof decode !== "function") {
+  if (typeof codec.encode !== "function" || typeof codec.decode !== "function") {
     throw invalid("a codec has the functions encode and decode");
   }
   const guard = <T>(what: string, work: () => T): T => {
@@ -92,21 +96,24 @@ function custom<V>(codec: CustomCodec<V>): ValueCodec<V> {
       return work();
     } catch (error) {
       if (error instanceof QuorateError) throw error;
-      throw new ArgumentError("ENCODING", `the codec cannot ${what} a value: ${error}`, {
-        cause: error,
-      });
+      const why = error instanceof Error ? String(error) : show(error);
+      throw new ArgumentError("ENCODING", `the codec cannot ${what}: ${why}`, { cause: error });
     }
   };
   return {
     appends: false,
-    encode: (value) => guard("encode", () => bytes.encode(encode(value) as Uint8Array)),
-    decode: (stored) => guard("decode", () => decode(stored.slice())),
+    // Its own: the codec may use the same bytes for its next value.
+    encode: (value) =>
+      guard("encode the value", () => new Uint8Array(bytes.encode(codec.encode(value)))),
+    decode: (stored, key) =>
+      guard(`decode the value of ${show(showKey(key))}`, () => codec.decode(stored.slice())),
   };
 }
 
 /** A key's bytes. The bound of a range, other than a key, may be empty, or one byte longer than the longest key. */
 export function encodeKey(key: Key, what: string, as: "key" | "bound" = "key"): Uint8Array {
-  const encoded = key instanceof Uint8Array ? key : encodeText(key, what);
+  const encoded =
+    key instanceof Uint8Array ? plain(key) : encodeText(key, what, "a string or bytes");
   if (encoded.length === 0 && as === "key") throw invalid(`${what} must not be empty`);
   if (encoded.length > MAX_KEY_BYTES + (as === "bound" ? 1 : 0)) {
     throw new ArgumentError(
@@ -134,9 +141,15 @@ export function showKey(key: Uint8Array): string {
   return decoder.decode(key);
 }
 
-function encodeText(text: unknown, what: string): Uint8Array {
-  if (typeof text !== "string")
-    throw invalid(`${what} must be a string or bytes, not ${show(text)}`);
+/** Without a class of its own: a `slice` of Node's `Buffer` shares its bytes. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return Object.getPrototypeOf(bytes) === Uint8Array.prototype
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function encodeText(text: unknown, what: string, kind: string): Uint8Array {
+  if (typeof text !== "string") throw invalid(`${what} must be ${kind}, not ${show(text)}`);
   // Lone surrogates have no UTF-8: two different strings would become the same bytes.
   if (/\p{Surrogate}/u.test(text)) throw invalid(`${what} contains half of a surrogate pair`);
   return encoder.encode(text);
@@ -146,6 +159,7 @@ function decodeText(stored: Uint8Array): string {
   return strictDecoder.decode(stored);
 }
 
-function encoding(what: string, cause: unknown): ArgumentError {
-  return new ArgumentError("ENCODING", `the stored value is no ${what}`, { cause });
+function encoding(key: Uint8Array, what: string, cause: unknown): ArgumentError {
+  const sentence = `the value of ${show(showKey(key))} is no ${what}`;
+  return new ArgumentError("ENCODING", sentence, { cause });
 }

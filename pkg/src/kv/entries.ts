@@ -8,8 +8,8 @@ import type { KeyValue, Reply } from "./wire.js";
 /** An entry, or null. */
 export function entryOf<V>(codec: ValueCodec<V>, record: KeyValue | undefined): Entry<V> | null {
   if (record === undefined) return null;
-  const { value, createRevision, modRevision, version, lease } = record;
-  return { value: codec.decode(value), createRevision, modRevision, version, lease };
+  const { key, value, createRevision, modRevision, version, lease } = record;
+  return { value: codec.decode(value, key), createRevision, modRevision, version, lease };
 }
 
 /** An entry with its key; without its value unless whole entries were asked for. */
@@ -22,7 +22,7 @@ export function keyedEntryOf<V>(
   return {
     key: showKey(key),
     keyBytes: key.slice(),
-    value: only === "entries" ? codec.decode(value) : undefined,
+    value: only === "entries" ? codec.decode(value, key) : undefined,
     createRevision,
     modRevision,
     version,

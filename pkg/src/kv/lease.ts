@@ -1,5 +1,6 @@
 /** Leases that this process made, and keeps alive. */
 
+import { checkBounds } from "../bounded.js";
 import { integer, invalid, show } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
 import { MAX_TTL_MS } from "../limits.js";
@@ -11,17 +12,22 @@ import * as wire from "./wire.js";
 
 /** What a lease needs of its store. */
 export interface LeaseHome {
+  /** What its leases are known by. */
+  readonly store: object;
   write(command: Uint8Array, options: CallOptions): Promise<wire.Reply>;
   /** Calls `hear` when no more can be written; what it returns takes that back. */
   onEnd(hear: (error: QuorateError) => void): () => void;
 }
 
-/** The id of a lease, however it was given; 0 is none. */
-export function leaseId(lease: unknown, what: string): number {
-  const id = typeof lease === "object" && lease !== null && "id" in lease ? lease.id : lease;
-  if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 0)
-    throw invalid(`${what} is a lease or its id, not ${show(lease)}`);
-  return id;
+/** The id of a lease, however it was given; 0 is none. `store` is whose lease it must be. */
+export function leaseId(lease: unknown, what: string, store: object): number {
+  if (lease instanceof Held) {
+    if (lease.isOf(store)) return lease.id;
+    throw invalid(`${what} is one of another cluster, or of an earlier opening of this one`);
+  }
+  if (typeof lease !== "number" || !Number.isSafeInteger(lease) || lease < 0)
+    throw invalid(`${what} must be a lease or its id, not ${show(lease)}`);
+  return lease;
 }
 
 /** Makes a lease. */
@@ -82,6 +88,10 @@ class Held implements Lease {
     this.#watch();
   }
 
+  isOf(store: object): boolean {
+    return this.#home.store === store;
+  }
+
   get lost(): AbortSignal {
     // Nobody may be woken before the clocks were looked at.
     if (!this.#lost.signal.aborted && this.#left() <= 0)
@@ -104,6 +114,7 @@ class Held implements Lease {
   }
 
   async revoke(options: CallOptions = {}): Promise<void> {
+    checkBounds(options);
     this.#lose("it was revoked");
     try {
       await this.#home.write(wire.leaseRevoke(this.id), options);

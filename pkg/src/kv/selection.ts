@@ -73,8 +73,10 @@ export function rangeQuery(
   const interval = intervalOf(options);
   const limit =
     options.limit === undefined ? 0 : integer(options.limit, '"limit"', 1, Number.MAX_SAFE_INTEGER);
-  const only = oneOf(options.only ?? "entries", '"only"', PROJECTIONS);
-  const order = ORDERS.indexOf(oneOf(options.orderBy ?? "key", '"orderBy"', ORDERS));
+  const only = oneOf(options.only === undefined ? "entries" : options.only, '"only"', PROJECTIONS);
+  const order = ORDERS.indexOf(
+    oneOf(options.orderBy === undefined ? "key" : options.orderBy, '"orderBy"', ORDERS),
+  );
   const projection = PROJECTIONS.indexOf(only);
   const descending = flagOf(options.descending, '"descending"');
   const bounds = [

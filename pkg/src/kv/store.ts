@@ -2,7 +2,7 @@
 
 import type { Calls } from "../calls.js";
 import { integer, invalid, record } from "../check.js";
-import type { QuorateError } from "../errors.js";
+import { type Outcome, QuorateError, quorateError } from "../errors.js";
 import * as recipes from "../recipes/index.js";
 import type {
   Barrier,
@@ -24,7 +24,15 @@ import { entryOf, rangeOf } from "./entries.js";
 import { grantLease, leaseId } from "./lease.js";
 import { expect, replyOf } from "./reply.js";
 import { explicit, flagOf, rangeQuery, revisionOf, single } from "./selection.js";
-import { appended, prepareDelete, prepareIncrement, preparePut, prepareTxn } from "./txn.js";
+import {
+  appended,
+  type Origin,
+  type Prepared,
+  prepareDelete,
+  prepareIncrement,
+  preparePut,
+  prepareTxn,
+} from "./txn.js";
 import type {
   Codec,
   CodecValues,
@@ -90,7 +98,17 @@ async function ask(
 function limits(options: CallOptions, own: readonly string[] = []): CallOptions {
   record(options, "the call's options", ["signal", "timeout", ...own]);
   const { signal, timeout } = options;
-  return { ...(signal && { signal }), ...(timeout !== undefined && { timeout }) };
+  return { ...(signal !== undefined && { signal }), ...(timeout !== undefined && { timeout }) };
+}
+
+/** What a write answers. Where a value in it cannot be decoded, the write is over all the same. */
+function given<R>(outcome: Outcome, read: () => R): R {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof QuorateError) || error.outcome !== undefined) throw error;
+    throw quorateError(error.code, error.message, { outcome, cause: error.cause });
+  }
 }
 
 /** What stores with different codecs share. */
@@ -103,21 +121,23 @@ interface Shared {
 class Store<V> implements Kv<V> {
   readonly #shared: Shared;
   readonly #codec: ValueCodec<V>;
+  readonly #origin: Origin<V>;
 
   constructor(shared: Shared, codec: ValueCodec<V>) {
     this.#shared = shared;
     this.#codec = codec;
+    this.#origin = { codec, store: shared.calls };
   }
 
   async put<T extends V = V>(key: Key, value: V, options: PutOptions = {}) {
     const bounds = limits(options, ["lease", "previous"]);
-    const { command, read } = preparePut(this.#codec, key, value, options);
-    const { revision, previous } = read(await this.#write(command, bounds));
+    const put = preparePut(this.#origin, key, value, options);
+    const { revision, previous } = await this.#execute(put, bounds);
     return { revision, previous: previous as Entry<T> | null | undefined };
   }
 
   async attach(key: Key, lease: Lease | number, options: CallOptions = {}) {
-    const id = leaseId(lease, "the lease");
+    const id = this.#leaseId(lease);
     const command = wire.putWith(encodeKey(key, "the key"), undefined, id, false);
     const { meta } = expect(await this.#write(command, limits(options)), "put");
     return { revision: meta.modRevision };
@@ -139,8 +159,8 @@ class Store<V> implements Kv<V> {
 
   async delete<T extends V = V>(key: Key, options: DeleteOptions = {}) {
     const bounds = limits(options, ["previous"]);
-    const { command, read } = prepareDelete(this.#codec, single(key), options.previous);
-    const { deleted, revision, previous } = read(await this.#write(command, bounds));
+    const removal = prepareDelete(this.#codec, single(key), options.previous);
+    const { deleted, revision, previous } = await this.#execute(removal, bounds);
     const [was = null] = previous ?? [];
     return {
       deleted: deleted > 0,
@@ -176,15 +196,14 @@ class Store<V> implements Kv<V> {
         return { swapped: true, revision: reply.revision };
       default: {
         const { revision, record } = expect(reply, "mismatch");
-        const current = entryOf(this.#codec, record) as Entry<T> | null;
-        return { swapped: false, revision, current };
+        const current = given("not-applied", () => entryOf(this.#codec, record));
+        return { swapped: false, revision, current: current as Entry<T> | null };
       }
     }
   }
 
   async increment(key: Key, by = 1, options: CallOptions = {}) {
-    const { command, read } = prepareIncrement(key, by);
-    return read(await this.#write(command, limits(options)));
+    return this.#execute(prepareIncrement(key, by), limits(options));
   }
 
   async range<T extends V = V>(
@@ -200,14 +219,14 @@ class Store<V> implements Kv<V> {
   async deleteRange<T extends V = V>(range: RangeSelection, options: DeleteOptions = {}) {
     const bounds = limits(options, ["previous"]);
     const interval = explicit(range, "deleteRange");
-    const { command, read } = prepareDelete(this.#codec, interval, options.previous);
-    const { deleted, revision, previous } = read(await this.#write(command, bounds));
+    const removal = prepareDelete(this.#codec, interval, options.previous);
+    const { deleted, revision, previous } = await this.#execute(removal, bounds);
     return { deleted, revision, previous: previous as readonly KeyedEntry<T>[] | undefined };
   }
 
   async txn<T extends V = V>(txn: Txn<V>, options: CallOptions = {}): Promise<TxnResult<T>> {
-    const { command, read } = prepareTxn(this.#codec, txn);
-    return read(await this.#write(command, limits(options))) as TxnResult<V> as TxnResult<T>;
+    const result = await this.#execute(prepareTxn(this.#origin, txn), limits(options));
+    return result as TxnResult<V> as TxnResult<T>;
   }
 
   watch<T extends V = V>(
@@ -222,6 +241,7 @@ class Store<V> implements Kv<V> {
   async lease(options: LeaseOptions): Promise<Lease> {
     const bounds = limits(options, ["ttl", "id", "keepAlive"]);
     const home = {
+      store: this.#shared.calls,
       write: (command: Uint8Array, within: CallOptions) => this.#write(command, within),
       onEnd: (hear: (error: QuorateError) => void) => this.#shared.calls.onEnd(hear),
     };
@@ -231,7 +251,7 @@ class Store<V> implements Kv<V> {
   async leaseStatus(lease: Lease | number, options: LeaseStatusOptions = {}): Promise<LeaseStatus> {
     const bounds = limits(options, ["keys"]);
     const withKeys = flagOf(options.keys, '"keys"');
-    const id = leaseId(lease, "the lease");
+    const id = this.#leaseId(lease);
     const keys: Uint8Array[] = [];
     let from = withKeys ? new Uint8Array() : undefined;
     for (;;) {
@@ -246,12 +266,12 @@ class Store<V> implements Kv<V> {
   }
 
   async renewLease(lease: Lease | number, options: CallOptions = {}): Promise<number> {
-    const command = wire.leaseKeepAlive(leaseId(lease, "the lease"));
+    const command = wire.leaseKeepAlive(this.#leaseId(lease));
     return expect(await this.#write(command, limits(options)), "lease").leftMs;
   }
 
   async revokeLease(lease: Lease | number, options: CallOptions = {}) {
-    const command = wire.leaseRevoke(leaseId(lease, "the lease"));
+    const command = wire.leaseRevoke(this.#leaseId(lease));
     const { count, revision } = expect(await this.#write(command, limits(options)), "deleted");
     return { deleted: count, revision };
   }
@@ -325,6 +345,15 @@ class Store<V> implements Kv<V> {
   as<W>(codec: CustomCodec<W>): Kv<W>;
   as(codec: Codec | CustomCodec<unknown>): Kv<never> {
     return new Store(this.#shared, codecOf(codec) as ValueCodec<never>);
+  }
+
+  #leaseId(lease: Lease | number): number {
+    return leaseId(lease, "the lease", this.#shared.calls);
+  }
+
+  async #execute<R>({ command, read }: Prepared<R>, options: CallOptions): Promise<R> {
+    const reply = await this.#write(command, options);
+    return given("applied", () => read(reply));
   }
 
   async #write(command: Uint8Array, options: CallOptions): Promise<wire.Reply> {

@@ -12,18 +12,21 @@ import { explicit, flagOf, oneOf, rangeQuery, revisionOf, SELECTION, single } fr
 import type { Condition, Operation, OperationResult, Txn, TxnResult } from "./types.js";
 import * as wire from "./wire.js";
 
+/** Whose transaction it is. */
+export interface Origin<V> {
+  readonly codec: ValueCodec<V>;
+  /** What its leases are known by. */
+  readonly store: object;
+}
+
 /** A command, and how to read its reply. */
-interface Prepared<R> {
+export interface Prepared<R> {
   readonly command: Uint8Array;
   read(reply: wire.Reply): R;
 }
 
 /** Prepares a transaction; `depth` counts those around it. */
-export function prepareTxn<V>(
-  codec: ValueCodec<V>,
-  txn: Txn<V>,
-  depth = 1,
-): Prepared<TxnResult<V>> {
+export function prepareTxn<V>(origin: Origin<V>, txn: Txn<V>, depth = 1): Prepared<TxnResult<V>> {
   record(txn, "a transaction", ["if", "do", "else"]);
   if (depth > MAX_TXN_DEPTH) {
     throw new ArgumentError(
@@ -31,8 +34,8 @@ export function prepareTxn<V>(
       `transactions may stand in one another ${MAX_TXN_DEPTH} deep`,
     );
   }
-  const conditions = list(txn.if, '"if"').map((it) => condition(codec, it));
-  const prepare = (it: Operation<V>) => operation(codec, it, depth);
+  const conditions = list(txn.if, '"if"').map((it) => condition(origin, it));
+  const prepare = (it: Operation<V>) => operation(origin, it, depth);
   const [then, otherwise] = [list(txn.do, '"do"'), list(txn.else, '"else"')].map((it) =>
     it.map(prepare),
   ) as [Prepared<OperationResult<V>>[], Prepared<OperationResult<V>>[]];
@@ -52,7 +55,7 @@ export function prepareTxn<V>(
   };
 }
 
-function condition<V>(codec: ValueCodec<V>, it: Condition<V>): wire.WireCondition {
+function condition<V>({ codec, store }: Origin<V>, it: Condition<V>): wire.WireCondition {
   record(it, "a condition", ["key", ...SELECTION, "is", ...wire.TARGETS]);
   const given = wire.TARGETS.filter((target) => Object.hasOwn(it, target));
   const [target] = given;
@@ -61,6 +64,9 @@ function condition<V>(codec: ValueCodec<V>, it: Condition<V>): wire.WireConditio
   }
   const { key, is = "=", ...rest } = it as Readonly<Record<string, unknown>>;
   const selection = Object.fromEntries(Object.entries(rest).filter(([name]) => name !== target));
+  if (key !== undefined && Object.keys(selection).length > 0) {
+    throw invalid(`a condition is on a key, or on a range by ${SELECTION.join(", ")}; not on both`);
+  }
   const compared = rest[target];
   return {
     range:
@@ -71,7 +77,7 @@ function condition<V>(codec: ValueCodec<V>, it: Condition<V>): wire.WireConditio
       target === "value"
         ? encodeValue(codec, compared as V)
         : target === "lease"
-          ? leaseId(compared, "a condition's lease")
+          ? leaseId(compared, "a condition's lease", store)
           : integer(compared, `a condition's ${target}`, 0, Number.MAX_SAFE_INTEGER),
   };
 }
@@ -89,10 +95,11 @@ const KINDS = {
 } as const;
 
 function operation<V>(
-  codec: ValueCodec<V>,
+  origin: Origin<V>,
   it: Operation<V>,
   depth: number,
 ): Prepared<OperationResult<V>> {
+  const { codec, store } = origin;
   if (typeof it !== "object" || it === null)
     throw invalid(`an operation is an object, not ${show(it)}`);
   const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter((it_) =>
@@ -103,7 +110,7 @@ function operation<V>(
     throw invalid(`an operation is one of ${Object.keys(KINDS).join(", ")}`);
   }
   record(it, `the operation ${kind}`, [kind, ...KINDS[kind]]);
-  if ("put" in it) return part(preparePut(codec, it.put, it.value, it));
+  if ("put" in it) return part(preparePut(origin, it.put, it.value, it));
   if ("get" in it) {
     const command = wire.get(encodeKey(it.get, "the key"));
     return {
@@ -134,13 +141,13 @@ function operation<V>(
     return { command, read: done };
   }
   if ("attach" in it) {
-    const lease = leaseId(it.lease, '"lease"');
+    const lease = leaseId(it.lease, '"lease"', store);
     return {
       command: wire.putWith(encodeKey(it.attach, "the key"), undefined, lease, false),
       read: done,
     };
   }
-  const nested = prepareTxn(codec, it.txn, depth + 1);
+  const nested = prepareTxn(origin, it.txn, depth + 1);
   return {
     command: nested.command,
     read: (reply) => {
@@ -174,7 +181,7 @@ type PutResult<V> = OperationResult<V> & { readonly type: "put" };
 
 /** A put with its options. */
 export function preparePut<V>(
-  codec: ValueCodec<V>,
+  { codec, store }: Origin<V>,
   key: Key,
   value: V,
   options: { readonly lease?: unknown; readonly previous?: unknown },
@@ -191,7 +198,12 @@ export function preparePut<V>(
       },
     };
   }
-  const id = lease === "keep" ? undefined : lease === undefined ? 0 : leaseId(lease, '"lease"');
+  const id =
+    lease === "keep"
+      ? undefined
+      : lease === undefined
+        ? 0
+        : leaseId(lease, '"lease", if not "keep",', store);
   return {
     command: wire.putWith(k, v, id, previous),
     read: (reply) => {
@@ -257,5 +269,6 @@ function list<T>(value: readonly T[] | undefined, what: string): readonly T[] {
       `${what} has ${value.length} elements; a transaction has at most ${MAX_TXN_OPERATIONS}`,
     );
   }
-  return value;
+  // One that was left out is undefined, and no element that `map` would pass over.
+  return Array.from(value);
 }

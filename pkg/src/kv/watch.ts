@@ -2,7 +2,7 @@
 
 import { onAbort } from "../abort.js";
 import { abortedError } from "../bounded.js";
-import { integer, invalid, record } from "../check.js";
+import { integer, invalid, record, signalOf } from "../check.js";
 import { type QuorateError, quorateError } from "../errors.js";
 import type { Key } from "../types.js";
 import { compare } from "./bytes.js";
@@ -75,15 +75,14 @@ class Subscription<V> implements Watch<V>, Subscriber {
     if (end !== undefined && compare(start, end) >= 0)
       throw invalid("what is watched has no keys: the end is not behind the start");
     [this.start, this.end] = [start.slice(), end?.slice()];
-    const { only, from, buffer = DEFAULT_BUFFER, signal } = options;
+    const { only, from, buffer = DEFAULT_BUFFER } = options;
+    const signal = signalOf(options.signal);
     if (only !== undefined) oneOf(only, '"only"', ["put", "delete"]);
     [this.noPut, this.noDelete] = [only === "delete", only === "put"];
     this.previous = flagOf(options.previous, '"previous"');
     this.#progress = flagOf(options.progress, '"progress"');
     this.#capacity = integer(buffer, '"buffer"', 1, 1_000_000);
     if (from !== undefined) integer(from, '"from"', 1, Number.MAX_SAFE_INTEGER);
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw invalid('"signal" is an AbortSignal');
     this.#hub = hub;
     this.#codec = codec;
     const abort = () => signal && this.fail(abortedError(signal));
@@ -240,7 +239,7 @@ class Subscription<V> implements Watch<V>, Subscriber {
     };
     return deleted
       ? { type: "delete", ...shared }
-      : { type: "put", value: this.#codec.decode(value), ...shared };
+      : { type: "put", value: this.#codec.decode(value, key), ...shared };
   }
 }
 

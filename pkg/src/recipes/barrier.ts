@@ -40,7 +40,7 @@ class Holds implements Barrier {
 
   async wait(options?: WaitOptions): Promise<void> {
     const { what, prefix } = this.#line;
-    await within(checked(options, WAIT), `${what} was held`, (signal) =>
+    await within(checked(options, WAIT), `${what} was not released`, (signal) =>
       empty(this.#kv, prefix, undefined, signal),
     );
   }

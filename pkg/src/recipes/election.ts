@@ -3,7 +3,7 @@
 import type { Json, Kv } from "../kv/types.js";
 import type { CallOptions } from "../types.js";
 import { follow, type Seen } from "./follow.js";
-import { checked, HOLD, home, type Store, ttlMs } from "./name.js";
+import { checked, checkValue, HOLD, home, type Store, ttlMs } from "./name.js";
 import { type Line, lineUp, type Parts, Place } from "./place.js";
 import type { ElectedLeader, Election, HoldOptions, ListenOptions, Tenure } from "./types.js";
 import { within } from "./within.js";
@@ -28,6 +28,7 @@ class Candidates<T extends Json> implements Election<T> {
 
   async campaign(value: T, options?: HoldOptions): Promise<Tenure<T>> {
     const bounds = checked(options, HOLD);
+    checkValue(value);
     const make = (parts: Parts<Json>) => new Term<T>(parts, value);
     const joining = { ttl: ttlMs(bounds.ttl), value, make };
     return within(bounds, `${this.#line.what} was not won`, (signal) =>

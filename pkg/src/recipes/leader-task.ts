@@ -1,11 +1,12 @@
 /** A leader task: a function that runs where an election is won, for as long as that lasts. */
 
 import { onAbort } from "../abort.js";
-import { integer, invalid, record, show } from "../check.js";
+import { checkBounds } from "../bounded.js";
+import { integer, invalid, record, show, signalOf } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
 import type { Json } from "../kv/types.js";
 import { election } from "./election.js";
-import { checked, type Store, ttlMs, WAIT } from "./name.js";
+import { checked, checkValue, type Store, ttlMs, WAIT } from "./name.js";
 import { leave } from "./place.js";
 import type {
   Election,
@@ -29,12 +30,10 @@ export function leaderTask(
   const candidates = election<Json>(store, name);
   if (typeof run !== "function") throw invalid(`what a task runs is a function, not ${show(run)}`);
   const { ttl, value = null, signal, onError, pause = {} } = checked(options, FIELDS);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalid('"signal" is an AbortSignal');
-  }
   if (onError !== undefined && typeof onError !== "function") {
     throw invalid(`"onError" is a function, not ${show(onError)}`);
   }
+  checkValue(value);
   record(pause, '"pause"', ["first", "most"]);
   const { most = 30_000 } = pause;
   integer(most, '"pause.most"', 1, MAX_PAUSE_MS);
@@ -43,7 +42,7 @@ export function leaderTask(
   return new Task(candidates, run, {
     ttl: ttlMs(ttl),
     value,
-    signal,
+    signal: signalOf(signal),
     onError,
     // Doubles with each failure in a row.
     pauseMs: (failures) => Math.min(most, first * 2 ** (failures - 1)),
@@ -85,6 +84,7 @@ class Task implements LeaderTask {
 
   async stop(options?: WaitOptions): Promise<void> {
     const bounds = checked(options, WAIT);
+    checkBounds(bounds);
     this.#stop.abort(stopped(this.name));
     try {
       await within(bounds, `the function of the task ${show(this.name)} did not end`, (signal) =>

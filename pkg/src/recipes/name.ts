@@ -1,7 +1,8 @@
 /** Names of recipes, and the keys that follow from them. */
 
 import { integer, invalid, record, show } from "../check.js";
-import type { Kv } from "../kv/types.js";
+import { encodeValue, json } from "../kv/codec.js";
+import type { Json, Kv } from "../kv/types.js";
 
 /** Any store: the recipes choose their codecs themselves. */
 export type Store = Pick<Kv<unknown>, "as">;
@@ -46,6 +47,11 @@ export function checked<O extends object>(
   if (options === undefined) return {} as O;
   record(options, "the options", fields);
   return options;
+}
+
+/** A value that JSON can hold, as the store would find out later. */
+export function checkValue(value: Json): void {
+  encodeValue(json, value);
 }
 
 /** How long something outlives its holder. */

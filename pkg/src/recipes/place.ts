@@ -5,6 +5,7 @@
  * takes the place away, and a key that is gone never comes back: a new one is a new place, behind all others.
  */
 
+import { checkBounds } from "../bounded.js";
 import { invalid } from "../check.js";
 import { quorateError } from "../errors.js";
 import type { Condition, KeyedEntry, Kv, Lease, Operation } from "../kv/types.js";
@@ -55,7 +56,8 @@ export class Place<V> implements Hold {
     return this.#lost.signal;
   }
 
-  async release(options?: CallOptions): Promise<void> {
+  async release(options: CallOptions = {}): Promise<void> {
+    checkBounds(options);
     this.#giveUp();
     await this.#lease.revoke(options);
   }

@@ -6,13 +6,15 @@
  * first, and what came at the same time in any order, without a key that all would have to change.
  */
 
-import { integer, invalid } from "../check.js";
+import { integer, invalid, show } from "../check.js";
 import { type QuorateError, quorateError } from "../errors.js";
+import { flagOf } from "../kv/selection.js";
 import type { Json, KeyedEntry, Kv, Lease, Operation, WatchEvent } from "../kv/types.js";
+import { MAX_TXN_OPERATIONS } from "../limits.js";
 import type { CallOptions } from "../types.js";
 import { change } from "./change.js";
 import { loop } from "./loop.js";
-import { checked, HOLD, type Home, home, type Store, ttlMs, WAIT } from "./name.js";
+import { checked, checkValue, HOLD, type Home, home, type Store, ttlMs, WAIT } from "./name.js";
 import { leaseIsGone, leave, type Parts, Place } from "./place.js";
 import type {
   Claim,
@@ -64,9 +66,10 @@ class Values<T extends Json> implements Queue<T> {
     const bounds = checked(options, ["priority", "wait", ...WAIT]);
     const { priority = 0, wait = true } = bounds;
     integer(priority, '"priority"', -MAX_PRIORITY, MAX_PRIORITY);
-    if (typeof wait !== "boolean") throw invalid('"wait" is true or false');
+    flagOf(wait, '"wait"');
+    checkValue(value);
     const [prefix, capacity, last] = [this.#items, this.#capacity, `${this.#home.prefix}last`];
-    await within(bounds, `${this.#home.what} was full`, async (signal) => {
+    await within(bounds, `${this.#home.what} had no room`, async (signal) => {
       for (;;) {
         const { count, revision } = await this.#kv.range({ prefix, only: "count" }, { signal });
         if (capacity !== undefined && count >= capacity) {
@@ -250,7 +253,14 @@ class Work<T extends Json> extends Place<Json> implements Claim<T> {
   }
 
   async done(operations: readonly Operation<Json>[] = [], options?: CallOptions): Promise<void> {
-    if (!Array.isArray(operations)) throw invalid("the operations are an array");
+    if (!Array.isArray(operations)) {
+      throw invalid(`the operations are an array, not ${show(operations)}`);
+    }
+    if (operations.length >= MAX_TXN_OPERATIONS) {
+      const most = MAX_TXN_OPERATIONS - 1;
+      const sentence = `done takes at most ${most} operations: one more removes the value`;
+      throw quorateError("TOO_MANY_OPERATIONS", sentence);
+    }
     // One attempt at a time: the next one knows what became of it.
     const attempt = this.#before.then(() => this.#attempt(operations, options));
     this.#before = attempt.catch(() => {});

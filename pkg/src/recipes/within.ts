@@ -2,7 +2,7 @@
 
 import { onAbort } from "../abort.js";
 import { abortedError } from "../bounded.js";
-import { invalid } from "../check.js";
+import { signalOf } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
 import { timeoutMs } from "../options.js";
 import type { WaitOptions } from "./types.js";
@@ -12,13 +12,12 @@ import type { WaitOptions } from "./types.js";
  * heeds the signal: it fails with its reason, or as the store's calls do.
  */
 export async function within<T>(
-  { signal, timeout }: WaitOptions,
+  options: WaitOptions,
   what: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalid('"signal" is an AbortSignal');
-  }
+  const { timeout } = options;
+  const signal = signalOf(options.signal);
   const ms = timeout === undefined ? undefined : timeoutMs(timeout, '"timeout"');
   if (signal?.aborted) throw abortedError(signal);
   const control = new AbortController();
