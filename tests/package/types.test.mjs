@@ -1,6 +1,7 @@
 // A strict TypeScript project that uses the installed package, with nothing but the standard libraries.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -61,6 +62,8 @@ before(async () => {
     "good.ts": good,
     "nodenext.json": config("nodenext", "nodenext", ["good.ts"]),
     "bundler.json": config("esnext", "bundler", ["good.ts"]),
+    "strict.ts": readFileSync(join(root, "tests", "package", "strict.ts"), "utf8"),
+    "strict.json": config("nodenext", "nodenext", ["strict.ts"]),
     ...Object.fromEntries(wrong.map((text, place) => [`wrong-${place}.ts`, text])),
     ...Object.fromEntries(
       wrong.map((_, place) => [
@@ -79,6 +82,9 @@ for (const resolution of ["nodenext", "bundler"]) {
   test(`a strict project compiles with module resolution ${resolution}`, () =>
     tsc(`${resolution}.json`));
 }
+
+test("what the store takes compiles, and each mistake that is marked is one", () =>
+  tsc("strict.json"));
 
 for (const [place, text] of wrong.entries()) {
   test(`refused: ${text}`, async () => {

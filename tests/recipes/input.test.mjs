@@ -128,13 +128,39 @@ test("a signal that was aborted before ends a call before it begins", async () =
   });
 });
 
+test("values are looked at before anything else happens", async () => {
+  const cycle = [];
+  cycle.push(cycle);
+  const wrong = [undefined, cycle, 1n, () => 1, Number.NaN];
+  await refused(
+    wrong.flatMap((value) => [
+      (kv) => election(kv, "a").campaign(value),
+      (kv) => queue(kv, "a").enqueue(value),
+      ...(value === undefined ? [] : [(kv) => leaderTask(kv, "a", () => {}, { value })]),
+    ]),
+  );
+  await world((world) => {
+    world.client(async (kv) => {
+      const full = queue(kv, "a", { capacity: 1 });
+      await full.enqueue(1);
+      await failure(full.enqueue(undefined), "INVALID_ARGUMENT");
+      await failure(full.enqueue("a".repeat(1 << 20)), "VALUE_TOO_LARGE");
+      const error = await failure(full.enqueue(2, { timeout: 50 }), "TIMEOUT");
+      assert.match(error.message, /had no room within 50 ms/);
+    });
+  });
+});
+
 test("the operations of a claim that is done are a list", async () => {
   await world((world) => {
     world.client(async (kv) => {
       await queue(kv, "a").enqueue(1);
       const claim = await queue(kv, "a").claim();
       await failure(claim.done({ put: "a", value: 1 }), "INVALID_ARGUMENT");
-      await claim.done();
+      const operations = Array.from({ length: 128 }, (_, key) => ({ put: `k${key}`, value: 1 }));
+      const error = await failure(claim.done(operations), "TOO_MANY_OPERATIONS");
+      assert.match(error.message, /127/);
+      await claim.done(operations.slice(1));
     });
   });
 });

@@ -102,23 +102,23 @@ function operation<V>(
   const { codec, store } = origin;
   if (typeof it !== "object" || it === null)
     throw invalid(`an operation is an object, not ${show(it)}`);
-  const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter((it_) =>
-    Object.hasOwn(it, it_),
+  const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter(
+    (kind) => it[kind] !== undefined,
   );
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) {
     throw invalid(`an operation is one of ${Object.keys(KINDS).join(", ")}`);
   }
   record(it, `the operation ${kind}`, [kind, ...KINDS[kind]]);
-  if ("put" in it) return part(preparePut(origin, it.put, it.value, it));
-  if ("get" in it) {
+  if (it.put !== undefined) return part(preparePut(origin, it.put, it.value, it));
+  if (it.get !== undefined) {
     const command = wire.get(encodeKey(it.get, "the key"));
     return {
       command,
       read: (reply) => ({ type: "get", entry: entryOf(codec, expect(reply, "got").record) }),
     };
   }
-  if ("range" in it) {
+  if (it.range !== undefined) {
     const { query, form } = rangeQuery(it.range, revisionOf(it.revision, '"revision"'));
     return {
       command: query,
@@ -128,19 +128,19 @@ function operation<V>(
       },
     };
   }
-  if ("delete" in it) return part(prepareDelete(codec, single(it.delete), it.previous));
-  if ("deleteRange" in it) {
+  if (it.delete !== undefined) return part(prepareDelete(codec, single(it.delete), it.previous));
+  if (it.deleteRange !== undefined) {
     return part(prepareDelete(codec, explicit(it.deleteRange, "deleteRange"), it.previous));
   }
-  if ("increment" in it) {
+  if (it.increment !== undefined) {
     const { command, read } = prepareIncrement(it.increment, it.by);
     return { command, read: (reply) => ({ type: "increment", value: read(reply).value }) };
   }
-  if ("append" in it) {
+  if (it.append !== undefined) {
     const command = wire.append(encodeKey(it.append, "the key"), appended(codec, it.value));
     return { command, read: done };
   }
-  if ("attach" in it) {
+  if (it.attach !== undefined) {
     const lease = leaseId(it.lease, '"lease"', store);
     return {
       command: wire.putWith(encodeKey(it.attach, "the key"), undefined, lease, false),

@@ -4,8 +4,14 @@
 import type { Recipes } from "../recipes/types.js";
 import type { CallOptions, Key } from "../types.js";
 
-/** A value that survives JSON. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+/** A value that survives JSON. Fields that are undefined are left out. Interfaces are none, since they can grow: use `type`. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json | undefined };
 
 /** How values become bytes: by name, or in the caller's own way. */
 export type Codec = "json" | "utf8" | "bytes";
@@ -234,28 +240,38 @@ export interface Txn<V> {
  * A key that does not exist has the version, revisions and lease 0, and no value: `{ key: "a", version: 0 }` is "a does
  * not exist".
  */
-export type Condition<V> = ({ readonly key: Key } | RangeSelection) & {
+export type Condition<V> = (
+  | ({ readonly key: Key } & Without<keyof RangeSelection>)
+  | (RangeSelection & Without<"key">)
+) & {
   /** How the key must stand to what is given. Default `"="`. */
   readonly is?: "=" | "!=" | ">" | "<";
-} & (
-    | { readonly version: number }
-    | { readonly createRevision: number }
-    | { readonly modRevision: number }
-    | { readonly lease: Lease | number }
-    | { readonly value: V }
-  );
+} & OneOf<{
+    readonly version: { readonly version: number };
+    readonly createRevision: { readonly createRevision: number };
+    readonly modRevision: { readonly modRevision: number };
+    readonly lease: { readonly lease: Lease | number };
+    readonly value: { readonly value: V };
+  }>;
 
 /** One operation of a transaction. */
-export type Operation<V> =
-  | ({ readonly put: Key; readonly value: V } & Pick<PutOptions, "lease" | "previous">)
-  | { readonly get: Key }
-  | { readonly range: RangeOptions; readonly revision?: number }
-  | ({ readonly delete: Key } & Pick<DeleteOptions, "previous">)
-  | ({ readonly deleteRange: RangeSelection } & Pick<DeleteOptions, "previous">)
-  | { readonly increment: Key; readonly by?: number }
-  | { readonly append: Key; readonly value: V }
-  | { readonly attach: Key; readonly lease: Lease | number }
-  | { readonly txn: Txn<V> };
+export type Operation<V> = OneOf<{
+  readonly put: { readonly put: Key; readonly value: V } & Pick<PutOptions, "lease" | "previous">;
+  readonly get: { readonly get: Key };
+  readonly range: { readonly range: RangeOptions; readonly revision?: number };
+  readonly delete: { readonly delete: Key } & Pick<DeleteOptions, "previous">;
+  readonly deleteRange: { readonly deleteRange: RangeSelection } & Pick<DeleteOptions, "previous">;
+  readonly increment: { readonly increment: Key; readonly by?: number };
+  readonly append: { readonly append: Key; readonly value: V };
+  readonly attach: { readonly attach: Key; readonly lease: Lease | number };
+  readonly txn: { readonly txn: Txn<V> };
+}>;
+
+/** None of these fields. */
+type Without<K extends PropertyKey> = { readonly [P in K]?: never };
+
+/** One of these, which has none of the fields that the others are named by. */
+type OneOf<All> = { [K in keyof All]: All[K] & Without<Exclude<keyof All, K>> }[keyof All];
 
 /** What a transaction did. */
 export interface TxnResult<V> {
