@@ -153,6 +153,8 @@ export class Calls {
           : abortedError(bounds.signal, outcome);
       case "TOO_LARGE":
         return quorateError("VALUE_TOO_LARGE", `${message}; divide what is written`, { outcome });
+      case "TOO_MANY_CALLS":
+        return quorateError(code, `${message}; wait for some of them`, { outcome });
       default: {
         const plain = toPlain(error, "CLIENT_PANICKED");
         return quorateError(plain.code, plain.message, { outcome, cause: error });

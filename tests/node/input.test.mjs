@@ -119,6 +119,7 @@ test("more calls than the client holds are refused, and the others answered", as
   for (const { reason } of refused) {
     assert.equal(reason.code, "TOO_MANY_CALLS");
     assert.equal(reason.outcome, "not-applied");
+    assert.match(reason.message, /wait for some/);
   }
 });
 
