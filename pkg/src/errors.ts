@@ -183,6 +183,12 @@ export function quorateError(
   }
 }
 
+/** The same error, which says this of the write. */
+export function withOutcome(error: QuorateError, outcome: Outcome): QuorateError {
+  const { code, message, cause, node, place, resumeFrom } = error;
+  return quorateError(code, message, { cause, outcome, node, place, resumeFrom });
+}
+
 /** An error as it crosses a port, where structured clone would keep only name and message. */
 export interface PlainError {
   readonly code: ErrorCode;

@@ -2,7 +2,7 @@
 
 import { checkBounds } from "../bounded.js";
 import { integer, invalid, show } from "../check.js";
-import { QuorateError, quorateError } from "../errors.js";
+import { QuorateError, quorateError, withOutcome } from "../errors.js";
 import { MAX_TTL_MS } from "../limits.js";
 import type { CallOptions } from "../types.js";
 import { expect } from "./reply.js";
@@ -44,7 +44,11 @@ export async function grantLease(
   if (passed(began) > ttl / SIGNS) {
     // It lives, and much of its time may be gone: it waited for a leader, for example.
     began = clocks();
-    await home.write(wire.leaseKeepAlive(granted.id), bounds);
+    try {
+      await home.write(wire.leaseKeepAlive(granted.id), bounds);
+    } catch (error) {
+      throw error instanceof QuorateError ? withOutcome(error, "applied") : error;
+    }
   }
   return new Held(home, granted.id, ttl, keepAlive, began);
 }

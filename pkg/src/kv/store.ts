@@ -2,7 +2,7 @@
 
 import type { Calls } from "../calls.js";
 import { integer, invalid, record } from "../check.js";
-import { type Outcome, QuorateError, quorateError } from "../errors.js";
+import { type Outcome, QuorateError, withOutcome } from "../errors.js";
 import * as recipes from "../recipes/index.js";
 import type {
   Barrier,
@@ -107,7 +107,7 @@ function given<R>(outcome: Outcome, read: () => R): R {
     return read();
   } catch (error) {
     if (!(error instanceof QuorateError) || error.outcome !== undefined) throw error;
-    throw quorateError(error.code, error.message, { outcome, cause: error.cause });
+    throw withOutcome(error, outcome);
   }
 }
 
