@@ -85,6 +85,8 @@ class LiveCluster implements Cluster, MemberEvents {
   readonly #readers = new Map<number, { readonly calls: Calls; readonly kv: KvReads<Json> }>();
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #watching = false;
+  /** Somebody asked for a look while one was under way. */
+  #watchAgain = false;
   /** How often a node that lost its storage was started again. */
   readonly #revivals = new Map<number, number>();
   readonly #calls: Calls;
@@ -492,11 +494,13 @@ class LiveCluster implements Cluster, MemberEvents {
 
   /** Looks at the leader as long as something is under way that only its status tells. */
   #watch(): void {
+    // Who is looked at may lead no more: whoever leads now is looked at next.
+    this.#watchAgain = this.#watching;
     if (this.#watching || this.#watchTimer !== undefined || this.#closing !== undefined) return;
     this.#watching = true;
     const again = (soon: boolean) => {
       this.#watching = false;
-      if (!soon || this.#closing !== undefined) return;
+      if (!(soon || this.#watchAgain) || this.#closing !== undefined) return;
       this.#watchTimer = setTimeout(() => {
         this.#watchTimer = undefined;
         this.#watch();
