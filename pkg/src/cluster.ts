@@ -1,5 +1,6 @@
 /** A cluster: its members, the mesh between them, and what the caller sees of it. */
 
+import * as backup from "./backup/index.js";
 import { abortedOpen, bounded } from "./bounded.js";
 import { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
@@ -11,6 +12,7 @@ import { kvReads, kvStore } from "./kv/store.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
 import { lateError, type Quorum } from "./late.js";
 import { MAX_ID } from "./limits.js";
+import { markOf } from "./mark.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
 import { randomName } from "./names.js";
@@ -164,7 +166,7 @@ class LiveCluster implements Cluster, MemberEvents {
   async #found(): Promise<boolean> {
     const waiting = [...(this.#unfounded ?? [])];
     this.#unfounded = undefined;
-    const mark = await this.#mark();
+    const mark = markOf(this.#platform, this.#settings);
     if (this.id !== "") {
       await mark?.write(this.id);
       for (const member of waiting) this.#introduce(member);
@@ -222,14 +224,6 @@ class LiveCluster implements Cluster, MemberEvents {
     member.begin(this.id, []);
   }
 
-  async #mark() {
-    const { name, storage } = this.#settings;
-    const { mark } = this.#platform;
-    if (mark === undefined || storage.kind === "factory") return undefined;
-    const place = storage.kind === "directory" ? storage.path : `quorate/${name}`;
-    return { read: () => mark.read(place), write: (id: string) => mark.write(place, id) };
-  }
-
   node(id: number): Member {
     const member = this.#members.get(integer(id, "a node", 1, MAX_ID));
     if (member === undefined) throw invalid(`there is no node ${id}`);
@@ -271,6 +265,14 @@ class LiveCluster implements Cluster, MemberEvents {
     } finally {
       this.#leaderless.delete(wake);
     }
+  }
+
+  export(...args: Parameters<Cluster["export"]>) {
+    return backup.exportStore(this, ...args);
+  }
+
+  import(...args: Parameters<Cluster["import"]>) {
+    return backup.importStore(this, ...args);
   }
 
   addEventListener<K extends keyof ClusterEvents>(

@@ -35,6 +35,7 @@ const CODES = {
   LEASE_NOT_FOUND: ["store", false],
   LOCK_LOST: ["store", false],
   QUEUE_FULL: ["store", true],
+  STORE_NOT_EMPTY: ["store", false],
   ABORTED: ["call", false],
   CLOSED: ["call", false],
   ALREADY_MEMBER: ["member", false],
@@ -70,6 +71,10 @@ const CODES = {
   STORAGE_UNAVAILABLE: ["storage", false],
   STORAGE_VERSION: ["storage", false],
   STORAGE_WRITE_FAILED: ["storage", false],
+  NO_CLUSTER: ["storage", false],
+  BACKUP_CORRUPT: ["backup", false],
+  BACKUP_READ_FAILED: ["backup", true],
+  BACKUP_VERSION: ["backup", false],
   WASM_LOAD: ["load", false],
 } as const;
 
@@ -152,6 +157,11 @@ export class StorageError extends QuorateError {
   override readonly name = "StorageError";
 }
 
+/** A backup cannot be read, or is damaged. */
+export class BackupError extends QuorateError {
+  override readonly name = "BackupError";
+}
+
 /** The WebAssembly cannot be loaded, or the platform lacks something that is needed. */
 export class LoadError extends QuorateError {
   override readonly name = "LoadError";
@@ -178,6 +188,8 @@ export function quorateError(
       return new NodeError(code, message, details);
     case "storage":
       return new StorageError(code, message, details);
+    case "backup":
+      return new BackupError(code, message, details);
     case "load":
       return new LoadError(code, message, details);
   }

@@ -1,7 +1,9 @@
 /** Quorate: a replicated store whose nodes are workers. The public surface, apart from `Cluster` itself. */
 
+export type * from "./backup/types.js";
 export {
   ArgumentError,
+  BackupError,
   CallError,
   type ErrorCode,
   LoadError,

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" />
 /** The public shapes: what a caller gives and gets. No code. */
 
+import type { BackupSource, BackupSummary, ExportOptions, ImportOptions } from "./backup/types.js";
 import type { QuorateError } from "./errors.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
 import type { StorageFactory } from "./storage/storage.js";
@@ -87,6 +88,16 @@ export interface Cluster {
   status(options?: CallOptions): Promise<ClusterStatus>;
   /** The leader's id, as soon as there is one. */
   leader(options?: CallOptions): Promise<number>;
+  /**
+   * The store as a stream of bytes: all keys, values and leases as of one revision. Writes go on meanwhile; if so much is
+   * written that this revision is forgotten, the stream fails with `COMPACTED`.
+   */
+  export(options?: ExportOptions): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * Reads into the store what `export` wrote. Keys, values and leases become what they were; revisions begin anew.
+   * Resolves to what the backup is.
+   */
+  import(source: BackupSource, options?: ImportOptions): Promise<BackupSummary>;
   addEventListener<K extends keyof ClusterEvents>(
     type: K,
     listener: ClusterListener<K>,

@@ -19,20 +19,20 @@
 
 import { constants, readdirSync, statSync } from "node:fs";
 import { type FileHandle, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { QuorateError, quorateError } from "../errors.js";
 import { isCode, makeDirectory, syncDirectory } from "./durable.js";
+import {
+  assertOldest,
+  assertUnbroken,
+  counted,
+  OLDEST,
+  type Segment,
+  type SegmentCodec,
+  scanned,
+  segmentFile,
+  segmentNumbers,
+} from "./segments.js";
 import type { KeyRange, Storage, StoredRecord } from "./storage.js";
-
-/** The record format, which is the core's. */
-export interface SegmentCodec {
-  sealRound(sequence: number, deletes: KeyRange[], puts: StoredRecord[]): Uint8Array;
-  scanSegment(bytes: Uint8Array): {
-    rounds: { sequence: number; deletes: KeyRange[]; puts: StoredRecord[] }[];
-    validBytes: number;
-    torn: boolean;
-  };
-}
 
 export interface DirectoryLimits {
   /** A segment of this size gets no further rounds. */
@@ -54,14 +54,6 @@ export function directoryStorage(
   limits: DirectoryLimits = LIMITS,
 ): CheckedStorage {
   return new DirectoryStorage(path, codec, limits);
-}
-
-/** What a segment holds. */
-interface Segment {
-  readonly number: number;
-  readonly rounds: ReturnType<SegmentCodec["scanSegment"]>["rounds"];
-  /** Where its last round is cut off, if it is. */
-  readonly tornAt: number | undefined;
 }
 
 /** Where a live record lies. */
@@ -145,8 +137,7 @@ class DirectoryStorage implements CheckedStorage {
       // What a former run wrote may have been read from memory just now: it counts from here on, so it must stay.
       await syncFile(this.#file(segment.number));
     }
-    const oldest = Number(new TextDecoder().decode(records.get(OLDEST) ?? Uint8Array.of(0x31)));
-    if (this.#first > oldest) throw damaged(this.#file(oldest), "the segment is missing");
+    assertOldest(this.#path, this.#first, records);
     records.delete(OLDEST);
     await this.#carryOver();
     return [...records];
@@ -159,8 +150,7 @@ class DirectoryStorage implements CheckedStorage {
       const last = numbers.at(-1) ?? 0;
       if (!(await this.#create(last + 1))) continue;
       this.#first = numbers[0] ?? last + 1;
-      for (let number = this.#first; number <= last; number++)
-        if (!numbers.includes(number)) throw damaged(this.#file(number), "the segment is missing");
+      assertUnbroken(this.#path, numbers, last);
       return numbers;
     }
     throw fenced(this.#path);
@@ -220,42 +210,18 @@ class DirectoryStorage implements CheckedStorage {
 
   async #read(number: number): Promise<Segment> {
     const file = this.#file(number);
-    const { rounds, validBytes, torn } = this.#scanned(file, await readFile(file));
-    return { number, rounds, tornAt: torn ? validBytes : undefined };
+    return scanned(this.#codec, file, number, await readFile(file));
   }
 
   /** Takes over what a segment holds, up to the round with which the next one goes on. */
   #replay(segment: Segment, end: number | undefined, records: Map<string, Uint8Array>): void {
-    const { number, tornAt } = segment;
-    const file = this.#file(number);
-    for (const { sequence, deletes, puts } of segment.rounds) {
-      if (sequence === end) break;
-      if (this.#sequence !== 0 && sequence !== this.#sequence + 1)
-        throw damaged(file, `round ${sequence} follows round ${this.#sequence}`);
+    const { number } = segment;
+    for (const { sequence, deletes, puts } of counted(segment, end, this.#sequence)) {
       this.#sequence = sequence;
       for (const key of this.#note(number, deletes, puts)) records.delete(key);
       for (const [key, value] of puts) records.set(key, value);
     }
-    const next = this.#sequence + 1;
-    if (end !== undefined && end !== next) {
-      throw tornAt === undefined
-        ? damaged(file, `round ${end} follows round ${this.#sequence}`)
-        : damaged(`${file}@${tornAt}`, "a round is cut off, but others follow");
-    }
-    this.#ends.set(number, next);
-  }
-
-  #scanned(file: string, bytes: Uint8Array): ReturnType<SegmentCodec["scanSegment"]> {
-    try {
-      return this.#codec.scanSegment(bytes);
-    } catch (error) {
-      const { code, message, place } = error as { code?: string; message?: string; place?: string };
-      throw quorateError(
-        code === "STORAGE_VERSION" ? "STORAGE_VERSION" : "STORAGE_CORRUPT",
-        `${file}, byte ${place ?? "unknown"}: ${message ?? String(error)}`,
-        { place: `${file}@${place ?? ""}`, cause: error },
-      );
-    }
+    this.#ends.set(number, this.#sequence + 1);
   }
 
   /** Remembers where records now lie; returns the keys that were deleted. */
@@ -318,16 +284,8 @@ class DirectoryStorage implements CheckedStorage {
   }
 
   #file(number: number): string {
-    return join(this.#path, `segment-${String(number).padStart(12, "0")}.qr`);
+    return segmentFile(this.#path, number);
   }
-}
-
-/** The numbers of the segments among these files, ascending. */
-function segmentNumbers(names: readonly string[]): number[] {
-  return names
-    .flatMap((name) => /^segment-(\d{12})\.qr$/.exec(name)?.[1] ?? [])
-    .map(Number)
-    .sort((a, b) => a - b);
 }
 
 async function syncFile(path: string): Promise<void> {
@@ -351,10 +309,6 @@ function lost(path: string) {
   });
 }
 
-function damaged(place: string, what: string) {
-  return quorateError("STORAGE_CORRUPT", `${place}: ${what}`, { place });
-}
-
 function ioError(
   fallback: "STORAGE_READ_FAILED" | "STORAGE_WRITE_FAILED",
   path: string,
@@ -366,8 +320,6 @@ function ioError(
   return quorateError(code, `${path}: ${String(cause)}`, { place: path, cause });
 }
 
-/** The record of the storage itself: the oldest segment that is needed. Each segment begins with it. */
-const OLDEST = "segments/oldest";
 const APPEND = constants.O_WRONLY | constants.O_APPEND;
 const CREATE = APPEND | constants.O_CREAT | constants.O_EXCL;
 /** How many others may open the storage at the same moment. */

@@ -56,6 +56,17 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
   throw locked(directory, "others are taking it at this moment");
 }
 
+/**
+ * Rejects with `STORAGE_LOCKED` if somebody has the lock, and takes nothing. Resolves to a number that is another one when
+ * somebody has taken the lock since.
+ */
+export async function assertUnlocked(path: string): Promise<number> {
+  const directory = resolve(path);
+  const [highest = 0] = await numbers(directory);
+  if (highest > 0) await refuseIfHeld(directory, highest);
+  return highest;
+}
+
 /** The numbers of the lock files, highest first. */
 async function numbers(directory: string): Promise<number[]> {
   const names = await readdir(directory);
