@@ -9,6 +9,7 @@ await script(async () => {
   await build({ quiet: true });
   const { code } = await run(process.execPath, [
     at("pkg", "dist", "cli.js"),
+    "cluster",
     ...process.argv.slice(2),
   ]);
   return code;

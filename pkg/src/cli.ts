@@ -1,131 +1,66 @@
 #!/usr/bin/env node
-/**
- * A cluster of threads with a prompt: `quorate` or `npm run cluster`. Reads commands from standard input when that is no
- * terminal: one after the other, to the end; a command that fails makes the exit code 1.
- */
+/** The command line: one command on a directory's cluster, or a prompt. `docs/cli.md` has the reference. */
 
-import { stdin, stdout } from "node:process";
-import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
-import { execute, HELP, numberOf } from "./commands.js";
-import { Cluster } from "./entry/node.js";
-import { ArgumentError, QuorateError } from "./errors.js";
+import type { Call } from "./cli/command.js";
+import { candidateLines, complete } from "./cli/completion.js";
+import { EXIT, exitOf } from "./cli/exit.js";
+import { openThere } from "./cli/open.js";
+import { Output } from "./cli/output.js";
+import { parse } from "./cli/parse.js";
+import { COMMANDS } from "./cli/table.js";
+import { timeOf } from "./cli/values.js";
+import type { Cluster } from "./types.js";
 
-async function main(): Promise<number> {
-  const values = readArgs();
-  if (values.help) {
-    console.log(USAGE);
-    return 0;
+async function main(words: readonly string[]): Promise<number> {
+  // Asked by the scripts for shells.
+  if (words[0] === "__complete") {
+    const lines = candidateLines(complete(COMMANDS, words.slice(1)));
+    if (lines !== "") console.log(lines);
+    return EXIT.done;
   }
-  const cluster = await Cluster.open({
-    name: values.name,
-    nodes: numberOf(values.nodes),
-    ...(values.memory ? { storage: "memory" } : {}),
-    ...(values.directory === undefined ? {} : { directory: values.directory }),
-  });
-  const interactive = stdin.isTTY === true;
-  let failures = 0;
+  const { command, args, options } = parse(COMMANDS, words);
+  const out = new Output(options.has("json"), false);
+  const isHelp = command === undefined || options.has("help");
+  const chosen = isHelp ? COMMANDS.find(({ name }) => name === "help") : command;
+  if (chosen === undefined) return EXIT.usage;
+  const given = isHelp ? (command?.name.split(" ") ?? []) : args;
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
+  const { signal } = stop;
+  const timeout = options.read("timeout", timeOf);
+  const bounds = { signal, ...(timeout !== undefined && { timeout }) };
+  const call: Omit<Call, "cluster"> = {
+    ...{ args: given, options, out, signal, bounds },
+    session: undefined,
+  };
+  if (chosen.on === "prompt") {
+    out.fail({ code: "USAGE", message: `${chosen.name} is for the prompt of "quorate cluster"` });
+    return EXIT.usage;
+  }
+  if (chosen.on === "alone") return (await chosen.run({ ...call, cluster: none })) ?? EXIT.done;
+  const cluster = await openThere(options, signal);
   try {
-    const lines = createInterface({
-      input: stdin,
-      output: stdout,
-      prompt: "> ",
-      terminal: interactive,
-    });
-    let atPrompt = false;
-    let ended = false;
-    lines.once("close", () => {
-      ended = true;
-    });
-    const prompt = () => {
-      atPrompt = interactive && !ended;
-      if (atPrompt) lines.prompt(true);
-    };
-    // Only a terminal says so. Closing ends the command that runs.
-    lines.on("SIGINT", () => {
-      lines.close();
-      void cluster.close();
-    });
-    if (interactive) {
-      console.log(`node ${await cluster.leader()} leads; "help" lists the commands`);
-      watch(cluster, (text) => {
-        // Above the line that is being typed, which stays.
-        if (atPrompt) stdout.write("\r\x1b[K");
-        console.log(text);
-        if (atPrompt) prompt();
-      });
-    }
-    prompt();
-    for await (const line of lines) {
-      atPrompt = false;
-      try {
-        const answer = await execute(cluster, line);
-        if (answer === "exit") break;
-        if (answer !== "") console.log(answer);
-      } catch (error) {
-        if (error instanceof QuorateError && error.code === "CLOSED") break;
-        failures += 1;
-        console.log(describe(error));
-      }
-      prompt();
-    }
-    atPrompt = false;
-    lines.close();
+    return (await chosen.run({ ...call, cluster })) ?? EXIT.done;
   } finally {
-    // A pipe that stays open would keep the process.
-    stdin.destroy();
     await cluster.close();
   }
-  return interactive || failures === 0 ? 0 : 1;
 }
 
-/** The options, or `INVALID_OPTION`. */
-function readArgs() {
-  try {
-    return parseArgs({
-      options: {
-        name: { type: "string", default: "cluster" },
-        nodes: { type: "string", default: "3" },
-        directory: { type: "string" },
-        memory: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new ArgumentError(
-      "INVALID_OPTION",
-      `${(error as Error).message}; --help lists what there is`,
-    );
-  }
-}
+/** Of commands that need none. */
+const none = undefined as never as Cluster;
 
-/** Says what happens while somebody types. */
-function watch(cluster: Cluster, tell: (text: string) => void): void {
-  cluster.addEventListener("leaderchange", ({ detail: { leader, term } }) =>
-    tell(leader === null ? "no leader" : `node ${leader} leads in term ${term}`),
-  );
-  cluster.addEventListener("amnesia", ({ detail: { node } }) =>
-    tell(`node ${node} lost its storage, and begins again without a vote`),
-  );
-  cluster.addEventListener("halted", ({ detail: { node, reason } }) =>
-    tell(`node ${node} halted: ${describe(reason)}`),
-  );
-}
-
-function describe(error: unknown): string {
-  return error instanceof QuorateError ? `${error.code}: ${error.message}` : String(error);
-}
-
-const USAGE = `usage: quorate [--name NAME] [--nodes 1..7] [--directory PATH | --memory]
-
-${HELP}`;
-
-main().then(
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // Whoever reads has had enough; what was answered is durable.
+  if (error.code === "EPIPE") process.exit(EXIT.done);
+  throw error;
+});
+const words = process.argv.slice(2);
+main(words).then(
   (code) => {
     process.exitCode = code;
   },
   (error: unknown) => {
-    console.error(describe(error));
-    process.exitCode = 1;
+    new Output(words.includes("--json"), false).fail(error);
+    process.exitCode = exitOf(error);
   },
 );

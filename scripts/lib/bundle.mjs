@@ -44,7 +44,9 @@ async function modules(folder, wasm, release) {
     mangle: { keepNames },
     codegen: { removeWhitespace: false },
   };
-  const output = { dir: folder, format: "es", minify, sourcemap: !release };
+  // What explains itself is in the declarations; what tells bundlers something stays.
+  const comments = { jsdoc: !release, annotation: true, legal: true };
+  const output = { dir: folder, format: "es", minify, comments, sourcemap: !release };
 
   // The inline entry carries the wasm and the whole worker as text.
   const worker = await rolldown({ external, input: join(source, entries.worker) });

@@ -44,14 +44,7 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
     }
   } catch (error) {
     if (error instanceof Error && "retryable" in error) throw error;
-    throw quorateError(
-      "STORAGE_UNAVAILABLE",
-      `the directory ${directory} cannot be used: ${String(error)}`,
-      {
-        cause: error,
-        place: directory,
-      },
-    );
+    throw unavailable(directory, error);
   }
   throw locked(directory, "others are taking it at this moment");
 }
@@ -62,9 +55,16 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
  */
 export async function assertUnlocked(path: string): Promise<number> {
   const directory = resolve(path);
-  const [highest = 0] = await numbers(directory);
-  if (highest > 0) await refuseIfHeld(directory, highest);
-  return highest;
+  try {
+    const [highest = 0] = await numbers(directory);
+    if (highest > 0) await refuseIfHeld(directory, highest);
+    return highest;
+  } catch (error) {
+    if (error instanceof Error && "retryable" in error) throw error;
+    // Nobody uses what is not there.
+    if (isCode(error, "ENOENT") || isCode(error, "ENOTDIR")) return 0;
+    throw unavailable(directory, error);
+  }
 }
 
 /** The numbers of the lock files, highest first. */
@@ -155,6 +155,14 @@ async function startOf(process_: number): Promise<string> {
   } catch {
     return "";
   }
+}
+
+function unavailable(directory: string, cause: unknown) {
+  return quorateError(
+    "STORAGE_UNAVAILABLE",
+    `the directory ${directory} cannot be used: ${String(cause)}`,
+    { cause, place: directory },
+  );
 }
 
 function locked(directory: string, by: string) {

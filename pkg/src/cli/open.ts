@@ -1,0 +1,102 @@
+/** The cluster of a directory: found, opened, or founded. */
+
+import { openCluster } from "../cluster.js";
+import { initCore } from "../core.js";
+import { platform } from "../entry/platform-node.js";
+import { QuorateError } from "../errors.js";
+import { whose } from "../storage/check.js";
+import { assertUnlocked } from "../storage/lock.js";
+import type { Cluster } from "../types.js";
+import type { Given } from "./command.js";
+import { UsageError } from "./exit.js";
+import { numberOf, timeOf } from "./values.js";
+
+let module: WebAssembly.Module | undefined;
+
+/** Loads the core into this thread. */
+export async function loadCore(): Promise<WebAssembly.Module> {
+  module ??= await platform.loadModule(undefined);
+  initCore(module);
+  return module;
+}
+
+/** Which directory is meant. */
+export function directoryOf(options: Given): string {
+  return options.text("dir") ?? (process.env.QUORATE_DIR || ".quorate/cluster");
+}
+
+/** Opens the cluster that is there; `NO_CLUSTER` if there is none. */
+export function openThere(options: Given, signal: AbortSignal): Promise<Cluster> {
+  return patiently(options, signal, async (directory) => {
+    // Before anything is read: it would change meanwhile.
+    await assertUnlocked(directory);
+    const wasm = await loadCore();
+    const { name, founders } = await whose(directory);
+    return openCluster(platform, {
+      ...{ name, nodes: founders, directory, wasm, signal, timeouts: TIMEOUTS },
+      ...deadlineOf(options),
+    });
+  });
+}
+
+/** Opens the cluster that is there, or founds one. `others` is what is to be said where there is one. */
+export function openOrFound(
+  options: Given,
+  signal: AbortSignal,
+  founding: { readonly name?: string; readonly refuse?: (name: string) => Error } = {},
+): Promise<Cluster> {
+  return patiently(options, signal, async (directory) => {
+    await assertUnlocked(directory);
+    const wasm = await loadCore();
+    const there = await whose(directory).catch((error: unknown) => {
+      if (error instanceof QuorateError && error.code === "NO_CLUSTER") return undefined;
+      throw error;
+    });
+    if (there !== undefined && founding.refuse !== undefined) throw founding.refuse(there.name);
+    return openCluster(platform, {
+      name: options.text("name") ?? there?.name ?? founding.name ?? "cluster",
+      nodes: options.read("nodes", numberOf) ?? there?.founders ?? 3,
+      ...{ directory, wasm, signal },
+      ...deadlineOf(options),
+    });
+  });
+}
+
+/** A cluster that leaves nothing behind. */
+export async function openInMemory(options: Given, signal: AbortSignal): Promise<Cluster> {
+  if (options.text("dir") !== undefined)
+    throw new UsageError("--memory and --dir exclude each other");
+  return openCluster(platform, {
+    name: options.text("name") ?? "cluster",
+    nodes: options.read("nodes", numberOf) ?? 3,
+    ...{ storage: "memory", wasm: await loadCore(), signal },
+    ...deadlineOf(options),
+  });
+}
+
+/** Tries again as long as `--wait` says, where another process has the directory. */
+async function patiently<T>(
+  options: Given,
+  signal: AbortSignal,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  const until = performance.now() + (options.read("wait", timeOf) ?? 0);
+  for (;;) {
+    try {
+      return await work(directoryOf(options));
+    } catch (error) {
+      const isLocked = error instanceof QuorateError && error.code === "STORAGE_LOCKED";
+      if (!isLocked || signal.aborted || performance.now() >= until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+    }
+  }
+}
+
+function deadlineOf(options: Given): { deadline?: number } {
+  const deadline = options.read("timeout", timeOf);
+  return deadline === undefined ? {} : { deadline };
+}
+
+/** For one command: the nodes are threads of one process, and nobody wants to wait for an election. */
+const TIMEOUTS = { election: 150, heartbeat: 30 };
+const WAIT_MS = 50;

@@ -1,0 +1,73 @@
+/** What a command says: lines for people, or an object a line for programs. Errors go to standard error. */
+
+import { type ErrorCode, QuorateError } from "../errors.js";
+import { EXIT } from "./exit.js";
+
+export class Output {
+  readonly json: boolean;
+  readonly #atPrompt: boolean;
+  readonly #print: (line: string) => void;
+
+  /** At a prompt a no is an answer like any other. */
+  constructor(json: boolean, atPrompt: boolean, print: (line: string) => void = console.log) {
+    this.json = json;
+    this.#atPrompt = atPrompt;
+    this.#print = print;
+  }
+
+  /** An answer. Without a text, people are told nothing. */
+  say(object: object, text?: string): void {
+    if (this.json) this.#print(JSON.stringify(object));
+    else if (text !== undefined) this.#print(text);
+  }
+
+  /** The answer is no. Returns the exit code for that. */
+  no(object: object, text: string): number {
+    if (this.json || this.#atPrompt) this.say(object, text);
+    else console.error(text);
+    return EXIT.no;
+  }
+
+  /** Bytes as they are, for people. */
+  raw(object: object, bytes: Uint8Array): void {
+    if (this.json || this.#atPrompt) this.say(object, new TextDecoder().decode(bytes));
+    else process.stdout.write(Buffer.concat([bytes, Buffer.from("\n")]));
+  }
+
+  /** Something beside the answer. */
+  note(text: string): void {
+    if (!this.json) console.error(text);
+  }
+
+  fail(error: unknown): void {
+    console.error(this.json ? JSON.stringify({ error: errorObject(error) }) : describe(error));
+  }
+}
+
+/** An error in a sentence that begins with its code. */
+export function describe(error: unknown): string {
+  const { code, message } = named(error);
+  const hint = HINTS[code as ErrorCode];
+  return `${code}: ${message.replaceAll(/\s*\n\s*/g, " ")}${hint === undefined ? "" : `; ${hint}`}`;
+}
+
+function errorObject(error: unknown): object {
+  const { code, message } = named(error);
+  const { outcome, node, place, retryable } = error instanceof QuorateError ? error : {};
+  return { code, message, outcome, node, place, retryable };
+}
+
+function named(error: unknown): { code: string; message: string } {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return {
+    code: typeof code === "string" ? code : "FAILED",
+    message: typeof message === "string" ? message : String(error),
+  };
+}
+
+/** What to do next at a terminal. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  NO_CLUSTER: "`quorate init` founds one, and --dir says where",
+  STORAGE_LOCKED: "give the command at its prompt, close it, or wait for it with --wait 30s",
+  STORE_NOT_EMPTY: "on the command line that is --overwrite",
+};

@@ -1,0 +1,34 @@
+/** What Node is to the package: worker threads, with state in a directory. */
+
+import { readFile } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+import type { Platform } from "../platform.js";
+import { attach } from "../spawn.js";
+import { lockDirectory } from "../storage/lock.js";
+import { directoryMark } from "../storage/mark.js";
+import { compile, fetchBytes, loadError } from "./module.js";
+
+export const platform: Platform = {
+  storage: "directory",
+  loadModule: (source = new URL("./quorate.wasm", import.meta.url)) => compile(source, readBytes),
+  spawn: async (node, create, events) =>
+    attach(
+      node,
+      // Not the flags of the process: some (`--input-type`) end a worker, others preload what it does not need.
+      create === undefined
+        ? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] })
+        : create(node),
+      events,
+    ),
+  lockDirectory,
+  mark: directoryMark,
+};
+
+async function readBytes(url: URL): Promise<BufferSource> {
+  if (url.protocol !== "file:") return fetchBytes(url);
+  try {
+    return await readFile(url);
+  } catch (error) {
+    throw loadError(`${url.href} cannot be read: ${String(error)}`, error);
+  }
+}
