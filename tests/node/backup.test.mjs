@@ -1,0 +1,292 @@
+// Backups: what comes back, as of when, and what becomes of one that is damaged.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { BackupError, StoreError } from "quorate";
+import { failure, open } from "./help.mjs";
+
+const one = (t, name = "test") => open(t, { name, nodes: 1 });
+const bytesOf = async (stream) => new Uint8Array(await new Response(stream).arrayBuffer());
+const chunksOf = async (stream) => {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return chunks;
+};
+const everything = async (cluster) => {
+  const { entries } = await cluster.kv.as("bytes").range({});
+  return entries.map(({ key, keyBytes, value, lease }) => [key, [...keyBytes], [...value], lease]);
+};
+async function* from(...pieces) {
+  for (const piece of pieces) yield typeof piece === "function" ? await piece() : piece;
+}
+
+/** A store with some of everything. */
+async function filled(t) {
+  const cluster = await one(t, "full");
+  const { kv } = cluster;
+  const bytes = kv.as("bytes");
+  await kv.lease({ ttl: 60_000, keepAlive: false });
+  await kv.lease({ ttl: 90_000, id: 77, keepAlive: false });
+  await kv.put("json", { deep: [1, null] });
+  await bytes.put(Uint8Array.of(0, 0xff), Uint8Array.of(0xff, 0xfe, 0));
+  await kv.put("held", "by 77", { lease: 77 });
+  await kv.put("gone", 1);
+  await kv.delete("gone");
+  await bytes.put("empty", new Uint8Array());
+  return cluster;
+}
+
+test("keys, values and leases come back", async (t) => {
+  const source = await filled(t);
+  const seen = [];
+  const blob = await new Response(source.export({ progress: (far) => seen.push(far) })).blob();
+  const target = await one(t, "target");
+  const imported = [];
+  const summary = await target.import(blob, { progress: (far) => imported.push(far) });
+  assert.deepEqual(await everything(target), await everything(source));
+  assert.deepEqual(await target.kv.leases(), [1, 77]);
+  const { ttl, keys } = await target.kv.leaseStatus(77, { keys: true });
+  assert.deepEqual([ttl, keys.map((key) => new TextDecoder().decode(key))], [90_000, ["held"]]);
+  const { time, ...rest } = summary;
+  const { revision } = await source.kv.range({ only: "count" });
+  assert.deepEqual(rest, {
+    ...{ cluster: "full", clusterId: source.id, revision, keys: 4, leases: 2, bytes: blob.size },
+  });
+  assert.ok(Math.abs(Date.now() - time) < 60_000);
+  assert.deepEqual(seen.at(-1), { keys: 4, total: 4, bytes: blob.size });
+  assert.deepEqual(imported.at(-1), seen.at(-1));
+  // What is imported is exported as the same, apart from who and when.
+  assert.equal(
+    (await bytesOf(target.export())).length,
+    blob.size + "target".length - "full".length,
+  );
+});
+
+test("an empty store is a backup, too", async (t) => {
+  const [source, target] = [await one(t, "a"), await one(t, "b")];
+  const { keys, leases, revision } = await target.import(source.export());
+  assert.deepEqual([keys, leases, revision], [0, 0, 0]);
+});
+
+test("all of it is as of one revision, while writes go on", async (t) => {
+  const source = await one(t);
+  const { kv } = source;
+  const large = kv.as("bytes");
+  for (let at = 0; at < 30; at++) await large.put(`m${at}`, new Uint8Array(100_000));
+  await kv.txn({
+    do: [
+      { put: "a", value: 0 },
+      { put: "z", value: 0 },
+    ],
+  });
+  const pages = source.export()[Symbol.asyncIterator]();
+  const chunks = [];
+  let turn = 0;
+  for (;;) {
+    turn += 1;
+    await kv.txn({
+      do: [
+        { put: "a", value: turn },
+        { put: "z", value: turn },
+      ],
+    });
+    const { done, value } = await pages.next();
+    if (done) break;
+    chunks.push(value);
+  }
+  assert.ok(chunks.length >= 5, "it took several pages");
+  const target = await one(t, "target");
+  const { revision } = await target.import(from(...chunks));
+  const [a, z] = [await target.kv.get("a"), await target.kv.get("z")];
+  assert.equal(a.value, z.value);
+  const { value } = await kv.get("a", { revision });
+  assert.equal(value, a.value, "and it is the revision that it says");
+});
+
+test("an export whose revision is forgotten says so", async (t) => {
+  const source = await one(t);
+  const large = source.kv.as("bytes");
+  for (let at = 0; at < 30; at++) await large.put(`m${at}`, new Uint8Array(100_000));
+  const reader = source.export().getReader();
+  await reader.read();
+  const { revision } = await source.kv.put("later", 1);
+  await source.kv.compact(revision);
+  const rest = async () => {
+    while (!(await reader.read()).done);
+  };
+  const error = await failure(rest, "COMPACTED");
+  assert.match(error.message, /export again/);
+});
+
+test("keys of a lease that ended while the export looked at it are left out", async (t) => {
+  const source = await one(t);
+  const { kv } = source;
+  await kv.put("stays", 1);
+  const bytes = kv.as("bytes");
+  let lease;
+  const between = new Proxy(bytes, {
+    get(target, name) {
+      if (name !== "range") return target[name].bind(target);
+      return async (...args) => {
+        lease = await kv.lease({ ttl: 60_000, keepAlive: false });
+        await kv.put("goes", 1, { lease });
+        const page = await bytes.range(...args);
+        await lease.revoke();
+        return page;
+      };
+    },
+  });
+  const { name, id } = source;
+  const blob = await bytesOf(source.export.call({ name, id, kv: { as: () => between } }));
+  const target = await one(t, "target");
+  assert.equal((await target.import(new Blob([blob]))).keys, 1);
+  assert.deepEqual(
+    (await everything(target)).map(([key]) => key),
+    ["stays"],
+  );
+});
+
+test("whatever is cut off or altered is refused, and nothing is written", async (t) => {
+  const whole = await bytesOf((await filled(t)).export());
+  const target = await one(t, "target");
+  for (let length = 0; length < whole.length; length++) {
+    const error = await failure(
+      () => target.import(new Blob([whole.subarray(0, length)])),
+      "BACKUP_CORRUPT",
+    );
+    assert.ok(error instanceof BackupError);
+    assert.equal(error.place, `byte ${length}`);
+  }
+  for (let at = 0; at < whole.length; at++) {
+    const altered = whole.slice();
+    altered[at] ^= 1 << (at % 8);
+    const code = at === 7 ? "BACKUP_VERSION" : "BACKUP_CORRUPT";
+    const error = await failure(() => target.import(new Blob([altered])), code);
+    assert.match(error.place, /^byte \d+$/);
+  }
+  const longer = new Blob([whole, Uint8Array.of(0)]);
+  assert.equal(
+    (await failure(() => target.import(longer), "BACKUP_CORRUPT")).place,
+    `byte ${whole.length}`,
+  );
+  const { count, revision } = await target.kv.range({ only: "count" });
+  assert.deepEqual([count, revision, await target.kv.leases()], [0, 0, []]);
+  await target.import(new Blob([whole]));
+});
+
+test("chunks that are swapped, repeated or left out are found", async (t) => {
+  const source = await one(t);
+  const large = source.kv.as("bytes");
+  for (let at = 0; at < 30; at++) await large.put(`m${at}`, new Uint8Array(100_000).fill(at));
+  const [header, first, second, third, end] = await chunksOf(source.export());
+  const target = await one(t, "target");
+  for (const chunks of [
+    [header, second, first, third, end],
+    [header, first, second, second, third, end],
+    [header, first, third, end],
+    [header, header, first, second, third, end],
+    [first, second, third, end],
+  ])
+    await failure(() => target.import(new Blob(chunks)), "BACKUP_CORRUPT");
+  assert.equal((await target.import(new Blob([header, first, second, third, end]))).keys, 30);
+});
+
+test("a store that has something is refused, unless it is to be overwritten", async (t) => {
+  const blob = new Blob([await bytesOf((await filled(t)).export())]);
+  const target = await one(t, "target");
+  await target.kv.put("json", "mine");
+  await target.kv.put("other", "mine");
+  const error = await failure(() => target.import(blob), "STORE_NOT_EMPTY");
+  assert.ok(error instanceof StoreError);
+  assert.equal((await target.kv.get("json")).value, "mine");
+  await target.kv.lease({ ttl: 60_000, id: 77, keepAlive: false });
+  await target.import(blob, { overwrite: true });
+  assert.deepEqual((await target.kv.get("json")).value, { deep: [1, null] });
+  assert.equal((await target.kv.get("other")).value, "mine");
+  const { lease } = await target.kv.get("held");
+  assert.ok(![0, 77].includes(lease), "a lease of the same id is another one's");
+  const leased = await one(t, "leased");
+  await leased.kv.lease({ ttl: 60_000, keepAlive: false });
+  await failure(() => leased.import(blob), "STORE_NOT_EMPTY");
+});
+
+test("who writes while an import goes on is not overwritten", async (t) => {
+  const source = await one(t);
+  const large = source.kv.as("bytes");
+  for (let at = 10; at < 40; at++) await large.put(`m${at}`, new Uint8Array(100_000));
+  const [header, first, ...rest] = await chunksOf(source.export());
+  const target = await one(t, "target");
+  const meanwhile = async () => {
+    await target.kv.put("m35", "mine");
+    return rest[0];
+  };
+  const all = from(header, first, meanwhile, ...rest.slice(1));
+  await failure(() => target.import(all), "STORE_NOT_EMPTY");
+  assert.equal((await target.kv.get("m35")).value, "mine");
+});
+
+test("a lease that is shorter than the import lives until its end", async (t) => {
+  const source = await one(t);
+  const lease = await source.kv.lease({ ttl: 300 });
+  const large = source.kv.as("bytes");
+  for (let at = 10; at < 40; at++)
+    await large.put(`m${at}`, new Uint8Array(100_000), { lease: at === 39 ? lease : 0 });
+  const [header, leases, ...rest] = await chunksOf(source.export());
+  const target = await one(t, "target");
+  const late = async () => {
+    // Time has to pass for it to end.
+    await pause(600);
+    return rest.at(-2);
+  };
+  await target.import(from(header, leases, ...rest.slice(0, -2), late, rest.at(-1)));
+  const entry = await target.kv.as("bytes").get("m39");
+  assert.equal(entry.lease, lease.id);
+  const { ttl, remaining } = await target.kv.leaseStatus(lease.id);
+  assert.equal(ttl, 300);
+  assert.ok(remaining > 0);
+});
+
+test("a source that fails, lies, or is not wanted any more", async (t) => {
+  const [header, ...rest] = await chunksOf((await filled(t)).export());
+  const target = await one(t, "target");
+  const broken = () => {
+    throw new Error("unplugged");
+  };
+  const error = await failure(() => target.import(from(header, broken)), "BACKUP_READ_FAILED");
+  assert.match(error.message, /unplugged/);
+  assert.equal(error.place, `byte ${header.length}`);
+  await failure(() => target.import(from("text")), "BACKUP_READ_FAILED");
+  for (const wrong of [undefined, "path", 7, {}])
+    await failure(() => target.import(wrong), "INVALID_ARGUMENT");
+  await failure(() => target.import(from(header), { overwrite: 1 }), "INVALID_ARGUMENT");
+  await failure(() => target.import(from(header), { speed: 1 }), "INVALID_ARGUMENT");
+  await failure(async () => target.export({ overwrite: true }), "INVALID_ARGUMENT");
+  const stop = new AbortController();
+  let ended = false;
+  async function* endless() {
+    try {
+      yield header;
+      stop.abort();
+      yield rest[0];
+    } finally {
+      ended = true;
+    }
+  }
+  await failure(() => target.import(endless(), { signal: stop.signal }), "ABORTED");
+  assert.ok(ended, "its source hears of it");
+  const reader = target.export({ signal: AbortSignal.abort() }).getReader();
+  await failure(() => reader.read(), "ABORTED");
+});
+
+test("a backup passes through streams of any pieces", async (t) => {
+  const source = await filled(t);
+  const gzip = source.export().pipeThrough(new CompressionStream("gzip"));
+  const target = await one(t, "target");
+  await target.import(gzip.pipeThrough(new DecompressionStream("gzip")));
+  assert.deepEqual(await everything(target), await everything(source));
+  const bytes = await bytesOf(source.export());
+  const single = await one(t, "single");
+  await single.import(from(...[...bytes].map((byte) => Uint8Array.of(byte)), new Uint8Array()));
+  assert.deepEqual(await everything(single), await everything(source));
+});
