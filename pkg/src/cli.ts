@@ -14,7 +14,8 @@ import type { Cluster } from "./types.js";
 async function main(words: readonly string[]): Promise<number> {
   // Asked by the scripts for shells.
   if (words[0] === "__complete") {
-    const lines = candidateLines(complete(COMMANDS, words.slice(1)));
+    const here = COMMANDS.filter(({ on }) => on !== "prompt");
+    const lines = candidateLines(complete(here, words.slice(1)));
     if (lines !== "") console.log(lines);
     return EXIT.done;
   }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { crc32 } from "node:zlib";
 import { BackupError, StoreError } from "quorate";
 import { failure, open } from "./help.mjs";
 
@@ -175,6 +176,62 @@ test("whatever is cut off or altered is refused, and nothing is written", async 
   await target.import(new Blob([whole]));
 });
 
+// The format as docs/backup.md has it, written a second time.
+
+const varint = (value) =>
+  value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+const string = (text) => [...varint(Buffer.byteLength(text)), ...Buffer.from(text)];
+const header = [1, [...string("by hand"), ...string("0123"), 9, ...varint(1_000), 2]];
+const entries = (...keys) => [
+  3,
+  keys.flatMap((key) => [...string(key), 4, 5, 2, 0, ...string("value")]),
+];
+const end = (keys, leases) => [4, [keys, leases]];
+
+function written(...chunks) {
+  let bytes = Buffer.from("QUORATE\x01", "latin1");
+  for (const [kind, payload] of chunks) {
+    const head = Buffer.of(kind, 0, 0, 0, 0);
+    head.writeUInt32LE(payload.length, 1);
+    bytes = Buffer.concat([bytes, head, Buffer.from(payload)]);
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32LE(crc32(bytes));
+    bytes = Buffer.concat([bytes, checksum]);
+  }
+  return new Blob([bytes]);
+}
+
+test("the format is what the documentation says", async (t) => {
+  const target = await one(t, "target");
+  const lease = [2, [...varint(300), ...varint(60_000)]];
+  const blob = written(header, lease, entries("a"), entries("b"), end(2, 1));
+  assert.deepEqual(await target.import(blob), {
+    ...{ cluster: "by hand", clusterId: "0123", revision: 9, time: 1_000 },
+    ...{ keys: 2, leases: 1, bytes: blob.size },
+  });
+  assert.equal(new TextDecoder().decode((await target.kv.as("bytes").get("b")).value), "value");
+  assert.deepEqual(await target.kv.leases(), [300]);
+  const { kv } = await one(t, "empty");
+  const cluster = { kv };
+  for (const [what, ...chunks] of [
+    ["keys out of order", header, entries("b", "a"), end(2, 0)],
+    ["a key twice", header, entries("a"), entries("a"), end(2, 0)],
+    ["fewer keys than its end says", header, entries("a"), end(2, 0)],
+    ["more leases than its end says", header, lease, end(0, 0)],
+    ["two headers", header, header, end(0, 0)],
+    ["no header", entries("a"), end(1, 0)],
+    ["a kind that there is not", header, [5, []], end(0, 0)],
+    ["a payload that goes on", [1, [...header[1], 0]], end(0, 0)],
+    ["an entry that is cut", header, [3, entries("a")[1].slice(0, -1)], end(1, 0)],
+    ["something behind its end", header, end(0, 0), end(0, 0)],
+  ])
+    await assert.rejects(
+      target.import.call(cluster, written(...chunks)),
+      { code: "BACKUP_CORRUPT" },
+      what,
+    );
+});
+
 test("chunks that are swapped, repeated or left out are found", async (t) => {
   const source = await one(t);
   const large = source.kv.as("bytes");
@@ -207,8 +264,11 @@ test("a store that has something is refused, unless it is to be overwritten", as
   const { lease } = await target.kv.get("held");
   assert.ok(![0, 77].includes(lease), "a lease of the same id is another one's");
   const leased = await one(t, "leased");
-  await leased.kv.lease({ ttl: 60_000, keepAlive: false });
+  await leased.kv.lease({ ttl: 60_000, id: 5, keepAlive: false });
   await failure(() => leased.import(blob), "STORE_NOT_EMPTY");
+  const behind = await one(t, "behind");
+  await behind.kv.put("zzz", "behind all keys of the backup");
+  await failure(() => behind.import(blob), "STORE_NOT_EMPTY");
 });
 
 test("who writes while an import goes on is not overwritten", async (t) => {

@@ -25,6 +25,7 @@ const FAMILIES = {
   MembershipError: "member",
   NodeError: "node",
   StorageError: "storage",
+  BackupError: "backup",
   LoadError: "load",
 };
 
