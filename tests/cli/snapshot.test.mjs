@@ -40,7 +40,7 @@ test("a cluster goes to a file, and a file to a cluster", async (t) => {
   assert.deepEqual(inspected.objects, [{ ...saved.objects[0], intact: true }]);
   assert.match(
     (await q("snapshot inspect f")).stdout,
-    /^f: cluster shop .* revision 3, .*3 keys, 1 leases, \d+ bytes; intact\n$/,
+    /^f: cluster shop .* revision 3, .*3 keys, 1 lease, \d+ bytes; intact\n$/,
   );
 
   const restored = await q("snapshot restore f --dir new --nodes 1");
@@ -108,7 +108,7 @@ test("a check reads every node, and changes nothing", async (t) => {
     assert.ok(state.last >= 4 && state.term >= 1, JSON.stringify(state));
   }
   assert.deepEqual(contents(at()), before);
-  assert.match((await q("storage check --dir d")).stdout, /^node 1: sound; 1 segments, \d+ rounds/);
+  assert.match((await q("storage check --dir d")).stdout, /^node 1: sound; 1 segment, \d+ rounds/);
   assert.equal((await q("storage check nowhere")).code, 1);
 });
 
@@ -142,6 +142,12 @@ test("damage is told with its place, whatever else there is", async (t) => {
     writeFileSync(segment, bytes);
     await check(at === 2 ? "STORAGE_VERSION" : "STORAGE_CORRUPT", `${segment}@`);
   }
+  // Each record intact, and one of them gone: sixteen bytes around as many as it says.
+  const records = readFileSync(segment);
+  const second = 16 + records.readUInt32LE(4);
+  const third = second + 16 + records.readUInt32LE(second + 4);
+  writeFileSync(segment, Buffer.concat([records.subarray(0, second), records.subarray(third)]));
+  await check("STORAGE_CORRUPT", segment);
   renameSync(segment, segment.replace(/1\.qr$/, "2.qr"));
   await check("STORAGE_CORRUPT", at("node-2", "segment-000000000001.qr"));
   rmSync(at("node-2"), { recursive: true });

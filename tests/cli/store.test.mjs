@@ -188,6 +188,8 @@ test("Ctrl-C lets a lock go, and ends a watch", async (t) => {
     assert.deepEqual([code, stderr], [0, ""]);
   }
   assert.equal((await q("lock x --try -- true")).code, 0, "nobody has it");
+  await q("cluster", "lock x\n");
+  assert.equal((await q("lock x --try -- true")).code, 0, "who leaves a prompt lets go");
 });
 
 test("a directory that is none, and a line that makes no sense", async (t) => {

@@ -120,7 +120,7 @@ test("an export whose revision is forgotten says so", async (t) => {
   assert.match(error.message, /export again/);
 });
 
-test("keys of a lease that ended while the export looked at it are left out", async (t) => {
+test("leases that come, and go, while the export looks at them", async (t) => {
   const source = await one(t);
   const { kv } = source;
   await kv.put("stays", 1);
@@ -132,6 +132,8 @@ test("keys of a lease that ended while the export looked at it are left out", as
       return async (...args) => {
         lease = await kv.lease({ ttl: 60_000, keepAlive: false });
         await kv.put("goes", 1, { lease });
+        await kv.lease({ ttl: 60_000, id: 9, keepAlive: false });
+        await kv.put("came", 1, { lease: 9 });
         const page = await bytes.range(...args);
         await lease.revoke();
         return page;
@@ -141,10 +143,14 @@ test("keys of a lease that ended while the export looked at it are left out", as
   const { name, id } = source;
   const blob = await bytesOf(source.export.call({ name, id, kv: { as: () => between } }));
   const target = await one(t, "target");
-  assert.equal((await target.import(new Blob([blob]))).keys, 1);
+  const { keys, leases } = await target.import(new Blob([blob]));
+  assert.deepEqual([keys, leases], [2, 1]);
   assert.deepEqual(
-    (await everything(target)).map(([key]) => key),
-    ["stays"],
+    (await everything(target)).map(([key, , , held]) => [key, held]),
+    [
+      ["came", 9],
+      ["stays", 0],
+    ],
   );
 });
 
@@ -335,6 +341,8 @@ test("a source that fails, lies, or is not wanted any more", async (t) => {
   }
   await failure(() => target.import(endless(), { signal: stop.signal }), "ABORTED");
   assert.ok(ended, "its source hears of it");
+  const cut = new Blob([header]);
+  await failure(() => target.import(cut, { signal: AbortSignal.abort() }), "ABORTED");
   const reader = target.export({ signal: AbortSignal.abort() }).getReader();
   await failure(() => reader.read(), "ABORTED");
 });

@@ -89,8 +89,7 @@ class Target {
     if (this.#overwrite) return;
     const { count } = await this.#kv.range({ only: "count" }, this.#bounds);
     const leases = await this.#kv.leases(this.#bounds);
-    if (count > 0 || leases.length > 0)
-      throw notEmpty(`it has ${count} keys and ${leases.length} leases`);
+    if (count > 0 || leases.length > 0) throw notEmpty("this one has keys or leases");
   }
 
   /** In order of their keys, call after call. */

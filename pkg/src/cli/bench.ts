@@ -17,8 +17,8 @@ export const BENCH: Command = {
   name: "bench",
   takes: "",
   about: "measure puts, gets and transactions on a cluster of its own",
-  more: `Its files are in a directory of its own below --dir (else the system's for temporary files), and are removed afterwards. Each
-client waits for one answer before it asks again. Times are in milliseconds.
+  more: `Its files are in a directory of its own below --dir (else the system's for temporary files), and are
+removed afterwards. Each client waits for one answer before it asks again. Times are in milliseconds.
 
   quorate bench --seconds 5 --clients 64 --dir /mnt/disk`,
   options: {

@@ -9,8 +9,9 @@ export function overview(commands: readonly Command[], atPrompt: boolean): strin
   if (atPrompt) return `${rows}\n\nhelp COMMAND tells more, exit leaves.`;
   return `usage: quorate COMMAND ...
 
-A command opens the cluster of a directory, does what it says, and closes it. One process at a time has a directory: "quorate
-cluster" is a prompt, at which the same commands, and more, work on a cluster that goes on running.
+A command opens the cluster of a directory, does what it says, and closes it. One process at a time
+has a directory: "quorate cluster" is a prompt, at which the same commands, and more, work on a
+cluster that goes on running.
 
   quorate init --dir shop
   quorate put greeting hello --dir shop
@@ -21,8 +22,8 @@ ${rows}
 Everywhere:
 ${optionRows(GLOBAL)}
 
-"quorate help COMMAND" tells more. Exit codes: 0 done, 1 failed, 2 misspelt, 3 the answer is no, 4 failed and may have taken
-effect, 5 damaged.`;
+"quorate help COMMAND" tells more. Exit codes: 0 done, 1 failed, 2 misspelt, 3 the answer is no,
+4 failed and may have taken effect, 5 damaged.`;
 }
 
 /** One command, or a family such as "lease". */

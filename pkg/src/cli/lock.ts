@@ -12,9 +12,9 @@ export const LOCK: readonly Command[] = [
     name: "lock",
     takes: "NAME [COMMAND...]",
     about: "take a lock, and hold it while a command runs",
-    more: `Without a command it is held until Ctrl-C; at the prompt, until "unlock". The command finds the fencing token in
-$QUORATE_TOKEN, and its exit code is that of quorate. If the lock is lost, the command is ended (SIGTERM). With --wait it also
-waits for another process that has the directory.
+    more: `Without a command it is held until Ctrl-C; at the prompt, until "unlock". The command finds the
+fencing token in $QUORATE_TOKEN, and its exit code is that of quorate. If the lock is lost, the
+command is ended (SIGTERM). With --wait it also waits for another process that has the directory.
 
   quorate lock deploy --wait 1m -- ./deploy.sh --production`,
     options: {

@@ -20,8 +20,8 @@ export function clusterCommand(commands: () => readonly Command[]): Command {
     name: "cluster",
     takes: "",
     about: "open a cluster, or found one, and give it commands at a prompt",
-    more: `Reads commands from standard input where that is no terminal; if one failed the exit code is 1. At the prompt there is more: nodes
-can be killed and started, and the network split; "help" lists it.
+    more: `Reads commands from standard input where that is no terminal; if one failed the exit code is 1. At
+the prompt there is more: nodes can be killed and started, and the network split; "help" lists it.
 
   quorate cluster --dir shop
   printf 'put k v\\nkill 1\\nget k\\n' | quorate cluster --memory`,
@@ -89,6 +89,9 @@ async function talk(
     deaf();
     lines.close();
     for (const watch of session.watches) watch.abort();
+    // Else they would keep others waiting for as long as they outlive their holder.
+    for (const lock of session.locks.values())
+      await lock.release({ timeout: RELEASE_MS }).catch(() => {});
     // A pipe that stays open would keep the process.
     stdin.destroy();
   }
@@ -169,3 +172,5 @@ function listen(cluster: Cluster, tell: (text: string) => void): void {
     tell(`node ${node} halted: ${describe(reason)}`),
   );
 }
+
+const RELEASE_MS = 2_000;

@@ -13,6 +13,7 @@ import { type Call, type Command, FOUNDING } from "./command.js";
 import { EXIT } from "./exit.js";
 import { directoryOf, loadCore, openOrFound } from "./open.js";
 import type { Output } from "./output.js";
+import { showCount } from "./values.js";
 
 export const SNAPSHOT: readonly Command[] = [
   {
@@ -39,8 +40,9 @@ export const SNAPSHOT: readonly Command[] = [
     name: "snapshot restore",
     takes: "FILE",
     about: "found a cluster with what a file has",
-    more: `The file is verified before anything is written. Keys, values and leases become what they were; revisions begin anew, and
-so do fencing tokens. Where there is a cluster, --overwrite reads the file into it: its other keys stay.
+    more: `The file is verified before anything is written. Keys, values and leases become what they were;
+revisions begin anew, and so do fencing tokens. Where there is a cluster, --overwrite reads the file
+into it: its other keys stay.
 
   quorate snapshot restore shop.backup --dir restored`,
     options: {
@@ -140,12 +142,12 @@ function told(out: Output): (progress: BackupProgress) => void {
 
 function show({ cluster, clusterId, revision, time, keys, leases, bytes }: BackupSummary): string {
   const at = new Date(time).toISOString();
-  return `cluster ${cluster} (${clusterId}) as of revision ${revision}, ${at}: ${keys} keys, ${leases} leases, ${size(bytes)}`;
+  return `cluster ${cluster} (${clusterId}) as of revision ${revision}, ${at}: ${showCount(keys, "key")}, ${showCount(leases, "lease")}, ${size(bytes)}`;
 }
 
 function lines(report: NodeReport): string[] {
   const { node, segments, rounds, bytes, records, torn, damage, state } = report;
-  const files = `${segments} segments, ${rounds} rounds, ${size(bytes)}`;
+  const files = `${showCount(segments, "segment")}, ${showCount(rounds, "round")}, ${size(bytes)}`;
   const what =
     state === null
       ? []

@@ -15,6 +15,7 @@ import { clusterCommand } from "./prompt.js";
 import { SNAPSHOT } from "./snapshot.js";
 import { STORE } from "./store.js";
 import { TXN } from "./txn.js";
+import { showCount } from "./values.js";
 import { WATCH } from "./watch.js";
 
 const INIT: Command = {
@@ -39,7 +40,7 @@ const INIT: Command = {
       const { name, id } = cluster;
       out.say(
         { name, id, nodes, directory: directoryOf(options) },
-        `${name} (${id}): ${nodes} nodes`,
+        `${name} (${id}): ${showCount(nodes, "node")}`,
       );
     } finally {
       await cluster.close();

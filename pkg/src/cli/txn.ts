@@ -10,10 +10,12 @@ export const TXN: Command = {
   name: "txn",
   takes: "[JSON]",
   about: "do several things as one, if conditions hold",
-  more: `JSON has "if", "do" and "else", as kv.txn has them; without it, it is read from standard input. Values are texts.
-Where the conditions do not hold, what is under "else" is done, and the exit code is 3.
+  more: `JSON has "if", "do" and "else", as kv.txn has them; without it, it is read from standard input.
+Values are texts. Where the conditions do not hold, what is under "else" is done, and the exit code
+is 3.
 
-  quorate txn '{"if":[{"key":"seat","version":0}],"do":[{"put":"seat","value":"ada"}],"else":[{"get":"seat"}]}'`,
+  quorate txn '{"if": [{"key": "seat", "version": 0}],
+                "do": [{"put": "seat", "value": "ada"}], "else": [{"get": "seat"}]}'`,
   on: "store",
   async run({ args: [word], cluster, out, bounds, session }) {
     const text = word ?? new TextDecoder().decode(await input(session !== undefined, "JSON"));

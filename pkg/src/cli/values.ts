@@ -85,4 +85,9 @@ export function showTime(ms: number): string {
   return ms < 1_000 ? `${ms}ms` : `${Math.round(ms / 100) / 10}s`;
 }
 
+/** `1 key`, `2 keys`. */
+export function showCount(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

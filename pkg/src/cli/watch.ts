@@ -18,8 +18,8 @@ export const WATCH: readonly Command[] = [
     name: "watch",
     takes: "[KEY]",
     about: "tell of changes as they come",
-    more: `On the command line nobody else can write meanwhile, so it is for the past, and for leases that end; Ctrl-C ends it. At
-the prompt it goes on beside what you type, until "unwatch".
+    more: `On the command line nobody else can write meanwhile, so it is for the past, and for leases that end;
+Ctrl-C ends it. At the prompt it goes on beside what you type, until "unwatch".
 
   quorate watch --prefix config/ --from 1 --events 10`,
     options: {
