@@ -1,6 +1,8 @@
 // The prompt: commands on a cluster that goes on running, from a pipe and from a terminal.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { run, said, scratch, start } from "./help.mjs";
 
@@ -187,6 +189,8 @@ test("how it is opened", async (t) => {
   const [value, status] = again.stdout.trimEnd().split("\n");
   const { cluster, nodes } = JSON.parse(status);
   assert.deepEqual([value, cluster, nodes.length], ["v", "shop", 1]);
+  const folders = readdirSync(join(cwd, "d")).filter((name) => name.startsWith("node-"));
+  assert.deepEqual(folders, ["node-1"]);
 });
 
 const terminal = ["--import", "data:text/javascript,process.stdin.isTTY = true"];

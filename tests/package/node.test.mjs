@@ -40,6 +40,11 @@ test("importing starts nothing", async () => {
 
 test("the command takes commands from standard input", async () => {
   const commands = "put fruit apple\nget fruit\n";
-  const printed = await run("node_modules/.bin/quorate", ["--memory"], consumer.project, commands);
+  const printed = await run(
+    "node_modules/.bin/quorate",
+    ["cluster", "--memory"],
+    consumer.project,
+    commands,
+  );
   assert.match(printed, /apple/);
 });
