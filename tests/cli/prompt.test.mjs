@@ -189,6 +189,8 @@ test("how it is opened", async (t) => {
   const [value, status] = again.stdout.trimEnd().split("\n");
   const { cluster, nodes } = JSON.parse(status);
   assert.deepEqual([value, cluster, nodes.length], ["v", "shop", 1]);
+  await run(["cluster", "--name", "fruit", "--nodes", "1"], { input: "put k v\n", cwd });
+  assert.deepEqual(readdirSync(join(cwd, ".quorate")), ["fruit"], "where the package has it");
   const folders = readdirSync(join(cwd, "d")).filter((name) => name.startsWith("node-"));
   assert.deepEqual(folders, ["node-1"]);
 });

@@ -1,7 +1,8 @@
 // One command on a directory: what it answers, and how it ends.
 
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { said, scratch, shell, start } from "./help.mjs";
@@ -130,6 +131,36 @@ test("transactions, leases, watches and members", async (t) => {
   );
   assert.equal((await q("kill 1")).code, 2, "a cluster of one command has no use for it");
 });
+
+test("a cluster whose first nodes are gone is found, and none is founded in its place", async (t) => {
+  const cwd = scratch(t);
+  const q = shell(cwd, { QUORATE_DIR: "d" });
+  const [{ id }] = (await q("init --nodes 1 --json")).objects;
+  await q("put k v");
+  assert.equal((await q("member replace 1")).code, 0);
+  rmSync(join(cwd, "d", "node-1"), { recursive: true });
+  assert.equal((await q("get k")).stdout, "v\n");
+  assert.equal((await q("status --json")).objects[0].id, id);
+  // A node that was made, and never told of a cluster, is none.
+  for (const name of readdirSync(join(cwd, "d"))) rmSync(join(cwd, "d", name), { recursive: true });
+  cpSync(unfounded(cwd), join(cwd, "d", "node-1"), { recursive: true });
+  assert.match((await q("get k")).stderr, /^NO_CLUSTER: /);
+  assert.match((await q("storage check")).stdout, /^node 1: knows of no cluster/);
+});
+
+/** The storage of a node that waited for others, who did not come. */
+function unfounded(cwd) {
+  const program = `
+    import { Cluster } from "quorate";
+    import { writeFileSync, mkdirSync } from "node:fs";
+    mkdirSync("waits");
+    for (const node of [2, 3]) writeFileSync("waits/node-" + node, "in the way");
+    await Cluster.open({ name: "cluster", directory: "waits" }).catch(() => {});`;
+  const at = new URL("../../pkg/dist/node.js", import.meta.url);
+  const text = program.replace('"quorate"', JSON.stringify(at.href));
+  execFileSync(process.execPath, ["--input-type=module", "-e", text], { cwd, timeout: 60_000 });
+  return join(cwd, "waits", "node-1");
+}
 
 test("a lock is held while a command runs, whose exit code it is", async (t) => {
   const q = shell(scratch(t), { QUORATE_DIR: "d" });

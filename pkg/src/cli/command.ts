@@ -84,6 +84,6 @@ export const GLOBAL: OptionTable = {
 
 /** How a cluster is founded. */
 export const FOUNDING: OptionTable = {
-  name: { value: "NAME", about: "its name, if it is founded now (cluster)" },
+  name: { value: "NAME", about: "its name (cluster); without --dir it is in .quorate/NAME" },
   nodes: { value: "N", about: "with how many nodes it is founded, 1 to 7 (3)" },
 };

@@ -4,8 +4,8 @@ import { openCluster } from "../cluster.js";
 import { initCore } from "../core.js";
 import { platform } from "../entry/platform-node.js";
 import { QuorateError } from "../errors.js";
-import { whose } from "../storage/check.js";
 import { assertUnlocked } from "../storage/lock.js";
+import { whose } from "../storage/whose.js";
 import type { Cluster } from "../types.js";
 import type { Given } from "./command.js";
 import { UsageError } from "./exit.js";
@@ -20,9 +20,10 @@ export async function loadCore(): Promise<WebAssembly.Module> {
   return module;
 }
 
-/** Which directory is meant. */
+/** Which directory is meant: the one that `Cluster.open` would take for a name, unless somebody says otherwise. */
 export function directoryOf(options: Given): string {
-  return options.text("dir") ?? (process.env.QUORATE_DIR || ".quorate/cluster");
+  const home = `.quorate/${options.text("name") ?? "cluster"}`;
+  return options.text("dir") ?? (process.env.QUORATE_DIR || home);
 }
 
 /** Opens the cluster that is there; `NO_CLUSTER` if there is none. */
@@ -31,9 +32,9 @@ export function openThere(options: Given, signal: AbortSignal): Promise<Cluster>
     // Before anything is read: it would change meanwhile.
     await assertUnlocked(directory);
     const wasm = await loadCore();
-    const { name, founders } = await whose(directory);
+    const { name, nodes } = await whose(directory);
     return openCluster(platform, {
-      ...{ name, nodes: founders, directory, wasm, signal, timeouts: TIMEOUTS },
+      ...{ name, nodes, directory, wasm, signal, timeouts: TIMEOUTS },
       ...deadlineOf(options),
     });
   });
@@ -55,7 +56,7 @@ export function openOrFound(
     if (there !== undefined && founding.refuse !== undefined) throw founding.refuse(there.name);
     return openCluster(platform, {
       name: options.text("name") ?? there?.name ?? founding.name ?? "cluster",
-      nodes: options.read("nodes", numberOf) ?? there?.founders ?? 3,
+      nodes: options.read("nodes", numberOf) ?? there?.nodes ?? 3,
       ...{ directory, wasm, signal },
       ...deadlineOf(options),
     });

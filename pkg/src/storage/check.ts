@@ -5,13 +5,10 @@
  * opens a copy of these in memory, with the snapshot among them. Nobody talks to that copy.
  */
 
-import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Host, scanSegment } from "../../wasm/quorate_wasm.js";
 import { type ErrorCode, type PlainError, type QuorateError, quorateError } from "../errors.js";
-import { Reader } from "../kv/bytes.js";
 import type { HostStatus, Identity } from "../protocol.js";
-import { isCode } from "./durable.js";
 import { assertUnlocked } from "./lock.js";
 import {
   assertOldest,
@@ -24,6 +21,7 @@ import {
   segmentNumbers,
 } from "./segments.js";
 import type { StoredRecord } from "./storage.js";
+import { IDENT, identOf, list, nodesIn, read } from "./whose.js";
 
 /** What was found of one node. */
 export interface NodeReport {
@@ -70,13 +68,6 @@ export interface DirectoryReport {
   readonly sound: boolean;
 }
 
-/** Whose directory this is. */
-export interface Whose {
-  readonly name: string;
-  /** With how many nodes the cluster was founded. */
-  readonly founders: number;
-}
-
 /**
  * Reads everything. Rejects with `NO_CLUSTER` where there is none, and with `STORAGE_LOCKED` where somebody uses it, or
  * has begun to: nothing certain can be said of what changes meanwhile. The core must be loaded.
@@ -93,37 +84,6 @@ export async function checkDirectory(path: string): Promise<DirectoryReport> {
   }
   const all = compared(directory, nodes);
   return { directory, nodes: all, sound: all.every(({ damage }) => damage.length === 0) };
-}
-
-/** Whose directory it is, as the first node that can be read says. */
-export async function whose(path: string): Promise<Whose> {
-  const directory = resolve(path);
-  let failure: unknown;
-  let found: Whose | undefined;
-  for (const id of await nodesIn(directory)) {
-    try {
-      const ident = await identIn(join(directory, `node-${id}`));
-      if (ident !== undefined && ident.founders > 0) return ident;
-      found ??= ident;
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  if (found !== undefined) return { ...found, founders: 1 };
-  throw failure ?? noCluster(directory);
-}
-
-/** The ids of the nodes that have a directory here, ascending. */
-async function nodesIn(directory: string): Promise<number[]> {
-  let names: string[] = [];
-  try {
-    names = await readdir(directory);
-  } catch (error) {
-    if (!isCode(error, "ENOENT") && !isCode(error, "ENOTDIR")) throw unreadable(directory, error);
-  }
-  const ids = names.flatMap((name) => /^node-([1-9]\d{0,2})$/.exec(name)?.[1] ?? []).map(Number);
-  if (ids.length === 0) throw noCluster(directory);
-  return ids.sort((a, b) => a - b);
 }
 
 async function checkNode(directory: string, node: number): Promise<NodeReport> {
@@ -260,47 +220,6 @@ function compared(directory: string, nodes: readonly NodeReport[]): NodeReport[]
   return reports.sort((a, b) => a.node - b.node);
 }
 
-/** The newest identity in a node's segments: it is in one of them whole. */
-async function identIn(directory: string): Promise<Whose | undefined> {
-  for (const number of segmentNumbers(await list(directory)).reverse()) {
-    const file = segmentFile(directory, number);
-    const { rounds } = scanned({ scanSegment }, file, number, await read(file));
-    const record = rounds.flatMap(({ puts }) => puts).findLast(([key]) => key === IDENT);
-    if (record !== undefined) return identOf(record[1]);
-  }
-  return undefined;
-}
-
-/** Name and founders from the record of `docs/storage.md`, whose checksums were looked at, or will be. */
-function identOf(record: Uint8Array | undefined): Whose | undefined {
-  if (record === undefined) return undefined;
-  try {
-    const reader = new Reader(record.subarray(HEADER_BYTES, record.length - CHECKSUM_BYTES));
-    const name = new TextDecoder().decode(reader.bytes());
-    reader.number();
-    for (let at = 0; at < IDS_BYTES; at++) reader.byte();
-    return { name, founders: reader.number() };
-  } catch {
-    return undefined;
-  }
-}
-
-async function list(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    throw unreadable(directory, error);
-  }
-}
-
-async function read(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-}
-
 function damageOf(error: unknown, directory: string): Damage {
   const { code, message, place } = error as Partial<QuorateError>;
   return {
@@ -311,20 +230,5 @@ function damageOf(error: unknown, directory: string): Damage {
   };
 }
 
-function unreadable(place: string, cause: unknown) {
-  return quorateError("STORAGE_READ_FAILED", `${place}: ${String(cause)}`, { place, cause });
-}
-
-function noCluster(directory: string) {
-  return quorateError("NO_CLUSTER", `there is no cluster in the directory ${directory}`, {
-    place: directory,
-  });
-}
-
-const IDENT = "ident";
-const HEADER_BYTES = 12;
-const CHECKSUM_BYTES = 4;
-/** The storage's id and the cluster's. */
-const IDS_BYTES = 16;
 /** The copy does not campaign while it is looked at. */
 const NEVER_MS = 600_000;
