@@ -93,6 +93,7 @@ const suites = [
   nodeSuite("replay", "the simulator's command line, natively and on wasm32", "tests/sim"),
   nodeSuite("kv", "the store's client: its bytes, and its watches", "tests/kv"),
   nodeSuite("recipes", "locks, queues and the like around a model of the store", "tests/recipes"),
+  nodeSuite("machine", "state machines of one's own, in worker threads", "tests/machine"),
   nodeSuite("node", "clusters of worker threads, with state on disk", "tests/node"),
   nodeSuite("cli", "the command line: one command, and the prompt", "tests/cli"),
   {

@@ -6,37 +6,44 @@ import { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
 import { initCore } from "./core.js";
-import { type QuorateError, quorateError } from "./errors.js";
+import { type ErrorCode, type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvReads, kvStore } from "./kv/store.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
 import { lateError, type Quorum } from "./late.js";
 import { MAX_ID } from "./limits.js";
+import { execute, query } from "./machine/calls.js";
+import type { AnyMachine, MachineQueryOptions } from "./machine/types.js";
 import { markOf } from "./mark.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
 import { randomName } from "./names.js";
 import { Rules } from "./network.js";
-import { readOptions, type Settings } from "./options.js";
+import { type AnyOptions, readOptions, type Settings } from "./options.js";
 import type { Platform } from "./platform.js";
 import type { Founder, Identity, MembersNow } from "./protocol.js";
 import type {
   CallOptions,
   Cluster,
   ClusterEvents,
+  ClusterFactory,
   ClusterListener,
-  ClusterNode,
-  ClusterOptions,
   ClusterStatus,
   Leadership,
+  MachineCluster,
   Members,
   Network,
   NodeStatus,
   Role,
 } from "./types.js";
 
-/** What `Cluster.open` does, on any platform. */
-export async function openCluster(platform: Platform, options: ClusterOptions): Promise<Cluster> {
+/** `Cluster` on a platform. */
+export function clusterFactory(platform: Platform): ClusterFactory {
+  // What is opened can do both; which of the two it is allowed is known by the option `machine`.
+  return { open: (options: AnyOptions) => openCluster(platform, options) } as ClusterFactory;
+}
+
+async function openCluster(platform: Platform, options: AnyOptions): Promise<LiveCluster> {
   const settings = readOptions(options, platform);
   const aborted = () => settings.signal?.aborted === true;
   if (aborted()) throw abortedOpen(settings.signal);
@@ -61,11 +68,10 @@ export async function openCluster(platform: Platform, options: ClusterOptions): 
   }
 }
 
-class LiveCluster implements Cluster, MemberEvents {
+class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
   readonly name: string;
   id = "";
   origin: Cluster["origin"] = "restored";
-  readonly kv: Kv<Json>;
   readonly network: Network;
   readonly members: Members;
   readonly leadership: Leadership;
@@ -84,7 +90,7 @@ class LiveCluster implements Cluster, MemberEvents {
   /** With whom the cluster was founded, as far as a node knows. */
   #founders: readonly Founder[] = [];
   /** Those who read from one node, by its id. */
-  readonly #readers = new Map<number, { readonly calls: Calls; readonly kv: KvReads<Json> }>();
+  readonly #readers = new Map<number, { readonly calls: Calls; kv?: KvReads<Json> }>();
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #watching = false;
   /** Somebody asked for a look while one was under way. */
@@ -92,6 +98,8 @@ class LiveCluster implements Cluster, MemberEvents {
   /** How often a node that lost its storage was started again. */
   readonly #revivals = new Map<number, number>();
   readonly #calls: Calls;
+  /** None where the machine is the caller's own. */
+  readonly #kv: Kv<Json> | undefined;
   readonly #rules: Rules;
   readonly #events = new Events();
   readonly #unlock: (() => Promise<void>) | undefined;
@@ -132,11 +140,33 @@ class LiveCluster implements Cluster, MemberEvents {
     for (const id of ids) this.#enlist(id);
     const readAt = settings.leaseReads ? "lease" : "leader";
     this.#calls = new Calls(ids, settings.deadlineMs, () => this.#quorum(), readAt);
-    this.kv = kvStore(this.#calls);
+    if (settings.machine === undefined) this.#kv = kvStore(this.#calls);
   }
 
-  get nodes(): readonly ClusterNode[] {
+  get nodes(): readonly Member[] {
     return Object.freeze([...this.#members.values()]);
+  }
+
+  get kv(): Kv<Json> {
+    if (this.#kv === undefined) throw noStore();
+    return this.#kv;
+  }
+
+  async execute(command: unknown, options?: CallOptions): Promise<unknown> {
+    this.#assertMachine();
+    return execute(this.#calls, command, options);
+  }
+
+  async query(question: unknown, options?: MachineQueryOptions): Promise<unknown> {
+    this.#assertMachine();
+    return query(this.#calls, question, options);
+  }
+
+  #assertMachine(): void {
+    if (this.#settings.machine !== undefined) return;
+    const message =
+      "this cluster has a key-value store and no machine; use kv, or open another with the option machine";
+    throw quorateError("NO_MACHINE", message, { outcome: "not-applied" });
   }
 
   /**
@@ -150,7 +180,7 @@ class LiveCluster implements Cluster, MemberEvents {
     if (await this.#found()) await starts;
     const failures = members.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
     const hopeless =
-      failures.find(({ code }) => code === "STORAGE_LOCKED" || code === "STORAGE_FOREIGN") ??
+      failures.find(({ code }) => HOPELESS.includes(code)) ??
       (this.#majorityRuns() ? undefined : failures[0]);
     if (hopeless !== undefined) throw hopeless;
     // Whoever opens the cluster can listen only from now on.
@@ -341,17 +371,32 @@ class LiveCluster implements Cluster, MemberEvents {
   }
 
   reads(member: Member): KvReads<Json> {
-    let readers = this.#readers.get(member.id);
-    if (readers === undefined) {
-      const { deadlineMs } = this.#settings;
-      const calls = new Calls([member.id], deadlineMs, () => this.#quorum(), "here");
-      readers = { calls, kv: kvReads(calls) };
-      this.#readers.set(member.id, readers);
-      if (this.#closing !== undefined) calls.close();
-      else if (member.state === "running") this.#connect(member, calls);
-      else calls.disconnect(member.id);
-    }
+    if (this.#kv === undefined) throw noStore();
+    const readers = this.#readersOf(member);
+    readers.kv ??= kvReads(readers.calls);
     return readers.kv;
+  }
+
+  async queryOf(
+    member: Member,
+    question: unknown,
+    options?: MachineQueryOptions,
+  ): Promise<unknown> {
+    this.#assertMachine();
+    return query(this.#readersOf(member).calls, question, options);
+  }
+
+  #readersOf(member: Member): { readonly calls: Calls; kv?: KvReads<Json> } {
+    const known = this.#readers.get(member.id);
+    if (known !== undefined) return known;
+    const { deadlineMs } = this.#settings;
+    const calls = new Calls([member.id], deadlineMs, () => this.#quorum(), "here");
+    const readers = { calls };
+    this.#readers.set(member.id, readers);
+    if (this.#closing !== undefined) calls.close();
+    else if (member.state === "running") this.#connect(member, calls);
+    else calls.disconnect(member.id);
+    return readers;
   }
 
   #connect(member: Member, calls: Calls): void {
@@ -601,6 +646,19 @@ if (Symbol.asyncDispose !== undefined) {
   };
 }
 
+function noStore(): QuorateError {
+  const message = "this cluster has a machine of its own and no store; use execute() and query()";
+  return quorateError("NO_STORE", message, { outcome: "not-applied" });
+}
+
+/** Whichever node says so, the cluster is not to be opened like this. */
+const HOPELESS: readonly ErrorCode[] = [
+  "STORAGE_LOCKED",
+  "STORAGE_FOREIGN",
+  "MACHINE_INVALID",
+  "MACHINE_LOAD",
+  "MACHINE_MISMATCH",
+];
 /** How often a node that lost its storage is started again. */
 const REVIVALS_MAX = 5;
 const REVIVE_MS = 200;

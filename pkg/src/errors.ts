@@ -3,6 +3,8 @@
  * `docs/errors.md` says for each code what to do next.
  */
 
+import type { Thrown } from "./machine/types.js";
+
 /** What can have become of a write whose call failed. */
 export type Outcome =
   /** It has not taken effect and never will. */
@@ -24,6 +26,8 @@ const CODES = {
   NUMBER_TOO_LARGE: ["argument", false],
   OVERFLOW: ["argument", false],
   REPLY_TOO_LARGE: ["argument", false],
+  NO_MACHINE: ["argument", false],
+  NO_STORE: ["argument", false],
   TOO_MANY_OPERATIONS: ["argument", false],
   VALUE_TOO_LARGE: ["argument", false],
   COMPACTED: ["store", false],
@@ -75,6 +79,12 @@ const CODES = {
   BACKUP_CORRUPT: ["backup", false],
   BACKUP_READ_FAILED: ["backup", true],
   BACKUP_VERSION: ["backup", false],
+  MACHINE_FAILED: ["machine", false],
+  MACHINE_INVALID: ["machine", false],
+  MACHINE_LOAD: ["machine", false],
+  MACHINE_MISMATCH: ["machine", false],
+  MACHINE_REPLY: ["machine", false],
+  MACHINE_THREW: ["machine", false],
   WASM_LOAD: ["load", false],
 } as const;
 
@@ -93,6 +103,8 @@ export interface ErrorDetails {
   readonly place?: string | undefined;
   /** For `COMPACTED` watches: the first revision from which changes are still kept. */
   readonly resumeFrom?: number | undefined;
+  /** For `MACHINE_THREW`: what a machine of one's own threw. */
+  readonly thrown?: Thrown | undefined;
 }
 
 /** Any error of the package. `instanceof` tells it from others, `code` says which one it is. */
@@ -162,6 +174,18 @@ export class BackupError extends QuorateError {
   override readonly name = "BackupError";
 }
 
+/** A state machine of one's own: it is none, it does not belong to this storage, or it refused. */
+export class MachineError extends QuorateError {
+  override readonly name = "MachineError";
+  /** For `MACHINE_THREW`: what it threw. */
+  readonly thrown: Thrown | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, details);
+    this.thrown = details.thrown;
+  }
+}
+
 /** The WebAssembly cannot be loaded, or the platform lacks something that is needed. */
 export class LoadError extends QuorateError {
   override readonly name = "LoadError";
@@ -190,6 +214,8 @@ export function quorateError(
       return new StorageError(code, message, details);
     case "backup":
       return new BackupError(code, message, details);
+    case "machine":
+      return new MachineError(code, message, details);
     case "load":
       return new LoadError(code, message, details);
   }

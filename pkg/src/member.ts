@@ -9,6 +9,7 @@ import { bounded } from "./bounded.js";
 import { closedError } from "./closed.js";
 import { fromPlain, type QuorateError, quorateError } from "./errors.js";
 import type { Json, KvReads } from "./kv/types.js";
+import type { AnyMachine, MachineQueryOptions } from "./machine/types.js";
 import type { CoreRule } from "./network.js";
 import type { Settings } from "./options.js";
 import type { Platform, WorkerLink } from "./platform.js";
@@ -22,7 +23,15 @@ import type {
   ToWorker,
 } from "./protocol.js";
 import { serveStorage } from "./storage/remote.js";
-import type { CallOptions, ClusterNode, NodeState, NodeStatus, NodeView, Role } from "./types.js";
+import type {
+  CallOptions,
+  ClusterNode,
+  MachineNode,
+  NodeState,
+  NodeStatus,
+  NodeView,
+  Role,
+} from "./types.js";
 
 /** What a member tells its cluster. */
 export interface MemberEvents {
@@ -34,6 +43,7 @@ export interface MemberEvents {
   progress(member: Member, commit: number, term: number): void;
   /** Reads that the node answers itself. */
   reads(member: Member): KvReads<Json>;
+  queryOf(member: Member, query: unknown, options?: MachineQueryOptions): Promise<unknown>;
   membership(index: number, members: MembersNow): void;
 }
 
@@ -65,7 +75,7 @@ interface Life {
   >;
 }
 
-export class Member implements ClusterNode {
+export class Member implements ClusterNode, MachineNode<AnyMachine> {
   readonly id: number;
   state: NodeState = "killed";
   reason: QuorateError | undefined;
@@ -90,6 +100,10 @@ export class Member implements ClusterNode {
 
   get kv(): KvReads<Json> {
     return this.#parts.events.reads(this);
+  }
+
+  query(query: unknown, options?: MachineQueryOptions): Promise<unknown> {
+    return this.#parts.events.queryOf(this, query, options);
   }
 
   start(): Promise<void> {
@@ -200,6 +214,10 @@ export class Member implements ClusterNode {
         heartbeatMs: settings.heartbeatMs,
         leaseReads: settings.leaseReads,
         storage,
+        ...(settings.machine !== undefined && { machine: settings.machine }),
+        ...(settings.snapshotEntries !== undefined && {
+          snapshotEntries: settings.snapshotEntries,
+        }),
       },
       transfer,
     );

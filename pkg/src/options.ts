@@ -4,7 +4,7 @@ import { integer, invalid, record, show, signalOf } from "./check.js";
 import { ArgumentError } from "./errors.js";
 import { memory } from "./storage/memory.js";
 import type { StorageFactory } from "./storage/storage.js";
-import type { ClusterOptions } from "./types.js";
+import type { ClusterOptions, MachineOptions } from "./types.js";
 
 /** Where a node's state goes, as far as the owner's thread is concerned. */
 export type StorageChoice =
@@ -20,14 +20,20 @@ export interface Settings {
   readonly heartbeatMs: number;
   readonly deadlineMs: number;
   readonly leaseReads: boolean;
+  /** The URL of the machine's module; undefined for the key-value store. */
+  readonly machine: string | undefined;
+  readonly snapshotEntries: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly wasm: ClusterOptions["wasm"];
   readonly createWorker: ClusterOptions["createWorker"];
 }
 
+/** What either kind of cluster takes. */
+export type AnyOptions = ClusterOptions & Partial<Pick<MachineOptions, "machine">>;
+
 /** Checks everything before anything is started. */
 export function readOptions(
-  options: ClusterOptions,
+  options: AnyOptions,
   platform: { readonly storage: "indexeddb" | "directory" },
 ): Settings {
   try {
@@ -38,7 +44,7 @@ export function readOptions(
   }
 }
 
-function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settings {
+function check(options: AnyOptions, home: "indexeddb" | "directory"): Settings {
   record(options, "the argument", FIELDS);
   const {
     name,
@@ -50,6 +56,8 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
     signal,
     wasm,
     createWorker,
+    machine,
+    snapshotEntries,
   } = options;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw invalid(
@@ -82,6 +90,11 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
     electionMs,
     heartbeatMs,
     leaseReads: reads === "lease",
+    machine: machine === undefined ? undefined : moduleUrl(machine),
+    snapshotEntries:
+      snapshotEntries === undefined
+        ? undefined
+        : integer(snapshotEntries, '"snapshotEntries"', 1, 1_000_000_000),
     deadlineMs: timeoutMs(options.deadline ?? 10_000, '"deadline"'),
     signal: signalOf(signal),
     wasm,
@@ -92,6 +105,14 @@ function check(options: ClusterOptions, home: "indexeddb" | "directory"): Settin
 /** A time limit in milliseconds. */
 export function timeoutMs(value: unknown, what: string): number {
   return integer(value, what, 1, MAX_TIMEOUT_MS);
+}
+
+function moduleUrl(machine: unknown): string {
+  if (machine instanceof URL) return machine.href;
+  if (typeof machine === "string" && URL.canParse(machine)) return machine;
+  throw invalid(
+    `"machine" is the URL of a module, as new URL("./machine.js", import.meta.url), not ${show(machine)}`,
+  );
 }
 
 function storageChoice(
@@ -139,4 +160,6 @@ const FIELDS: readonly string[] = [
   "signal",
   "wasm",
   "createWorker",
-] satisfies (keyof ClusterOptions)[];
+  "machine",
+  "snapshotEntries",
+] satisfies (keyof AnyOptions)[];

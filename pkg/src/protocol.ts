@@ -24,6 +24,9 @@ export type ToWorker =
       readonly heartbeatMs: number;
       readonly leaseReads: boolean;
       readonly storage: WorkerStorage;
+      /** The URL of the machine's module; without one it is the key-value store. */
+      readonly machine?: string;
+      readonly snapshotEntries?: number;
     }
   /** To a node that is `opened` and knows of no cluster: its cluster, and with whom it is founded. */
   | { readonly type: "begin"; readonly cluster: string; readonly founders: readonly Founder[] }

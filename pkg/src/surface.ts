@@ -7,6 +7,7 @@ export {
   CallError,
   type ErrorCode,
   LoadError,
+  MachineError,
   MembershipError,
   NodeError,
   type Outcome,
@@ -16,6 +17,7 @@ export {
   UnknownOutcomeError,
 } from "./errors.js";
 export type * from "./kv/types.js";
+export type * from "./machine/types.js";
 export type * from "./recipes/types.js";
 export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
 export type * from "./types.js";

@@ -4,6 +4,7 @@
 import type { BackupSource, BackupSummary, ExportOptions, ImportOptions } from "./backup/types.js";
 import type { QuorateError } from "./errors.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
+import type { AnyMachine, Machine, MachineCalls, MachineQueries } from "./machine/types.js";
 import type { StorageFactory } from "./storage/storage.js";
 
 /** A key: text (as UTF-8) or bytes, 1 to 4,096 bytes long. Keys are ordered by their bytes. */
@@ -39,12 +40,23 @@ export interface ClusterOptions {
   readonly reads?: "quorum" | "lease";
   /** How many milliseconds a call may take unless it says otherwise. Default 10,000. */
   readonly deadline?: number;
+  /**
+   * After this many entries of the log all nodes take a snapshot, and compare their states; or after more, if the last
+   * snapshot was larger than they are. Default 10,000.
+   */
+  readonly snapshotEntries?: number;
   /** Gives up opening, and closes what was opened so far. */
   readonly signal?: AbortSignal;
   /** The WebAssembly, if the default place does not suit. */
   readonly wasm?: URL | Response | BufferSource | WebAssembly.Module;
   /** Makes the worker of a node, if the default way does not suit. It must run the `quorate/worker` module. */
   readonly createWorker?: (node: number) => WorkerHandle;
+}
+
+/** What `Cluster.open` takes for a cluster whose nodes run a state machine of one's own. */
+export interface MachineOptions extends ClusterOptions {
+  /** Where the machine's module is, absolute: `new URL("./machine.js", import.meta.url)`. Each worker imports it. */
+  readonly machine: URL | string;
 }
 
 /** A browser's `Worker` or Node's `worker_threads.Worker`. */
@@ -61,8 +73,19 @@ export interface CallOptions {
   readonly timeout?: number;
 }
 
-/** A running cluster. */
-export interface Cluster {
+/** A running cluster with a key-value store. */
+export interface Cluster extends AnyCluster<ClusterNode> {
+  /** The key-value store, with JSON values. `kv.as("utf8")` and `kv.as("bytes")` see the same keys otherwise. */
+  readonly kv: Kv<Json>;
+}
+
+/** A running cluster with a state machine of one's own. */
+export interface MachineCluster<M extends AnyMachine = Machine>
+  extends AnyCluster<MachineNode<M>>,
+    MachineCalls<M> {}
+
+/** What every running cluster has. */
+export interface AnyCluster<N extends AnyNode = AnyNode> {
   /** Its name. */
   readonly name: string;
   /** Drawn when the cluster was founded: another one of the same name has another id. */
@@ -73,17 +96,15 @@ export interface Cluster {
    */
   readonly origin: "founded" | "restored" | "reset";
   /** Its nodes, in order of their ids, which count from 1. */
-  readonly nodes: readonly ClusterNode[];
+  readonly nodes: readonly N[];
   /** Who takes part, and how that changes. */
   readonly members: Members;
   /** Who leads. */
   readonly leadership: Leadership;
-  /** The key-value store, with JSON values. `kv.as("utf8")` and `kv.as("bytes")` see the same keys otherwise. */
-  readonly kv: Kv<Json>;
   /** Faults of the network between the nodes. */
   readonly network: Network;
   /** One node. */
-  node(id: number): ClusterNode;
+  node(id: number): N;
   /** A fresh picture of all nodes; killed and halted ones are in it as such. */
   status(options?: CallOptions): Promise<ClusterStatus>;
   /** The leader's id, as soon as there is one. */
@@ -158,19 +179,26 @@ export interface MemberView {
   readonly leaving: boolean;
 }
 
-/** One node of the cluster: a worker with its own core and its own storage. */
-export interface ClusterNode {
+/** One node of a cluster with a store. */
+export interface ClusterNode extends AnyNode {
+  /**
+   * Reads that this node answers from its own copy, as linearizable as any: the leader tells it what it must have
+   * applied. They spare the leader, and wait for this node.
+   */
+  readonly kv: KvReads<Json>;
+}
+
+/** One node of a cluster with a machine. Its queries are answered from its own copy, as linearizable as any. */
+export interface MachineNode<M extends AnyMachine = Machine> extends AnyNode, MachineQueries<M> {}
+
+/** One node: a worker with its own core and its own storage. */
+export interface AnyNode {
   /** Its id, from 1. */
   readonly id: number;
   /** What it is doing. */
   readonly state: NodeState;
   /** Why it halted, while it is `halted`. */
   readonly reason: QuorateError | undefined;
-  /**
-   * Reads that this node answers from its own copy, as linearizable as any: the leader tells it what it must have
-   * applied. They spare the leader, and wait for this node.
-   */
-  readonly kv: KvReads<Json>;
   /** A fresh picture; `NODE_KILLED` or `NODE_HALTED` when it does not run. */
   status(options?: CallOptions): Promise<NodeStatus>;
   /** Terminates the worker where it stands: no farewell, only durable state is left. */
@@ -244,7 +272,7 @@ export interface NodeStatus {
   readonly logBytes: number;
   /** Records and bytes written to storage since the node started, in how many rounds. */
   readonly storage: { readonly rounds: number; readonly records: number; readonly bytes: number };
-  /** Keys in its store, and the store's revision. */
+  /** Keys in its store, and the store's revision; 0 where the machine is one's own. */
   readonly keys: number;
   readonly revision: number;
   /** Clients with exactly-once records. */
@@ -346,6 +374,8 @@ export type ClusterListener<K extends keyof ClusterEvents> = (event: ClusterEven
 
 /** The way in. */
 export interface ClusterFactory {
+  /** Starts a cluster whose nodes run a machine of one's own, or brings one back from its storage. */
+  open<M extends AnyMachine = Machine>(options: MachineOptions): Promise<MachineCluster<M>>;
   /** Starts a cluster, or brings one back from its storage. */
   open(options: ClusterOptions): Promise<Cluster>;
 }

@@ -2,6 +2,7 @@
 
 import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
 import { type ErrorCode, toPlain } from "./errors.js";
+import { loadMachine } from "./machine/load.js";
 import type { FromWorker, HostStatus, Identity, ToWorker } from "./protocol.js";
 import type { CheckedStorage } from "./storage/directory.js";
 import { remoteStorage } from "./storage/remote.js";
@@ -37,7 +38,9 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     isRunning = true;
     scope.post({ type: "started" });
   };
-  const start = (message: ToWorker & { type: "start" }) => {
+  const start = async (message: ToWorker & { type: "start" }) => {
+    // Before anything is opened: a machine that does not load leaves nothing behind.
+    const machine = message.machine === undefined ? undefined : await loadMachine(message.machine);
     initSync({ module: message.module });
     setPanicHandler((text: string, place: string) =>
       halt(
@@ -54,6 +57,10 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         heartbeatIntervalMs: message.heartbeatMs,
         leaseReads: message.leaseReads,
         ...(storage === undefined ? {} : { storage }),
+        ...(machine === undefined ? {} : { machine }),
+        ...(message.snapshotEntries === undefined
+          ? {}
+          : { snapshotEntries: message.snapshotEntries }),
       },
       (event: HostEvent) => {
         switch (event.type) {
@@ -82,7 +89,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   return (message) => {
     switch (message.type) {
       case "start":
-        host = (async () => start(message))();
+        host = start(message);
         host.then(
           (open) => {
             if (ended) return;

@@ -48,6 +48,12 @@ pub trait StateMachine: Sized {
 
     /// Starts to build a machine from the chunks of a snapshot.
     fn restore() -> Self::Restore;
+
+    /// The same, for the place of this machine: where a machine stands on something that a snapshot
+    /// does not carry, the next one stands on it, too.
+    fn restore_in_place(&self) -> Self::Restore {
+        Self::restore()
+    }
 }
 
 /// What a machine may know beside its command.

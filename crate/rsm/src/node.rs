@@ -84,7 +84,7 @@ impl<M: StateMachine> Node<M> {
         let raft = Raft::new(config.raft.clone(), restored, now, seed);
         let raft = raft.map_err(OpenError::Corrupt)?;
         let (machine, sessions, image) = if index.0 > 0 {
-            let mut restoring = Restoring::<M>::new(index);
+            let mut restoring = Restoring::new(index, &machine);
             for chunk in chunks {
                 restoring
                     .chunk(chunk)
@@ -401,7 +401,7 @@ impl<M: StateMachine> Node<M> {
             }
             Effect::ReceiveSnapshot(chunk) => {
                 if chunk.number == 0 {
-                    self.restoring = Some(Restoring::new(chunk.snapshot));
+                    self.restoring = Some(Restoring::new(chunk.snapshot, &self.machine));
                 }
                 if let Some(restoring) = &mut self.restoring
                     && let Err(bad) = restoring.chunk(&chunk.data)

@@ -171,11 +171,11 @@ pub(crate) struct Restoring<M: StateMachine> {
 }
 
 impl<M: StateMachine> Restoring<M> {
-    pub(crate) fn new(index: Index) -> Self {
+    pub(crate) fn new(index: Index, replaced: &M) -> Self {
         Self {
             index,
             head: None,
-            machine: M::restore(),
+            machine: replaced.restore_in_place(),
             bytes: 0,
         }
     }

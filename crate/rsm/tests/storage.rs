@@ -72,6 +72,7 @@ impl Writer {
             storage: StorageId(7 << 60),
             cluster_id: 9 << 50,
             founders: ConfState::new([1, 2, 3].map(NodeId)),
+            machine: 0,
         };
         let mut round = Round::default();
         ident.put(&mut round);

@@ -196,6 +196,7 @@ impl<M: StateMachine + Default> Process<M> {
             storage: self.storage,
             cluster_id: CLUSTER_ID,
             founders: self.founders.clone(),
+            machine: 0,
         };
         match loaded.ident {
             None => {

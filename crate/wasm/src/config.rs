@@ -3,10 +3,11 @@
 use quorate_kv::COMMAND_BYTES_MAX;
 use quorate_raft::{NodeId, Table};
 use quorate_rsm::{self as rsm, NodeConfig, ReadAt};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::convert::Settings;
 use crate::error::Failure;
+use crate::machine::MachineObject;
 
 /// Nodes that one cluster can have.
 const MAX_VOTERS: usize = 63;
@@ -27,6 +28,8 @@ pub struct HostConfig {
     pub groups: Vec<u32>,
     /// A storage of the user's; without one it is IndexedDB.
     pub storage: Option<JsValue>,
+    /// A state machine of the user's; without one it is the key-value store.
+    pub machine: Option<MachineObject>,
     /// Whether to hold the Web Lock.
     pub lock: bool,
     /// How long to wait for the lock.
@@ -61,6 +64,10 @@ impl HostConfig {
         .filter(|ids| ids.last().is_some_and(|id| *id <= u64::from(u16::MAX)))
         .ok_or_else(|| settings.wrong("groups", "1 to 1024 different ids from 0 to 65535"))?;
         let storage = settings.value("storage");
+        let machine = settings.value("machine");
+        if machine.is_some() && groups.len() > 1 {
+            return Err(settings.wrong("groups", "one, beside a machine"));
+        }
         let mut config = Self {
             cluster,
             node: NodeId(node),
@@ -68,6 +75,7 @@ impl HostConfig {
             groups: groups.iter().map(|id| *id as u32).collect(),
             lock: settings.flag("lock")?.unwrap_or(storage.is_none()),
             storage,
+            machine: machine.map(JsCast::unchecked_into),
             // Longer than it takes a browser to end a worker that does not listen.
             lock_wait_ms: 5_000,
             open_timeout_ms: 10_000,

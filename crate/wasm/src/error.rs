@@ -64,6 +64,12 @@ impl Failure {
         }
     }
 
+    /// What an error of the package's own says; nothing if it is none.
+    pub fn given(error: &JsValue) -> Option<Self> {
+        let text = |name| get(error, name)?.as_string();
+        Some(Self::new(text("code")?, text("message")?))
+    }
+
     /// A failed storage operation. A full disk is told from the rest by the name that browsers
     /// give it; strings `code` and `place` on the reason, set by a storage in JavaScript, are kept.
     pub fn storage(code: &'static str, what: &str, reason: &JsValue) -> Self {

@@ -3,18 +3,18 @@
 //! All messages that one drain has for one peer travel in one frame per group, and so do all
 //! answers for one client.
 
-use quorate_kv::Kv;
 use quorate_raft::{Instant, Message, NodeId, PersistBatch, Table};
 use quorate_rsm::storage::Layout;
 use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 
 use crate::error::Failure;
 use crate::event::{HostEvent, role_name};
+use crate::machine::Machine;
 
 /// One group's node, and where its records are.
 pub struct Group {
     /// The node.
-    pub node: Node<Kv>,
+    pub node: Node<Machine>,
     /// Its records.
     pub layout: Layout,
     reported: Option<HostEvent>,
@@ -22,7 +22,7 @@ pub struct Group {
 
 impl Group {
     /// A group that has said nothing yet.
-    pub fn new(node: Node<Kv>, layout: Layout) -> Self {
+    pub fn new(node: Node<Machine>, layout: Layout) -> Self {
         Self {
             node,
             layout,
@@ -101,6 +101,12 @@ impl Groups {
             .iter()
             .map(|(_, group)| group.node.next_timeout());
         deadlines.min().unwrap_or(Instant::NEVER)
+    }
+
+    /// Why a machine cannot go on: nothing that was drained since may leave.
+    pub fn failure(&self) -> Option<Failure> {
+        let mut groups = self.members.iter();
+        groups.find_map(|(_, group)| group.node.machine().failure())
     }
 
     /// Takes all outputs of all groups.

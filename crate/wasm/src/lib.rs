@@ -24,6 +24,7 @@ pub mod indexed_db;
 pub mod js_storage;
 pub mod link;
 pub mod lock;
+pub mod machine;
 pub mod members;
 pub mod opening;
 pub mod panic;

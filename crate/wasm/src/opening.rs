@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use quorate_kv::Kv;
 use quorate_raft::{ConfState, CorruptState, Random, Table};
 use quorate_rsm::storage::{Ident, Loaded, LoadedGroup, Round, load};
 use quorate_rsm::{Node, OpenError};
@@ -23,6 +22,7 @@ use crate::groups::{Group, Groups};
 use crate::indexed_db::{DATABASE_VERSION, IndexedDb};
 use crate::js_storage::JsStorage;
 use crate::lock::Lock;
+use crate::machine::{Machine, MachineObject};
 use crate::members::Founder;
 use crate::shared::{Identity, Platform, Shared};
 use crate::storage::{Sink, Storage, StorageEvent};
@@ -142,8 +142,13 @@ impl Opened {
             let mut node_config = config.node_config.clone();
             node_config.raft.storage = ident.storage;
             let seed = random.next_u64();
-            let node = Node::new(node_config, restored, &chunks, Kv::new(), now, seed)
-                .map_err(|error| open_failure(id, &error))?;
+            let machine = Machine::new(config.machine.as_ref());
+            let opened = Node::new(node_config, restored, &chunks, machine, now, seed);
+            // A machine that refuses its snapshot says why, better than what came of that.
+            if let Some(failure) = config.machine.as_ref().and_then(MachineObject::failed) {
+                return Err(failure);
+            }
+            let node = opened.map_err(|error| open_failure(id, &error))?;
             members.insert(id, Group::new(node, layout));
         }
         let identity = Identity {
@@ -192,9 +197,18 @@ fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
             "this storage belongs to node {} of cluster \"{}\", not to node {} of \"{}\"",
             ident.node.0, ident.cluster, config.node.0, config.cluster
         ))
+    } else if ident.machine != kind(config) {
+        let message = "another kind of machine made this storage: what a key-value store made is \
+                       opened without a machine, what a machine made with that";
+        Err(Failure::new("MACHINE_MISMATCH", message))
     } else {
         Ok(ident)
     }
+}
+
+/// 0 for the key-value store, 1 for a machine of the user's own.
+fn kind(config: &HostConfig) -> u64 {
+    config.machine.is_some().into()
 }
 
 /// Gives a fresh storage its identity. Of a cluster it knows nothing yet, unless the caller vouches
@@ -207,6 +221,7 @@ async fn make(config: &HostConfig, platform: &Platform) -> Result<Ident, Failure
         storage: entropy::storage_id()?,
         cluster_id: if vouched { tag(&config.cluster) } else { 0 },
         founders: ConfState::new(config.voters.iter().copied()),
+        machine: kind(config),
     };
     let mut round = Round::default();
     ident.put(&mut round);

@@ -327,7 +327,7 @@ impl Shared {
     /// One event: its inputs, one drain, its effects. A node that has ended takes none.
     fn run<T: Default>(&self, step: impl FnOnce(&mut State, Instant) -> T) -> T {
         let now = timer::now();
-        let (result, effects, deadline) = {
+        let result = {
             let mut state = self.state.borrow_mut();
             if self.closed.get() || state.halted.is_some() {
                 return T::default();
@@ -335,10 +335,22 @@ impl Shared {
             if state.freeze.look(now, js_sys::Date::now()) {
                 state.groups.handle_all(now, &Input::ClockStopped);
             }
-            let result = step(&mut state, now);
-            let effects = state.drain(now);
-            (result, effects, state.next_deadline())
+            step(&mut state, now)
         };
+        self.perform(now);
+        result
+    }
+
+    /// The drain and its effects.
+    fn perform(&self, now: Instant) {
+        let (effects, failure, deadline) = {
+            let mut state = self.state.borrow_mut();
+            let effects = state.drain(now);
+            (effects, state.groups.failure(), state.next_deadline())
+        };
+        if let Some(failure) = failure {
+            return self.halt(failure);
+        }
         for (sender, frame) in effects.frames {
             sender.send(&frame);
         }
@@ -351,7 +363,6 @@ impl Shared {
         for event in &effects.events {
             self.tell(event);
         }
-        result
     }
 
     fn tell(&self, event: &HostEvent) {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::event::role_name;
 use crate::link::{Link, LinkRule};
+use crate::machine::Machine;
 use crate::writer::Writer;
 
 /// The whole picture.
@@ -167,9 +168,10 @@ impl StorageStatus {
 
 impl GroupStatus {
     /// The picture of one group.
-    pub fn new(group: u32, node: &Node<Kv>) -> Self {
+    pub fn new(group: u32, node: &Node<Machine>) -> Self {
         let status = node.status();
         let raft = status.raft;
+        let kv = node.machine().kv();
         Self {
             group,
             role: role_name(raft.role),
@@ -191,8 +193,8 @@ impl GroupStatus {
             waiting: status.waiting,
             log_bytes: status.log_bytes,
             halted: raft.halted,
-            revision: node.machine().revision(),
-            keys: node.machine().len(),
+            revision: kv.map_or(0, Kv::revision),
+            keys: kv.map_or(0, Kv::len),
             peers: raft
                 .peers
                 .iter()

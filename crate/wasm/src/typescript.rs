@@ -22,6 +22,16 @@ export interface JsStorage {
   close(): Promise<void>;
 }
 
+/** A state machine in JavaScript. */
+export interface MachineObject {
+  /** 0: apply a command, 1: answer a query, 2: give a snapshot, 3: restore one, 4: a tick. Throws, and sets `failure`, if the node cannot go on. */
+  call(what: number, bytes: Uint8Array, index: number, term: number, timeMs: number): Uint8Array;
+  /** The log time of the next tick; NaN for none. */
+  readonly due: number;
+  /** Why the node cannot go on. */
+  readonly failure: { code: string; message: string } | undefined;
+}
+
 /** Names of 64 bits are sixteen hexadecimal digits. */
 export interface Identity {
   storage: string;
@@ -50,6 +60,8 @@ export interface HostConfig {
   voters?: number[];
   groups?: number[];
   storage?: JsStorage;
+  /** A state machine in place of the key-value store. */
+  machine?: MachineObject;
   lock?: boolean;
   lockWaitMs?: number;
   openTimeoutMs?: number;

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { openCluster } from "../cluster.js";
+import { clusterFactory } from "../cluster.js";
 import { platform } from "../entry/platform-node.js";
 import type { Kv } from "../kv/types.js";
 import { makeDirectory } from "../storage/durable.js";
@@ -48,7 +48,7 @@ async function bench({ options, out, signal }: Call): Promise<void> {
   const wasm = await loadCore();
   const timeout = options.read("timeout", timeOf);
   try {
-    const cluster = await openCluster(platform, {
+    const cluster = await clusterFactory(platform).open({
       ...{ name: "bench", nodes, wasm, signal },
       ...(directory === undefined ? { storage: "memory" } : { directory }),
       ...(timeout !== undefined && { deadline: timeout }),

@@ -1,6 +1,6 @@
 /** The cluster of a directory: found, opened, or founded. */
 
-import { openCluster } from "../cluster.js";
+import { clusterFactory } from "../cluster.js";
 import { initCore } from "../core.js";
 import { platform } from "../entry/platform-node.js";
 import { QuorateError } from "../errors.js";
@@ -33,7 +33,7 @@ export function openThere(options: Given, signal: AbortSignal): Promise<Cluster>
     await assertUnlocked(directory);
     const wasm = await loadCore();
     const { name, nodes } = await whose(directory);
-    return openCluster(platform, {
+    return clusterFactory(platform).open({
       ...{ name, nodes, directory, wasm, signal, timeouts: TIMEOUTS },
       ...deadlineOf(options),
     });
@@ -54,7 +54,7 @@ export function openOrFound(
       throw error;
     });
     if (there !== undefined && founding.refuse !== undefined) throw founding.refuse(there.name);
-    return openCluster(platform, {
+    return clusterFactory(platform).open({
       name: options.text("name") ?? there?.name ?? founding.name ?? "cluster",
       nodes: options.read("nodes", numberOf) ?? there?.nodes ?? 3,
       ...{ directory, wasm, signal },
@@ -67,7 +67,7 @@ export function openOrFound(
 export async function openInMemory(options: Given, signal: AbortSignal): Promise<Cluster> {
   if (options.text("dir") !== undefined)
     throw new UsageError("--memory and --dir exclude each other");
-  return openCluster(platform, {
+  return clusterFactory(platform).open({
     name: options.text("name") ?? "cluster",
     nodes: options.read("nodes", numberOf) ?? 3,
     ...{ storage: "memory", wasm: await loadCore(), signal },

@@ -1,6 +1,6 @@
 /** Clusters in a browser: module workers and IndexedDB. Where code and WebAssembly come from is given. */
 
-import { openCluster } from "../cluster.js";
+import { clusterFactory } from "../cluster.js";
 import type { Platform } from "../platform.js";
 import { attach } from "../spawn.js";
 import type { ClusterFactory } from "../types.js";
@@ -51,5 +51,5 @@ export function browserCluster(first: Assets, second?: () => Promise<Assets>): C
         ? either(async (assets) => attach(node, assets.worker(), events))
         : (async () => attach(node, create(node), events))(),
   };
-  return { open: (options) => openCluster(platform, options) };
+  return clusterFactory(platform);
 }

@@ -10,6 +10,11 @@ export class Writer {
     this.#bytes = new Uint8Array(size);
   }
 
+  /** How many bytes were written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   byte(value: number): this {
     this.#reserve(1);
     this.#bytes[this.#length++] = value;

@@ -59,6 +59,7 @@ impl Disk {
             storage: STORAGE,
             cluster_id: 1,
             founders: founders.clone(),
+            machine: 0,
         };
         ident.put(&mut round);
         let mut disk = Self {

@@ -63,6 +63,7 @@ mod tests {
             storage: StorageId(77),
             cluster_id: 5,
             founders: ConfState::new([NodeId(2)]),
+            machine: 0,
         };
         ident.put(&mut round);
         let (key, record) = &round.puts[0];

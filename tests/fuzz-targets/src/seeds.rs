@@ -103,6 +103,7 @@ impl Cluster {
                 storage: StorageId(id.0),
                 cluster_id: 9,
                 founders,
+                machine: 0,
             };
             ident.put(&mut round);
             let mut member = Member {

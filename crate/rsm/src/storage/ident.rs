@@ -23,6 +23,9 @@ pub struct Ident {
     pub cluster_id: u64,
     /// The membership that the cluster began with; empty for a node that came later.
     pub founders: ConfState,
+    /// What kind of machine these commands and snapshots are for, by a number of the host's; 0 is the
+    /// key-value store.
+    pub machine: u64,
 }
 
 pub(super) const KEY: &str = "ident";
@@ -36,6 +39,9 @@ impl Ident {
         writer.raw(&self.storage.0.to_le_bytes());
         writer.raw(&self.cluster_id.to_le_bytes());
         write_conf(&mut writer, &self.founders);
+        if self.machine > 0 {
+            writer.number(self.machine);
+        }
         round.puts.push((
             KEY.into(),
             seal(Kind::Ident, KEY.as_bytes(), &writer.finish()),
@@ -58,6 +64,11 @@ impl Ident {
         let storage = StorageId(fixed(&mut reader).map_err(|_| BAD)?);
         let cluster_id = fixed(&mut reader).map_err(|_| BAD)?;
         let founders = read_conf(&mut reader).map_err(|_| BAD)?;
+        // One spelling: of the key-value store nothing is said.
+        let machine = match reader.is_empty() {
+            true => 0,
+            false => Some(reader.number()?).filter(|kind| *kind > 0).ok_or(BAD)?,
+        };
         reader.end()?;
         Ok(Self {
             cluster,
@@ -65,6 +76,7 @@ impl Ident {
             storage,
             cluster_id,
             founders,
+            machine,
         })
     }
 }

@@ -1,0 +1,85 @@
+/** From a module's URL to a machine, inside the worker. */
+
+import { show } from "../check.js";
+import { type ErrorCode, type QuorateError, quorateError } from "../errors.js";
+import { Adapter, type Machine, snapshotOf } from "./adapter.js";
+
+/** Loads the module and makes its machine. Rejects with `MACHINE_LOAD` or `MACHINE_INVALID`; nothing was opened yet. */
+export async function loadMachine(url: string): Promise<Adapter> {
+  const { default: exported } = await load(url);
+  try {
+    const make = makerOf(exported);
+    const machine = make();
+    for (const method of METHODS) checkMethod(machine, method);
+    for (const method of TIMERS) {
+      if (machine.dueAt !== undefined || machine.tick !== undefined) checkMethod(machine, method);
+    }
+    // Now, rather than when the first one is due.
+    snapshotOf(machine);
+    return new Adapter(machine, make);
+  } catch (error) {
+    throw failure("MACHINE_INVALID", url, `is no machine: ${messageOf(error)}`);
+  }
+}
+
+async function load(url: string): Promise<{ readonly default?: unknown }> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it takes more than ${LOAD_MS} ms`)), LOAD_MS);
+  });
+  try {
+    // Only the worker knows where it is: a bundler must leave these words alone.
+    const loading = import(/* webpackIgnore: true */ /* @vite-ignore */ url);
+    return await Promise.race([loading, late]);
+  } catch (error) {
+    throw failure("MACHINE_LOAD", url, `does not load: ${messageOf(error)}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A class, a function that makes one, or, where one is enough, the machine itself. */
+function makerOf(exported: unknown): () => Machine {
+  if (typeof exported === "function") {
+    const maker = exported as (() => Machine) & { readonly prototype?: Partial<Machine> };
+    const isClass =
+      typeof maker.prototype?.apply === "function" || /^class\b/.test(String(exported));
+    return isClass
+      ? () => Reflect.construct(exported, []) as Machine
+      : () => {
+          const machine: unknown = maker();
+          if (isObject(machine)) return machine as Machine;
+          throw new Error(`its default export makes ${show(machine)}`);
+        };
+  }
+  if (isObject(exported)) return () => exported as Machine;
+  throw new Error(
+    exported === undefined ? "it has no default export" : `its default export is ${show(exported)}`,
+  );
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function checkMethod(machine: Machine, method: (typeof METHODS | typeof TIMERS)[number]): void {
+  const found: unknown = machine[method];
+  if (typeof found !== "function") throw new Error(`it has no method ${method}()`);
+  if (Object.prototype.toString.call(found) === "[object AsyncFunction]") {
+    throw new Error(`its ${method}() is async; it must do its work at once`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function failure(code: ErrorCode, url: string, what: string): QuorateError {
+  const name = url.length > 200 ? `${url.slice(0, 200)}…` : url;
+  return quorateError(code, `the machine ${name} ${what}`);
+}
+
+const METHODS = ["apply", "query", "snapshot", "restore"] as const;
+const TIMERS = ["dueAt", "tick"] as const;
+/** A module loads within this time. */
+const LOAD_MS = 15_000;
