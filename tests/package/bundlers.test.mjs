@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { build, createServer } from "vite";
 import webpack from "webpack";
 
-import { install, outcomeOf, pageProgram, serve, write } from "./help.mjs";
+import { counter, install, outcomeOf, pageProgram, serve, write } from "./help.mjs";
 
 const html = (script, extra = "") =>
   `<!doctype html><meta charset="utf-8"><title>package</title><link rel="icon" href="data:,">${extra}<script type="module" src="${script}"></script>`;
@@ -18,6 +18,7 @@ before(async () => {
   consumer = await install({
     "index.html": html("/main.js"),
     "main.js": pageProgram("quorate"),
+    "counter.js": counter,
     "main-inline.js": pageProgram("quorate/inline"),
   });
 });
@@ -36,7 +37,7 @@ async function served(folder, headers) {
 /** The page did its work without an error, and without falling back to the embedded copy. */
 function assertUsedFiles({ value, error, fetched, said }) {
   assert.equal(error, undefined, `${error}\n${said.join("\n")}`);
-  assert.equal(value, "hello");
+  assert.equal(value, "hello, 5");
   assert.deepEqual(said, []);
   const wasm = new Set(fetched.filter((path) => path.endsWith(".wasm")));
   assert.equal(wasm.size, 1, [...wasm].join());
@@ -63,7 +64,7 @@ test("Vite, its development server", async () => {
   await server.listen();
   try {
     const { value, error, said } = await outcomeOf(server.resolvedUrls.local[0]);
-    assert.equal(value, "hello", `${error}\n${said.join("\n")}`);
+    assert.equal(value, "hello, 5", `${error}\n${said.join("\n")}`);
   } finally {
     await server.close();
   }
@@ -90,7 +91,11 @@ function plain(name, specifier, target) {
   cpSync(join(consumer.installed, "pkg", "dist"), join(folder, "quorate"), { recursive: true });
   const imports = JSON.stringify({ imports: { [specifier]: `/quorate/${target}` } });
   const map = `<script type="importmap" nonce="map">${imports}</script>`;
-  write(folder, { "index.html": html("/main.js", map), "main.js": pageProgram(specifier) });
+  write(folder, {
+    "index.html": html("/main.js", map),
+    "main.js": pageProgram(specifier),
+    "counter.js": counter,
+  });
   return folder;
 }
 const policy = (workers) => ({
@@ -106,7 +111,7 @@ test("no bundler: the inline entry needs no file beside it", async () => {
     plain("plain-inline", "quorate/inline", "inline.js"),
     policy("blob:"),
   );
-  assert.equal(value, "hello", `${error}\n${said.join("\n")}`);
+  assert.equal(value, "hello, 5", `${error}\n${said.join("\n")}`);
   assert.ok(
     !fetched.some((path) => path.endsWith(".wasm") || path.endsWith("worker.js")),
     fetched.join(),

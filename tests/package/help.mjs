@@ -51,7 +51,18 @@ export function write(folder, files) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 }
 
-/** A program for a page: elects, writes, loses a node, reads, and leaves what came of it in `outcome`. */
+/** A state machine of the page's own, in a file beside the program. */
+export const counter = `
+export default class Counter {
+  count = 0;
+  apply(by) { this.count += by; return this.count; }
+  query() { return this.count; }
+  snapshot() { return this.count; }
+  restore(count) { this.count = count; }
+}
+`;
+
+/** A program for a page: elects, writes, loses a node, reads, counts, and leaves what came of it in `outcome`. */
 export const pageProgram = (specifier) => `
 import { Cluster } from ${JSON.stringify(specifier)};
 
@@ -61,7 +72,12 @@ async function use() {
   await cluster.node(await cluster.leader()).kill();
   const hit = await cluster.kv.get("greeting");
   await cluster.close();
-  return hit.value.text;
+  const machine = new URL("./counter.js", import.meta.url);
+  const counter = await Cluster.open({ name: "counter", nodes: 1, machine });
+  await counter.execute(2);
+  const count = await counter.execute(3);
+  await counter.close();
+  return \`\${hit.value.text}, \${count}\`;
 }
 use().then(
   (value) => { globalThis.outcome = { value }; },

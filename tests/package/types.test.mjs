@@ -10,6 +10,7 @@ import { install, root, run } from "./help.mjs";
 const good = `
 import { ArgumentError, Cluster, QuorateError, type ErrorCode } from "quorate";
 import { Cluster as Inline } from "quorate/inline";
+import { type Machine, type MachineCluster, type MachineContext, MachineError } from "quorate";
 
 export async function use(signal: AbortSignal): Promise<string | undefined> {
   await using cluster = await Cluster.open({ name: "shop", nodes: 3, signal });
@@ -29,6 +30,37 @@ export async function use(signal: AbortSignal): Promise<string | undefined> {
 }
 `;
 
+const oneLine = (text) => text.replaceAll("\n", " ");
+
+/** A machine whose types are its own: interfaces, no index signatures. */
+const machine = `
+interface Deposit { to: string; amount: number }
+class Bank implements Machine<Deposit, number | undefined, string, number, Map<string, number>> {
+  accounts = new Map<string, number>();
+  apply({ to, amount }: Deposit, context: MachineContext): number | undefined {
+    if (context.random() < 0) return undefined;
+    this.accounts.set(to, amount);
+    return amount;
+  }
+  query(name: string): number { return this.accounts.get(name) ?? 0; }
+  snapshot(): Map<string, number> { return this.accounts; }
+  restore(accounts: Iterable<[string, number]>): void { this.accounts = new Map(accounts); }
+}
+export default Bank;
+const bank: MachineCluster<Bank> = await Cluster.open<Bank>({ name: "bank", machine: new URL("./bank.js", import.meta.url) });
+`;
+
+const useMachine = `
+const sum: number | undefined = await bank.execute({ to: "a", amount: 5 }, { timeout: 10 });
+const balance: number = await bank.query("a", { serializable: true });
+const own: number = await bank.node(1).query("a");
+const error: unknown = sum;
+if (error instanceof MachineError) { const code: string | number | undefined = error.thrown?.code; void code; }
+const untyped = await Cluster.open({ name: "bank", machine: "https://example.org/bank.js" });
+await untyped.execute({ any: ["json"] });
+void balance; void own;
+`;
+
 /** Each line is wrong in one way. */
 const wrong = [
   `import { Cluster } from "quorate"; Cluster.open({});`,
@@ -38,6 +70,17 @@ const wrong = [
   `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then((c) => c.addEventListener("leaderchanged", () => {}));`,
   `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then((c) => c.kv.as("bytes").put("k", "text"));`,
   `import { secret } from "quorate";`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: 7 });`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then((c) => c.execute(1));`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: "data:," }).then((c) => c.kv);`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: "data:," }).then((c) => c.node(1).kv);`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: "data:," }).then((c) => c.execute(() => 1));`,
+  ...["bank.execute({ to: 'a' })", "bank.query(7)", "const a: string = await bank.query('a')"].map(
+    (call) =>
+      oneLine(
+        `import { Cluster, type Machine, type MachineCluster, type MachineContext } from "quorate"; ${machine} ${call};`,
+      ),
+  ),
 ];
 
 const config = (module, moduleResolution, files) =>
@@ -59,7 +102,7 @@ const config = (module, moduleResolution, files) =>
 let consumer;
 before(async () => {
   consumer = await install({
-    "good.ts": good,
+    "good.ts": good + machine + useMachine,
     "nodenext.json": config("nodenext", "nodenext", ["good.ts"]),
     "bundler.json": config("esnext", "bundler", ["good.ts"]),
     "strict.ts": readFileSync(join(root, "tests", "package", "strict.ts"), "utf8"),
