@@ -26,6 +26,7 @@ const FAMILIES = {
   NodeError: "node",
   StorageError: "storage",
   BackupError: "backup",
+  MachineError: "machine",
   LoadError: "load",
 };
 
@@ -107,7 +108,15 @@ before(async () => {
   const restart = "for (const node of cluster.nodes) await node.start();\n";
   const program = use.slice(0, -closing.length) + restart + store + members;
   const print = "console.log(JSON.stringify([await kv.get('cart/42'), members.list()]));\n";
-  consumer = await install({ "readme.js": program + print + closing });
+  const [bank, useBank] = [...read("docs/machine.md").matchAll(/```js\n(.*?)```/gs)].map(
+    ([, code]) => code,
+  );
+  const ask = "console.log(await bank.query('a'), await bank.query('b'));\nawait bank.close();\n";
+  consumer = await install({
+    "readme.js": program + print + closing,
+    "bank.js": bank,
+    "machine.js": useBank + ask,
+  });
 });
 after(() => consumer.remove());
 
@@ -121,4 +130,9 @@ test("what the README shows runs, and does what it says", async () => {
   );
   for (const line of ["leader: 1", "put workers/7"]) assert.ok(lines.includes(line), line);
   assert.ok(lines.some((line) => /^it runs here \d+$/.test(line)));
+});
+
+test("the machine that its page shows runs, and keeps its money", async () => {
+  const said = await run("node", ["machine.js"], consumer.project);
+  assert.equal(said.trim(), "7 3");
 });

@@ -592,3 +592,27 @@ fn damage_in_a_last_record_full_of_zeros_is_no_torn_tail() {
         assert!(scan(&damaged).is_err(), "byte {at}");
     }
 }
+
+#[test]
+fn an_identity_names_a_machine_that_is_no_store() {
+    let ident = |machine| Ident {
+        cluster: "shop".into(),
+        node: NodeId(2),
+        storage: StorageId(7 << 60),
+        cluster_id: 9 << 50,
+        founders: ConfState::new([1, 2, 3].map(NodeId)),
+        machine,
+    };
+    let record = |machine| {
+        let mut round = Round::default();
+        ident(machine).put(&mut round);
+        round.puts.remove(0)
+    };
+    for machine in [0, 1, 300] {
+        let (key, record) = record(machine);
+        let loaded = load([(key, record.into())]).expect("an intact store");
+        assert_eq!(loaded.ident, Some(ident(machine)));
+    }
+    // Of a store nothing is said: its records are what they were before there were other machines.
+    assert_eq!(record(1).1.len(), record(0).1.len() + 1);
+}
