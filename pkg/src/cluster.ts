@@ -1,32 +1,31 @@
 /** A cluster: its members, the mesh between them, and what the caller sees of it. */
 
 import * as backup from "./backup/index.js";
-import { abortedOpen, bounded } from "./bounded.js";
+import { bounded } from "./bounded.js";
 import { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
-import { initCore } from "./core.js";
 import { type ErrorCode, type QuorateError, quorateError } from "./errors.js";
 import { Events } from "./events.js";
-import { kvReads, kvStore } from "./kv/store.js";
+import { kvStore } from "./kv/store.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
 import { lateError, type Quorum } from "./late.js";
 import { MAX_ID } from "./limits.js";
-import { execute, query } from "./machine/calls.js";
+import { execute, noMachine, noStore, query } from "./machine/calls.js";
 import type { AnyMachine, MachineQueryOptions } from "./machine/types.js";
 import { markOf } from "./mark.js";
 import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
 import { randomName } from "./names.js";
 import { Rules } from "./network.js";
-import { type AnyOptions, readOptions, type Settings } from "./options.js";
+import type { Settings } from "./options.js";
 import type { Platform } from "./platform.js";
 import type { Founder, Identity, MembersNow } from "./protocol.js";
+import { Readers } from "./readers.js";
 import type {
   CallOptions,
   Cluster,
   ClusterEvents,
-  ClusterFactory,
   ClusterListener,
   ClusterStatus,
   Leadership,
@@ -37,38 +36,7 @@ import type {
   Role,
 } from "./types.js";
 
-/** `Cluster` on a platform. */
-export function clusterFactory(platform: Platform): ClusterFactory {
-  // What is opened can do both; which of the two it is allowed is known by the option `machine`.
-  return { open: (options: AnyOptions) => openCluster(platform, options) } as ClusterFactory;
-}
-
-async function openCluster(platform: Platform, options: AnyOptions): Promise<LiveCluster> {
-  const settings = readOptions(options, platform);
-  const aborted = () => settings.signal?.aborted === true;
-  if (aborted()) throw abortedOpen(settings.signal);
-  const module = await platform.loadModule(settings.wasm);
-  initCore(module);
-  const choice = settings.storage;
-  const unlock =
-    choice.kind === "directory" ? await platform.lockDirectory?.(choice.path) : undefined;
-  const cluster = new LiveCluster(platform, settings, module, unlock);
-  const abort = () => void cluster.close();
-  settings.signal?.addEventListener("abort", abort);
-  try {
-    if (aborted()) throw abortedOpen(settings.signal);
-    await cluster.begin();
-    if (aborted()) throw abortedOpen(settings.signal);
-    return cluster;
-  } catch (error) {
-    await cluster.close();
-    throw aborted() ? abortedOpen(settings.signal) : error;
-  } finally {
-    settings.signal?.removeEventListener("abort", abort);
-  }
-}
-
-class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
+export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
   readonly name: string;
   id = "";
   origin: Cluster["origin"] = "restored";
@@ -90,7 +58,7 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
   /** With whom the cluster was founded, as far as a node knows. */
   #founders: readonly Founder[] = [];
   /** Those who read from one node, by its id. */
-  readonly #readers = new Map<number, { readonly calls: Calls; kv?: KvReads<Json> }>();
+  readonly #readers: Readers;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
   #watching = false;
   /** Somebody asked for a look while one was under way. */
@@ -141,6 +109,7 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
     const readAt = settings.leaseReads ? "lease" : "leader";
     this.#calls = new Calls(ids, settings.deadlineMs, () => this.#quorum(), readAt);
     if (settings.machine === undefined) this.#kv = kvStore(this.#calls);
+    this.#readers = new Readers((id) => this.#callsTo(id));
   }
 
   get nodes(): readonly Member[] {
@@ -163,10 +132,7 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
   }
 
   #assertMachine(): void {
-    if (this.#settings.machine !== undefined) return;
-    const message =
-      "this cluster has a key-value store and no machine; use kv, or open another with the option machine";
-    throw quorateError("NO_MACHINE", message, { outcome: "not-applied" });
+    if (this.#settings.machine === undefined) throw noMachine();
   }
 
   /**
@@ -364,17 +330,15 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
       other.connectPeer(member.id, port2, this.#rules.rule(other.id, member.id));
     }
     this.#connect(member, this.#calls);
-    const readers = this.#readers.get(member.id);
-    if (readers !== undefined) this.#connect(member, readers.calls);
+    const own = this.#readers.callsOf(member.id);
+    if (own !== undefined) this.#connect(member, own);
     this.#events.emit("nodeup", { node: member.id });
     this.#changed();
   }
 
   reads(member: Member): KvReads<Json> {
     if (this.#kv === undefined) throw noStore();
-    const readers = this.#readersOf(member);
-    readers.kv ??= kvReads(readers.calls);
-    return readers.kv;
+    return this.#readers.of(member.id).kv;
   }
 
   async queryOf(
@@ -383,20 +347,17 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
     options?: MachineQueryOptions,
   ): Promise<unknown> {
     this.#assertMachine();
-    return query(this.#readersOf(member).calls, question, options);
+    return query(this.#readers.of(member.id).calls, question, options);
   }
 
-  #readersOf(member: Member): { readonly calls: Calls; kv?: KvReads<Json> } {
-    const known = this.#readers.get(member.id);
-    if (known !== undefined) return known;
-    const { deadlineMs } = this.#settings;
-    const calls = new Calls([member.id], deadlineMs, () => this.#quorum(), "here");
-    const readers = { calls };
-    this.#readers.set(member.id, readers);
+  /** Calls that this node alone answers. */
+  #callsTo(id: number): Calls {
+    const calls = new Calls([id], this.#settings.deadlineMs, () => this.#quorum(), "here");
+    const member = this.#members.get(id);
     if (this.#closing !== undefined) calls.close();
-    else if (member.state === "running") this.#connect(member, calls);
-    else calls.disconnect(member.id);
-    return readers;
+    else if (member?.state === "running") this.#connect(member, calls);
+    else calls.disconnect(id);
+    return calls;
   }
 
   #connect(member: Member, calls: Calls): void {
@@ -407,7 +368,7 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
 
   stopped(member: Member, how: "killed" | "halted"): void {
     this.#calls.disconnect(member.id);
-    this.#readers.get(member.id)?.calls.disconnect(member.id);
+    this.#readers.callsOf(member.id)?.disconnect(member.id);
     for (const other of this.#members.values()) {
       if (other !== member) other.tell({ type: "peerGone", node: member.id });
     }
@@ -519,8 +480,7 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
     if (member === undefined || this.#closing !== undefined) return;
     this.#amnesiac.delete(id);
     this.#revivals.delete(id);
-    this.#readers.get(id)?.calls.close();
-    this.#readers.delete(id);
+    this.#readers.forget(id);
     await member.retire();
     if (this.#members.get(id) === member) this.#members.delete(id);
     this.#changed();
@@ -632,7 +592,7 @@ class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberEvents {
     clearTimeout(this.#statusTimer);
     for (const wake of this.#leaderless) wake();
     this.#calls.close();
-    for (const { calls } of this.#readers.values()) calls.close();
+    this.#readers.close();
     clearTimeout(this.#watchTimer);
     await Promise.all([...this.#members.values()].map((member) => member.retire()));
     await this.#unlock?.();
@@ -644,11 +604,6 @@ if (Symbol.asyncDispose !== undefined) {
   LiveCluster.prototype[Symbol.asyncDispose] = function () {
     return this.close();
   };
-}
-
-function noStore(): QuorateError {
-  const message = "this cluster has a machine of its own and no store; use execute() and query()";
-  return quorateError("NO_STORE", message, { outcome: "not-applied" });
 }
 
 /** Whichever node says so, the cluster is not to be opened like this. */

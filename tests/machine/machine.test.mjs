@@ -107,6 +107,7 @@ test("a reply that cannot be stored is an error, and the command was executed", 
     ["nan", /NaN at \.list\[1\]/],
     ["bigint", /a bigint/],
     ["promise", /a promise/],
+    ["getter", /do not look/],
     ["large", /of at most 1048576/],
   ]) {
     const error = await failure(echo.execute(command), "MACHINE_REPLY");

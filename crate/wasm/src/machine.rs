@@ -69,36 +69,45 @@ impl MachineObject {
 }
 
 /// The machine of a group.
-pub enum Machine {
-    /// The key-value store.
-    Kv(Kv),
-    /// The user's own, and the snapshot that it was just restored from.
-    Own(MachineObject, Bytes),
+pub struct Machine {
+    /// Empty where the machine is the user's own.
+    kv: Kv,
+    own: Option<Own>,
+}
+
+struct Own {
+    object: MachineObject,
+    /// What it was restored from, as long as nothing was applied since.
+    restored: Bytes,
+}
+
+impl Own {
+    fn change(&mut self, what: What, bytes: &[u8], context: &ApplyContext) -> Bytes {
+        self.restored = Bytes::new();
+        self.object
+            .ask(what, bytes, Some(context))
+            .unwrap_or_default()
+    }
 }
 
 impl Machine {
     /// A machine in its first state.
     pub fn new(own: Option<&MachineObject>) -> Self {
-        match own {
-            None => Self::Kv(Kv::new()),
-            Some(object) => Self::Own(object.clone(), Bytes::new()),
-        }
+        let own = own.map(|object| Own {
+            object: object.clone(),
+            restored: Bytes::new(),
+        });
+        Self { kv: Kv::new(), own }
     }
 
     /// Why it cannot go on: what the node did since is not to leave it.
     pub fn failure(&self) -> Option<Failure> {
-        match self {
-            Self::Kv(_) => None,
-            Self::Own(object, _) => object.failed(),
-        }
+        self.own.as_ref()?.object.failed()
     }
 
-    /// The store, if it is one.
-    pub fn kv(&self) -> Option<&Kv> {
-        match self {
-            Self::Kv(kv) => Some(kv),
-            Self::Own(..) => None,
-        }
+    /// The store.
+    pub fn kv(&self) -> &Kv {
+        &self.kv
     }
 }
 
@@ -107,130 +116,126 @@ impl StateMachine for Machine {
     type Restore = Restore;
 
     fn apply(&mut self, context: &ApplyContext, command: &Bytes) -> Bytes {
-        match self {
-            Self::Kv(kv) => kv.apply(context, command),
-            Self::Own(object, restored) => {
-                *restored = Bytes::new();
-                object
-                    .ask(What::Apply, command, Some(context))
-                    .unwrap_or_default()
-            }
+        match &mut self.own {
+            None => self.kv.apply(context, command),
+            Some(own) => own.change(What::Apply, command, context),
         }
     }
 
     fn query(&self, query: &Bytes) -> Bytes {
-        match self {
-            Self::Kv(kv) => kv.query(query),
-            Self::Own(object, _) => object.ask(What::Query, query, None).unwrap_or_default(),
+        match &self.own {
+            None => self.kv.query(query),
+            Some(own) => own.object.ask(What::Query, query, None).unwrap_or_default(),
         }
     }
 
     fn poll(&self, query: &Bytes) -> Option<Bytes> {
-        match self {
-            Self::Kv(kv) => kv.poll(query),
-            Self::Own(..) => Some(self.query(query)),
+        match &self.own {
+            None => self.kv.poll(query),
+            Some(_) => Some(self.query(query)),
         }
     }
 
     fn due_ms(&self) -> Option<u64> {
-        match self {
-            Self::Kv(kv) => kv.due_ms(),
-            Self::Own(object, _) => Some(object.due())
+        match &self.own {
+            None => self.kv.due_ms(),
+            Some(own) => Some(own.object.due())
                 .filter(|due| *due >= 0.0)
                 .map(|due| due as u64),
         }
     }
 
     fn tick(&mut self, context: &ApplyContext) {
-        match self {
-            Self::Kv(kv) => kv.tick(context),
-            Self::Own(object, restored) => {
-                *restored = Bytes::new();
-                object.ask(What::Tick, &[], Some(context));
-            }
+        match &mut self.own {
+            None => self.kv.tick(context),
+            Some(own) => drop(own.change(What::Tick, &[], context)),
         }
     }
 
     /// A machine in JavaScript cannot share its state: it is written down here and now.
     fn snapshot(&self) -> Snapshot {
-        match self {
-            Self::Kv(kv) => Snapshot::Kv(kv.snapshot()),
-            Self::Own(_, restored) if !restored.is_empty() => Snapshot::Own(restored.clone()),
-            Self::Own(object, _) => {
-                Snapshot::Own(object.ask(What::Snapshot, &[], None).unwrap_or_default())
-            }
+        let own = self.own.as_ref().map(|own| match own.restored.is_empty() {
+            true => own
+                .object
+                .ask(What::Snapshot, &[], None)
+                .unwrap_or_default(),
+            false => own.restored.clone(),
+        });
+        Snapshot {
+            kv: self.kv.snapshot(),
+            own,
         }
     }
 
     fn restore() -> Restore {
-        Restore::Kv(Kv::restore())
+        Restore {
+            kv: Kv::restore(),
+            own: None,
+        }
     }
 
     fn restore_in_place(&self) -> Restore {
-        match self {
-            Self::Kv(_) => Self::restore(),
-            Self::Own(object, _) => Restore::Own(object.clone(), Vec::new()),
+        let own = self.own.as_ref();
+        Restore {
+            own: own.map(|own| (own.object.clone(), Vec::new())),
+            ..Self::restore()
         }
     }
 }
 
 /// A state.
-pub enum Snapshot {
-    /// The store's.
-    Kv(KvSnapshot),
-    /// Of the user's own machine, as that wrote it down.
-    Own(Bytes),
+pub struct Snapshot {
+    kv: KvSnapshot,
+    /// As the user's own machine wrote it down.
+    own: Option<Bytes>,
 }
 
 impl MachineSnapshot for Snapshot {
     fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool) {
-        match self {
-            Self::Kv(kv) => kv.chunk(number, max_bytes),
-            Self::Own(bytes) => {
-                let cut = |number| bytes.len().min(max_bytes.saturating_mul(number));
-                let (from, to) = (cut(number as usize), cut(number as usize + 1));
-                (bytes.slice(from..to), to == bytes.len())
-            }
-        }
+        let Some(bytes) = &self.own else {
+            return self.kv.chunk(number, max_bytes);
+        };
+        let cut = |number| bytes.len().min(max_bytes.saturating_mul(number));
+        let (from, to) = (cut(number as usize), cut(number as usize + 1));
+        (bytes.slice(from..to), to == bytes.len())
     }
 
     fn format(&self) -> u32 {
-        match self {
-            Self::Kv(kv) => kv.format(),
-            Self::Own(_) => 0,
-        }
+        self.kv.format()
     }
 }
 
 /// A machine being built.
-pub enum Restore {
-    /// The store.
-    Kv(KvRestore),
-    /// The user's own, and what came so far. Until all is there, it stays as it is.
-    Own(MachineObject, Vec<u8>),
+pub struct Restore {
+    kv: KvRestore,
+    /// Of the user's own what came so far: until all is there, it stays as it is.
+    own: Option<(MachineObject, Vec<u8>)>,
 }
 
 impl MachineRestore for Restore {
     type Machine = Machine;
 
     fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
-        match self {
-            Self::Kv(kv) => kv.chunk(data),
-            Self::Own(_, bytes) => {
-                bytes.extend_from_slice(data);
-                Ok(())
-            }
-        }
+        let Some((_, bytes)) = &mut self.own else {
+            return self.kv.chunk(data);
+        };
+        bytes.extend_from_slice(data);
+        Ok(())
     }
 
     fn finish(self) -> Result<Machine, BadSnapshot> {
-        match self {
-            Self::Kv(kv) => kv.finish().map(Machine::Kv),
-            Self::Own(object, bytes) => {
-                let restored = object.ask(What::Restore, &bytes, None);
-                restored.ok_or(BadSnapshot("the machine refuses it"))?;
-                Ok(Machine::Own(object, bytes.into()))
-            }
+        let Some((object, bytes)) = self.own else {
+            return Ok(Machine {
+                kv: self.kv.finish()?,
+                own: None,
+            });
+        };
+        let restored = object.ask(What::Restore, &bytes, None);
+        restored.ok_or(BadSnapshot("the machine refuses it"))?;
+        let mut machine = Machine::new(Some(&object));
+        if let Some(own) = &mut machine.own {
+            own.restored = bytes.into();
         }
+        Ok(machine)
     }
 }

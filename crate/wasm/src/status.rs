@@ -1,6 +1,5 @@
 //! A picture of a host, for pages and tests. Made on request.
 
-use quorate_kv::Kv;
 use quorate_raft::{ConfState, NodeId, ProgressMode};
 use quorate_rsm::Node;
 use serde::Serialize;
@@ -193,8 +192,8 @@ impl GroupStatus {
             waiting: status.waiting,
             log_bytes: status.log_bytes,
             halted: raft.halted,
-            revision: kv.map_or(0, Kv::revision),
-            keys: kv.map_or(0, Kv::len),
+            revision: kv.revision(),
+            keys: kv.len(),
             peers: raft
                 .peers
                 .iter()

@@ -1,6 +1,6 @@
 /** The cluster of a directory: found, opened, or founded. */
 
-import { clusterFactory } from "../cluster.js";
+import { clusterFactory } from "../open.js";
 import { initCore } from "../core.js";
 import { platform } from "../entry/platform-node.js";
 import { QuorateError } from "../errors.js";

@@ -1,6 +1,6 @@
 /** Clusters in a browser: module workers and IndexedDB. Where code and WebAssembly come from is given. */
 
-import { clusterFactory } from "../cluster.js";
+import { clusterFactory } from "../open.js";
 import type { Platform } from "../platform.js";
 import { attach } from "../spawn.js";
 import type { ClusterFactory } from "../types.js";

@@ -1,6 +1,6 @@
 /** Node: worker threads, with state in a directory. */
 
-import { clusterFactory } from "../cluster.js";
+import { clusterFactory } from "../open.js";
 import type { ClusterFactory, Cluster as ClusterInstance } from "../types.js";
 import { platform } from "./platform-node.js";
 

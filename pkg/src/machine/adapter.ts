@@ -15,7 +15,7 @@ import {
   encodeUnfit,
   MAX_ANSWER_BYTES,
   MAX_MESSAGE_BYTES,
-  Unfit,
+  messageOf,
 } from "./codec.js";
 import { randomOf } from "./random.js";
 import type { MachineContext, Machine as MachineOf } from "./types.js";
@@ -77,8 +77,7 @@ export class Adapter {
       this.#look();
       return NO_BYTES;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.failure = { code: "MACHINE_FAILED", message };
+      this.failure = { code: "MACHINE_FAILED", message: messageOf(error) };
       throw error;
     }
   }
@@ -99,8 +98,7 @@ export function snapshotOf(machine: Machine): Uint8Array {
   try {
     return encodeSnapshot(snapshot);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`the machine's snapshot cannot be stored: ${why}`);
+    throw new Error(`the machine's snapshot cannot be stored: ${messageOf(error)}`);
   }
 }
 
@@ -123,15 +121,11 @@ function answer(
   } catch (error) {
     return encodeThrown(error);
   }
-  if (isPromise(result)) {
-    return encodeUnfit(`${method}() gave a promise; it must do its work at once`);
-  }
   try {
-    return encode(result, maxBytes);
+    if (!isPromise(result)) return encode(result, maxBytes);
+    return encodeUnfit(`${method}() gave a promise; it must do its work at once`);
   } catch (error) {
-    // Anything else is no word of the machine's: memory that ran out, for example.
-    if (!(error instanceof Unfit)) throw error;
-    return encodeUnfit(`what ${method}() gave cannot be stored: ${error.message}`);
+    return encodeUnfit(`what ${method}() gave cannot be stored: ${messageOf(error)}`);
   }
 }
 

@@ -2,9 +2,9 @@
 
 import type { Calls } from "../calls.js";
 import { invalid, record } from "../check.js";
-import { ArgumentError, type Outcome, type QuorateError, quorateError } from "../errors.js";
+import { type Outcome, type QuorateError, quorateError } from "../errors.js";
 import type { CallOptions } from "../types.js";
-import { decodeResult, encode, MAX_MESSAGE_BYTES, type Result, Unfit } from "./codec.js";
+import { decodeResult, encode, MAX_MESSAGE_BYTES, messageOf, type Result } from "./codec.js";
 import type { MachineQueryOptions } from "./types.js";
 
 export async function execute(
@@ -32,8 +32,7 @@ function encodeArgument(value: unknown, what: string): Uint8Array {
   try {
     return encode(value, MAX_MESSAGE_BYTES);
   } catch (error) {
-    if (!(error instanceof Unfit)) throw invalid(`${what} cannot be encoded`, error);
-    throw new ArgumentError("INVALID_ARGUMENT", `${what} cannot be stored: ${error.message}`);
+    throw invalid(`${what} cannot be stored: ${messageOf(error)}`, error);
   }
 }
 
@@ -58,4 +57,16 @@ function resultOf(bytes: Uint8Array, outcome: Outcome): unknown {
 function threw(thrown: (Result & { type: "thrown" })["thrown"], outcome: Outcome): QuorateError {
   const message = thrown.message === "" ? `the machine threw ${thrown.name}` : thrown.message;
   return quorateError("MACHINE_THREW", message, { outcome, thrown });
+}
+
+/** Why the other kind of cluster's calls are not there. */
+export function noStore(): QuorateError {
+  const message = "this cluster has a machine of its own and no store; use execute() and query()";
+  return quorateError("NO_STORE", message, { outcome: "not-applied" });
+}
+
+export function noMachine(): QuorateError {
+  const message =
+    "this cluster has a store and no machine of its own; use kv, or open with machine";
+  return quorateError("NO_MACHINE", message, { outcome: "not-applied" });
 }

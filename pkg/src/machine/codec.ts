@@ -26,10 +26,7 @@ const UNFIT = 5;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Why a value cannot be stored; its message goes on after "… cannot be stored: ". */
-export class Unfit extends Error {}
-
-/** The bytes of a value. Throws `Unfit` rather than lose anything of it. */
+/** The bytes of a value. Throws rather than lose anything of it; the message goes on after "… cannot be stored: ". */
 export function encode(value: unknown, maxBytes: number): Uint8Array {
   const encoded = encodeOne(value);
   if (encoded.length > maxBytes) throw tooLarge(`${encoded.length}`, maxBytes);
@@ -96,6 +93,11 @@ export function decodeResult(bytes: Uint8Array): Result {
   }
 }
 
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function encodeOne(value: unknown): Uint8Array {
   if (value === undefined) return Uint8Array.of(NOTHING);
   if (value instanceof Uint8Array) {
@@ -106,7 +108,7 @@ function encodeOne(value: unknown): Uint8Array {
   }
   const lost = loss(value, 0);
   if (lost !== undefined)
-    throw new Unfit(lost.place === "" ? lost.what : `${lost.what} at ${lost.place}`);
+    throw new Error(lost.place === "" ? lost.what : `${lost.what} at ${lost.place}`);
   return tagged(JSON_TEXT, JSON.stringify(value));
 }
 
@@ -184,6 +186,6 @@ function text(value: unknown): string {
   return String(value).slice(0, MAX_TEXT_CHARS);
 }
 
-function tooLarge(has: string, maxBytes: number): Unfit {
-  return new Unfit(`it has ${has} bytes, of at most ${maxBytes}`);
+function tooLarge(has: string, maxBytes: number): Error {
+  return new Error(`it has ${has} bytes, of at most ${maxBytes}`);
 }

@@ -3,6 +3,7 @@
 import { show } from "../check.js";
 import { type ErrorCode, type QuorateError, quorateError } from "../errors.js";
 import { Adapter, type Machine, snapshotOf } from "./adapter.js";
+import { messageOf } from "./codec.js";
 
 /** Loads the module and makes its machine. Rejects with `MACHINE_LOAD` or `MACHINE_INVALID`; nothing was opened yet. */
 export async function loadMachine(url: string): Promise<Adapter> {
@@ -68,10 +69,6 @@ function checkMethod(machine: Machine, method: (typeof METHODS | typeof TIMERS)[
   if (Object.prototype.toString.call(found) === "[object AsyncFunction]") {
     throw new Error(`its ${method}() is async; it must do its work at once`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function failure(code: ErrorCode, url: string, what: string): QuorateError {

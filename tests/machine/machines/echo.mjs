@@ -7,6 +7,11 @@ const oddities = {
   bigint: () => 1n,
   promise: () => Promise.reject(new Error("late")),
   large: () => "x".repeat(1 << 20),
+  getter: () => ({
+    get at() {
+      throw new Error("do not look");
+    },
+  }),
   nothing: () => undefined,
   text: () => {
     throw "this is just text";
