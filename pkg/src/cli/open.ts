@@ -1,9 +1,9 @@
 /** The cluster of a directory: found, opened, or founded. */
 
-import { clusterFactory } from "../open.js";
 import { initCore } from "../core.js";
 import { platform } from "../entry/platform-node.js";
 import { QuorateError } from "../errors.js";
+import { clusterFactory } from "../open.js";
 import { assertUnlocked } from "../storage/lock.js";
 import { whose } from "../storage/whose.js";
 import type { Cluster } from "../types.js";
