@@ -78,7 +78,7 @@ const suites = [
   },
   {
     name: "wasm",
-    about: "the wasm host in headless Chromium and Firefox",
+    about: "the wasm host in Chromium, Firefox and WebKit",
     minutes: 30,
     counts: true,
     browsers: true,
@@ -87,6 +87,15 @@ const suites = [
         command: "wasm-pack",
         args: ["test", "--mode", "no-install", "--headless", "--chrome", "--firefox", "crate/wasm"],
         env: browserEnv,
+      },
+      {
+        // WebKit as GTK has it needs a screen, be it one that nobody sees.
+        command: "xvfb-run",
+        args: ["-a", "-s", "-screen 0 1280x900x24 -nolisten tcp", "wasm-pack", "test"].concat(
+          ["--mode", "no-install", "--headless", "--safari"],
+          ["--safaridriver", "/usr/bin/WebKitWebDriver", "crate/wasm"],
+        ),
+        env: { ...browserEnv, LIBGL_ALWAYS_SOFTWARE: "1", GDK_BACKEND: "x11" },
       },
     ],
   },

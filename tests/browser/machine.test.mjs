@@ -1,4 +1,4 @@
-// A state machine of one's own in a page, under a strict Content-Security-Policy: the same in Chromium and in Firefox.
+// A state machine of one's own in a page, under a strict Content-Security-Policy: the same in Chromium, in Firefox and in WebKit.
 
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../package/help.mjs";
-import { firefox } from "./firefox.mjs";
+import { firefox, webkit } from "./webdriver.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const policy = {
@@ -54,9 +54,11 @@ test("a bank keeps its sum in Chromium while the leader is killed, and after a r
   check(await outcome.jsonValue());
 });
 
-test("a bank keeps its sum in Firefox while the leader is killed, and after a reopening", async (t) => {
-  const { open, until, close } = await firefox();
-  t.after(close);
-  await open(await site(t));
-  check(await until("return globalThis.outcome;"));
-});
+for (const [name, launch] of Object.entries({ Firefox: firefox, WebKit: webkit })) {
+  test(`a bank keeps its sum in ${name} while the leader is killed, and after a reopening`, async (t) => {
+    const { open, until, close } = await launch();
+    t.after(close);
+    await open(await site(t));
+    check(await until("return globalThis.outcome;"));
+  });
+}

@@ -1,4 +1,4 @@
-// Recipes in a page, with workers and IndexedDB: the same in Chromium and in Firefox.
+// Recipes in a page, with workers and IndexedDB: the same in Chromium, in Firefox and in WebKit.
 
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../package/help.mjs";
-import { firefox } from "./firefox.mjs";
+import { firefox, webkit } from "./webdriver.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -51,9 +51,11 @@ test("every recipe works in Chromium while the leader is killed", async (t) => {
   check(await outcome.jsonValue());
 });
 
-test("every recipe works in Firefox while the leader is killed", async (t) => {
-  const { open, until, close } = await firefox();
-  t.after(close);
-  await open(await site(t));
-  check(await until("return globalThis.outcome;"));
-});
+for (const [name, launch] of Object.entries({ Firefox: firefox, WebKit: webkit })) {
+  test(`every recipe works in ${name} while the leader is killed`, async (t) => {
+    const { open, until, close } = await launch();
+    t.after(close);
+    await open(await site(t));
+    check(await until("return globalThis.outcome;"));
+  });
+}

@@ -1,4 +1,4 @@
-// Quorate answers as etcd does, in Node, Chromium and Firefox: to each step of the script what a real etcd answered, field by
+// Quorate answers as etcd does, in Node, Chromium, Firefox and WebKit: to each step of the script what a real etcd answered, field by
 // field, but for the differences that are listed, each with its reason, in docs/coming-from-etcd.md.
 
 import assert from "node:assert/strict";
@@ -8,7 +8,7 @@ import { at } from "../../scripts/lib/run.mjs";
 import { etcdAdapter } from "./adapters/etcd.mjs";
 import { canonical, compare } from "./compare.mjs";
 import { DIFFERENCES, ERRORS } from "./differences.mjs";
-import { inChromium, inFirefox, node } from "./hosts.mjs";
+import { inChromium, inFirefox, inWebkit, node } from "./hosts.mjs";
 import { read } from "./recording.mjs";
 import { perform, scenes } from "./script.mjs";
 import { etcdProgram, startEtcd, versionOf } from "./server.mjs";
@@ -51,6 +51,7 @@ for (const [name, host] of Object.entries({
   Node: node,
   Chromium: inChromium,
   Firefox: inFirefox,
+  WebKit: inWebkit,
 })) {
   test(`${name} answers as etcd does`, async (t) => {
     const { complaints, alike, otherwise, ways } = compare(scenes, theirs, await host());

@@ -1,4 +1,4 @@
-// The script on Quorate in Node, in Chromium and in Firefox: the same modules, the same package. What each answers.
+// The script on Quorate in Node, in Chromium, in Firefox and in WebKit: the same modules, the same package. What each answers.
 
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { Cluster, QuorateError } from "quorate";
 import { at } from "../../scripts/lib/run.mjs";
-import { firefox } from "../browser/firefox.mjs";
+import { firefox, webkit } from "../browser/webdriver.mjs";
 import { serve } from "../package/help.mjs";
 import { quorateAdapter } from "./adapters/quorate.mjs";
 import { perform } from "./script.mjs";
@@ -44,11 +44,15 @@ export const inChromium = () =>
   });
 
 /** A page of Firefox. */
-export const inFirefox = () =>
-  inPage(async () => {
-    const { open, run, close } = await firefox();
-    return { open, outcome: () => run("return globalThis.outcome;"), close };
-  });
+export const inFirefox = () => inPage(() => driven(firefox));
+
+/** A page of WebKit. */
+export const inWebkit = () => inPage(() => driven(webkit));
+
+async function driven(launch) {
+  const { open, run, close } = await launch();
+  return { open, outcome: () => run("return globalThis.outcome;"), close };
+}
 
 async function inPage(launch) {
   const site = mkdtempSync(join(tmpdir(), "quorate-etcd-"));

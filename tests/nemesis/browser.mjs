@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { at } from "../../scripts/lib/run.mjs";
-import { firefox } from "../browser/firefox.mjs";
+import { firefox, webkit } from "../browser/webdriver.mjs";
 import { serve } from "../package/help.mjs";
 
 /** The page and what it imports, as plain files. */
@@ -17,7 +17,7 @@ async function serveArena() {
   const site = mkdtempSync(join(tmpdir(), "quorate-nemesis-"));
   cpSync(fileURLToPath(new URL(".", import.meta.url)), site, { recursive: true });
   cpSync(at("pkg", "dist"), join(site, "quorate"), { recursive: true });
-  // Only an isolated page has the shared memory on which a thread can wait.
+  // Only an isolated page has the shared memory on which a thread can wait without work.
   const server = await serve(site, {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
@@ -103,7 +103,12 @@ function devTools(child) {
 }
 
 /** Firefox. Its workers can be frozen one by one; the page as a whole cannot. */
-export async function firefoxArena() {
+export const firefoxArena = () => drivenArena(firefox);
+
+/** WebKit, likewise. */
+export const webkitArena = () => drivenArena(webkit);
+
+async function drivenArena(launch) {
   const site = await serveArena();
   let browser;
   const close = async () => {
@@ -111,7 +116,7 @@ export async function firefoxArena() {
     await site.close();
   };
   try {
-    browser = await firefox();
+    browser = await launch();
     await browser.open(site.url);
     await browser.until("return globalThis.arena !== undefined;");
   } catch (error) {

@@ -5,12 +5,17 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { at } from "../../scripts/lib/run.mjs";
-import { chromiumArena, firefoxArena } from "./browser.mjs";
+import { chromiumArena, firefoxArena, webkitArena } from "./browser.mjs";
 import { chanceOf } from "./chance.mjs";
 import { judge } from "./judge.mjs";
 import { nodeArena } from "./node.mjs";
 
-export const arenas = { node: nodeArena, chromium: chromiumArena, firefox: firefoxArena };
+export const arenas = {
+  node: nodeArena,
+  chromium: chromiumArena,
+  firefox: firefoxArena,
+  webkit: webkitArena,
+};
 
 /** Comparing and closing take a while, and a frozen machine longer; after this no end comes any more. */
 const graceSeconds = 180;

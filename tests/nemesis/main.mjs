@@ -1,4 +1,4 @@
-// npm run nemesis [-- --host node|chromium|firefox] [--seconds N] [--seed N] [--nodes N] [--faults name,name]
+// npm run nemesis [-- --host node|chromium|firefox|webkit] [--seconds N] [--seed N] [--nodes N] [--faults name,name]
 //
 // Exit codes, as the simulator's: 0 all is well, 2 wrong usage, 10 the run itself failed, 11 a safety property broke, 12 the
 // cluster did not become live.

@@ -14,14 +14,23 @@ export function obey(port) {
   port.onmessage = ({ data: { ask, freeze, watch, end } }) => {
     tick();
     if (freeze !== undefined) {
-      // Nothing of the thread runs meanwhile: no timer, no message, no promise.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, freeze);
+      standStill(freeze);
       tick();
     }
     if (watch !== undefined) watches.set(watch, 0);
     port.postMessage({ ask, gap: watches.get(end) });
     watches.delete(end);
   };
+}
+
+/** Nothing of the thread runs meanwhile: no timer, no message, no promise. */
+function standStill(ms) {
+  if (globalThis.SharedArrayBuffer !== undefined) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    return;
+  }
+  // WebKit as GTK has it offers nothing to wait on.
+  for (const end = performance.now() + ms; performance.now() < end; );
 }
 
 /** A worker, as the nemesis has it. What is asked of one that is gone, or halted, is answered with undefined. */

@@ -1,14 +1,19 @@
-// The page in Firefox: elect, put, delete a database, kill the leader, read, reload, read again.
+// The page in Firefox and in WebKit: elect, put, delete a database, kill the leader, read, reload, read again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { firefox } from "./firefox.mjs";
 import { servePage } from "./help.mjs";
+import { firefox, webkit } from "./webdriver.mjs";
 
-test("elect, put, delete a database, kill the leader, read, reload, read again", async (t) => {
+for (const [name, launch] of Object.entries({ Firefox: firefox, WebKit: webkit })) {
+  test(`${name}: elect, put, delete a database, kill the leader, read, reload, read again`, (t) =>
+    story(t, launch));
+}
+
+async function story(t, launch) {
   const site = await servePage();
   t.after(() => site.close());
-  const browser = await firefox();
+  const browser = await launch();
   t.after(() => browser.close());
 
   const leader = (former) =>
@@ -52,4 +57,4 @@ test("elect, put, delete a database, kill the leader, read, reload, read again",
   await browser.open(site.url);
   await leader();
   assert.match(await call("get", "fruit"), /“apple”, of revision 1/);
-});
+}
