@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
 import { checks, flags, fuzzTargets, pureCrates, wasmCrates } from "./lib/checks.mjs";
 import { at, Failure, logs, must, newLog, script } from "./lib/run.mjs";
-import { files } from "./lib/stamp.mjs";
+import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
 import { pick, runSuites } from "./lib/suites.mjs";
 import { wasmTarget } from "./lib/tools.mjs";
 import { setup } from "./setup.mjs";
@@ -124,16 +124,38 @@ const suites = [
   },
 ];
 
+/** Runs when it is named, and with `--checks`: what the package is tried in is 800 MB. */
+const matrix = {
+  ...nodeSuite(
+    "matrix",
+    "the tarball in other runtimes and bundlers",
+    "tests/matrix",
+    installMatrix,
+  ),
+  browsers: true,
+};
+
 /** Test files of Node's own runner, one at a time. */
-function nodeSuite(name, about, folder) {
+function nodeSuite(name, about, folder, prepare = async () => {}) {
   const tests = files(at(folder), (path) => /\.test\.m?js$/.test(path));
   const args = ["--test", "--test-concurrency=1", "--test-reporter=tap", ...tests];
   const steps = async (options) => {
     // Without names Node would look for tests everywhere.
     if (tests.length === 0) throw new Failure(`there are no tests in ${folder}`);
+    await prepare(options);
     await must(process.execPath, args, options);
   };
   return { name, about, minutes: 20, counts: true, steps };
+}
+
+/** Installs the runtimes and bundlers that tests/matrix names, unless they are there. */
+async function installMatrix(options) {
+  const folder = at("tests", "matrix");
+  const stamp = at("target", "stamp", "matrix");
+  const print = fingerprint([join(folder, "package-lock.json")]);
+  if (isFresh(stamp, print, [join(folder, "node_modules")])) return;
+  await must("npm", ["ci", "--no-audit", "--no-fund"], { ...options, cwd: folder });
+  writeStamp(stamp, print);
 }
 
 /** Runs the tests on wasm32, and compares their names with those of the native ones: none may be left out. */
@@ -165,8 +187,10 @@ await script(async () => {
   });
   // The types of the package include the glue's, which the build writes.
   const [first, ...rest] = suites;
-  const all = values.checks ? [first, ...checks, ...rest] : suites;
-  const chosen = pick(all, values.only?.split(",") ?? []);
+  const names = values.only?.split(",") ?? [];
+  const more = values.checks || names.includes("matrix") ? [matrix] : [];
+  const all = [first, ...(values.checks ? checks : []), ...rest, ...more];
+  const chosen = pick(all, names);
   try {
     await setup(chosen.some(({ browsers }) => browsers) ? "test" : "start");
   } catch (error) {

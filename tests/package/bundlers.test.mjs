@@ -8,10 +8,7 @@ import { promisify } from "node:util";
 import { build, createServer } from "vite";
 import webpack from "webpack";
 
-import { counter, install, outcomeOf, pageProgram, serve, write } from "./help.mjs";
-
-const html = (script, extra = "") =>
-  `<!doctype html><meta charset="utf-8"><title>package</title><link rel="icon" href="data:,">${extra}<script type="module" src="${script}"></script>`;
+import { counter, html, install, outcomeOf, pageProgram, serve, write } from "./help.mjs";
 
 let consumer;
 before(async () => {

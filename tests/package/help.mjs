@@ -51,6 +51,10 @@ export function write(folder, files) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 }
 
+/** A page whose only content is a program. */
+export const html = (script, extra = "") =>
+  `<!doctype html><meta charset="utf-8"><title>package</title><link rel="icon" href="data:,">${extra}<script type="module" src="${script}"></script>`;
+
 /** A state machine of the page's own, in a file beside the program. */
 export const counter = `
 export default class Counter {
@@ -63,7 +67,7 @@ export default class Counter {
 `;
 
 /** A program for a page: elects, writes, loses a node, reads, counts, and leaves what came of it in `outcome`. */
-export const pageProgram = (specifier) => `
+export const pageProgram = (specifier, machine = 'new URL("./counter.js", import.meta.url)') => `
 import { Cluster } from ${JSON.stringify(specifier)};
 
 async function use() {
@@ -72,7 +76,7 @@ async function use() {
   await cluster.node(await cluster.leader()).kill();
   const hit = await cluster.kv.get("greeting");
   await cluster.close();
-  const machine = new URL("./counter.js", import.meta.url);
+  const machine = ${machine};
   const counter = await Cluster.open({ name: "counter", nodes: 1, machine });
   await counter.execute(2);
   const count = await counter.execute(3);
