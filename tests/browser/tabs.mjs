@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,21 +49,21 @@ export async function chromiumTabs(t) {
         `--user-data-dir=${profile}`,
         "about:blank",
       ],
-      { stdio: ["ignore", "ignore", "pipe"], detached: true },
+      { stdio: ["ignore", "ignore", "pipe"] },
     );
     browser = await chromium.connectOverCDP(await devTools(child), { noDefaults: true });
   };
   /** Ends the browser where it stands. */
   const crash = async () => {
     const ended = once(child, "exit");
-    // With all of its processes, or one of them still writes to the profile.
-    process.kill(-child.pid, "SIGKILL");
+    child.kill("SIGKILL");
     await ended;
     await browser.close().catch(() => {});
   };
   t.after(async () => {
     await crash().catch(() => {});
-    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    // Its other processes see that it is gone, and until then write to the profile.
+    await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
   await start();
   return {
@@ -108,6 +109,25 @@ export class Tab {
     this.session ??= await this.context.newCDPSession(this.page);
     await this.session.send("Page.setWebLifecycleState", { state: "frozen" });
     return other;
+  }
+
+  /** Goes to another address. The browser keeps the page for later, if nothing forbids. */
+  async leave() {
+    this.session ??= await this.context.newCDPSession(this.page);
+    await this.#navigated("Page.navigate", { url: new URL("page.js", this.page.url()).href });
+  }
+
+  /** Goes back. */
+  async comeBack() {
+    const { currentIndex, entries } = await this.session.send("Page.getNavigationHistory");
+    await this.#navigated("Page.navigateToHistoryEntry", { entryId: entries[currentIndex - 1].id });
+  }
+
+  async #navigated(how, where) {
+    await this.session.send("Page.enable");
+    const arrived = once(this.session, "Page.frameNavigated");
+    await this.session.send(how, where);
+    await arrived;
   }
 
   thaw() {

@@ -64,6 +64,25 @@ test("tabs that open at the same moment found one cluster, and each gets a node 
   assert.deepEqual(sums.map(({ value }) => value).sort(), [1, 2, 3]);
 });
 
+test("a tab that is gone before it has founded anything leaves that to the next one", async (t) => {
+  const browser = await chromiumTabs(t);
+  const [one, two] = [await browser.open(), await browser.open()];
+  one.ask("open", { unfounded: true }).catch(() => {}); // It is closed meanwhile.
+  await until(async () => {
+    const { held } = await two.ask("look");
+    return held.includes("quorate/tabs/1") || held;
+  }, "it has a node");
+  const opening = two.ask("open");
+  await until(async () => {
+    const { waited } = await two.ask("look");
+    return waited.includes("quorate/tabs/tabs") || waited;
+  }, "who comes later waits");
+  await one.close();
+  // It had been about to found one.
+  assert.deepEqual(await opening, ok({ id: 1, origin: "reset" }));
+  assert.deepEqual(await two.ask("increment", "n"), ok(1));
+});
+
 test("of two tabs one is killed: the other runs both nodes until one is enough; nothing answered is lost", async (t) => {
   const browser = await chromiumTabs(t);
   const tabs = await openTabs(browser, 2);
@@ -159,6 +178,22 @@ test("a tab that is frozen without a word loses its vote, does no harm when it t
   assert.deepEqual((await leader.ask("state")).state, "running");
 });
 
+test("a page that is kept for later lets go of its node, and opens one again when it is shown", async (t) => {
+  const browser = await chromiumTabs(t);
+  const [one, two] = await openTabs(browser, 2);
+  assert.deepEqual(await one.ask("put", "k", 1), ok(true));
+  await one.leave();
+  assert.deepEqual(await two.ask("put", "k", 2), ok(true));
+  await members(two, [2]);
+  await one.comeBack();
+  // The very page, and not another one at its address.
+  await until(async () => `${(await one.ask("state")).shown}` === "false,true", "it is shown");
+  assert.deepEqual(await one.ask("get", "k"), ok(2));
+  assert.deepEqual(await one.ask("put", "k", 3), ok(true));
+  const { id } = await one.ask("state");
+  await members(two, [id, 2].sort());
+});
+
 test("tabs run a machine; one that is adopted beside another has a machine of its own", async (t) => {
   const browser = await chromiumTabs(t);
   // One object of a module, whose state is a variable of that module.
@@ -193,7 +228,9 @@ test("a node that its tab kills is another's, and the tab can start one again", 
   assert.deepEqual(await one.ask("start"), ok(undefined));
   assert.deepEqual(await one.ask("increment", "n"), ok(3));
   assert.deepEqual(await one.ask("getHere", "n"), ok(3));
-  await members(two, [1, 2]);
+  // Its own one, if the other tab has done with it by then.
+  const { id } = await one.ask("state");
+  await members(two, [id, 2].sort());
 });
 
 test("tabs and a cluster of one page keep out of each other's way under one name", async (t) => {

@@ -5,6 +5,9 @@ import { transportCases } from "quorate/testing";
 
 let node;
 let cluster;
+/** The node's worker, and what it waits for while it hangs. */
+let worker;
+let end;
 const told = [];
 /** For each time that this page was shown, whether it had been kept for later. */
 const shown = [];
@@ -18,9 +21,16 @@ const plain = async (work) => {
 };
 
 globalThis.tab = {
-  open: ({ shared = false, machine, ...options } = {}) =>
+  /** `unfounded`: the node is never told to found its cluster. */
+  open: ({ shared = false, unfounded = false, machine, ...options } = {}) =>
     plain(async () => {
-      const createWorker = () => new Worker("worker.js", { type: "module" });
+      const createWorker = () => {
+        worker = new Worker("worker.js", { type: "module" });
+        const post = worker.postMessage.bind(worker);
+        worker.postMessage = (message, transfer) =>
+          (unfounded && message.type === "begin") || post(message, transfer);
+        return worker;
+      };
       const way = shared
         ? { transport: sharedWorker() }
         : { transport: broadcastChannel(), createWorker };
@@ -55,14 +65,22 @@ globalThis.tab = {
   status: () =>
     plain(async () => JSON.parse(JSON.stringify(await node.status({ timeout: 10_000 })))),
   state: () => ({ id: node?.id, state: node?.state, told, shown }),
-  /** Lets the worker of this tab stand still for so long. */
-  hang: (ms) => new BroadcastChannel("hang").postMessage({ id: node.id, ms }),
+  /** Lets the worker of this tab stand still until `unhang`. */
+  hang: () => {
+    end = new Int32Array(new SharedArrayBuffer(4));
+    worker.postMessage({ type: "hang", end });
+  },
+  unhang: () => {
+    Atomics.store(end, 0, 1);
+    Atomics.notify(end, 0);
+  },
   close: () => plain(() => node.close()),
   /** The databases of the cluster's nodes, and who holds locks. */
   look: async () => {
     const databases = await indexedDB.databases();
-    const { held } = await navigator.locks.query();
+    const { held, pending } = await navigator.locks.query();
     return {
+      waited: pending.map(({ name }) => name),
       databases: databases
         .map(({ name }) => name)
         .filter((name) => name.startsWith("quorate/tabs/"))
