@@ -84,3 +84,21 @@ test("a page that is gone leaves no clients behind", async (t) => {
   await until(async () => (await owners()) === 1, "its lock is free");
   assert.deepEqual(await one.ask("increment", "n"), ok(2));
 });
+
+test("pages that share a node name the same machine, which is made anew whenever the node is", async (t) => {
+  const browser = await chromiumTabs(t);
+  const [one, two] = [await browser.open(), await browser.open()];
+  const options = { shared: true, machine: "notes.mjs" };
+  assert.deepEqual(await one.ask("open", options), ok({ id: 1, origin: "founded" }));
+  const other = { shared: true, machine: "counter.mjs" };
+  assert.deepEqual(await two.ask("open", other), { code: "MACHINE_MISMATCH" });
+  assert.equal((await two.ask("open", options)).value.id, 1);
+  assert.deepEqual(await one.ask("execute", "a"), ok(1));
+  assert.deepEqual(await two.ask("execute", "b"), ok(2));
+  await one.ask("close");
+  await two.ask("close");
+  await until(async () => (await one.ask("look")).held.length === 0, "the node has ended");
+  // In the same worker, whose copy of the module has what it was.
+  assert.deepEqual(await one.ask("open", options), ok({ id: 1, origin: "restored" }));
+  assert.deepEqual(await one.ask("execute", "c"), ok(3));
+});

@@ -251,3 +251,17 @@ test("tabs and a cluster of one page keep out of each other's way under one name
   assert.deepEqual(await tab.ask("open"), ok({ id: 1, origin: "restored" }));
   assert.deepEqual(await tab.ask("get", "k"), ok(1));
 });
+
+test("a database of another cluster of that name is left alone", async (t) => {
+  const browser = await chromiumTabs(t);
+  const [page, tab] = [await browser.open(), await browser.open()];
+  assert.deepEqual(await page.ask("foundAlone", 7), ok("founded 1"));
+  assert.deepEqual(await page.ask("foundAlone", 8), ok("reset 1"));
+  assert.deepEqual(await tab.ask("open"), ok({ id: 7, origin: "restored" }));
+  // Nodes with ids of their own are not opened beside tabs.
+  assert.deepEqual(await page.ask("foundAlone", 8), { code: "STORAGE_LOCKED" });
+  // That took longer than it takes to adopt a node, and to bury it.
+  assert.deepEqual((await tab.ask("look")).databases, ["quorate/tabs/7", "quorate/tabs/8"]);
+  await tab.close();
+  assert.deepEqual(await page.ask("foundAlone", 8), ok("restored 2"));
+});

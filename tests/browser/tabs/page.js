@@ -61,6 +61,14 @@ globalThis.tab = {
       cluster = await Cluster.open({ name: "tabs", deadline: 50_000 });
       return cluster.origin;
     }),
+  /** Opens and closes a node with this id that founds a cluster by itself; what is in its store, and where from. */
+  foundAlone: (id) =>
+    plain(async () => {
+      const alone = await Node.open({ cluster: "tabs", id, found: true, transport: messagePort() });
+      const { value } = await alone.kv.increment("n", 1);
+      await alone.close();
+      return `${alone.origin} ${value}`;
+    }),
   closeCluster: () => plain(() => cluster.close()),
   status: () =>
     plain(async () => JSON.parse(JSON.stringify(await node.status({ timeout: 10_000 })))),
