@@ -2,6 +2,10 @@ import { fileURLToPath } from "node:url";
 
 import { defineConfig } from "vite";
 
+const pages = ["index", "seats"].map((name) =>
+  fileURLToPath(new URL(`${name}.html`, import.meta.url)),
+);
+
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   // Works below any path of a static server.
@@ -17,5 +21,6 @@ export default defineConfig({
     // Data URLs are not what the page's Content-Security-Policy allows.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: pages },
   },
 });

@@ -33,9 +33,9 @@ export async function serveTabs(t) {
 }
 
 /** Chromium with an empty profile. `browser.start()` begins it anew on the same profile, as after a crash. */
-export async function chromiumTabs(t) {
+export async function chromiumTabs(t, at) {
   const profile = mkdtempSync(join(tmpdir(), "quorate-profile-"));
-  const url = await serveTabs(t);
+  const url = at ?? (await serveTabs(t));
   let child;
   let browser;
   const start = async () => {
