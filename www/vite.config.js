@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 
 import { defineConfig } from "vite";
 
-const pages = ["index", "seats"].map((name) =>
+const pages = ["index", "seats", "frozen"].map((name) =>
   fileURLToPath(new URL(`${name}.html`, import.meta.url)),
 );
 

@@ -107,6 +107,7 @@ export class Tab {
     const other = await this.context.newPage();
     await other.bringToFront();
     this.session ??= await this.context.newCDPSession(this.page);
+    this.frozenAt = Date.now();
     await this.session.send("Page.setWebLifecycleState", { state: "frozen" });
     return other;
   }

@@ -1,0 +1,74 @@
+/** Three ways for tabs to choose one that does the work. */
+
+import { createLeaderElection, BroadcastChannel as ElectionChannel } from "broadcast-channel";
+import type { Node } from "quorate";
+
+/** A way to choose. */
+export interface Way {
+  readonly id: "lock" | "library" | "quorate";
+  readonly name: string;
+  /** Calls `lead` when this tab was chosen, with what does one piece of work, if it still may, and with the term, if there are any. */
+  join(lead: (work: () => Promise<boolean>, term?: number) => void): void;
+}
+
+/** Whoever holds the lock works. The browser gives it to the next one when the tab is closed, and not before. */
+export const webLock: Way = {
+  id: "lock",
+  name: "A Web Lock",
+  join: (lead) => {
+    void navigator.locks.request("frozen-leader", () => {
+      lead(async () => true);
+      return new Promise(() => {});
+    });
+  },
+};
+
+/** The election of the package `broadcast-channel`, as its documentation has it. */
+export const library: Way = {
+  id: "library",
+  name: "broadcast-channel",
+  join: (lead) => {
+    const elector = createLeaderElection(new ElectionChannel("frozen-leader"));
+    void elector.awaitLeadership().then(() => lead(async () => elector.isLeader));
+  },
+};
+
+/**
+ * The tab whose node leads claims the work for its term; a later term takes the claim away. Each piece of work is a
+ * transaction that holds only under the claim, so that a leader that has slept can do no harm.
+ */
+export const quorate = (node: Node): Way => ({
+  id: "quorate",
+  name: "Quorate",
+  join: (lead) => {
+    /** The last term in which this node led. */
+    let led = 0;
+    const claim = async (term: number) => {
+      const mine = { node: node.id, term };
+      while (term === led) {
+        const before = await node.kv.get<typeof mine>("claim");
+        if (before !== null && before.value.term >= term) return;
+        const { swapped } = await node.kv.compareAndSwap("claim", before?.value, mine);
+        if (!swapped) continue;
+        lead(async () => {
+          const { succeeded } = await node.kv.txn({
+            if: [{ key: "claim", value: mine }],
+            do: [{ increment: "work" }],
+          });
+          return succeeded;
+        }, term);
+        return;
+      }
+    };
+    const look = ({ leader, term }: { leader: number | null; term: number }) => {
+      if (leader !== node.id || term === led) return;
+      led = term;
+      // A claim that cannot be made in all the time that a call has is none: nobody agrees.
+      void claim(term).catch(() => {
+        led = 0;
+      });
+    };
+    node.addEventListener("leaderchange", ({ detail }) => look(detail));
+    void node.status().then(look);
+  },
+});
