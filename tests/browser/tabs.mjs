@@ -70,11 +70,11 @@ export async function chromiumTabs(t, at) {
     start,
     crash,
     /** A tab at the page. */
-    open: async () => {
+    open: async (hash = "") => {
       const context = browser.contexts()[0];
       const page = await context.newPage();
       page.setDefaultTimeout(60_000);
-      await page.goto(url);
+      await page.goto(url + hash);
       return new Tab(context, page);
     },
   };
@@ -94,6 +94,10 @@ export class Tab {
 
   close() {
     return this.page.close();
+  }
+
+  async reload() {
+    await this.page.reload();
   }
 
   /** Ends the tab's process. */
@@ -136,22 +140,29 @@ export class Tab {
   }
 }
 
-/** Firefox, which has one tab that is spoken to at a time. */
-export async function firefoxTabs(t) {
-  const url = await serveTabs(t);
-  const browser = await firefox();
+/** Firefox with an empty profile. */
+export const firefoxTabs = (t, at) => drivenTabs(t, firefox, at);
+
+/** A browser behind WebDriver, which speaks to one tab at a time. */
+export async function drivenTabs(t, launch, at) {
+  const url = at ?? (await serveTabs(t));
+  const browser = await launch();
   t.after(() => browser.close());
   return {
-    open: async () => {
+    open: async (hash = "") => {
       const handle = await browser.openTab();
       await browser.switchTo(handle);
-      await browser.open(url);
+      await browser.open(url + hash);
       return {
         ask: async (method, ...args) => {
           await browser.switchTo(handle);
           await browser.until("return globalThis.tab !== undefined;");
           const script = "return globalThis.tab[arguments[0]](...arguments[1]);";
           return browser.run(script, method, args);
+        },
+        reload: async () => {
+          await browser.switchTo(handle);
+          await browser.open(url);
         },
         close: async () => {
           await browser.switchTo(handle);

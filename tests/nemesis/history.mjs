@@ -26,9 +26,10 @@ export class History {
    */
   async record(call, make) {
     const line = { ...call, call: this.now() };
+    this.begun(line);
     try {
       const answer = await make();
-      this.#calls.push({ ...line, return: this.now(), ok: true, ...answer });
+      this.ended(line, { ...line, return: this.now(), ok: true, ...answer });
       this.counts.known++;
       return "known";
     } catch (error) {
@@ -36,19 +37,29 @@ export class History {
     }
   }
 
+  /** A call begins. */
+  begun() {}
+
+  /** What is known of a call that began as `line`; nothing if it had no effect. */
+  ended(_line, known) {
+    if (known !== undefined) this.#calls.push(known);
+  }
+
   #failed(line, error) {
     if (line.op === "get") {
       if (typeof error?.code !== "string") throw error;
       this.counts.failedGets++;
+      this.ended(line);
       return "notApplied";
     }
     switch (error?.outcome) {
       case "not-applied":
         this.counts.notApplied++;
+        this.ended(line);
         return "notApplied";
       case "applied":
       case "unknown":
-        this.#calls.push({ ...line, return: null, ok: null });
+        this.ended(line, { ...line, return: null, ok: null });
         this.counts.unknown++;
         return "unknown";
       default:

@@ -2,11 +2,12 @@
 
 import { chanceOf } from "./chance.mjs";
 
-const clients = 6;
 const keysAtATime = 4;
 /** A key is replaced after so many calls, or so many unknown outcomes. */
 const callsOfAKey = 60;
 const unknownOfAKey = 8;
+/** Of one who is alone. Many who share the keys have fewer clients each, and numbers of their own from `first` on. */
+const alone = { clients: 6, first: 1 };
 
 const operations = { get: 8, put: 4, append: 4, cas: 3, delete: 1 };
 const timeouts = [250, 500, 1_000, 3_000];
@@ -16,11 +17,14 @@ export class Workload {
   #history;
   #seed;
   #keys = [];
-  #next = { key: 1, value: 1, client: 1 };
+  #clients;
+  #next;
   /** All keys that were used. */
   used = [];
 
-  constructor(kv, history, seed) {
+  constructor(kv, history, seed, { clients, first } = alone) {
+    this.#clients = clients;
+    this.#next = { key: 1, value: first, client: first };
     this.#kv = kv.as("utf8");
     this.#history = history;
     this.#seed = seed;
@@ -30,7 +34,7 @@ export class Workload {
   /** Lets all clients work until `over()`. */
   async run(over) {
     await Promise.all(
-      Array.from({ length: clients }, (_, at) =>
+      Array.from({ length: this.#clients }, (_, at) =>
         this.#client(chanceOf(this.#seed, `client ${at}`), over),
       ),
     );
