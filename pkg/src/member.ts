@@ -11,6 +11,8 @@ import { fromPlain, type QuorateError, quorateError } from "./errors.js";
 import type { Json, KvReads } from "./kv/types.js";
 import type { AnyMachine, MachineQueryOptions } from "./machine/types.js";
 import type { CoreRule } from "./network.js";
+import { nodeMetrics } from "./observe/picture.js";
+import type { NodeMetrics, NodeMetricsView } from "./observe/types.js";
 import type { Settings } from "./options.js";
 import type { Platform, WorkerLink } from "./platform.js";
 import type {
@@ -56,6 +58,8 @@ export interface MemberParts {
   readonly events: MemberEvents;
 }
 
+type StatusAnswer = FromWorker & { type: "status" };
+
 /** One worker's life. */
 interface Life {
   link?: WorkerLink;
@@ -66,7 +70,7 @@ interface Life {
   closed?: () => void;
   readonly asks: Map<
     number,
-    { resolve(status: HostStatus): void; reject(error: QuorateError): void }
+    { resolve(answer: StatusAnswer): void; reject(error: QuorateError): void }
   >;
   /** What the leader was asked to do. */
   readonly requests: Map<
@@ -91,6 +95,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
   #ended: Promise<void> = Promise.resolve();
   #lastStatus: NodeStatus | null = null;
   #nextAsk = 0;
+  #starts = 0;
   #retired = false;
 
   constructor(parts: MemberParts) {
@@ -121,9 +126,23 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
   }
 
   async status(options: CallOptions = {}): Promise<NodeStatus> {
-    return bounded(options, this.#parts.settings.deadlineMs, `node ${this.id} gave no status`, () =>
-      this.#ask(),
-    );
+    const { deadlineMs } = this.#parts.settings;
+    await bounded(options, deadlineMs, `node ${this.id} gave no status`, () => this.#ask());
+    return this.#lastStatus as NodeStatus;
+  }
+
+  async metrics(options: CallOptions = {}): Promise<NodeMetrics> {
+    const { name, deadlineMs } = this.#parts.settings;
+    const what = `node ${this.id} gave no metrics`;
+    const { status, counts } = await bounded(options, deadlineMs, what, () => this.#ask());
+    return nodeMetrics(name, this.id, status, counts);
+  }
+
+  /** The node as part of the cluster's metrics: nothing is counted where it does not run. */
+  async metricsView(options: CallOptions): Promise<NodeMetricsView> {
+    const running = this.state === "running";
+    const metrics = running ? await this.metrics(options).catch(() => null) : null;
+    return { id: this.id, state: this.state, starts: this.#starts, metrics };
   }
 
   /** The node as part of the cluster's picture. */
@@ -214,6 +233,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         heartbeatMs: settings.heartbeatMs,
         leaseReads: settings.leaseReads,
         storage,
+        observe: settings.observe.orders,
         ...(settings.machine !== undefined && { machine: settings.machine }),
         ...(settings.snapshotEntries !== undefined && {
           snapshotEntries: settings.snapshotEntries,
@@ -267,6 +287,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
       }
       case "started":
         this.state = "running";
+        this.#starts++;
         life.started();
         events.started(this);
         return;
@@ -281,8 +302,12 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         events.progress(this, message.commit, message.term);
         return;
       case "status":
-        life.asks.get(message.request)?.resolve(message.status);
+        life.asks.get(message.request)?.resolve(message);
         life.asks.delete(message.request);
+        return;
+      case "debug":
+        this.#parts.settings.observe.hear(message.entries);
+        this.tell({ type: "heard" });
         return;
       case "closed":
         life.closed?.();
@@ -290,17 +315,17 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     }
   }
 
-  async #ask(): Promise<NodeStatus> {
+  async #ask(): Promise<StatusAnswer> {
     if (this.state === "starting") await this.#starting;
     const life = this.#life;
     if (life === undefined || this.state !== "running") throw this.#absent();
     const request = this.#nextAsk++;
-    const status = await new Promise<HostStatus>((resolve, reject) => {
+    const answer = await new Promise<StatusAnswer>((resolve, reject) => {
       life.asks.set(request, { resolve, reject });
       this.tell({ type: "status", request });
     });
-    this.#lastStatus = picture(this.id, status);
-    return this.#lastStatus;
+    this.#lastStatus = picture(this.id, answer.status);
+    return answer;
   }
 
   /** Resolves when the storage is open, or cannot be opened. */

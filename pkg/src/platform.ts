@@ -23,6 +23,9 @@ export interface Platform {
     read(place: string): Promise<string | undefined>;
     write(place: string, id: string): Promise<void>;
   };
+  /** Where lines of the debug log go by default, and which topics the environment asks for. */
+  print?(line: string): void;
+  readonly debug?: string | undefined;
   /** Takes the lock of a directory, or rejects with `STORAGE_LOCKED`; resolves to what releases it. */
   lockDirectory?(path: string): Promise<() => Promise<void>>;
 }

@@ -5,6 +5,9 @@
 
 import type { PlainError } from "./errors.js";
 import type { CoreRule } from "./network.js";
+import type { Counts } from "./observe/counts.js";
+import type { Orders } from "./observe/observation.js";
+import type { DebugEntry } from "./observe/types.js";
 import type { Role } from "./types.js";
 
 /** Where the worker finds its node's records. */
@@ -27,6 +30,7 @@ export type ToWorker =
       /** The URL of the machine's module; without one it is the key-value store. */
       readonly machine?: string;
       readonly snapshotEntries?: number;
+      readonly observe: Orders;
     }
   /** To a node that is `opened` and knows of no cluster: its cluster, and with whom it is founded. */
   | { readonly type: "begin"; readonly cluster: string; readonly founders: readonly Founder[] }
@@ -42,6 +46,9 @@ export type ToWorker =
   | { readonly type: "client"; readonly client: number; readonly port: MessagePort }
   | { readonly type: "link"; readonly node: number; readonly rule: CoreRule }
   | { readonly type: "status"; readonly request: number }
+  | { readonly type: "trace"; readonly on: boolean }
+  /** The last lines of the debug log have arrived. */
+  | { readonly type: "heard" }
   | { readonly type: "close" };
 
 /** From the worker. */
@@ -67,7 +74,14 @@ export type FromWorker =
       readonly index: number;
       readonly error?: PlainError;
     }
-  | { readonly type: "status"; readonly request: number; readonly status: HostStatus }
+  | {
+      readonly type: "status";
+      readonly request: number;
+      readonly status: HostStatus;
+      readonly counts: Counts;
+    }
+  /** The debug log: `heard` asks for more. */
+  | { readonly type: "debug"; readonly entries: readonly DebugEntry[] }
   | { readonly type: "closed" };
 
 /** Whose storage it is. Names of 64 bits are sixteen hexadecimal digits. */
@@ -128,6 +142,9 @@ export interface HostStatus {
     readonly snapshotIndex: number;
     readonly sessions: number;
     readonly waiting: number;
+    readonly parked: number;
+    readonly leases: number;
+    readonly storeBytes: number;
     readonly logBytes: number;
     readonly revision: number;
     readonly keys: number;
@@ -143,6 +160,14 @@ export interface HostStatus {
       readonly amnesiac: boolean;
     }[];
   }[];
-  readonly peers: readonly { readonly droppedFrames: number; readonly rejectedFrames: number }[];
+  readonly peers: readonly {
+    readonly id: number;
+    readonly sentFrames: number;
+    readonly sentBytes: number;
+    readonly receivedFrames: number;
+    readonly receivedBytes: number;
+    readonly droppedFrames: number;
+    readonly rejectedFrames: number;
+  }[];
   readonly storage: { readonly rounds: number; readonly records: number; readonly bytes: number };
 }

@@ -3,6 +3,8 @@
 import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
 import { type ErrorCode, toPlain } from "./errors.js";
 import { loadMachine } from "./machine/load.js";
+import type { Observer } from "./observe/observer.js";
+import { observerOf } from "./observe/orders.js";
 import type { FromWorker, HostStatus, Identity, ToWorker } from "./protocol.js";
 import type { CheckedStorage } from "./storage/directory.js";
 import { remoteStorage } from "./storage/remote.js";
@@ -18,13 +20,16 @@ export interface WorkerScope {
 /** Takes the owner's messages. Says `hello` first. */
 export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   let host: Promise<Host> | undefined;
+  let observer: Observer | undefined;
   /** Set once nothing more may be said: the node halted, or the core is not to be entered again. */
   let ended = false;
 
   const halt = (error: unknown, fallback: ErrorCode) => {
     if (ended) return;
     ended = true;
-    scope.post({ type: "halted", error: toPlain(error, fallback) });
+    const plain = toPlain(error, fallback);
+    observer?.halted(plain.message);
+    scope.post({ type: "halted", error: plain });
   };
   /** The node's work comes in order, once the host is open. */
   const use = (work: (host: Host) => void | Promise<void>) => {
@@ -36,9 +41,12 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   let isRunning = false;
   const begun = () => {
     isRunning = true;
+    observer?.tracer?.started();
     scope.post({ type: "started" });
   };
   const start = async (message: ToWorker & { type: "start" }) => {
+    const seen = observerOf(message, (entries) => scope.post({ type: "debug", entries }));
+    observer = seen;
     // Before anything is opened: a machine that does not load leaves nothing behind.
     const machine = message.machine === undefined ? undefined : await loadMachine(message.machine);
     initSync({ module: message.module });
@@ -56,6 +64,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         electionTimeoutMs: message.electionMs,
         heartbeatIntervalMs: message.heartbeatMs,
         leaseReads: message.leaseReads,
+        probe: seen,
         ...(storage === undefined ? {} : { storage }),
         ...(machine === undefined ? {} : { machine }),
         ...(message.snapshotEntries === undefined
@@ -76,8 +85,10 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
           case "halted":
             return halt(event, "NODE_HALTED");
           case "membership":
+            seen.membership(event.index, event.members);
             return scope.post({ type: "membership", index: event.index, members: event.members });
           case "restored":
+            return seen.restored(event.index);
           case "storageBlocked":
             return;
         }
@@ -143,8 +154,13 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
             type: "status",
             request: message.request,
             status: host.status() as HostStatus,
+            counts: (observer as Observer).counts(),
           }),
         );
+      case "trace":
+        return use(() => observer?.traceAs(message.on));
+      case "heard":
+        return observer?.log?.heard();
       case "close":
         return use((host) => {
           ended = true;
@@ -159,7 +175,8 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
 /** What the host tells. */
 type HostEvent =
   | Extract<FromWorker, { type: "role" | "progress" | "membership" }>
-  | { readonly type: "restored" | "storageBlocked" }
+  | { readonly type: "restored"; readonly index: number }
+  | { readonly type: "storageBlocked" }
   | {
       readonly type: "halted";
       readonly code: string;
