@@ -16,10 +16,17 @@ const entries = {
   worker: "worker.ts",
   "worker-node": "entry/worker-node.ts",
   cli: "cli.ts",
+  prometheus: "observe/prometheus.ts",
+  inspector: "inspector/index.ts",
 };
 
 /** Declarations that the manifest names. */
-const publicTypes = ["index.d.ts", "worker.d.ts"];
+const publicTypes = [
+  "index.d.ts",
+  "worker.d.ts",
+  "observe/prometheus.d.ts",
+  "inspector/index.d.ts",
+];
 
 /** Fills `folder` with the modules, the wasm and the types. */
 export async function bundle(folder, wasm, release, io) {
