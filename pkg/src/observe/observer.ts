@@ -39,8 +39,8 @@ export class Observer implements Probe {
   readonly #apply = new Buckets();
   readonly #persist = new Buckets();
   readonly #roundTrips = new Map<number, Buckets>();
-  /** The latest round of heartbeats to each peer that is not answered, and when it began. */
-  readonly #beats = new Map<number, { round: number; at: number }>();
+  /** A heartbeat to each peer that is not answered: its round, and when it was sent. */
+  readonly #beats = new Map<number, { readonly round: number; readonly at: number }>();
   /** What this leader proposed and is not committed, oldest first, from `#oldest` on. */
   #proposals: { from: number; last: number; at: number }[] = [];
   #oldest = 0;
@@ -141,16 +141,14 @@ export class Observer implements Probe {
   #message(what: number, peer: number, c: number, d: number): void {
     this.#messages[what] = (this.#messages[what] as number) + 1;
     if (what === SENT + TAG_HEARTBEAT) {
-      const beat = this.#beats.get(peer);
-      if (beat === undefined) this.#beats.set(peer, { round: d, at: this.#clock() });
-      else if (beat.round !== d) {
-        beat.round = d;
-        beat.at = this.#clock();
-      }
+      // One at a time: a way that is longer than the time between two heartbeats would never be measured.
+      if (!this.#beats.has(peer)) this.#beats.set(peer, { round: d, at: this.#clock() });
     } else if (what === RECEIVED + TAG_HEARTBEAT_RESPONSE) {
       const beat = this.#beats.get(peer);
-      if (beat?.round !== c) return;
-      beat.round = -1;
+      if (beat === undefined || c < beat.round) return;
+      this.#beats.delete(peer);
+      // The answer to a later one: what is waited for was lost.
+      if (c > beat.round) return;
       const trips = this.#roundTrips.get(peer) ?? new Buckets();
       this.#roundTrips.set(peer, trips);
       trips.observe(this.#clock() - beat.at);
@@ -174,6 +172,7 @@ export class Observer implements Probe {
     if (!leads && this.#leads) {
       this.#proposals = [];
       this.#oldest = 0;
+      this.#beats.clear();
     }
     if (leads && last > this.#last) this.#proposed(last, at);
     if (leads) this.#committed(commit, at);
