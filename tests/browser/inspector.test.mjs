@@ -84,7 +84,7 @@ test("it shows nodes, latencies, messages and events, as the cluster has them", 
   const cells = await row(id).getByRole("cell").allTextContents();
   assert.equal(cells[1], String(term));
   assert.ok(Number(cells[2]) >= 21 && Number(cells[2]) <= proposals.committed, cells[2]);
-  assert.match(cells[4], /^\d+, [\d.]+ k?B$/);
+  assert.match(cells[4], /^\d+ \([\d.]+ k?B\)$/);
   await full
     .getByRole("img", { name: /half within .*, 99 % within/ })
     .first()

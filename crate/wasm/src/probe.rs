@@ -188,3 +188,105 @@ fn sketch(body: &Body) -> (u32, [u64; 3]) {
         Body::Digest(digest) => (21, [digest.index.0, 0, 0]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use quorate_raft::{ConfState, EntryId, Index, SnapshotMeta, StateDigest, StorageId};
+    use quorate_rsm::codec::encode_messages;
+
+    use super::*;
+
+    fn frame(body: Body) -> Vec<u8> {
+        let message = Message {
+            from: NodeId(1),
+            to: NodeId(2),
+            storage: StorageId(3),
+            term: Term(9),
+            body,
+        };
+        encode_messages(1, 0, &[message])
+    }
+
+    #[test]
+    fn a_message_is_noted_by_its_tag_on_the_wire() {
+        let last = EntryId::new(Term(4), Index(7));
+        let meta = || {
+            Box::new(SnapshotMeta {
+                last,
+                conf_state: Arc::new(ConfState::new([NodeId(1), NodeId(2)])),
+            })
+        };
+        let chunk = |done| Body::InstallSnapshot {
+            meta: meta(),
+            number: 0,
+            done,
+            data: Bytes::new(),
+        };
+        let index = Index(7);
+        let answer = |outcome| Body::InstallSnapshotResponse {
+            snapshot: index,
+            outcome,
+        };
+        let bodies = [
+            Body::PreVote { last },
+            Body::PreVoteResponse { granted: true },
+            Body::PreVoteResponse { granted: false },
+            Body::RequestVote {
+                last,
+                transfer: false,
+            },
+            Body::RequestVote {
+                last,
+                transfer: true,
+            },
+            Body::RequestVoteResponse { granted: true },
+            Body::RequestVoteResponse { granted: false },
+            Body::AppendEntries {
+                prev: last,
+                commit: index,
+                entries: Vec::new(),
+            },
+            Body::AppendEntriesResponse(AppendOutcome::Accepted { matched: index }),
+            Body::AppendEntriesResponse(AppendOutcome::Rejected {
+                prev: index,
+                hint: last,
+            }),
+            Body::Heartbeat {
+                commit: index,
+                round: Some(5),
+            },
+            Body::Heartbeat {
+                commit: index,
+                round: None,
+            },
+            Body::HeartbeatResponse { round: 5 },
+            chunk(false),
+            chunk(true),
+            answer(SnapshotOutcome::Continue { next: 1 }),
+            answer(SnapshotOutcome::Installed { matched: index }),
+            Body::TimeoutNow,
+            Body::ReadIndex { ctx: 1 },
+            Body::ReadIndexResponse { ctx: 1, index },
+            Body::Digest(StateDigest {
+                index,
+                format: 0,
+                hash: 0,
+            }),
+        ];
+        // Two without fields differ in their tags alone.
+        let [granted, refused] = [bodies[1].clone(), bodies[2].clone()].map(frame);
+        let mut bytes = granted.iter().zip(&refused);
+        let place = bytes.position(|(one, other)| one != other).expect("a tag");
+        for (at, body) in bodies.into_iter().enumerate() {
+            let (tag, _) = sketch(&body);
+            assert_eq!(tag as usize, at + 1);
+            assert_eq!(u32::from(frame(body)[place]), tag);
+        }
+    }
+}

@@ -39,7 +39,7 @@ p { margin: 2px 0 8px; color: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 10px 4px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; font-size: 12px; }
-th:first-child, td:first-child, td.role, th.role, td.acts, td.bars { text-align: left; }
+th:first-child, td:first-child, td.role, .left, td.acts, td.bars { text-align: left; }
 tbody th { color: var(--ink); font-size: 14px; }
 .role { transition: color 0.3s; }
 tr[data-role="leader"] .role { color: var(--accent); font-weight: 600; }
@@ -59,6 +59,7 @@ button {
   margin-right: 6px;
   cursor: pointer;
 }
+div > button { margin-top: 8px; }
 button:hover { border-color: var(--accent); }
 button:disabled { color: var(--soft); cursor: default; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }

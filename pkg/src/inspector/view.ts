@@ -28,7 +28,7 @@ export class View {
   readonly #site = make("p", { hidden: "" });
   readonly #nodes = make("tbody");
   readonly #rows = new Map<number, Row>();
-  readonly #actionHead = make("th", { scope: "col", hidden: "" }, "Actions");
+  readonly #actionHead = make("th", { scope: "col", hidden: "", class: "left" }, "Actions");
   readonly #heal = make("button", { type: "button", hidden: "" }, "Heal the network");
   readonly #latencies: ReadonlyMap<string, readonly [HTMLElement, SVGElement, ...HTMLElement[]]>;
   readonly #messages: ReadonlyMap<string, readonly HTMLElement[]>;
@@ -153,8 +153,8 @@ export class View {
             whole(metrics.term),
             whole(metrics.proposals.committed),
             whole(metrics.proposals.applied),
-            `${whole(metrics.log.entries)}, ${bytes(metrics.log.bytes)}`,
-            `${whole(metrics.storage.rounds)}, ${bytes(metrics.storage.bytes)}`,
+            `${whole(metrics.log.entries)} (${bytes(metrics.log.bytes)})`,
+            `${whole(metrics.storage.rounds)} (${bytes(metrics.storage.bytes)})`,
             whole(metrics.store.keys),
           ]),
     ];
@@ -216,22 +216,18 @@ export class View {
 }
 
 function head(columns: readonly string[], ...more: HTMLElement[]): HTMLElement {
-  const cells = columns.map((name, at) =>
+  const cells = columns.map((name) =>
     // A cell without a text heads nothing.
     name === ""
       ? make("td")
-      : make("th", { scope: "col", class: at === 1 && name === "Role" ? "role" : "" }, name),
+      : make("th", { scope: "col", class: LEFT.includes(name) ? "left" : "" }, name),
   );
   return make("thead", {}, make("tr", {}, ...cells, ...more));
 }
 
 /** What is too wide scrolls by itself, also by keyboard. */
 function scrolling(label: string, table: HTMLElement): HTMLElement {
-  return make(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
-    table,
-  );
+  return make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, table);
 }
 
 function latencyRow(key: string, title: string) {
@@ -268,7 +264,18 @@ function messageRow(kind: string) {
   return { kind, row, cells };
 }
 
-const NODE_COLUMNS = ["Node", "Role", "Term", "Committed", "Applied", "Log", "Written", "Keys"];
+const NODE_COLUMNS = [
+  "Node",
+  "Role",
+  "Term",
+  "Committed",
+  "Applied",
+  "Log entries",
+  "Disk writes",
+  "Keys",
+];
+/** Columns whose cells begin at the left. */
+const LEFT: readonly string[] = ["Role", "Distribution"];
 const LATENCIES = [
   ["commit", "Commit"],
   ["persist", "Durable write"],
