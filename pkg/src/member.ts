@@ -141,7 +141,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
   /** The node as part of the cluster's metrics: nothing is counted where it does not run. */
   async metricsView(options: CallOptions): Promise<NodeMetricsView> {
     const running = this.state === "running";
-    const metrics = running ? await this.metrics(options).catch(() => null) : null;
+    const metrics = running ? await this.metrics(options).catch(unlessAborted) : null;
     return { id: this.id, state: this.state, starts: this.#starts, metrics };
   }
 
@@ -449,6 +449,12 @@ function picture(id: number, { groups, peers, storage }: HostStatus): NodeStatus
     membersIndex: group.membersIndex,
     transferring: group.transferring,
   });
+}
+
+/** A node that stops, or does not answer in time, has nothing to say; a caller who ended the call wants no answer. */
+function unlessAborted(error: QuorateError): null {
+  if (error.code === "ABORTED") throw error;
+  return null;
 }
 
 function failed(node: number, what: string): QuorateError {

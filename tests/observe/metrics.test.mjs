@@ -244,6 +244,7 @@ test("what makes no sense is refused, and a closed cluster has no metrics", asyn
   await failure(open(t, { trace: 1 }), "INVALID_OPTION");
   await failure(open(t, { debug: ["elections"] }), "INVALID_OPTION");
   await failure(open(t, { debug: "election" }), "INVALID_OPTION");
+  await failure(cluster.metrics({ signal: AbortSignal.abort() }), "ABORTED");
   const plain = await cluster.metrics();
   assert.deepEqual(structuredClone(plain), plain, "plain data");
   await cluster.close();

@@ -1,6 +1,7 @@
 // What Prometheus is told: the text is of its format, and says what the metrics say.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { CONTENT_TYPE, toPrometheus } from "quorate/prometheus";
 import { failure, open } from "../node/help.mjs";
@@ -79,6 +80,28 @@ test("all metrics of a cluster are in the text, each once, under its labels", as
   assert.equal(alone.get("own_server_is_leader").samples[0].value, 1);
   assert.equal(alone.has("own_up"), false, "one node says nothing of the others");
   assert.match(CONTENT_TYPE, /^text\/plain; version=0\.0\.4/);
+});
+
+test("the docs name all of it and nothing else, and the kinds of messages in the order of their tags", async (t) => {
+  const page = (name) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), "utf8");
+  const cluster = await open(t, { nodes: 2 });
+  const metrics = await cluster.metrics();
+  const named = [...page("observability").matchAll(/^\| (`quorate_.*?) \|/gm)].flatMap(([, cell]) =>
+    [...cell.matchAll(/`(quorate_\w+)`/g)].map(([, name]) => name),
+  );
+  assert.deepEqual(named.toSorted(), [...parse(toPrometheus(metrics)).keys()].sort());
+  const kinds = Object.keys(metrics.nodes[0].metrics.messages.sent);
+  const [, listed] = /^`type` is a kind of message: (.*?): the tags/ms.exec(page("observability"));
+  assert.deepEqual(
+    [...listed.matchAll(/`(\w+)`/g)].map(([, kind]) => kind),
+    kinds,
+  );
+  const [, table] = /^## Messages\n(.*?)\n## /ms.exec(page("protocol"));
+  const rows = [...table.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, tags]) => tags.split(", "));
+  assert.deepEqual(
+    rows.map(Number),
+    kinds.map((_, at) => at + 1),
+  );
 });
 
 test("labels are escaped, and names that are none are refused", async (t) => {

@@ -139,7 +139,7 @@ export interface NodeMetricsView {
   readonly state: NodeState;
   /** How often it was started by this `Cluster`. */
   readonly starts: number;
-  /** Null while it does not run. */
+  /** Null while it does not run, and if it did not answer in time. */
   readonly metrics: NodeMetrics | null;
 }
 
