@@ -41,7 +41,7 @@ th, td { padding: 4px 10px 4px 0; text-align: right; white-space: nowrap; border
 th { color: var(--soft); font-weight: 600; font-size: 12px; }
 th:first-child, td:first-child, td.role, .left, td.acts, td.bars { text-align: left; }
 tbody th { color: var(--ink); font-size: 14px; }
-.role { transition: color 0.3s; }
+@media (prefers-reduced-motion: no-preference) { .role { transition: color 0.3s; } }
 tr[data-role="leader"] .role { color: var(--accent); font-weight: 600; }
 tr[data-role="candidate"] .role, tr[data-role="preCandidate"] .role { color: var(--good); }
 tr[data-state="halted"] .role, tr[data-state="killed"] .role { color: var(--bad); }
@@ -69,6 +69,5 @@ ol { list-style: none; margin: 0; padding: 0; }
 li { border-bottom: 1px solid var(--line); padding: 2px 0; overflow-wrap: anywhere; }
 time { color: var(--soft); font-variant-numeric: tabular-nums; margin-right: 10px; }
 [hidden] { display: none; }
-@media (prefers-reduced-motion: reduce) { * { transition: none; } }
 @media (forced-colors: active) { rect { fill: CanvasText; } rect.base { fill: GrayText; } }
 `;
