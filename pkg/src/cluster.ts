@@ -1,7 +1,7 @@
 /** A cluster: its members, the mesh between them, and what the caller sees of it. */
 
 import * as backup from "./backup/index.js";
-import { bounded } from "./bounded.js";
+import { bounded, checkBounds } from "./bounded.js";
 import { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
@@ -18,6 +18,9 @@ import { Member, type MemberEvents } from "./member.js";
 import { Membership } from "./membership.js";
 import { randomName } from "./names.js";
 import { Rules } from "./network.js";
+import { flag } from "./observe/observation.js";
+import { totals } from "./observe/picture.js";
+import type { ClusterMetrics } from "./observe/types.js";
 import type { Settings } from "./options.js";
 import type { Platform } from "./platform.js";
 import type { Founder, Identity, MembersNow } from "./protocol.js";
@@ -233,6 +236,20 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     const answers = () => Promise.allSettled(running.map((member) => member.status(options)));
     await bounded(options, this.#settings.deadlineMs, "the nodes gave no status", answers);
     return this.#picture();
+  }
+
+  async metrics(options: CallOptions = {}): Promise<ClusterMetrics> {
+    this.#assertOpen();
+    checkBounds(options);
+    const members = [...this.#members.values()];
+    const nodes = await Promise.all(members.map((member) => member.metricsView(options)));
+    return { cluster: this.name, time: Date.now(), nodes, totals: totals(nodes) };
+  }
+
+  trace(on: boolean): void {
+    this.#assertOpen();
+    this.#settings.observe.trace = flag(on, "the argument");
+    for (const member of this.#members.values()) member.tell({ type: "trace", on });
   }
 
   async leader(options: CallOptions = {}): Promise<number> {

@@ -11,6 +11,8 @@ import { fromPlain, type QuorateError, quorateError } from "./errors.js";
 import type { Json, KvReads } from "./kv/types.js";
 import type { AnyMachine, MachineQueryOptions } from "./machine/types.js";
 import type { CoreRule } from "./network.js";
+import { nodeMetrics } from "./observe/picture.js";
+import type { NodeMetrics, NodeMetricsView } from "./observe/types.js";
 import type { Settings } from "./options.js";
 import type { Platform, WorkerLink } from "./platform.js";
 import type {
@@ -69,7 +71,7 @@ export interface MemberParts {
   readonly owner?: string;
 }
 
-type Told = FromWorker & { type: "status" };
+type StatusAnswer = FromWorker & { type: "status" };
 
 /** One worker's life. */
 interface Life {
@@ -80,7 +82,10 @@ interface Life {
   opened: () => void;
   started: (error?: QuorateError) => void;
   closed?: () => void;
-  readonly asks: Map<number, { resolve(answer: Told): void; reject(error: QuorateError): void }>;
+  readonly asks: Map<
+    number,
+    { resolve(answer: StatusAnswer): void; reject(error: QuorateError): void }
+  >;
   /** What the leader was asked to do. */
   readonly requests: Map<
     number,
@@ -104,6 +109,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
   #ended: Promise<void> = Promise.resolve();
   #lastStatus: NodeStatus | null = null;
   #nextAsk = 0;
+  #starts = 0;
   #retired = false;
 
   constructor(parts: MemberParts) {
@@ -134,9 +140,23 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
   }
 
   async status(options: CallOptions = {}): Promise<NodeStatus> {
-    return bounded(options, this.#parts.settings.deadlineMs, `node ${this.id} gave no status`, () =>
-      this.#ask(),
-    );
+    const { deadlineMs } = this.#parts.settings;
+    await bounded(options, deadlineMs, `node ${this.id} gave no status`, () => this.#ask());
+    return this.#lastStatus as NodeStatus;
+  }
+
+  async metrics(options: CallOptions = {}): Promise<NodeMetrics> {
+    const { name, deadlineMs } = this.#parts.settings;
+    const what = `node ${this.id} gave no metrics`;
+    const { status, counts } = await bounded(options, deadlineMs, what, () => this.#ask());
+    return nodeMetrics(name, this.id, status, counts);
+  }
+
+  /** The node as part of the cluster's metrics: nothing is counted where it does not run. */
+  async metricsView(options: CallOptions): Promise<NodeMetricsView> {
+    const running = this.state === "running";
+    const metrics = running ? await this.metrics(options).catch(unlessAborted) : null;
+    return { id: this.id, state: this.state, starts: this.#starts, metrics };
   }
 
   /** The node as part of the cluster's picture. */
@@ -227,6 +247,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         heartbeatMs: settings.heartbeatMs,
         leaseReads: settings.leaseReads,
         storage,
+        observe: settings.observe.orders,
         ...(settings.machine !== undefined && { machine: settings.machine }),
         ...(settings.snapshotEntries !== undefined && {
           snapshotEntries: settings.snapshotEntries,
@@ -296,6 +317,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
       }
       case "started":
         this.state = "running";
+        this.#starts++;
         life.started();
         events.started(this);
         return;
@@ -313,6 +335,10 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         life.asks.get(message.request)?.resolve(message);
         life.asks.delete(message.request);
         return;
+      case "debug":
+        this.#parts.settings.observe.hear(message.entries);
+        this.tell({ type: "heard" });
+        return;
       case "closed":
         life.closed?.();
         return;
@@ -323,17 +349,17 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     }
   }
 
-  async #ask(): Promise<NodeStatus> {
+  async #ask(): Promise<StatusAnswer> {
     if (this.state === "starting") await this.#starting;
     const life = this.#life;
     if (life === undefined || this.state !== "running") throw this.#absent();
     const request = this.#nextAsk++;
-    const { status, transport } = await new Promise<Told>((resolve, reject) => {
+    const answer = await new Promise<StatusAnswer>((resolve, reject) => {
       life.asks.set(request, { resolve, reject });
       this.tell({ type: "status", request });
     });
-    this.#lastStatus = picture(this.id, status, transport);
-    return this.#lastStatus;
+    this.#lastStatus = picture(this.id, answer.status, answer.transport);
+    return answer;
   }
 
   /** Resolves when the storage is open, or cannot be opened. */
@@ -464,6 +490,12 @@ function picture(
     membersIndex: group.membersIndex,
     transferring: group.transferring,
   });
+}
+
+/** A node that stops, or does not answer in time, has nothing to say; a caller who ended the call wants no answer. */
+function unlessAborted(error: QuorateError): null {
+  if (error.code === "ABORTED") throw error;
+  return null;
 }
 
 function failed(node: number, what: string): QuorateError {

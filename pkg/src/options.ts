@@ -2,6 +2,7 @@
 
 import { integer, invalid, record, show, signalOf } from "./check.js";
 import { ArgumentError } from "./errors.js";
+import { type DebugHome, Observation } from "./observe/observation.js";
 import { memory } from "./storage/memory.js";
 import type { StorageFactory } from "./storage/storage.js";
 import type { ClusterOptions, MachineOptions } from "./types.js";
@@ -23,6 +24,7 @@ export interface Settings {
   /** The URL of the machine's module; undefined for the key-value store. */
   readonly machine: string | undefined;
   readonly snapshotEntries: number | undefined;
+  readonly observe: Observation;
   readonly signal: AbortSignal | undefined;
   readonly wasm: ClusterOptions["wasm"];
   readonly createWorker: ClusterOptions["createWorker"];
@@ -34,17 +36,21 @@ export type AnyOptions = ClusterOptions & Partial<Pick<MachineOptions, "machine"
 /** Checks everything before anything is started. */
 export function readOptions(
   options: AnyOptions,
-  platform: { readonly storage: "indexeddb" | "directory" },
+  platform: { readonly storage: "indexeddb" | "directory" } & DebugHome,
 ): Settings {
   try {
-    return check(options, platform.storage);
+    return check(options, platform);
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
     throw new ArgumentError("INVALID_OPTION", `Cluster.open: ${error.message}`);
   }
 }
 
-function check(options: AnyOptions, home: "indexeddb" | "directory"): Settings {
+function check(
+  options: AnyOptions,
+  platform: { readonly storage: "indexeddb" | "directory" } & DebugHome,
+): Settings {
+  const home = platform.storage;
   record(options, "the argument", FIELDS);
   const {
     name,
@@ -58,6 +64,8 @@ function check(options: AnyOptions, home: "indexeddb" | "directory"): Settings {
     createWorker,
     machine,
     snapshotEntries,
+    trace,
+    debug,
   } = options;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw invalid(
@@ -95,6 +103,7 @@ function check(options: AnyOptions, home: "indexeddb" | "directory"): Settings {
       snapshotEntries === undefined
         ? undefined
         : integer(snapshotEntries, '"snapshotEntries"', 1, 1_000_000_000),
+    observe: new Observation(trace, debug, platform),
     deadlineMs: timeoutMs(options.deadline ?? 10_000, '"deadline"'),
     signal: signalOf(signal),
     wasm,
@@ -162,4 +171,6 @@ const FIELDS: readonly string[] = [
   "createWorker",
   "machine",
   "snapshotEntries",
+  "trace",
+  "debug",
 ] satisfies (keyof AnyOptions)[];

@@ -28,6 +28,9 @@ export interface Platform {
     read(place: string): Promise<string | undefined>;
     write(place: string, id: string): Promise<void>;
   };
+  /** Where lines of the debug log go by default, and which topics the environment asks for. */
+  print?(line: string): void;
+  readonly debug?: string | undefined;
   /** Takes the lock of a cluster's directory, or of one node's in it, or rejects with `STORAGE_LOCKED`; resolves to what releases it. */
   lockDirectory?(path: string, node?: number): Promise<() => Promise<void>>;
 }

@@ -5,6 +5,9 @@
 
 import type { PlainError } from "./errors.js";
 import type { CoreRule } from "./network.js";
+import type { Counts } from "./observe/counts.js";
+import type { Orders } from "./observe/observation.js";
+import type { DebugEntry } from "./observe/types.js";
 import type { Role, TransportStatus } from "./types.js";
 
 /** Where the worker finds its node's records. */
@@ -39,6 +42,7 @@ export type ToWorker =
       readonly tab?: boolean;
       /** The name of a page that owns a node in a shared worker with others: it holds a lock of that name. */
       readonly owner?: string;
+      readonly observe: Orders;
     }
   /** To a node that is `opened` and knows of no cluster: its cluster, and with whom it is founded. */
   | { readonly type: "begin"; readonly cluster: string; readonly founders: readonly Founder[] }
@@ -62,6 +66,9 @@ export type ToWorker =
   | { readonly type: "clientGone"; readonly client: number }
   | { readonly type: "link"; readonly node: number; readonly rule: CoreRule }
   | { readonly type: "status"; readonly request: number }
+  | { readonly type: "trace"; readonly on: boolean }
+  /** The last lines of the debug log have arrived. */
+  | { readonly type: "heard" }
   | { readonly type: "close" };
 
 /** From the worker. */
@@ -94,13 +101,17 @@ export type FromWorker =
       readonly request: number;
       readonly status: HostStatus;
       readonly transport?: TransportStatus;
+      readonly counts: Counts;
     }
+  /** The debug log: `heard` asks for more. */
+  | { readonly type: "debug"; readonly entries: readonly DebugEntry[] }
   | { readonly type: "closed" };
 
 /** What the host tells. */
 export type HostEvent =
   | Extract<FromWorker, { type: "role" | "progress" | "membership" }>
-  | { readonly type: "restored" | "storageBlocked" }
+  | { readonly type: "restored"; readonly index: number }
+  | { readonly type: "storageBlocked" }
   | {
       readonly type: "halted";
       readonly code: string;
@@ -174,6 +185,9 @@ export interface HostStatus {
     readonly snapshotIndex: number;
     readonly sessions: number;
     readonly waiting: number;
+    readonly parked: number;
+    readonly leases: number;
+    readonly storeBytes: number;
     readonly logBytes: number;
     readonly revision: number;
     readonly keys: number;
@@ -189,6 +203,14 @@ export interface HostStatus {
       readonly amnesiac: boolean;
     }[];
   }[];
-  readonly peers: readonly { readonly droppedFrames: number; readonly rejectedFrames: number }[];
+  readonly peers: readonly {
+    readonly id: number;
+    readonly sentFrames: number;
+    readonly sentBytes: number;
+    readonly receivedFrames: number;
+    readonly receivedBytes: number;
+    readonly droppedFrames: number;
+    readonly rejectedFrames: number;
+  }[];
   readonly storage: { readonly rounds: number; readonly records: number; readonly bytes: number };
 }

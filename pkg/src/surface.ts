@@ -18,6 +18,7 @@ export {
 } from "./errors.js";
 export type * from "./kv/types.js";
 export type * from "./machine/types.js";
+export type * from "./observe/types.js";
 export type * from "./recipes/types.js";
 export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
 export { broadcastChannel } from "./transport/broadcast-channel.js";

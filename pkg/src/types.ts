@@ -5,6 +5,7 @@ import type { BackupSource, BackupSummary, ExportOptions, ImportOptions } from "
 import type { QuorateError } from "./errors.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
 import type { AnyMachine, Machine, MachineCalls, MachineQueries } from "./machine/types.js";
+import type { ClusterMetrics, DebugListener, DebugTopic, NodeMetrics } from "./observe/types.js";
 import type { StorageFactory } from "./storage/storage.js";
 import type { Transport } from "./transport/transport.js";
 
@@ -46,6 +47,17 @@ export interface ClusterOptions {
    * snapshot was larger than they are. Default 10,000.
    */
   readonly snapshotEntries?: number;
+  /**
+   * Makes what the nodes do visible in a profiler, as measures of the User Timing API: elections, commits, durable
+   * writes, snapshots, starts. Default false; `cluster.trace()` changes it.
+   */
+  readonly trace?: boolean;
+  /**
+   * Tells what the nodes do line by line, about all topics or some. `true` and a list print to the console, on Node to
+   * the standard error; a function hears each line. Default: what the environment variable `QUORATE_DEBUG` lists on
+   * Node, else nothing.
+   */
+  readonly debug?: boolean | readonly DebugTopic[] | DebugListener;
   /** Gives up opening, and closes what was opened so far. */
   readonly signal?: AbortSignal;
   /** The WebAssembly, if the default place does not suit. */
@@ -108,6 +120,10 @@ export interface AnyCluster<N extends AnyNode = AnyNode> {
   node(id: number): N;
   /** A fresh picture of all nodes; killed and halted ones are in it as such. */
   status(options?: CallOptions): Promise<ClusterStatus>;
+  /** What the nodes that run have counted since they started; what does not run has nothing. */
+  metrics(options?: CallOptions): Promise<ClusterMetrics>;
+  /** Makes what the nodes do visible in a profiler, or no longer: see the option `trace`. */
+  trace(on: boolean): void;
   /** The leader's id, as soon as there is one. */
   leader(options?: CallOptions): Promise<number>;
   /**
@@ -202,6 +218,8 @@ export interface AnyNode {
   readonly reason: QuorateError | undefined;
   /** A fresh picture; `NODE_KILLED` or `NODE_HALTED` when it does not run. */
   status(options?: CallOptions): Promise<NodeStatus>;
+  /** What it has counted since it started; `NODE_KILLED` or `NODE_HALTED` when it does not run. */
+  metrics(options?: CallOptions): Promise<NodeMetrics>;
   /** Terminates the worker where it stands: no farewell, only durable state is left. */
   kill(): Promise<void>;
   /** Starts a killed or halted node from its storage. Resolves when it runs; nothing if it does already. */

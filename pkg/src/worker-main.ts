@@ -5,6 +5,8 @@ import { type ErrorCode, toPlain } from "./errors.js";
 import { Keeper } from "./keeper.js";
 import type { Adapter } from "./machine/adapter.js";
 import { loadMachine } from "./machine/load.js";
+import type { Observer } from "./observe/observer.js";
+import { observerOf } from "./observe/orders.js";
 import type { FromWorker, HostEvent, HostStatus, Identity, ToWorker } from "./protocol.js";
 import { Resident } from "./resident.js";
 import type { CheckedStorage } from "./storage/directory.js";
@@ -24,6 +26,7 @@ export interface WorkerScope {
 /** Takes the owner's messages. Says `hello` first. */
 export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   let host: Promise<Host> | undefined;
+  let observer: Observer | undefined;
   /** Set once nothing more may be said: the node halted, or the core is not to be entered again. */
   let ended = false;
   let unclaim: () => void = () => {};
@@ -33,7 +36,9 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     ended = true;
     founded();
     unclaim();
-    scope.post({ type: "halted", error: toPlain(error, fallback) });
+    const plain = toPlain(error, fallback);
+    observer?.halted(plain.message);
+    scope.post({ type: "halted", error: plain });
   };
   /** The node's work comes in order, once the host is open. */
   const use = (work: (host: Host) => void | Promise<void>) => {
@@ -50,6 +55,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   const begun = () => {
     isRunning = true;
     founded();
+    observer?.tracer?.started();
     scope.post({ type: "started" });
   };
   /** The node's part in a cluster whose nodes have several owners. */
@@ -97,6 +103,8 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     own.open().catch((error: unknown) => halt(error, "TRANSPORT_FAILED"));
   };
   const start = async (message: Start) => {
+    const probe = observerOf(message, (entries) => scope.post({ type: "debug", entries }));
+    observer = probe;
     // Before anything is opened: a machine that does not load leaves nothing behind.
     const machine = await machineOf(message);
     initSync({ module: message.module });
@@ -107,7 +115,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       ),
     );
     const storage = openStorage(message.storage, scope, (error) => halt(error, "STORAGE_LOST"));
-    return openHost(message, message.node, { storage, machine }, (event) => {
+    return openHost(message, message.node, { storage, machine, probe }, (event) => {
       switch (event.type) {
         case "role":
           return scope.post({
@@ -121,8 +129,10 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         case "halted":
           return halt(event, "NODE_HALTED");
         case "membership":
+          probe.membership(event.index, event.members);
           return scope.post({ type: "membership", index: event.index, members: event.members });
         case "restored":
+          return probe.restored(event.index);
         case "storageBlocked":
           return;
       }
@@ -207,8 +217,13 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
             request: message.request,
             status: host.status() as HostStatus,
             ...(resident && { transport: resident.mesh.status() }),
+            counts: (observer as Observer).counts(),
           }),
         );
+      case "trace":
+        return use(() => observer?.traceAs(message.on));
+      case "heard":
+        return observer?.log?.heard();
       case "close":
         return use((host) => {
           ended = true;
@@ -235,10 +250,14 @@ async function machineOf({ machine }: Start): Promise<Adapter | undefined> {
 function openHost(
   message: Start,
   node: number,
-  parts: { readonly storage?: Storage | undefined; readonly machine: Adapter | undefined },
+  parts: {
+    readonly storage?: Storage | undefined;
+    readonly machine: Adapter | undefined;
+    readonly probe?: Observer;
+  },
   hear: (event: HostEvent) => unknown,
 ): Promise<Host> {
-  const { storage, machine } = parts;
+  const { storage, machine, probe } = parts;
   return Host.open(
     {
       cluster: message.cluster,
@@ -246,6 +265,7 @@ function openHost(
       electionTimeoutMs: message.electionMs,
       heartbeatIntervalMs: message.heartbeatMs,
       leaseReads: message.leaseReads,
+      ...(probe === undefined ? {} : { probe }),
       ...(storage === undefined ? {} : { storage }),
       ...(machine === undefined ? {} : { machine }),
       ...(message.snapshotEntries === undefined

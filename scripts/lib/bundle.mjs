@@ -17,10 +17,18 @@ const entries = {
   "worker-node": "entry/worker-node.ts",
   testing: "testing/index.ts",
   cli: "cli.ts",
+  prometheus: "observe/prometheus.ts",
+  inspector: "inspector/index.ts",
 };
 
 /** Declarations that the manifest names. */
-const publicTypes = ["index.d.ts", "worker.d.ts", "testing/index.d.ts"];
+const publicTypes = [
+  "index.d.ts",
+  "worker.d.ts",
+  "testing/index.d.ts",
+  "observe/prometheus.d.ts",
+  "inspector/index.d.ts",
+];
 
 /** Fills `folder` with the modules, the wasm and the types. */
 export async function bundle(folder, wasm, release, io) {

@@ -11,6 +11,9 @@ const good = `
 import { ArgumentError, Cluster, QuorateError, type ErrorCode } from "quorate";
 import { Cluster as Inline } from "quorate/inline";
 import { type Machine, type MachineCluster, type MachineContext, MachineError } from "quorate";
+import type { ClusterMetrics, DebugEntry, DebugTopic, Histogram, NodeMetrics } from "quorate";
+import { CONTENT_TYPE, toPrometheus, type PrometheusOptions } from "quorate/prometheus";
+import { define, provide, type InspectorElement } from "quorate/inspector";
 
 export async function use(signal: AbortSignal): Promise<string | undefined> {
   await using cluster = await Cluster.open({ name: "shop", nodes: 3, signal });
@@ -24,6 +27,20 @@ export async function use(signal: AbortSignal): Promise<string | undefined> {
     if (error instanceof ArgumentError) return error.message;
     if (error instanceof QuorateError) { const code: ErrorCode = error.code; return code; }
   }
+  const metrics: ClusterMetrics = await cluster.metrics({ signal });
+  const one: NodeMetrics = await cluster.node(1).metrics();
+  const slow: Histogram = metrics.totals.persist;
+  const options: PrometheusOptions = { prefix: "shop", labels: { env: CONTENT_TYPE } };
+  const lines: string = toPrometheus(metrics, options) + toPrometheus(one) + String(slow.bounds[0]);
+  cluster.trace(lines.length > 0);
+  const topics: DebugTopic[] = ["election"];
+  await Cluster.open({ name: "a", trace: true, debug: topics });
+  await Cluster.open({ name: "a", debug: (line: string, entry: DebugEntry) => console.log(line, entry.topic) });
+  define();
+  const forget: () => void = provide(cluster);
+  const inspector: InspectorElement | null = document.querySelector("quorate-inspector");
+  if (inspector !== null) inspector.cluster = cluster;
+  forget();
   const other: typeof Cluster = Inline;
   void other;
   return revision === null ? undefined : "hit";
@@ -90,6 +107,11 @@ const wrong = [
   `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then((c) => c.addEventListener("leaderchanged", () => {}));`,
   `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then((c) => c.kv.as("bytes").put("k", "text"));`,
   `import { secret } from "quorate";`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a", debug: ["votes"] });`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then((c) => c.trace("on"));`,
+  `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then(async (c) => (await c.metrics()).nodes[0].metrics.term);`,
+  `import { toPrometheus } from "quorate/prometheus"; toPrometheus({});`,
+  `import { toPrometheus } from "quorate";`,
   `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: 7 });`,
   `import { Cluster } from "quorate"; Cluster.open({ name: "a" }).then((c) => c.execute(1));`,
   `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: "data:," }).then((c) => c.kv);`,

@@ -17,6 +17,7 @@ use crate::query::Query;
 use crate::record::{KeyValue, Record, hash};
 use crate::reply;
 use crate::snapshot::{KvRestore, KvSnapshot};
+use crate::system;
 use crate::tree::{By, Place, Tree};
 
 /// The key-value store.
@@ -124,6 +125,19 @@ impl Kv {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many leases there are.
+    #[must_use]
+    pub fn lease_count(&self) -> u64 {
+        let [start, end] = system::LEASES;
+        self.system.count(&start, Some(&end))
+    }
+
+    /// Encoded bytes of everything that a snapshot carries.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.carried().iter().map(|tree| tree.total().bytes).sum()
     }
 
     /// The record of a key.

@@ -63,6 +63,8 @@ pub(crate) fn take_deadline(inner: &[u8]) -> Option<(u64, u64)> {
 
 /// Where `index` has the first deadline.
 pub(crate) const DEADLINES: [u8; 1] = [DEADLINE];
+/// From the first lease to behind the last one.
+pub(crate) const LEASES: [[u8; 1]; 2] = [[LEASE], [LEASE + 1]];
 
 pub(crate) fn lease(id: u64) -> Vec<u8> {
     tagged(LEASE, id, &[])

@@ -289,6 +289,12 @@ impl Raft {
         )
     }
 
+    /// The last entry of the log.
+    #[must_use]
+    pub fn last(&self) -> EntryId {
+        self.log.last()
+    }
+
     /// Payload bytes of the log in memory.
     #[must_use]
     pub fn log_bytes(&self) -> usize {

@@ -8,6 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::convert::Settings;
 use crate::error::Failure;
 use crate::machine::MachineObject;
+use crate::probe::Probe;
 
 /// Nodes that one cluster can have.
 const MAX_VOTERS: usize = 63;
@@ -30,6 +31,8 @@ pub struct HostConfig {
     pub storage: Option<JsValue>,
     /// A state machine of the user's; without one it is the key-value store.
     pub machine: Option<MachineObject>,
+    /// Who is told of everything that happens.
+    pub probe: Option<Probe>,
     /// Whether to hold the Web Lock.
     pub lock: bool,
     /// How long to wait for the lock.
@@ -76,6 +79,7 @@ impl HostConfig {
             lock: settings.flag("lock")?.unwrap_or(storage.is_none()),
             storage,
             machine: machine.map(JsCast::unchecked_into),
+            probe: settings.value("probe").map(JsCast::unchecked_into),
             // Longer than it takes a browser to end a worker that does not listen.
             lock_wait_ms: 5_000,
             open_timeout_ms: 10_000,

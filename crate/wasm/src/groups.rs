@@ -10,6 +10,7 @@ use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 use crate::error::Failure;
 use crate::event::{HostEvent, role_name};
 use crate::machine::Machine;
+use crate::probe::{Probe, Way};
 
 /// One group's node, and where its records are.
 pub struct Group {
@@ -110,14 +111,19 @@ impl Groups {
     }
 
     /// Takes all outputs of all groups.
-    pub fn drain(&mut self) -> Drained {
+    pub fn drain(&mut self, probe: Option<&Probe>) -> Drained {
         let mut drained = Drained::default();
         for (id, group) in self.members.iter_mut() {
             let mut messages: Table<NodeId, Vec<Message>> = Table::default();
             let mut replies: Table<ClientId, Vec<Reply>> = Table::default();
             while let Some(output) = group.node.poll_output() {
                 match output {
-                    Output::Send(message) => messages.or_default(message.to).push(message),
+                    Output::Send(message) => {
+                        if let Some(probe) = probe {
+                            probe.message(Way::Sent, message.to, &message);
+                        }
+                        messages.or_default(message.to).push(message);
+                    }
                     Output::Reply {
                         client,
                         replies: more,
@@ -126,6 +132,9 @@ impl Groups {
                     }
                     Output::Persist(batch) => drained.batches.push((id, batch)),
                     Output::RoleChanged { role, term, leader } => {
+                        if let Some(probe) = probe {
+                            probe.role(role, term, leader);
+                        }
                         drained.events.push(HostEvent::Role {
                             group: id,
                             role: role_name(role),
@@ -155,6 +164,9 @@ impl Groups {
                 drained.to_peers.push((to, frame));
             }
             for (to, replies) in replies {
+                if let Some(probe) = probe {
+                    probe.replies(&replies);
+                }
                 drained
                     .to_clients
                     .push((to, codec::encode_replies(id, &replies)));

@@ -28,6 +28,7 @@ pub mod machine;
 pub mod members;
 pub mod opening;
 pub mod panic;
+pub mod probe;
 pub mod segments;
 pub mod shared;
 pub mod status;

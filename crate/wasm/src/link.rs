@@ -76,6 +76,17 @@ pub struct Traffic {
     pub dropped_frames: u64,
 }
 
+/// What becomes of a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// It is to be sent at once.
+    Now(Vec<u8>),
+    /// It is held back.
+    Later,
+    /// Nobody gets it.
+    Lost(Vec<u8>),
+}
+
 /// The way to one peer.
 #[derive(Default)]
 pub struct Link {
@@ -114,27 +125,27 @@ impl Link {
         std::mem::replace(&mut self.port, port)
     }
 
-    /// What to do with `frame` now: it comes back when it is to be sent at once.
-    pub fn admit(&mut self, now: Instant, frame: Vec<u8>, random: &mut Random) -> Option<Vec<u8>> {
+    /// What becomes of `frame` now.
+    pub fn admit(&mut self, now: Instant, frame: Vec<u8>, random: &mut Random) -> Admitted {
         if self.port.is_none() || self.rule.blocked || chance(random) < self.rule.drop {
             self.traffic.dropped_frames += 1;
-            return None;
+            return Admitted::Lost(frame);
         }
         let wait_ms = self.rule.delay_ms + self.rule.jitter_ms * chance(random);
         if wait_ms <= 0.0 {
-            return Some(frame);
+            return Admitted::Now(frame);
         }
         if self.delayed.len() >= MAX_DELAYED_FRAMES
             || self.delayed_bytes + frame.len() > MAX_DELAYED_BYTES
         {
             self.traffic.dropped_frames += 1;
-            return None;
+            return Admitted::Lost(frame);
         }
         self.delayed_bytes += frame.len();
         self.delayed_count += 1;
         let due = now.after(Duration::from_micros((wait_ms * 1_000.0) as u64));
         self.delayed.push(Reverse((due, self.delayed_count, frame)));
-        None
+        Admitted::Later
     }
 
     /// A frame whose delay is over.
@@ -226,8 +237,10 @@ mod tests {
     fn a_delayed_frame_leaves_when_its_time_has_come() {
         let mut random = Random::new(1);
         let mut link = delaying(10.0);
-        assert_eq!(link.admit(Instant(0), vec![1], &mut random), None);
-        assert_eq!(link.admit(Instant(500), vec![2], &mut random), None);
+        for (at, byte) in [(0, 1), (500, 2)] {
+            let admitted = link.admit(Instant(at), vec![byte], &mut random);
+            assert_eq!(admitted, Admitted::Later);
+        }
         assert_eq!(link.next_due(), Instant(10_000));
         assert_eq!(link.pop_due(Instant(9_999)), None);
         assert_eq!(link.pop_due(Instant(10_000)), Some(vec![1]));
@@ -250,9 +263,12 @@ mod tests {
             (vec![0; 16 << 20], MAX_DELAYED_BYTES >> 24),
         ] {
             let mut link = delaying(1_000.0);
-            for _ in 0..=room {
-                assert_eq!(link.admit(Instant(0), frame.clone(), &mut random), None);
+            for _ in 0..room {
+                let admitted = link.admit(Instant(0), frame.clone(), &mut random);
+                assert_eq!(admitted, Admitted::Later);
             }
+            let admitted = link.admit(Instant(0), frame.clone(), &mut random);
+            assert_eq!(admitted, Admitted::Lost(frame));
             assert_eq!(link.delayed_frames(), room);
             assert_eq!(link.traffic.dropped_frames, 1);
         }
@@ -261,10 +277,8 @@ mod tests {
     #[test]
     fn a_link_without_port_drops_and_counts() {
         let mut link = Link::default();
-        assert!(
-            link.admit(Instant(0), vec![1], &mut Random::new(1))
-                .is_none()
-        );
+        let admitted = link.admit(Instant(0), vec![1], &mut Random::new(1));
+        assert_eq!(admitted, Admitted::Lost(vec![1]));
         assert_eq!(link.traffic.dropped_frames, 1);
     }
 }

@@ -119,6 +119,7 @@ impl Opened {
                 self.platform,
                 self.config.progress_interval_ms,
                 random,
+                self.config.probe,
             )),
             Err(failure) => {
                 self.platform.close().await;

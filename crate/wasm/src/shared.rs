@@ -19,9 +19,10 @@ use crate::error::Failure;
 use crate::event::HostEvent;
 use crate::freeze::Freeze;
 use crate::groups::Groups;
-use crate::link::{Link, LinkRule};
+use crate::link::{Admitted, Link, LinkRule};
 use crate::lock::Lock;
 use crate::members::{Founder, WhoIs, hex};
+use crate::probe::{Probe, Way};
 use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer::{self, Alarm};
@@ -89,6 +90,7 @@ struct State {
     clients: Table<ClientId, Client>,
     writer: Writer,
     random: Random,
+    probe: Option<Probe>,
     freeze: Freeze,
     halted: Option<Failure>,
     /// Zero: no progress events.
@@ -119,6 +121,7 @@ impl Shared {
         platform: Platform,
         progress_interval_ms: u32,
         random: Random,
+        probe: Option<Probe>,
     ) -> Rc<Self> {
         let shared = Rc::new_cyclic(|weak: &std::rc::Weak<Self>| {
             let (on_timer, on_storage) = (weak.clone(), weak.clone());
@@ -141,6 +144,7 @@ impl Shared {
                     clients: Table::default(),
                     writer: Writer::default(),
                     random,
+                    probe,
                     freeze: Freeze::new(timer::now(), js_sys::Date::now()),
                     halted: None,
                     progress_interval: Duration::from_millis(progress_interval_ms.into()),
@@ -438,7 +442,7 @@ impl State {
         };
         if link.rule().blocked {
             link.traffic.dropped_frames += 1;
-            return;
+            return self.note_lost(from, frame);
         }
         link.traffic.received_frames += 1;
         link.traffic.received_bytes += frame.as_ref().map_or(0, Bytes::len) as u64;
@@ -458,6 +462,9 @@ impl State {
             return;
         };
         for message in messages {
+            if let Some(probe) = &self.probe {
+                probe.message(Way::Received, from, &message);
+            }
             self.groups.handle(now, group, Input::Message(message));
         }
     }
@@ -472,6 +479,9 @@ impl State {
             client.status.rejected_frames += 1;
             return;
         };
+        if let Some(probe) = &self.probe {
+            probe.requests(&requests);
+        }
         for request in requests {
             self.groups.handle(
                 now,
@@ -489,6 +499,9 @@ impl State {
     }
 
     fn handle_written(&mut self, now: Instant) {
+        if let Some(probe) = self.probe.as_ref().filter(|_| self.writer.is_writing()) {
+            probe.written();
+        }
         for Batch { group, seq } in self.writer.finish(now) {
             self.groups.handle(now, group, Input::Persisted { seq });
         }
@@ -503,12 +516,12 @@ impl State {
         self.writer.abandon();
         self.groups.handle_all(now, &Input::PersistFailed);
         // Whatever the groups still wanted must not leave.
-        drop(self.groups.drain());
+        drop(self.groups.drain(None));
         Some(HostEvent::halted(None, failure))
     }
 
     fn drain(&mut self, now: Instant) -> Effects {
-        let drained = self.groups.drain();
+        let drained = self.groups.drain(self.probe.as_ref());
         let mut effects = Effects {
             events: drained.events,
             ..Effects::default()
@@ -531,6 +544,9 @@ impl State {
         }
         for (group, batch) in drained.batches {
             if let Some(member) = self.groups.group(group) {
+                if let Some(probe) = &self.probe {
+                    probe.batch(&batch);
+                }
                 let names = Batch {
                     group,
                     seq: batch.seq,
@@ -540,6 +556,7 @@ impl State {
             }
         }
         effects.round = self.writer.begin(now);
+        self.note_step(now, effects.round.as_ref());
         self.moved = true;
         if !self.progress_interval.is_zero() && now >= self.progress_due {
             self.progress_due = now.after(self.progress_interval);
@@ -559,8 +576,41 @@ impl State {
         let Some(link) = self.links.get_mut(to) else {
             return;
         };
-        if let Some(frame) = link.admit(now, frame, &mut self.random) {
-            frames.extend(link.sender(&frame).map(|sender| (sender, frame)));
+        match link.admit(now, frame, &mut self.random) {
+            Admitted::Now(frame) => {
+                frames.extend(link.sender(&frame).map(|sender| (sender, frame)));
+            }
+            Admitted::Later => {}
+            Admitted::Lost(frame) => self.note_lost(to, Some(frame.into())),
+        }
+    }
+
+    /// Tells what was in a frame that is lost between this node and another.
+    fn note_lost(&self, peer: NodeId, frame: Option<Bytes>) {
+        let (Some(probe), Some(frame)) = (&self.probe, frame) else {
+            return;
+        };
+        if let Ok((.., messages)) = codec::decode_messages(&frame) {
+            for message in &messages {
+                probe.message(Way::Lost, peer, message);
+            }
+        }
+    }
+
+    fn note_step(&self, now: Instant, round: Option<&Round>) {
+        let Some(probe) = &self.probe else {
+            return;
+        };
+        if let Some(round) = round {
+            let sizes = round
+                .puts
+                .iter()
+                .map(|(key, value)| key.len() + value.len());
+            probe.write(round.puts.len(), sizes.sum());
+        }
+        // The node of a group that is alone: several are not told apart.
+        if let Some((_, group)) = self.groups.iter().next() {
+            probe.step(now, &group.node);
         }
     }
 

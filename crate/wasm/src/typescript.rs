@@ -32,6 +32,11 @@ export interface MachineObject {
   readonly failure: { code: string; message: string } | undefined;
 }
 
+/** Is told of everything that happens in a node, in numbers: see `pkg/src/observe/notes.ts`. Must not call back, and must not throw. */
+export interface Probe {
+  note(what: number, a: number, b: number, c: number, d: number, e: number): void;
+}
+
 /** Names of 64 bits are sixteen hexadecimal digits. */
 export interface Identity {
   storage: string;
@@ -62,6 +67,7 @@ export interface HostConfig {
   storage?: JsStorage;
   /** A state machine in place of the key-value store. */
   machine?: MachineObject;
+  probe?: Probe;
   lock?: boolean;
   lockWaitMs?: number;
   openTimeoutMs?: number;
@@ -129,6 +135,9 @@ export interface GroupStatus {
   transferring: number | null;
   sessions: number;
   waiting: number;
+  parked: number;
+  leases: number;
+  storeBytes: number;
   logBytes: number;
   halted: boolean;
   revision: number;

@@ -21,6 +21,11 @@ export const platform: Platform = {
       events,
     ),
   lockDirectory: lockPlace,
+  // What the process prints is its user's.
+  print: (line) => console.error(line),
+  get debug() {
+    return process.env.QUORATE_DEBUG;
+  },
   mark: directoryMark,
 };
 

@@ -57,6 +57,25 @@ fn swap(key: &str, expected: Expected, new: Option<&str>) -> Command {
     }
 }
 
+#[test]
+fn leases_and_bytes_are_counted() {
+    let mut kv = Kv::new();
+    let mut bytes_before = kv.bytes();
+    for lease in 1..=3 {
+        let grant = Command::LeaseGrant {
+            id: lease,
+            ttl_ms: 1_000,
+        };
+        run(&mut kv, &grant);
+        run(&mut kv, &put("key", "value"));
+        assert_eq!(kv.lease_count(), lease);
+        assert!(kv.bytes() > bytes_before);
+        bytes_before = kv.bytes();
+    }
+    run(&mut kv, &Command::LeaseRevoke { id: 2 });
+    assert_eq!(kv.lease_count(), 2);
+}
+
 fn meta(create_revision: u64, mod_revision: u64, version: u64) -> Meta {
     Meta {
         create_revision,

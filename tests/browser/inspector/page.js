@@ -1,0 +1,18 @@
+// A cluster under two inspectors: one that is given it and may act, one that finds it by its name.
+
+import { Cluster } from "./quorate/auto.js";
+import { define, provide } from "./quorate/inspector.js";
+
+const full = document.querySelector("#full");
+const cluster = await Cluster.open({
+  name: "inspected",
+  trace: new URLSearchParams(location.search).has("trace"),
+});
+// Before the element is known, as a framework may.
+full.cluster = cluster;
+define();
+define();
+globalThis.forget = provide(cluster);
+globalThis.cluster = cluster;
+for (let n = 0; n < 20; n++) await cluster.kv.put(`key/${n}`, n);
+globalThis.ready = true;
