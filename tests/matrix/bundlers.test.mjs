@@ -78,7 +78,7 @@ for (const version of [5, 6, 7]) {
     await server.listen();
     try {
       const { value, error, said } = await outcomeOf(server.resolvedUrls.local[0]);
-      assert.equal(value, "hello, 5, 1, WASM_LOAD", `${error}\n${said.join("\n")}`);
+      assert.equal(value, "hello, 5, 1, WORKER_FAILED", `${error}\n${said.join("\n")}`);
     } finally {
       await server.close();
     }
