@@ -62,6 +62,7 @@ const CODES = {
   NODE_HALTED: ["node", false],
   NODE_KILLED: ["node", false],
   NODE_PANICKED: ["node", false],
+  TRANSPORT_FAILED: ["node", true],
   WORKER_FAILED: ["node", true],
   QUOTA_EXCEEDED: ["storage", false],
   STORAGE_BLOCKED: ["storage", true],

@@ -2,12 +2,12 @@
 
 import type { ClusterEvents, ClusterListener } from "./types.js";
 
-export class Events {
+export class Events<E extends Partial<ClusterEvents> = ClusterEvents> {
   readonly #target = new EventTarget();
   /** Whether anyone ever listened to `status`, which costs something to make. */
   wantsStatus = false;
 
-  add<K extends keyof ClusterEvents>(
+  add<K extends keyof E & keyof ClusterEvents>(
     type: K,
     listener: ClusterListener<K>,
     options?: boolean | AddEventListenerOptions,
@@ -16,7 +16,7 @@ export class Events {
     this.#target.addEventListener(type, listener as EventListener, options);
   }
 
-  remove<K extends keyof ClusterEvents>(
+  remove<K extends keyof E & keyof ClusterEvents>(
     type: K,
     listener: ClusterListener<K>,
     options?: boolean | EventListenerOptions,
@@ -24,7 +24,7 @@ export class Events {
     this.#target.removeEventListener(type, listener as EventListener, options);
   }
 
-  emit<K extends keyof ClusterEvents>(type: K, detail: ClusterEvents[K]): void {
+  emit<K extends keyof E & keyof ClusterEvents>(type: K, detail: ClusterEvents[K]): void {
     this.#target.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

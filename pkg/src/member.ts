@@ -17,12 +17,15 @@ import type {
   Founder,
   FromWorker,
   HostStatus,
-  Identity,
   LeaderRequest,
   MembersNow,
+  Opened,
   ToWorker,
 } from "./protocol.js";
 import { serveStorage } from "./storage/remote.js";
+import { Broadcast } from "./transport/broadcast-channel.js";
+import { serveTransport } from "./transport/remote.js";
+import type { Transport } from "./transport/transport.js";
 import type {
   CallOptions,
   ClusterNode,
@@ -31,6 +34,7 @@ import type {
   NodeStatus,
   NodeView,
   Role,
+  TransportStatus,
 } from "./types.js";
 
 /** What a member tells its cluster. */
@@ -45,29 +49,38 @@ export interface MemberEvents {
   reads(member: Member): KvReads<Json>;
   queryOf(member: Member, query: unknown, options?: MachineQueryOptions): Promise<unknown>;
   membership(index: number, members: MembersNow): void;
+  /** A node of another owner can be reached, or no longer. */
+  peer?(node: number, isThere: boolean): void;
 }
 
 /** What a member is made of. */
 export interface MemberParts {
+  /** 0: the worker chooses. */
   readonly id: number;
   readonly settings: Settings;
-  readonly module: WebAssembly.Module;
+  readonly module: WebAssembly.Module | BufferSource;
   readonly platform: Platform;
   readonly events: MemberEvents;
+  /** To nodes of other owners. */
+  readonly transport?: Transport;
+  /** Its node is a tab's. */
+  readonly tab?: boolean;
+  /** The name of this owner, if it shares the node with others. */
+  readonly owner?: string;
 }
+
+type Told = FromWorker & { type: "status" };
 
 /** One worker's life. */
 interface Life {
   link?: WorkerLink;
   /** The storage that is served from here, once it is made: what ends it. */
   endStorage?: Promise<() => Promise<void>>;
+  endTransport?: () => Promise<void>;
   opened: () => void;
   started: (error?: QuorateError) => void;
   closed?: () => void;
-  readonly asks: Map<
-    number,
-    { resolve(status: HostStatus): void; reject(error: QuorateError): void }
-  >;
+  readonly asks: Map<number, { resolve(answer: Told): void; reject(error: QuorateError): void }>;
   /** What the leader was asked to do. */
   readonly requests: Map<
     number,
@@ -76,13 +89,13 @@ interface Life {
 }
 
 export class Member implements ClusterNode, MachineNode<AnyMachine> {
-  readonly id: number;
+  id: number;
   state: NodeState = "killed";
   reason: QuorateError | undefined;
   /** What the node last said of its role; undefined while it does not run. */
   role: { readonly role: Role; readonly term: number } | undefined;
   /** Whose storage it is, as soon as that is open. */
-  identity: Identity | undefined;
+  identity: Opened | undefined;
   readonly #parts: MemberParts;
   #life: Life | undefined;
   #starting: Promise<void> | undefined;
@@ -218,9 +231,24 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         ...(settings.snapshotEntries !== undefined && {
           snapshotEntries: settings.snapshotEntries,
         }),
+        ...this.#transport(life, transfer),
       },
       transfer,
     );
+  }
+
+  #transport(
+    life: Life,
+    transfer: Transferable[],
+  ): Pick<ToWorker & { type: "start" }, "transport" | "tab" | "owner"> {
+    const { id, settings, transport, tab = false, owner } = this.#parts;
+    if (transport === undefined) return {};
+    if (transport instanceof Broadcast)
+      return { transport: { kind: "broadcastChannel" }, tab, ...(owner && { owner }) };
+    const { port1, port2 } = new MessageChannel();
+    life.endTransport = serveTransport(port1, transport, { cluster: settings.name, node: id });
+    transfer.push(port2);
+    return { transport: { kind: "port", port: port2 }, tab };
   }
 
   async #storage(
@@ -252,6 +280,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         return;
       case "opened":
         this.identity = message;
+        this.id = message.node;
         events.opened(this);
         life.opened();
         return;
@@ -281,11 +310,15 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         events.progress(this, message.commit, message.term);
         return;
       case "status":
-        life.asks.get(message.request)?.resolve(message.status);
+        life.asks.get(message.request)?.resolve(message);
         life.asks.delete(message.request);
         return;
       case "closed":
         life.closed?.();
+        return;
+      case "peerUp":
+      case "peerDown":
+        events.peer?.(message.node, message.type === "peerUp");
         return;
     }
   }
@@ -295,11 +328,11 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     const life = this.#life;
     if (life === undefined || this.state !== "running") throw this.#absent();
     const request = this.#nextAsk++;
-    const status = await new Promise<HostStatus>((resolve, reject) => {
+    const { status, transport } = await new Promise<Told>((resolve, reject) => {
       life.asks.set(request, { resolve, reject });
       this.tell({ type: "status", request });
     });
-    this.#lastStatus = picture(this.id, status);
+    this.#lastStatus = picture(this.id, status, transport);
     return this.#lastStatus;
   }
 
@@ -377,6 +410,8 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
 
 async function endLife(life: Life): Promise<void> {
   await life.link?.terminate();
+  // A transport that never ends keeps nobody waiting.
+  if (life.endTransport !== undefined) await waitAtMost(CLOSE_MS, life.endTransport());
   if (life.endStorage === undefined) return;
   // A storage that fails to end, or takes too long, has nothing more to say to a node that is gone.
   const ended = life.endStorage.then((end) => end());
@@ -395,7 +430,11 @@ async function waitAtMost(ms: number, work: Promise<void>): Promise<void> {
   clearTimeout(timer);
 }
 
-function picture(id: number, { groups, peers, storage }: HostStatus): NodeStatus {
+function picture(
+  id: number,
+  { groups, peers, storage }: HostStatus,
+  transport: TransportStatus | undefined,
+): NodeStatus {
   const group = groups[0];
   if (group === undefined) throw failed(id, "told nothing of its group");
   return Object.freeze({
@@ -419,6 +458,7 @@ function picture(id: number, { groups, peers, storage }: HostStatus): NodeStatus
     waiting: group.waiting,
     droppedFrames: peers.reduce((sum, peer) => sum + peer.droppedFrames, 0),
     rejectedFrames: peers.reduce((sum, peer) => sum + peer.rejectedFrames, 0),
+    transport: transport ?? null,
     peers: group.peers,
     members: group.members,
     membersIndex: group.membersIndex,

@@ -19,7 +19,7 @@ export interface Body {
   quorum(): Quorum;
   /** The leader's id, as soon as there is one. */
   leader(options: CallOptions): Promise<number>;
-  member(id: number): Member | undefined;
+  member(id: number): Asked | undefined;
   /** Makes a member and starts its node, which waits to be added; nothing if it runs already. */
   admit(id: number): Promise<Identity>;
   /** Stops a node that is no member, and forgets it. */
@@ -27,6 +27,9 @@ export interface Body {
   /** The highest id that was ever given. */
   lastId(): number;
 }
+
+/** Whoever may lead, as far as that is needed here. */
+export type Asked = Pick<Member, "id" | "state" | "role" | "ask">;
 
 /** A call under way. */
 interface Work extends Bounds {
@@ -237,7 +240,7 @@ export class Membership implements Members, Leadership {
     }
   }
 
-  async #leader(bounds: Bounds): Promise<Member> {
+  async #leader(bounds: Bounds): Promise<Asked> {
     for (;;) {
       const { signal } = bounds;
       const id = await this.#cluster.leader({

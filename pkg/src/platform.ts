@@ -2,7 +2,7 @@
 
 import type { QuorateError } from "./errors.js";
 import type { FromWorker, ToWorker } from "./protocol.js";
-import type { ClusterOptions } from "./types.js";
+import type { ClusterOptions, WorkerHandle } from "./types.js";
 
 export interface Platform {
   /** The kind of storage at home here. */
@@ -15,6 +15,11 @@ export interface Platform {
     create: ClusterOptions["createWorker"],
     events: WorkerEvents,
   ): Promise<WorkerLink>;
+  /** Makes a shared worker, and reads the WebAssembly for it; absent where there are none. */
+  readonly shared?: {
+    create(): WorkerHandle;
+    readModule(source: ClusterOptions["wasm"]): Promise<BufferSource>;
+  };
   /**
    * What is remembered of a cluster beside its nodes' storage, so that the loss of all of that is noticed: the
    * cluster's id. `place` is the directory, or `quorate/<name>`. Absent where nothing can be kept.
@@ -23,8 +28,8 @@ export interface Platform {
     read(place: string): Promise<string | undefined>;
     write(place: string, id: string): Promise<void>;
   };
-  /** Takes the lock of a directory, or rejects with `STORAGE_LOCKED`; resolves to what releases it. */
-  lockDirectory?(path: string): Promise<() => Promise<void>>;
+  /** Takes the lock of a cluster's directory, or of one node's in it, or rejects with `STORAGE_LOCKED`; resolves to what releases it. */
+  lockDirectory?(path: string, node?: number): Promise<() => Promise<void>>;
 }
 
 /** A worker, as its owner uses it. */

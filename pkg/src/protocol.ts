@@ -5,7 +5,7 @@
 
 import type { PlainError } from "./errors.js";
 import type { CoreRule } from "./network.js";
-import type { Role } from "./types.js";
+import type { Role, TransportStatus } from "./types.js";
 
 /** Where the worker finds its node's records. */
 export type WorkerStorage =
@@ -13,11 +13,17 @@ export type WorkerStorage =
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "port"; readonly port: MessagePort };
 
+/** How the worker's node reaches nodes of other owners. */
+export type WorkerTransport =
+  | { readonly kind: "broadcastChannel" }
+  | { readonly kind: "port"; readonly port: MessagePort };
+
 /** From the owner. `start` comes first and once. */
 export type ToWorker =
   | {
       readonly type: "start";
-      readonly module: WebAssembly.Module;
+      /** Bytes for a shared worker: what is compiled cannot be sent to one. */
+      readonly module: WebAssembly.Module | BufferSource;
       readonly cluster: string;
       readonly node: number;
       readonly electionMs: number;
@@ -27,6 +33,12 @@ export type ToWorker =
       /** The URL of the machine's module; without one it is the key-value store. */
       readonly machine?: string;
       readonly snapshotEntries?: number;
+      /** For a node whose peers belong to others; else the owner connects them. */
+      readonly transport?: WorkerTransport;
+      /** The node is a tab's: it is chosen by the worker, which looks after those whose tabs are gone. */
+      readonly tab?: boolean;
+      /** The name of a page that owns a node in a shared worker with others: it holds a lock of that name. */
+      readonly owner?: string;
     }
   /** To a node that is `opened` and knows of no cluster: its cluster, and with whom it is founded. */
   | { readonly type: "begin"; readonly cluster: string; readonly founders: readonly Founder[] }
@@ -39,7 +51,15 @@ export type ToWorker =
       readonly rule: CoreRule;
     }
   | { readonly type: "peerGone"; readonly node: number }
+  /** A client of the owner's, for a node that another one owns. */
+  | {
+      readonly type: "far";
+      readonly node: number;
+      readonly client: number;
+      readonly port: MessagePort;
+    }
   | { readonly type: "client"; readonly client: number; readonly port: MessagePort }
+  | { readonly type: "clientGone"; readonly client: number }
   | { readonly type: "link"; readonly node: number; readonly rule: CoreRule }
   | { readonly type: "status"; readonly request: number }
   | { readonly type: "close" };
@@ -48,8 +68,8 @@ export type ToWorker =
 export type FromWorker =
   /** The code is loaded; `start` may come. */
   | { readonly type: "hello" }
-  /** The storage is open. With no cluster, `begin` must come. */
-  | ({ readonly type: "opened" } & Identity)
+  /** The storage is open. With no cluster, `begin` must come, or others tell. */
+  | ({ readonly type: "opened" } & Opened)
   | { readonly type: "started" }
   /** The node could not start, or stopped by itself. Nothing follows. */
   | { readonly type: "halted"; readonly error: PlainError }
@@ -61,14 +81,39 @@ export type FromWorker =
     }
   | { readonly type: "progress"; readonly term: number; readonly commit: number }
   | { readonly type: "membership"; readonly index: number; readonly members: MembersNow }
+  /** A node of another owner can be reached, or no longer. */
+  | { readonly type: "peerUp" | "peerDown"; readonly node: number }
   | {
       readonly type: "answered";
       readonly request: number;
       readonly index: number;
       readonly error?: PlainError;
     }
-  | { readonly type: "status"; readonly request: number; readonly status: HostStatus }
+  | {
+      readonly type: "status";
+      readonly request: number;
+      readonly status: HostStatus;
+      readonly transport?: TransportStatus;
+    }
   | { readonly type: "closed" };
+
+/** What the host tells. */
+export type HostEvent =
+  | Extract<FromWorker, { type: "role" | "progress" | "membership" }>
+  | { readonly type: "restored" | "storageBlocked" }
+  | {
+      readonly type: "halted";
+      readonly code: string;
+      readonly message: string;
+      readonly place?: string;
+    };
+
+/** Which node it is, and whose storage. */
+export interface Opened extends Identity {
+  readonly node: number;
+  /** There is no other node of a tab that could know of a cluster: the owner founds it. */
+  readonly isFirst: boolean;
+}
 
 /** Whose storage it is. Names of 64 bits are sixteen hexadecimal digits. */
 export interface Identity {
@@ -114,6 +159,7 @@ export interface MembersNow {
 
 /** The core's picture of itself, as far as it is passed on. */
 export interface HostStatus {
+  readonly clusterId: string;
   readonly groups: readonly {
     readonly role: Role;
     readonly term: number;

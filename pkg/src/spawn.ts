@@ -62,6 +62,22 @@ export function attach(
   });
 }
 
+/** A shared worker as one that a page has for itself: to terminate it is to leave it. */
+export function sharedHandle(worker: SharedWorker): WorkerHandle {
+  const { port } = worker;
+  return {
+    postMessage: (message: never, transfer?: never) => port.postMessage(message, transfer ?? []),
+    terminate: () => {
+      port.postMessage({ type: "close" });
+      port.close();
+    },
+    addEventListener: (type: string, listener: EventListener) => {
+      (type === "error" ? worker : port).addEventListener(type, listener);
+      port.start();
+    },
+  } as WorkerHandle;
+}
+
 function hasMethod<M extends string>(
   object: unknown,
   method: M,

@@ -20,4 +20,12 @@ export type * from "./kv/types.js";
 export type * from "./machine/types.js";
 export type * from "./recipes/types.js";
 export type { KeyRange, Storage, StorageFactory, StoredRecord } from "./storage/storage.js";
+export { broadcastChannel } from "./transport/broadcast-channel.js";
+export {
+  type FramePort,
+  type MessagePortTransport,
+  messagePort,
+} from "./transport/message-port.js";
+export { sharedWorker } from "./transport/shared-worker.js";
+export type { Transport, TransportLink, TransportNode } from "./transport/transport.js";
 export type * from "./types.js";

@@ -6,6 +6,7 @@ import type { QuorateError } from "./errors.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
 import type { AnyMachine, Machine, MachineCalls, MachineQueries } from "./machine/types.js";
 import type { StorageFactory } from "./storage/storage.js";
+import type { Transport } from "./transport/transport.js";
 
 /** A key: text (as UTF-8) or bytes, 1 to 4,096 bytes long. Keys are ordered by their bytes. */
 export type Key = string | Uint8Array;
@@ -282,6 +283,8 @@ export interface NodeStatus {
   /** Frames to others that rules dropped, and frames from others that were no frames of ours. */
   readonly droppedFrames: number;
   readonly rejectedFrames: number;
+  /** For nodes of `Node.open`; else null. */
+  readonly transport: TransportStatus | null;
   /** The others, as a leader sees them. */
   readonly peers: readonly PeerStatus[];
   /** The membership in its log. */
@@ -297,6 +300,29 @@ export interface NodeStatus {
   readonly membersIndex: number;
   /** To whom this leader is handing over. */
   readonly transferring: number | null;
+}
+
+/** What went over the transport of a node of `Node.open`. */
+export interface TransportStatus {
+  /** Drawn for this life of the node's worker. */
+  readonly incarnation: string;
+  readonly sent: number;
+  readonly received: number;
+  /** Not sent, because the other one has been silent for long. */
+  readonly withheld: number;
+  /** What came in and was not taken, by the reason. */
+  readonly dropped: {
+    /** No envelope of ours, or for somebody else. */
+    readonly malformed: number;
+    /** It claims to be from someone else than the transport says. */
+    readonly origin: number;
+    /** From a cluster of another name or another id. */
+    readonly cluster: number;
+    /** In another version's format. */
+    readonly version: number;
+    /** From or for an earlier life of a node, or from one that has not said hello. */
+    readonly incarnation: number;
+  };
 }
 
 /** A leader's view of another node. */
@@ -378,4 +404,112 @@ export interface ClusterFactory {
   open<M extends AnyMachine = Machine>(options: MachineOptions): Promise<MachineCluster<M>>;
   /** Starts a cluster, or brings one back from its storage. */
   open(options: ClusterOptions): Promise<Cluster>;
+}
+
+/** What `Node.open` takes: what `Cluster.open` does for all nodes, for one. Unknown options are refused. */
+export interface NodeOptions
+  extends Pick<
+    ClusterOptions,
+    | "storage"
+    | "directory"
+    | "timeouts"
+    | "reads"
+    | "deadline"
+    | "snapshotEntries"
+    | "signal"
+    | "wasm"
+    | "createWorker"
+  > {
+  /** Names the cluster and its storage, as `name` does for `Cluster.open`. */
+  readonly cluster: string;
+  /** Which node this is, 1 to 999: no other one has it. Left out in a tab, with `broadcastChannel()`: it gets one. */
+  readonly id?: number;
+  /** How the nodes reach one another. */
+  readonly transport: Transport;
+  /**
+   * The node founds the cluster, if its storage knows of none and nobody tells it of one. True for one node alone; the
+   * others join. Among tabs the first one founds. Default false.
+   */
+  readonly found?: boolean;
+}
+
+/** What `Node.open` takes for a cluster whose nodes run a state machine of one's own. */
+export interface MachineNodeOptions extends NodeOptions {
+  /** As for `Cluster.open`. All nodes of a cluster run the same one. */
+  readonly machine: URL | string;
+}
+
+/** A running node of a cluster with a key-value store, whose other nodes belong to someone else. */
+export interface Node extends OwnNode {
+  /** The key-value store, as of a `Cluster`. */
+  readonly kv: Kv<Json>;
+  /** Reads that this node answers from its own copy, as linearizable as any: the leader tells it what it must have applied. */
+  readonly here: KvReads<Json>;
+}
+
+/** A running node of a cluster with a state machine of one's own, whose other nodes belong to someone else. */
+export interface MachineOwnNode<M extends AnyMachine = Machine> extends OwnNode, MachineCalls<M> {
+  /** Queries that this node answers from its own copy, as linearizable as any. */
+  readonly here: MachineQueries<M>;
+}
+
+/** What every running node of `Node.open` has. */
+export interface OwnNode {
+  /** The cluster's name. */
+  readonly cluster: string;
+  /** Its id. A tab's can be another one after the page was kept for later or frozen. */
+  readonly id: number;
+  /** As `Cluster.origin`; `"joined"`: this storage is new, and its cluster is not. */
+  readonly origin: "founded" | "restored" | "reset" | "joined";
+  readonly state: NodeState;
+  /** Why it halted, while it is `halted`. */
+  readonly reason: QuorateError | undefined;
+  /** Who takes part. Nodes join by being opened. */
+  readonly members: NodeMembers;
+  /** Who leads. */
+  readonly leadership: Leadership;
+  /** A fresh picture of this node; `NODE_KILLED` or `NODE_HALTED` when it does not run. */
+  status(options?: CallOptions): Promise<NodeStatus>;
+  /**
+   * Terminates the worker where it stands: no farewell, only durable state is left. A tab's node is then adopted as if the tab
+   * were gone; one in a shared worker goes on for its other pages. Calls wait for `start`, to their deadlines.
+   */
+  kill(): Promise<void>;
+  /**
+   * Starts a killed or halted node from its storage. Resolves when it runs; nothing if it does already. A tab may get
+   * another id: it begins as one that opens.
+   */
+  start(): Promise<void>;
+  /** The leader's id, as soon as this node knows one. */
+  leader(options?: CallOptions): Promise<number>;
+  addEventListener<K extends keyof NodeEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof NodeEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** Ends every open call with `CLOSED`, stops the node and frees its storage. Its state stays, and it stays a member. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What a node of `Node.open` can change. One that is removed and still runs joins again. */
+export type NodeMembers = Omit<Members, "add" | "replace">;
+
+/** What a node of `Node.open` tells: `nodeup` and `nodedown` also of others, when they can be reached and no longer. */
+export type NodeEvents = Pick<
+  ClusterEvents,
+  "leaderchange" | "rolechange" | "commit" | "memberchange" | "nodeup" | "nodedown" | "halted"
+>;
+
+/** The way in for one node. */
+export interface NodeFactory {
+  /** Starts a node that runs a machine of one's own, and joins or founds its cluster. Resolves when it runs. */
+  open<M extends AnyMachine = Machine>(options: MachineNodeOptions): Promise<MachineOwnNode<M>>;
+  /** Starts a node, and joins or founds its cluster. Resolves when it runs. */
+  open(options: NodeOptions): Promise<Node>;
 }

@@ -2,11 +2,17 @@
 
 import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
 import { type ErrorCode, toPlain } from "./errors.js";
+import { Keeper } from "./keeper.js";
+import type { Adapter } from "./machine/adapter.js";
 import { loadMachine } from "./machine/load.js";
-import type { FromWorker, HostStatus, Identity, ToWorker } from "./protocol.js";
+import type { FromWorker, HostEvent, HostStatus, Identity, ToWorker } from "./protocol.js";
+import { Resident } from "./resident.js";
 import type { CheckedStorage } from "./storage/directory.js";
 import { remoteStorage } from "./storage/remote.js";
 import type { Storage } from "./storage/storage.js";
+import { census, claim } from "./tab.js";
+import { Broadcast } from "./transport/broadcast-channel.js";
+import { remoteTransport } from "./transport/remote.js";
 
 /** What differs between a browser's worker and Node's. */
 export interface WorkerScope {
@@ -20,10 +26,13 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   let host: Promise<Host> | undefined;
   /** Set once nothing more may be said: the node halted, or the core is not to be entered again. */
   let ended = false;
+  let unclaim: () => void = () => {};
 
   const halt = (error: unknown, fallback: ErrorCode) => {
     if (ended) return;
     ended = true;
+    founded();
+    unclaim();
     scope.post({ type: "halted", error: toPlain(error, fallback) });
   };
   /** The node's work comes in order, once the host is open. */
@@ -34,13 +43,62 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   };
   /** Only then it has peers, and the owner tells it of each what rule there is. */
   let isRunning = false;
+  let founded: () => void = () => {};
+  const foundation = new Promise<void>((resolve) => {
+    founded = resolve;
+  });
   const begun = () => {
     isRunning = true;
+    founded();
     scope.post({ type: "started" });
   };
-  const start = async (message: ToWorker & { type: "start" }) => {
+  /** The node's part in a cluster whose nodes have several owners. */
+  let resident: Resident | undefined;
+  let keeper: Keeper | undefined;
+  const introduce = (open: Host, message: Start, isFirst: boolean) => {
+    const identity = open.identity() as Identity;
+    scope.post({ type: "opened", ...identity, node: message.node, isFirst });
+    const { transport } = message;
+    if (transport === undefined) {
+      if (identity.cluster !== null) begun();
+      return;
+    }
+    const hasMachine = message.machine !== undefined;
+    const own = new Resident({
+      name: message.cluster,
+      node: message.node,
+      orphan: false,
+      machine: hasMachine,
+      host: open,
+      transport: transport.kind === "port" ? remoteTransport(transport.port) : new Broadcast(),
+      tabs: () => keeper?.now,
+      events: {
+        begun,
+        up: (node) => ended || scope.post({ type: "peerUp", node }),
+        down: (node) => ended || scope.post({ type: "peerDown", node }),
+        failed: (error) => halt(error, "NODE_HALTED"),
+      },
+    });
+    const adopt = async (node: number, failed: () => void) => {
+      const parts = { machine: await machineOf(message) };
+      return new Resident({
+        name: message.cluster,
+        node,
+        orphan: true,
+        machine: hasMachine,
+        host: await openHost(message, node, parts, ({ type }) => type === "halted" && failed()),
+        transport: new Broadcast(),
+        tabs: () => keeper?.now,
+        events: { begun() {}, up() {}, down() {}, failed },
+      });
+    };
+    if (message.tab) keeper = new Keeper({ name: message.cluster, own, adopt });
+    resident = own;
+    own.open().catch((error: unknown) => halt(error, "TRANSPORT_FAILED"));
+  };
+  const start = async (message: Start) => {
     // Before anything is opened: a machine that does not load leaves nothing behind.
-    const machine = message.machine === undefined ? undefined : await loadMachine(message.machine);
+    const machine = await machineOf(message);
     initSync({ module: message.module });
     setPanicHandler((text: string, place: string) =>
       halt(
@@ -49,65 +107,66 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       ),
     );
     const storage = openStorage(message.storage, scope, (error) => halt(error, "STORAGE_LOST"));
-    return Host.open(
-      {
-        cluster: message.cluster,
-        node: message.node,
-        electionTimeoutMs: message.electionMs,
-        heartbeatIntervalMs: message.heartbeatMs,
-        leaseReads: message.leaseReads,
-        ...(storage === undefined ? {} : { storage }),
-        ...(machine === undefined ? {} : { machine }),
-        ...(message.snapshotEntries === undefined
-          ? {}
-          : { snapshotEntries: message.snapshotEntries }),
-      },
-      (event: HostEvent) => {
-        switch (event.type) {
-          case "role":
-            return scope.post({
-              type: "role",
-              role: event.role,
-              term: event.term,
-              leader: event.leader,
-            });
-          case "progress":
-            return scope.post({ type: "progress", term: event.term, commit: event.commit });
-          case "halted":
-            return halt(event, "NODE_HALTED");
-          case "membership":
-            return scope.post({ type: "membership", index: event.index, members: event.members });
-          case "restored":
-          case "storageBlocked":
-            return;
-        }
-      },
-    );
+    return openHost(message, message.node, { storage, machine }, (event) => {
+      switch (event.type) {
+        case "role":
+          return scope.post({
+            type: "role",
+            role: event.role,
+            term: event.term,
+            leader: event.leader,
+          });
+        case "progress":
+          return scope.post({ type: "progress", term: event.term, commit: event.commit });
+        case "halted":
+          return halt(event, "NODE_HALTED");
+        case "membership":
+          return scope.post({ type: "membership", index: event.index, members: event.members });
+        case "restored":
+        case "storageBlocked":
+          return;
+      }
+    });
   };
 
   scope.post({ type: "hello" });
   return (message) => {
     switch (message.type) {
       case "start":
-        host = start(message);
-        host.then(
-          (open) => {
-            if (ended) return;
-            const identity = open.identity() as Identity;
-            scope.post({ type: "opened", ...identity });
-            if (identity.cluster !== null) begun();
-          },
-          (error: unknown) => halt(error, "WORKER_FAILED"),
-        );
+        host = new Promise((resolve, reject) => {
+          const opened = (open: Host, placed: Start, isFirst: boolean) => {
+            resolve(open);
+            if (!ended) introduce(open, placed, isFirst);
+          };
+          const opening = async () => {
+            const { cluster, tab, transport, storage } = message;
+            const shape = tab ? "tabs" : transport === undefined ? "cluster" : "nodes";
+            if (storage.kind === "indexeddb") unclaim = await claim(cluster, shape);
+            if (!tab) return opened(await start(message), message, false);
+            await census(cluster, async (node, isFirst) => {
+              const placed = { ...message, node };
+              opened(await start(placed), placed, isFirst);
+              // Who chooses next shall find a cluster.
+              if (isFirst) await foundation;
+            });
+          };
+          opening().catch(reject);
+        });
+        host.catch((error: unknown) => halt(error, "WORKER_FAILED"));
         return;
       case "begin":
         return use(async (host) => {
+          if (resident !== undefined) return resident.begin(message.cluster, message.founders);
           await host.begin(message.cluster, [...message.founders]);
           if (!ended) begun();
         });
       case "ask":
         return use((host) => {
           const { request } = message;
+          if (resident !== undefined)
+            return resident.ask(message, (index, error) =>
+              scope.post({ type: "answered", request, index, ...(error && { error }) }),
+            );
           try {
             let index = 0;
             if (message.what === "change") index = host.changeMembers(0, [...message.changes]);
@@ -131,6 +190,10 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         return use((host) => {
           if (isRunning) host.disconnectPeer(message.node);
         });
+      case "far":
+        return use(() => resident?.mesh.connectFar(message.node, message.client, message.port));
+      case "clientGone":
+        return use((host) => host.disconnectClient(message.client));
       case "client":
         return use((host) => host.connectClient(message.client, message.port));
       case "link":
@@ -143,6 +206,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
             type: "status",
             request: message.request,
             status: host.status() as HostStatus,
+            ...(resident && { transport: resident.mesh.status() }),
           }),
         );
       case "close":
@@ -150,22 +214,49 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
           ended = true;
           const closed = () => scope.post({ type: "closed" });
           // The owner terminates this worker either way; what is durable is durable.
-          host.close().then(closed, closed);
+          const over = async () => {
+            await keeper?.close();
+            await (resident ?? host).close();
+          };
+          over().finally(unclaim).then(closed, closed);
         });
     }
   };
 }
 
-/** What the host tells. */
-type HostEvent =
-  | Extract<FromWorker, { type: "role" | "progress" | "membership" }>
-  | { readonly type: "restored" | "storageBlocked" }
-  | {
-      readonly type: "halted";
-      readonly code: string;
-      readonly message: string;
-      readonly place?: string;
-    };
+type Start = ToWorker & { type: "start" };
+
+/** A machine of its own for each node, where the owner's is one of the user's. */
+async function machineOf({ machine }: Start): Promise<Adapter | undefined> {
+  return machine === undefined ? undefined : loadMachine(machine);
+}
+
+/** Opens a node as the owner's message says. */
+function openHost(
+  message: Start,
+  node: number,
+  parts: { readonly storage?: Storage | undefined; readonly machine: Adapter | undefined },
+  hear: (event: HostEvent) => unknown,
+): Promise<Host> {
+  const { storage, machine } = parts;
+  return Host.open(
+    {
+      cluster: message.cluster,
+      node,
+      electionTimeoutMs: message.electionMs,
+      heartbeatIntervalMs: message.heartbeatMs,
+      leaseReads: message.leaseReads,
+      ...(storage === undefined ? {} : { storage }),
+      ...(machine === undefined ? {} : { machine }),
+      ...(message.snapshotEntries === undefined
+        ? {}
+        : { snapshotEntries: message.snapshotEntries }),
+      // Who was found to be free is so at once, or somebody was quicker.
+      ...(message.tab ? { lockWaitMs: LOCK_WAIT_MS } : {}),
+    },
+    hear,
+  );
+}
 
 function openStorage(
   where: (ToWorker & { type: "start" })["storage"],
@@ -194,5 +285,7 @@ function openStorage(
   }
 }
 
+/** For a node that a tab chose. */
+const LOCK_WAIT_MS = 300;
 /** How often an idle node looks whether its storage is still its own. */
 const CHECK_MS = 1_000;

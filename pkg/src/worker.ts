@@ -1,10 +1,13 @@
 /** The worker of a node in a browser. */
 
+import { serveOwners } from "./hub.js";
 import type { FromWorker, ToWorker } from "./protocol.js";
 import { runWorker } from "./worker-main.js";
 
-/** What is used of a dedicated worker's global scope. */
+/** What is used of a dedicated worker's global scope, and of a shared one's. */
 interface Scope {
+  onconnect?: ((event: MessageEvent) => void) | null;
+  close(): void;
   postMessage(message: FromWorker): void;
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   onunhandledrejection: ((event: PromiseRejectionEvent) => void) | null;
@@ -12,12 +15,26 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 
-// Uncaught errors reach the owner by themselves; rejections do not.
-scope.onunhandledrejection = (event) => {
-  event.preventDefault();
-  const message = `an error was not caught: ${String(event.reason)}`;
-  scope.postMessage({ type: "halted", error: { code: "WORKER_FAILED", message } });
-};
+if ("onconnect" in scope) share();
+else serve();
 
-const receive = runWorker({ post: (message) => scope.postMessage(message) });
-scope.onmessage = (event) => receive(event.data);
+/** In a shared worker, for all pages that connect. */
+function share(): void {
+  const join = serveOwners(() => scope.close());
+  scope.onconnect = ({ ports: [port] }) => {
+    if (port !== undefined) join(port);
+  };
+}
+
+/** In a worker of its own, for the page that made it. */
+function serve(): void {
+  // Uncaught errors reach the owner by themselves; rejections do not.
+  scope.onunhandledrejection = (event) => {
+    event.preventDefault();
+    const message = `an error was not caught: ${String(event.reason)}`;
+    scope.postMessage({ type: "halted", error: { code: "WORKER_FAILED", message } });
+  };
+
+  const receive = runWorker({ post: (message) => scope.postMessage(message) });
+  scope.onmessage = (event) => receive(event.data);
+}

@@ -1,10 +1,11 @@
 /** Clusters in a browser: module workers and IndexedDB. Where code and WebAssembly come from is given. */
 
+import { nodeFactory } from "../node.js";
 import { clusterFactory } from "../open.js";
 import type { Platform } from "../platform.js";
-import { attach } from "../spawn.js";
-import type { ClusterFactory } from "../types.js";
-import { compile, fetchBytes } from "./module.js";
+import { attach, sharedHandle } from "../spawn.js";
+import type { ClusterFactory, NodeFactory } from "../types.js";
+import { bytesOf, compile, fetchBytes } from "./module.js";
 
 /** Beside IndexedDB, and cleared on other occasions. Workers have none. */
 const originMark: NonNullable<Platform["mark"]> = {
@@ -24,10 +25,15 @@ function attempt<T>(use: () => T): T | undefined {
 export interface Assets {
   module(): Promise<WebAssembly.Module>;
   worker(): Worker;
+  /** Absent where no two pages would get the same. */
+  readonly shared?: { create(): SharedWorker; bytes(): Promise<BufferSource> };
 }
 
 /** `second` is tried where `first` fails. */
-export function browserCluster(first: Assets, second?: () => Promise<Assets>): ClusterFactory {
+export function browserFactories(
+  first: Assets,
+  second?: () => Promise<Assets>,
+): { Cluster: ClusterFactory; Node: NodeFactory } {
   /** Rejects with the first failure: the second only says the same less clearly. */
   const either = async <T>(use: (assets: Assets) => Promise<T>): Promise<T> => {
     try {
@@ -41,7 +47,16 @@ export function browserCluster(first: Assets, second?: () => Promise<Assets>): C
         });
     }
   };
+  const { shared } = first;
+  const hasShared = shared !== undefined && typeof SharedWorker === "function";
   const platform: Platform = {
+    ...(hasShared && {
+      shared: {
+        create: () => sharedHandle(shared.create()),
+        readModule: (source) =>
+          source === undefined ? shared.bytes() : bytesOf(source, fetchBytes),
+      },
+    }),
     storage: "indexeddb",
     mark: originMark,
     loadModule: (source) =>
@@ -51,5 +66,5 @@ export function browserCluster(first: Assets, second?: () => Promise<Assets>): C
         ? either(async (assets) => attach(node, assets.worker(), events))
         : (async () => attach(node, create(node), events))(),
   };
-  return clusterFactory(platform);
+  return { Cluster: clusterFactory(platform), Node: nodeFactory(platform) };
 }

@@ -2,8 +2,13 @@
 
 import wasm from "quorate:wasm";
 import worker from "quorate:worker";
-import type { ClusterFactory, Cluster as ClusterInstance } from "../types.js";
-import { type Assets, browserCluster } from "./browser.js";
+import type {
+  ClusterFactory,
+  Cluster as ClusterInstance,
+  NodeFactory,
+  Node as NodeInstance,
+} from "../types.js";
+import { type Assets, browserFactories } from "./browser.js";
 
 export * from "../surface.js";
 
@@ -22,5 +27,9 @@ export const assets: Assets = {
   },
 };
 
+const factories = browserFactories(assets);
+
 export type Cluster = ClusterInstance;
-export const Cluster: ClusterFactory = browserCluster(assets);
+export const Cluster: ClusterFactory = factories.Cluster;
+export type Node = NodeInstance;
+export const Node: NodeFactory = factories.Node;

@@ -9,11 +9,26 @@ export async function compile(
   read: (url: URL) => Promise<BufferSource>,
 ): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
-  if (source instanceof URL) return compileBytes(await read(source), source.href);
-  if (source instanceof Response)
-    return compileBytes(await body(source), source.url || "the response");
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source))
-    return compileBytes(source, "the buffer");
+  const from =
+    source instanceof URL
+      ? source.href
+      : source instanceof Response
+        ? source.url || "the response"
+        : "the buffer";
+  return compileBytes(await bytesOf(source, read), from);
+}
+
+/** The bytes of what the caller gave. What is compiled has none any more. */
+export async function bytesOf(
+  source: NonNullable<ClusterOptions["wasm"]>,
+  read: (url: URL) => Promise<BufferSource>,
+): Promise<BufferSource> {
+  if (source instanceof URL) return read(source);
+  // It is read once for this thread, and once for a shared worker.
+  if (source instanceof Response) return body(source.clone());
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return source as BufferSource;
+  if (source instanceof WebAssembly.Module)
+    throw loadError("a compiled module cannot be sent to a shared worker");
   throw loadError('the option "wasm" is no URL, Response, buffer or WebAssembly.Module');
 }
 

@@ -1,10 +1,18 @@
 /** Node: worker threads, with state in a directory. */
 
+import { nodeFactory } from "../node.js";
 import { clusterFactory } from "../open.js";
-import type { ClusterFactory, Cluster as ClusterInstance } from "../types.js";
+import type {
+  ClusterFactory,
+  Cluster as ClusterInstance,
+  NodeFactory,
+  Node as NodeInstance,
+} from "../types.js";
 import { platform } from "./platform-node.js";
 
 export * from "../surface.js";
 
 export type Cluster = ClusterInstance;
 export const Cluster: ClusterFactory = clusterFactory(platform);
+export type Node = NodeInstance;
+export const Node: NodeFactory = nodeFactory(platform);

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import type { Platform } from "../platform.js";
 import { attach } from "../spawn.js";
-import { lockDirectory } from "../storage/lock.js";
+import { lockPlace } from "../storage/lock.js";
 import { directoryMark } from "../storage/mark.js";
 import { compile, fetchBytes, loadError } from "./module.js";
 
@@ -20,7 +20,7 @@ export const platform: Platform = {
         : create(node),
       events,
     ),
-  lockDirectory,
+  lockDirectory: lockPlace,
   mark: directoryMark,
 };
 

@@ -5,9 +5,15 @@ import { type ErrorCode, type QuorateError, quorateError } from "../errors.js";
 import { Adapter, type Machine, snapshotOf } from "./adapter.js";
 import { messageOf } from "./codec.js";
 
-/** Loads the module and makes its machine. Rejects with `MACHINE_LOAD` or `MACHINE_INVALID`; nothing was opened yet. */
+/**
+ * Loads the module and makes its machine. Rejects with `MACHINE_LOAD` or `MACHINE_INVALID`; nothing was opened yet.
+ * A worker that runs several nodes, or one after another, has a copy of the module for each: what it exports, or keeps in
+ * variables, may be a state.
+ */
 export async function loadMachine(url: string): Promise<Adapter> {
-  const { default: exported } = await load(url);
+  const times = loads.get(url) ?? 0;
+  loads.set(url, times + 1);
+  const { default: exported } = await load(url, times === 0 ? url : copyOf(url, times));
   try {
     const make = makerOf(exported);
     const machine = make();
@@ -23,14 +29,22 @@ export async function loadMachine(url: string): Promise<Adapter> {
   }
 }
 
-async function load(url: string): Promise<{ readonly default?: unknown }> {
+/** How often each module was loaded in this thread. */
+const loads = new Map<string, number>();
+
+/** The same file by another name: a module is loaded once for each fragment of its URL. */
+function copyOf(url: string, number: number): string {
+  return `${url}${url.includes("#") ? "-" : "#"}${number}`;
+}
+
+async function load(url: string, from: string): Promise<{ readonly default?: unknown }> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it takes more than ${LOAD_MS} ms`)), LOAD_MS);
   });
   try {
     // Only the worker knows where it is: a bundler must leave these words alone.
-    const loading = import(/* webpackIgnore: true */ /* @vite-ignore */ url);
+    const loading = import(/* webpackIgnore: true */ /* @vite-ignore */ from);
     return await Promise.race([loading, late]);
   } catch (error) {
     throw failure("MACHINE_LOAD", url, `does not load: ${messageOf(error)}`);

@@ -22,6 +22,27 @@ interface Holder {
   readonly started: string;
 }
 
+/**
+ * Takes the lock of a cluster's directory, or that of one node in it, or rejects with `STORAGE_LOCKED`. Resolves to what releases
+ * it. A cluster and a node by itself keep each other out: each takes its own lock first, and then looks for the other's.
+ */
+export async function lockPlace(path: string, node?: number): Promise<() => Promise<void>> {
+  const unlock = await lockDirectory(node === undefined ? path : join(path, `node-${node}`));
+  try {
+    const others =
+      node === undefined
+        ? (await readdir(path))
+            .filter((name) => /^node-\d+$/.test(name))
+            .map((name) => join(path, name))
+        : [path];
+    for (const other of others) await assertUnlocked(other);
+    return unlock;
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
 /** Takes the lock or rejects with `STORAGE_LOCKED`. Resolves to what releases it. */
 export async function lockDirectory(path: string): Promise<() => Promise<void>> {
   const directory = resolve(path);

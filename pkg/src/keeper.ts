@@ -1,0 +1,169 @@
+/**
+ * Looks after nodes whose tabs are gone, in a tab's worker: adopts them, and removes their databases when no membership
+ * needs them any more. What becomes of them as members is the leader's affair: see `steward.ts`.
+ */
+
+import type { HostStatus, Identity } from "./protocol.js";
+import type { Resident } from "./resident.js";
+import { type Found, look, placeOf } from "./tab.js";
+
+export interface KeeperParts {
+  /** The cluster's name. */
+  readonly name: string;
+  /** The tab's own node. */
+  readonly own: Resident;
+  /** Opens a node that nobody runs, under its lock; `failed` hears when it ends by itself. Rejects if somebody runs it. */
+  adopt(node: number, failed: () => void): Promise<Resident>;
+}
+
+export class Keeper {
+  readonly #parts: KeeperParts;
+  readonly #orphans = new Map<number, Resident>();
+  /** Since when nobody runs them. */
+  readonly #free = new Map<number, number>();
+  /** Nodes whose ends are waited for. */
+  readonly #watched = new Set<number>();
+  /** Not to be run here: they belong to another cluster, or do not open. */
+  readonly #strange = new Set<number>();
+  readonly #over = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #now: Found | undefined;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+    this.#look();
+  }
+
+  /** What there is, as last seen. */
+  get now(): Found | undefined {
+    return this.#now;
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort();
+    clearTimeout(this.#timer);
+    await this.#looking;
+    await Promise.all([...this.#orphans.values()].map((orphan) => orphan.close()));
+  }
+
+  #look(): void {
+    clearTimeout(this.#timer);
+    if (this.#over.signal.aborted) return;
+    // One at a time, and a failure is no reason not to look again.
+    this.#looking = this.#looking.then(() => this.#step()).catch(() => {});
+    this.#timer = setTimeout(() => this.#look(), LOOK_MS);
+  }
+
+  async #step(): Promise<void> {
+    const { name, own } = this.#parts;
+    const found = await look(name);
+    this.#now = found;
+    const time = performance.now();
+    for (const id of found.held) {
+      this.#free.delete(id);
+      if (id !== own.node && !this.#orphans.has(id)) this.#watch(id);
+    }
+    for (const id of found.stored) {
+      if (found.held.has(id) || this.#strange.has(id)) continue;
+      const since = this.#free.get(id) ?? time;
+      this.#free.set(id, since);
+      if (time - since >= GRACE_MS) await this.#adopt(id);
+    }
+    for (const [id, orphan] of this.#orphans) if (this.#isNeedless(orphan)) await this.#bury(id);
+  }
+
+  /**
+   * Waits for the end of who runs a node. That somebody waits for its lock also keeps browsers from freezing a tab in the
+   * background. Shared, so that it is not taken for one that runs the node.
+   */
+  #watch(node: number): void {
+    if (this.#watched.has(node)) return;
+    this.#watched.add(node);
+    const place = placeOf(this.#parts.name, node);
+    const { signal } = this.#over;
+    const ended = () => {
+      this.#watched.delete(node);
+      this.#look();
+    };
+    navigator.locks.request(place, { mode: "shared", signal }, () => {}).then(ended, ended);
+  }
+
+  async #adopt(node: number): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    this.#free.delete(node);
+    let orphan: Resident | undefined;
+    const failed = () => {
+      if (this.#orphans.get(node) !== orphan) return;
+      this.#orphans.delete(node);
+      this.#strange.add(node);
+    };
+    try {
+      orphan = await this.#parts.adopt(node, failed);
+      const { cluster } = orphan.host.identity() as Identity;
+      this.#orphans.set(node, orphan);
+      // Its tab ended before it was told of a cluster: there is nothing in it.
+      if (cluster === null) return void (await this.#bury(node));
+      const own = clusterOf(this.#parts.own);
+      if (own === null || own === cluster) return await orphan.open();
+      this.#orphans.delete(node);
+      this.#strange.add(node);
+      await orphan.close();
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      // Another tab was quicker; or it cannot be opened, and will not be the next time.
+      if (code !== "STORAGE_LOCKED" && code !== "STORAGE_BLOCKED") this.#strange.add(node);
+    }
+  }
+
+  /**
+   * Whether no quorum can need a node's log any more: a membership without it is committed, and is not older than the last one
+   * that the node has in its log. Who has ever voted since has that one in its log, too.
+   */
+  #isNeedless(orphan: Resident): boolean {
+    const [own, its] = [statusOf(this.#parts.own), statusOf(orphan)];
+    if (own === undefined || its === undefined) return false;
+    const { voters, outgoing, learners } = own.members;
+    const isMember = [...voters, ...outgoing, ...learners].includes(orphan.node);
+    const isCommitted = own.commit >= own.membersIndex;
+    return !isMember && isCommitted && voters.length > 0 && own.membersIndex >= its.membersIndex;
+  }
+
+  /** Ends a node, and removes its database unless somebody else opens it first. */
+  async #bury(node: number): Promise<void> {
+    const orphan = this.#orphans.get(node);
+    this.#orphans.delete(node);
+    await orphan?.close();
+    const place = placeOf(this.#parts.name, node);
+    await navigator.locks.request(place, { ifAvailable: true }, async (lock) => {
+      if (lock === null) return;
+      await new Promise<void>((resolve) => {
+        const request = indexedDB.deleteDatabase(place);
+        request.onsuccess = request.onerror = () => resolve();
+        // It goes when the last one lets go of it.
+        request.onblocked = () => resolve();
+      });
+    });
+  }
+}
+
+/** Nothing while it waits to be told, as one that joins does. */
+function clusterOf(resident: Resident): string | null {
+  try {
+    return (resident.host.identity() as Identity).cluster;
+  } catch {
+    return null; // It is being told at this moment.
+  }
+}
+
+function statusOf(resident: Resident): HostStatus["groups"][number] | undefined {
+  try {
+    return (resident.host.status() as HostStatus).groups[0];
+  } catch {
+    return undefined; // It waits to be told of its cluster, or has ended.
+  }
+}
+
+const LOOK_MS = 1_000;
+/** A reload has so long to take its node back. */
+const GRACE_MS = 1_000;

@@ -1,0 +1,446 @@
+/** One node of a cluster whose other nodes belong to someone else, and what its owner sees of it. */
+
+import { abortedOpen, bounded } from "./bounded.js";
+import { Calls } from "./calls.js";
+import { closedError } from "./closed.js";
+import { initCore } from "./core.js";
+import { type QuorateError, quorateError } from "./errors.js";
+import { Events } from "./events.js";
+import { kvReads, kvStore } from "./kv/store.js";
+import type { Json, Kv, KvReads } from "./kv/types.js";
+import { lateError, type Quorum } from "./late.js";
+import { execute, noMachine, noStore, query } from "./machine/calls.js";
+import type { AnyMachine, MachineQueries, MachineQueryOptions } from "./machine/types.js";
+import { markOf } from "./mark.js";
+import { Member, type MemberEvents } from "./member.js";
+import { Membership } from "./membership.js";
+import { randomName } from "./names.js";
+import { type AnyNodeOptions, type NodeSettings, readNodeOptions } from "./node-options.js";
+import type { Platform } from "./platform.js";
+import type { MembersNow } from "./protocol.js";
+import { onRest } from "./rest.js";
+import { ownerLock, placeOf } from "./tab.js";
+import type {
+  CallOptions,
+  ClusterListener,
+  Leadership,
+  NodeEvents,
+  NodeFactory,
+  NodeMembers,
+  NodeState,
+  NodeStatus,
+  OwnNode,
+  Role,
+} from "./types.js";
+
+/** `Node` on a platform. */
+export function nodeFactory(platform: Platform): NodeFactory {
+  // What is opened can do both; which of the two it is allowed is known by the option `machine`.
+  return { open: (options: AnyNodeOptions) => openNode(platform, options) } as NodeFactory;
+}
+
+async function openNode(platform: Platform, options: AnyNodeOptions): Promise<LiveNode> {
+  const settings = readNodeOptions(options, platform);
+  const { signal } = settings;
+  if (signal?.aborted) throw abortedOpen(signal);
+  const module = await platform.loadModule(settings.wasm);
+  initCore(module);
+  const shipped = settings.shared ? await platform.shared?.readModule(settings.wasm) : module;
+  const node = new LiveNode(platform, settings, shipped ?? module);
+  const abort = () => void node.close();
+  signal?.addEventListener("abort", abort);
+  try {
+    if (signal?.aborted) throw abortedOpen(signal);
+    await node.begin();
+    return node;
+  } catch (error) {
+    await node.close();
+    throw signal?.aborted ? abortedOpen(signal) : error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+class LiveNode implements OwnNode, MemberEvents {
+  readonly cluster: string;
+  /** Asks this node alone. */
+  readonly here: KvReads<Json> | MachineQueries<AnyMachine>;
+  readonly members: NodeMembers;
+  readonly leadership: Leadership;
+  origin: OwnNode["origin"] = "restored";
+  #id: number;
+  readonly #platform: Platform;
+  readonly #settings: NodeSettings;
+  /** For the worker. */
+  readonly #module: WebAssembly.Module | BufferSource;
+  readonly #calls: Calls;
+  readonly #ownCalls: Calls;
+  /** None where the machine is the caller's own. */
+  readonly #kv: Kv<Json> | undefined;
+  readonly #membership: Membership;
+  readonly #events = new Events<NodeEvents>();
+  #member: Member | undefined;
+  #unlock: (() => Promise<void>) | undefined;
+  #awake: () => void = () => {};
+  #disown: () => void = () => {};
+  #starting: Promise<void> | undefined;
+  readonly #over = new AbortController();
+  #leader: { readonly leader: number | null; readonly term: number } = { leader: null, term: 0 };
+  readonly #leaderless = new Set<() => void>();
+  readonly #peers = new Set<number>();
+  #nextClient = 1;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    platform: Platform,
+    settings: NodeSettings,
+    module: WebAssembly.Module | BufferSource,
+  ) {
+    this.#platform = platform;
+    this.#settings = settings;
+    this.#module = module;
+    this.cluster = settings.name;
+    this.#id = settings.id ?? 0;
+    this.#membership = new Membership({
+      deadlineMs: settings.deadlineMs,
+      assertOpen: () => this.#assertOpen(),
+      quorum: () => this.#quorum(),
+      leader: (options) => this.leader(options),
+      // Whoever leads is asked through this owner's node.
+      member: (id) => {
+        const member = this.#member;
+        const { leader, term } = this.#leader;
+        if (member?.state !== "running" || id !== leader) return undefined;
+        const role = { role: "leader", term } as const;
+        return { id, role, state: member.state, ask: (request) => member.ask(request) };
+      },
+      admit: () => Promise.reject(closedError()),
+      dismiss: async () => {},
+      lastId: () => 0,
+    });
+    this.members = this.#membership;
+    this.leadership = this.#membership;
+    const readAt = settings.leaseReads ? "lease" : "leader";
+    const calls = (at: "here" | typeof readAt) =>
+      new Calls([settings.id ?? 1], settings.deadlineMs, () => this.#quorum(), at);
+    this.#calls = calls(readAt);
+    this.#ownCalls = calls("here");
+    if (settings.machine === undefined) {
+      this.#kv = kvStore(this.#calls);
+      this.here = kvReads(this.#ownCalls);
+    } else {
+      this.here = { query: (question, options) => query(this.#ownCalls, question, options) };
+    }
+  }
+
+  get kv(): Kv<Json> {
+    if (this.#kv === undefined) throw noStore();
+    return this.#kv;
+  }
+
+  async execute(command: unknown, options?: CallOptions): Promise<unknown> {
+    this.#assertMachine();
+    return execute(this.#calls, command, options);
+  }
+
+  async query(question: unknown, options?: MachineQueryOptions): Promise<unknown> {
+    this.#assertMachine();
+    return query(this.#calls, question, options);
+  }
+
+  #assertMachine(): void {
+    if (this.#settings.machine === undefined) throw noMachine();
+  }
+
+  get id(): number {
+    return this.#id;
+  }
+
+  get state(): NodeState {
+    return this.#member?.state ?? "starting";
+  }
+
+  get reason(): QuorateError | undefined {
+    return this.#member?.reason;
+  }
+
+  /** Starts the node. Resolves when it runs and knows its cluster. */
+  async begin(): Promise<void> {
+    const { deadlineMs, tab } = this.#settings;
+    const what = "nobody who belongs to the cluster has answered";
+    // A page that rests keeps nobody from its node; it comes back as one that opens.
+    if (tab) {
+      let ran = false;
+      this.#awake = onRest({
+        rest: () => {
+          ran = this.state === "running" || this.state === "starting";
+          if (ran) void this.#member?.kill();
+        },
+        // If it cannot, it says so itself.
+        wake: () => void (ran && this.start().catch(() => {})),
+      });
+    }
+    try {
+      await bounded({}, deadlineMs, what, () => this.start());
+    } catch (error) {
+      const { code, message } = error as QuorateError;
+      throw code === "TIMEOUT" ? lateError("away", message, "not-applied") : error;
+    }
+  }
+
+  start(): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(closedError());
+    const member = this.#member;
+    if (member?.state === "running") return Promise.resolve();
+    this.#starting ??= this.#enter().finally(() => {
+      this.#starting = undefined;
+    });
+    return this.#starting;
+  }
+
+  async kill(): Promise<void> {
+    await this.#member?.kill();
+  }
+
+  async #enter(): Promise<void> {
+    const { tab, id = 0, storage, transport, shared } = this.#settings;
+    if (storage.kind === "directory" && this.#unlock === undefined)
+      this.#unlock = await this.#platform.lockDirectory?.(storage.path, id);
+    // What it was is over, and its storage free.
+    await this.#member?.kill();
+    this.#assertOpen();
+    const parts = { id, settings: this.#settings, module: this.#module, platform: this.#platform };
+    const owner = shared ? await this.#own() : undefined;
+    this.#assertOpen();
+    this.#member = new Member({ ...parts, events: this, transport, tab, ...(owner && { owner }) });
+    await this.#member.start();
+  }
+
+  /** A name under which this page is known to a shared worker until it lets go of it. */
+  async #own(): Promise<string> {
+    this.#disown();
+    const owner = randomName();
+    // Held before the worker hears of it, or else it would take the page for one that is gone.
+    await new Promise<void>((owned, reject) => {
+      const hold = () =>
+        new Promise<void>((disown) => {
+          this.#disown = disown;
+          owned();
+        });
+      navigator.locks.request(ownerLock(this.cluster, owner), hold).catch(reject);
+    });
+    return owner;
+  }
+
+  /** Hears when a shared worker ends without a word. */
+  #mourn(member: Member): void {
+    const dead = () => {
+      const message = "the shared worker of the node has ended";
+      member.refuse(quorateError("WORKER_FAILED", message, { node: member.id }));
+    };
+    const { signal } = this.#over;
+    navigator.locks
+      .request(placeOf(this.cluster, member.id), { mode: "shared", signal }, dead)
+      .catch(() => {}); // This owner has closed.
+  }
+
+  async #found(member: Member, storage: string): Promise<void> {
+    // Who has belonged to a cluster, and lost its storage, is told by the others.
+    if (!this.#settings.tab) await new Promise((resolve) => setTimeout(resolve, LISTEN_MS));
+    if (member.state !== "starting") return;
+    const mark = markOf(this.#platform, this.#settings);
+    const isReset = (await mark?.read()) !== undefined;
+    const cluster = randomName();
+    await mark?.write(cluster);
+    this.origin = isReset ? "reset" : "founded";
+    member.begin(cluster, [{ node: member.id, storage }]);
+  }
+
+  async status(options: CallOptions = {}): Promise<NodeStatus> {
+    this.#assertOpen();
+    if (this.#member === undefined) throw closedError();
+    return this.#member.status(options);
+  }
+
+  async leader(options: CallOptions = {}): Promise<number> {
+    this.#assertOpen();
+    let wake = () => {};
+    const elected = async () => {
+      while (this.#leader.leader === null) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          this.#leaderless.add(wake);
+        });
+        this.#leaderless.delete(wake);
+        this.#assertOpen();
+      }
+      return this.#leader.leader;
+    };
+    try {
+      return await bounded(options, this.#settings.deadlineMs, "no leader was elected", elected);
+    } catch (error) {
+      const { code, message } = error as QuorateError;
+      throw code === "TIMEOUT" ? lateError(this.#quorum(), message, "not-applied") : error;
+    } finally {
+      this.#leaderless.delete(wake);
+    }
+  }
+
+  addEventListener<K extends keyof NodeEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    this.#events.add(type, listener, options);
+  }
+
+  removeEventListener<K extends keyof NodeEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    this.#events.remove(type, listener, options);
+  }
+
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      let end!: (work: Promise<void>) => void;
+      this.#closing = new Promise((resolve) => {
+        end = resolve;
+      });
+      // Whoever is told of it, as of a lock that is lost, may close again.
+      end(this.#close());
+    }
+    return this.#closing;
+  }
+
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+
+  // What the member tells. One that is no longer this node's says nothing.
+
+  opened(member: Member): void {
+    if (member !== this.#member || member.identity === undefined) return;
+    const { cluster, membersIndex, members, isFirst, storage } = member.identity;
+    this.#id = member.id;
+    this.#membership.guess(membersIndex, members);
+    if (this.#settings.shared) this.#mourn(member);
+    if (cluster !== null) return;
+    this.origin = "joined";
+    if (isFirst || this.#settings.found)
+      this.#found(member, storage).catch((error: unknown) => member.refuse(toError(error)));
+  }
+
+  started(member: Member): void {
+    if (member !== this.#member) return;
+    const client = this.#nextClient++;
+    this.#connect(this.#calls, member.id, (port) => ({ type: "client", client, port }));
+    const own = this.#nextClient++;
+    this.#connect(this.#ownCalls, member.id, (port) => ({ type: "client", client: own, port }));
+    this.#events.emit("nodeup", { node: member.id });
+  }
+
+  peer(node: number, isThere: boolean): void {
+    if (!isThere) {
+      if (!this.#peers.delete(node)) return;
+      this.#calls.disconnect(node);
+      this.#events.emit("nodedown", { node });
+      return;
+    }
+    const isNews = !this.#peers.has(node);
+    this.#peers.add(node);
+    const client = this.#nextClient++;
+    this.#connect(this.#calls, node, (port) => ({ type: "far", node, client, port }));
+    if (isNews) this.#events.emit("nodeup", { node });
+  }
+
+  #connect(
+    calls: Calls,
+    node: number,
+    message: (port: MessagePort) => Parameters<Member["tell"]>[0],
+  ): void {
+    const { port1, port2 } = new MessageChannel();
+    this.#member?.tell(message(port2), [port2]);
+    calls.connect(node, port1);
+  }
+
+  stopped(member: Member, how: "killed" | "halted"): void {
+    if (member !== this.#member) return;
+    for (const node of [member.id, ...this.#peers]) this.#calls.disconnect(node);
+    this.#ownCalls.disconnect(member.id);
+    this.#peers.clear();
+    if (this.#closing !== undefined) return;
+    this.#lead(null, this.#leader.term);
+    this.#membership.wake();
+    if (how === "killed") this.#events.emit("nodedown", { node: member.id });
+    else if (member.reason !== undefined)
+      this.#events.emit("halted", { node: member.id, reason: member.reason });
+  }
+
+  role(member: Member, role: Role, term: number, leader: number | null): void {
+    if (member !== this.#member) return;
+    this.#events.emit("rolechange", { node: member.id, role, term, leader });
+    this.#lead(leader, term);
+  }
+
+  #lead(leader: number | null, term: number): void {
+    if (leader === this.#leader.leader && (leader === null || term === this.#leader.term)) return;
+    this.#leader = { leader, term };
+    this.#events.emit("leaderchange", this.#leader);
+    for (const wake of this.#leaderless) wake();
+    this.#membership.wake();
+  }
+
+  progress(_member: Member, commit: number, term: number): void {
+    this.#events.emit("commit", { index: commit, term });
+  }
+
+  membership(index: number, members: MembersNow): void {
+    if (this.#membership.learn(index, members))
+      this.#events.emit("memberchange", { members: this.#membership.list() });
+  }
+
+  // Only a cluster hands its members out.
+  reads(): never {
+    throw closedError();
+  }
+
+  queryOf(): never {
+    throw closedError();
+  }
+
+  #quorum(): Quorum {
+    return this.#leader.leader === null ? "away" : "there";
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+
+  async #close(): Promise<void> {
+    this.#awake();
+    this.#over.abort();
+    for (const wake of this.#leaderless) wake();
+    this.#calls.close();
+    this.#ownCalls.close();
+    await this.#member?.retire();
+    // What it was about to take is let go of, too.
+    await this.#starting?.catch(() => {});
+    this.#disown();
+    await this.#unlock?.();
+  }
+}
+
+// Not every engine has the symbol yet.
+if (Symbol.asyncDispose !== undefined) {
+  LiveNode.prototype[Symbol.asyncDispose] = function () {
+    return this.close();
+  };
+}
+
+function toError(cause: unknown): QuorateError {
+  const message = `what is remembered of the cluster could not be written: ${String(cause)}`;
+  return quorateError("STORAGE_WRITE_FAILED", message, { cause });
+}
+
+/** Who founds a cluster listens so long whether there is one. */
+const LISTEN_MS = 500;

@@ -1,0 +1,124 @@
+/** What a tab finds in its browser: which nodes there are, and which of them nobody runs. */
+
+import { type QuorateError, quorateError } from "./errors.js";
+import { MAX_ID } from "./limits.js";
+import { randomName } from "./names.js";
+
+/** What is known of the nodes of a cluster in this browser. */
+export interface Found {
+  /** Nodes whose locks are held: somebody runs them. */
+  readonly held: ReadonlySet<number>;
+  /** Nodes that have a database. */
+  readonly stored: ReadonlySet<number>;
+}
+
+export async function look(name: string): Promise<Found> {
+  if (typeof globalThis.indexedDB?.databases !== "function")
+    throw quorateError("STORAGE_UNAVAILABLE", "this browser's IndexedDB does not list databases");
+  const [locks, databases] = await Promise.all([navigator.locks.query(), indexedDB.databases()]);
+  const ids = (names: readonly (string | undefined)[]) =>
+    new Set(names.flatMap((place) => nodeAt(name, place ?? "") ?? []));
+  return {
+    // Those who wait for a node's end hold its lock for a moment, shared.
+    held: ids((locks.held ?? []).flatMap(({ name, mode }) => (mode === "exclusive" ? [name] : []))),
+    stored: ids(databases.map((database) => database.name)),
+  };
+}
+
+/** What a page holds as long as it is there, for a node in a shared worker. */
+export function ownerLock(name: string, owner: string): string {
+  return `quorate/${name}/owner/${owner}`;
+}
+
+/** How the nodes of a name are run in a browser: all by one page, each by a tab, or each by whoever gave it its id. */
+export type Shape = "cluster" | "tabs" | "nodes";
+
+/**
+ * Makes sure that nobody runs nodes of this name in another way, and that nobody will. Resolves to what takes that back; rejects
+ * with `STORAGE_LOCKED`. One who goes at this moment is waited for.
+ */
+export async function claim(name: string, shape: Shape): Promise<() => void> {
+  const locks: LockManager | undefined = globalThis.navigator?.locks;
+  if (locks === undefined) return () => {};
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), CLAIM_MS);
+  try {
+    for (;;) {
+      // One at a time, or two that begin together in different ways would not see each other.
+      const claimed = await locks.request(`quorate/${name}/as`, () => settle(locks, name, shape));
+      if (typeof claimed === "function") return claimed;
+      await locks
+        .request(claimed.held, { signal: over.signal }, () => {})
+        .catch(() => {
+          const message = `the nodes of ${name} are run by ${RUN_BY[claimed.by]} in this browser, and not by ${RUN_BY[shape]} as well`;
+          throw quorateError("STORAGE_LOCKED", message);
+        });
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Takes a lock that says the shape, and gives what frees it; or somebody's whose shape is another one. */
+async function settle(
+  locks: LockManager,
+  name: string,
+  shape: Shape,
+): Promise<(() => void) | { readonly held: string; readonly by: Shape }> {
+  const prefix = `quorate/${name}/as/`;
+  for (const { name: held = "" } of (await locks.query()).held ?? []) {
+    const by = held.startsWith(prefix) ? (held.slice(prefix.length).split("/")[0] as Shape) : shape;
+    if (by !== shape) return { held, by };
+  }
+  return new Promise((claimed, reject) => {
+    const hold = () => new Promise<void>((release) => claimed(release));
+    // Each has its own: whoever waits for one of them keeps no other from coming.
+    locks.request(`${prefix}${shape}/${randomName()}`, { mode: "shared" }, hold).catch(reject);
+  });
+}
+
+const RUN_BY: Readonly<Record<Shape, string>> = {
+  cluster: "Cluster.open",
+  tabs: "tabs",
+  nodes: "Node.open with ids",
+};
+
+/** Where a node's database is, and what its lock is called. */
+export function placeOf(name: string, node: number): string {
+  return `quorate/${name}/${node}`;
+}
+
+function nodeAt(name: string, place: string): number | undefined {
+  const prefix = `quorate/${name}/`;
+  const id = place.startsWith(prefix) ? Number(place.slice(prefix.length)) : Number.NaN;
+  return Number.isInteger(id) && id >= 1 && id <= MAX_ID ? id : undefined;
+}
+
+/**
+ * Chooses the node that this tab runs, and has `open` open it, while no other tab chooses: one that nobody runs, or else
+ * a new one. `isFirst`: there is none of any kind, nor can one come about meanwhile.
+ */
+export async function census<T>(
+  name: string,
+  open: (node: number, isFirst: boolean) => Promise<T>,
+): Promise<T> {
+  return navigator.locks.request(`quorate/${name}/tabs`, async () => {
+    for (let attempt = 1; ; attempt++) {
+      const { held, stored } = await look(name);
+      const free = [...stored].filter((id) => !held.has(id)).sort((a, b) => a - b);
+      let fresh = 1;
+      while (held.has(fresh) || stored.has(fresh)) fresh += 1;
+      const isFirst = held.size === 0 && free.length <= 1;
+      try {
+        return await open(free[0] ?? fresh, isFirst);
+      } catch (error) {
+        // Adopted by another tab since.
+        if ((error as QuorateError).code !== "STORAGE_LOCKED" || attempt >= ATTEMPTS) throw error;
+      }
+    }
+  });
+}
+
+const ATTEMPTS = 5;
+/** As long as for the lock of a node. */
+const CLAIM_MS = 5_000;
