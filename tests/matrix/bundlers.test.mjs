@@ -31,12 +31,12 @@ before(async () => {
 });
 after(() => consumer.remove());
 
-/** Opens a folder of static files; the page has to do its work. What it fetched. */
-async function works(folder) {
+/** Opens a folder of static files; the page has to do its work. What it fetched. `shared` is what became of a shared worker. */
+async function works(folder, shared = 1) {
   const server = await serve(folder);
   try {
     const { value, error, fetched, said } = await outcomeOf(server.url);
-    assert.equal(value, "hello, 5", `${error}\n${said.join("\n")}`);
+    assert.equal(value, `hello, 5, 1, ${shared}`, `${error}\n${said.join("\n")}`);
     return fetched;
   } finally {
     await server.close();
@@ -78,7 +78,7 @@ for (const version of [5, 6, 7]) {
     await server.listen();
     try {
       const { value, error, said } = await outcomeOf(server.resolvedUrls.local[0]);
-      assert.equal(value, "hello, 5", `${error}\n${said.join("\n")}`);
+      assert.equal(value, "hello, 5, 1, WORKER_FAILED", `${error}\n${said.join("\n")}`);
     } finally {
       await server.close();
     }
@@ -112,7 +112,7 @@ test("esbuild, which takes the embedded copy", async () => {
   });
   putMachine(outdir);
   write(outdir, { "index.html": html("/main.js") });
-  await works(outdir);
+  await works(outdir, "WASM_LOAD");
 });
 
 test("rollup, which takes the embedded copy", async () => {
@@ -125,7 +125,7 @@ test("rollup, which takes the embedded copy", async () => {
   await bundle.close();
   putMachine(dir);
   write(dir, { "index.html": html("/main.js") });
-  await works(dir);
+  await works(dir, "WASM_LOAD");
 });
 
 test("Parcel", async () => {

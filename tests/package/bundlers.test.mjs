@@ -34,7 +34,7 @@ async function served(folder, headers) {
 /** The page did its work without an error, and without falling back to the embedded copy. */
 function assertUsedFiles({ value, error, fetched, said }) {
   assert.equal(error, undefined, `${error}\n${said.join("\n")}`);
-  assert.equal(value, "hello, 5");
+  assert.equal(value, "hello, 5, 1, 1");
   assert.deepEqual(said, []);
   const wasm = new Set(fetched.filter((path) => path.endsWith(".wasm")));
   assert.equal(wasm.size, 1, [...wasm].join());
@@ -61,7 +61,7 @@ test("Vite, its development server", async () => {
   await server.listen();
   try {
     const { value, error, said } = await outcomeOf(server.resolvedUrls.local[0]);
-    assert.equal(value, "hello, 5", `${error}\n${said.join("\n")}`);
+    assert.equal(value, "hello, 5, 1, 1", `${error}\n${said.join("\n")}`);
   } finally {
     await server.close();
   }
@@ -108,7 +108,7 @@ test("no bundler: the inline entry needs no file beside it", async () => {
     plain("plain-inline", "quorate/inline", "inline.js"),
     policy("blob:"),
   );
-  assert.equal(value, "hello, 5", `${error}\n${said.join("\n")}`);
+  assert.equal(value, "hello, 5, 1, INVALID_OPTION", `${error}\n${said.join("\n")}`);
   assert.ok(
     !fetched.some((path) => path.endsWith(".wasm") || path.endsWith("worker.js")),
     fetched.join(),

@@ -66,9 +66,19 @@ export default class Counter {
 }
 `;
 
-/** A program for a page: elects, writes, loses a node, reads, counts, and leaves what came of it in `outcome`. */
+/**
+ * A program for a page: elects, writes, loses a node, reads, counts, is a tab, has a node in a shared worker if there are any,
+ * and leaves what came of it in `outcome`.
+ */
 export const pageProgram = (specifier, machine = 'new URL("./counter.js", import.meta.url)') => `
-import { Cluster } from ${JSON.stringify(specifier)};
+import { broadcastChannel, Cluster, Node, sharedWorker } from ${JSON.stringify(specifier)};
+
+async function count(cluster, transport) {
+  const node = await Node.open({ cluster, transport });
+  const { value } = await node.kv.increment("n", 1);
+  await node.close();
+  return value;
+}
 
 async function use() {
   const cluster = await Cluster.open({ name: "package", nodes: 3 });
@@ -79,9 +89,11 @@ async function use() {
   const machine = ${machine};
   const counter = await Cluster.open({ name: "counter", nodes: 1, machine });
   await counter.execute(2);
-  const count = await counter.execute(3);
+  const five = await counter.execute(3);
   await counter.close();
-  return \`\${hit.value.text}, \${count}\`;
+  const tab = await count("tab", broadcastChannel());
+  const shared = await count("shared", sharedWorker()).catch(({ code }) => code);
+  return \`\${hit.value.text}, \${five}, \${tab}, \${shared}\`;
 }
 use().then(
   (value) => { globalThis.outcome = { value }; },

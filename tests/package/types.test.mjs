@@ -61,6 +61,26 @@ await untyped.execute({ any: ["json"] });
 void balance; void own;
 `;
 
+/** Nodes of different owners, with the store and with a machine, over transports of the package and of one's own. */
+const useNodes = `
+import { broadcastChannel, type MachineOwnNode, messagePort, Node, sharedWorker, type Transport } from "quorate";
+import { transportCases } from "quorate/testing";
+const mine: Transport = { open: (self, receive) => ({ send: (frame) => receive(frame, self.node), close() {} }) };
+for (const transport of [broadcastChannel(), sharedWorker(), mine, messagePort({ 2: new MessageChannel().port1 })]) {
+  const node: Node = await Node.open({ cluster: "shop", transport, deadline: 5 });
+  const items: number | undefined = (await node.here.get<number>("a"))?.value;
+  await node.kv.put("a", items ?? 0);
+  await node.kill();
+  await node.start();
+  node.addEventListener("nodeup", ({ detail }) => { const id: number = detail.node; void id; });
+}
+const banker: MachineOwnNode<Bank> = await Node.open<Bank>({ cluster: "bank", id: 1, transport: mine, machine: "https://example.org/bank.js" });
+const left: number | undefined = await banker.execute({ to: "a", amount: 5 });
+const here: number = await banker.here.query("a");
+const runs: Promise<void>[] = transportCases(() => ({ transports: [mine, mine, mine] })).map(({ run }) => run());
+void left; void here; void runs;
+`;
+
 /** Each line is wrong in one way. */
 const wrong = [
   `import { Cluster } from "quorate"; Cluster.open({});`,
@@ -75,6 +95,9 @@ const wrong = [
   `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: "data:," }).then((c) => c.kv);`,
   `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: "data:," }).then((c) => c.node(1).kv);`,
   `import { Cluster } from "quorate"; Cluster.open({ name: "a", machine: "data:," }).then((c) => c.execute(() => 1));`,
+  `import { broadcastChannel, Node } from "quorate"; Node.open({ cluster: "a" }); void broadcastChannel;`,
+  `import { broadcastChannel, Node } from "quorate"; Node.open({ cluster: "a", transport: broadcastChannel(), machine: "data:," }).then((n) => n.kv);`,
+  `import { broadcastChannel, Node } from "quorate"; Node.open({ cluster: "a", transport: broadcastChannel() }).then((n) => n.members.add(2));`,
   ...["bank.execute({ to: 'a' })", "bank.query(7)", "const a: string = await bank.query('a')"].map(
     (call) =>
       oneLine(
@@ -102,7 +125,7 @@ const config = (module, moduleResolution, files) =>
 let consumer;
 before(async () => {
   consumer = await install({
-    "good.ts": good + machine + useMachine,
+    "good.ts": good + machine + useMachine + useNodes,
     "nodenext.json": config("nodenext", "nodenext", ["good.ts"]),
     "bundler.json": config("esnext", "bundler", ["good.ts"]),
     "strict.ts": readFileSync(join(root, "tests", "package", "strict.ts"), "utf8"),
