@@ -1,0 +1,23 @@
+// What a page does where there is JavaScript: search, colors, copying of code. Without it all else is there.
+
+import { searchIn } from "./search.mjs";
+import { switchTheme } from "./theme.mjs";
+
+searchIn(document.querySelector(".search"));
+switchTheme(document.querySelector(".theme"));
+
+for (const block of document.querySelectorAll(".code")) {
+  if (navigator.clipboard === undefined) break;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(block.querySelector("code").textContent);
+    button.textContent = "Copied";
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 1_500);
+  });
+  block.append(button);
+}
