@@ -119,6 +119,10 @@ const suites = [
     browsers: true,
   },
   {
+    ...nodeSuite("docs", "the documentation: its code runs, its pages are sound", "tests/docs"),
+    browsers: true,
+  },
+  {
     ...nodeSuite("package", "the tarball: installed, bundled, run", "tests/package"),
     browsers: true,
   },

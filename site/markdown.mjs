@@ -131,8 +131,11 @@ rules.image = (tokens, index, _options, env) => {
   return `<img src="${escaped(name)}" alt="${escaped(token.content)}" loading="lazy">`;
 };
 
-rules.table_open = () =>
-  '<div class="table" tabindex="0" role="region" aria-label="Table"><table>\n';
+rules.table_open = (tokens, index) => {
+  const heading = tokens.slice(0, index).findLastIndex(({ type }) => type === "heading_open");
+  const about = heading === -1 ? "Table" : `Table in “${wordsOf(tokens[heading + 1])}”`;
+  return `<div class="table" tabindex="0" role="group" aria-label="${escaped(about)}"><table>\n`;
+};
 rules.table_close = () => "</table></div>\n";
 
 for (const cell of ["th_open", "td_open"]) {
@@ -141,6 +144,8 @@ for (const cell of ["th_open", "td_open"]) {
     const align = /text-align:(\w+)/.exec(token.attrGet("style") ?? "")?.[1];
     token.attrs = (token.attrs ?? []).filter(([name]) => name !== "style");
     if (align !== undefined) token.attrSet("class", align);
+    // A heading without words heads nothing.
+    if (tokens[index + 1].content === "") token.tag = tokens[index + 2].tag = "td";
     return plain(tokens, index, options, env, self);
   };
 }

@@ -24,9 +24,9 @@ export function frame(page, navigation, version) {
 <header class="top">
 <a class="brand" href="index.html"><img src="icon.svg" alt="" width="26" height="26"> Quorate <small>${escaped(version)}</small></a>
 <div class="search" role="search" hidden>
-<input type="search" id="query" placeholder="Search  /" aria-label="Search the documentation" autocomplete="off" spellcheck="false" role="combobox" aria-expanded="false" aria-controls="hits" aria-autocomplete="list">
-<ul class="hits" id="hits" role="listbox" aria-label="Results" hidden></ul>
-<p class="hint" id="told" role="status"></p>
+<input type="search" id="query" placeholder="Search  /" aria-label="Search the documentation" autocomplete="off" spellcheck="false">
+<ul class="hits" id="hits" hidden></ul>
+<p class="hint" role="status"></p>
 </div>
 <button type="button" class="theme" hidden aria-label="Dark colors" aria-pressed="false"><span aria-hidden="true">◐</span></button>
 </header>

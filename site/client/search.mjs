@@ -1,4 +1,5 @@
-// The search: an index that was made with the pages, fetched when it is first wanted, and asked here.
+// The search: an index that was made with the pages, fetched when it is first wanted, and asked here. Results are links; the
+// arrow keys go through them.
 
 import MiniSearch from "minisearch";
 
@@ -11,57 +12,49 @@ export function searchIn(box) {
   const list = box.querySelector("ul");
   const told = box.querySelector("p");
   let index;
-  let active = -1;
 
   const ready = () => {
     index ??= load();
     return index;
   };
+  const forget = () => {
+    index = undefined;
+  };
   const close = () => {
     list.hidden = true;
-    active = -1;
-    input.setAttribute("aria-expanded", "false");
-    input.removeAttribute("aria-activedescendant");
-  };
-  const select = (place) => {
-    const options = [...list.children];
-    options[active]?.setAttribute("aria-selected", "false");
-    active = options.length === 0 ? -1 : (place + options.length) % options.length;
-    const option = options[active];
-    if (option === undefined) return;
-    option.setAttribute("aria-selected", "true");
-    option.scrollIntoView({ block: "nearest" });
-    input.setAttribute("aria-activedescendant", option.id);
+    told.textContent = "";
   };
   const show = async () => {
     const query = input.value.trim();
-    told.textContent = "";
     if (query === "") return close();
-    let hits;
     try {
-      hits = (await ready()).search(query).slice(0, SHOWN_MAX);
+      const hits = (await ready()).search(query).slice(0, SHOWN_MAX);
+      if (query !== input.value.trim()) return;
+      list.replaceChildren(...hits.map(result));
+      list.hidden = hits.length === 0;
+      told.textContent = hits.length === 0 ? "Nothing was found." : `${hits.length} results.`;
     } catch {
-      index = undefined;
+      forget();
       told.textContent = "The search could not be loaded.";
-      return;
     }
-    if (query !== input.value.trim()) return;
-    list.replaceChildren(...hits.map(option));
-    list.hidden = hits.length === 0;
-    input.setAttribute("aria-expanded", String(hits.length > 0));
-    told.textContent = hits.length === 0 ? "Nothing was found." : "";
-    active = -1;
-    select(0);
   };
 
-  input.addEventListener("focus", () => ready().catch(() => (index = undefined)));
+  input.addEventListener("focus", () => {
+    ready().catch(forget);
+    if (list.hidden) show();
+  });
   input.addEventListener("input", show);
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown") select(active + 1);
-    else if (event.key === "ArrowUp") select(active - 1);
-    else if (event.key === "Enter") list.children[active]?.querySelector("a").click();
-    else if (event.key === "Escape") close();
-    else return;
+  box.addEventListener("keydown", (event) => {
+    const links = list.hidden ? [] : [...list.querySelectorAll("a")];
+    const stops = [input, ...links];
+    const place = stops.indexOf(document.activeElement);
+    if (event.key === "ArrowDown") stops[(place + 1) % stops.length].focus();
+    else if (event.key === "ArrowUp") stops.at(place - 1).focus();
+    else if (event.key === "Enter" && place === 0) links[0]?.click();
+    else if (event.key === "Escape") {
+      input.focus();
+      close();
+    } else return;
     event.preventDefault();
   });
   box.addEventListener("focusout", (event) => {
@@ -77,15 +70,10 @@ export function searchIn(box) {
   box.hidden = false;
 }
 
-/** One result: a link, which the list's keys choose and a pointer can click. */
-function option({ id, heading, title, start }, place) {
+function result({ id, heading, title, start }) {
   const item = document.createElement("li");
-  item.id = `hit-${place}`;
-  item.setAttribute("role", "option");
-  item.setAttribute("aria-selected", "false");
   const link = document.createElement("a");
   link.href = id;
-  link.tabIndex = -1;
   const name = document.createElement("strong");
   name.textContent = heading === "" ? title : heading;
   const page = document.createElement("small");

@@ -1,13 +1,13 @@
-// What is written beside the code: every error is described as it is, every link leads somewhere, and the snippets of
-// the README run.
+// What is written beside the code: every error is described as it is, and every link leads somewhere. What is in blocks of code
+// is run by tests/docs.
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { files } from "../../scripts/lib/stamp.mjs";
-import { install, root, run } from "./help.mjs";
+import { root } from "./help.mjs";
 
 const read = (path) => readFileSync(join(root, path), "utf8");
 const pages = [
@@ -95,44 +95,4 @@ test("every command and every test that is named exists", () => {
     ))
       assert.match(read(`crate/raft/tests/one_node/${file}.rs`), new RegExp(`fn ${name}\\(`), page);
   }
-});
-
-let consumer;
-before(async () => {
-  const [use, store, members] = [...read("README.md").matchAll(/```ts\n(.*?)```/gs)].map(
-    ([, code]) => code,
-  );
-  // All are one program, but for the end of the first, and the nodes that it left down.
-  const closing = "await cluster.close();\n";
-  assert.ok(use.endsWith(closing));
-  const restart = "for (const node of cluster.nodes) await node.start();\n";
-  const program = use.slice(0, -closing.length) + restart + store + members;
-  const print = "console.log(JSON.stringify([await kv.get('cart/42'), members.list()]));\n";
-  const [bank, useBank] = [...read("docs/machine.md").matchAll(/```js\n(.*?)```/gs)].map(
-    ([, code]) => code,
-  );
-  const ask = "console.log(await bank.query('a'), await bank.query('b'));\nawait bank.close();\n";
-  consumer = await install({
-    "readme.js": program + print + closing,
-    "bank.js": bank,
-    "machine.js": useBank + ask,
-  });
-});
-after(() => consumer.remove());
-
-test("what the README shows runs, and does what it says", async () => {
-  const lines = (await run("node", ["readme.js"], consumer.project)).trim().split("\n");
-  const [entry, members] = JSON.parse(lines.at(-1));
-  assert.deepEqual([entry.value, entry.version], [{ items: 4 }, 2]);
-  assert.deepEqual(
-    members.map(({ id, voter }) => [id, voter]),
-    [1, 4, 5].map((id) => [id, true]),
-  );
-  for (const line of ["leader: 1", "put workers/7"]) assert.ok(lines.includes(line), line);
-  assert.ok(lines.some((line) => /^it runs here \d+$/.test(line)));
-});
-
-test("the machine that its page shows runs, and keeps its money", async () => {
-  const said = await run("node", ["machine.js"], consumer.project);
-  assert.equal(said.trim(), "7 3");
 });
