@@ -110,6 +110,7 @@ export interface ErrorDetails {
 
 /** Any error of the package. `instanceof` tells it from others, `code` says which one it is. */
 export class QuorateError extends Error {
+  /** The name of its class, also where classes cannot be compared. */
   override readonly name: string = "QuorateError";
   /** Stable: program against this, not against the sentence. */
   readonly code: ErrorCode;
@@ -124,6 +125,7 @@ export class QuorateError extends Error {
   /** For `COMPACTED` watches: the first revision from which changes are still kept. */
   readonly resumeFrom: number | undefined;
 
+  /** Made by the package. Whether it can be retried follows from the code. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;

@@ -62,7 +62,9 @@ export interface MachineOptions extends ClusterOptions {
 
 /** A browser's `Worker` or Node's `worker_threads.Worker`. */
 export interface WorkerHandle {
+  /** Sends it a message, with what is transferred. */
   postMessage(message: never, transfer?: never): void;
+  /** Ends it where it stands. */
   terminate(): unknown;
 }
 
@@ -120,11 +122,13 @@ export interface AnyCluster<N extends AnyNode = AnyNode> {
    * Resolves to what the backup is.
    */
   import(source: BackupSource, options?: ImportOptions): Promise<BackupSummary>;
+  /** Hears events of one kind from now on; `signal` and `once` work as everywhere. */
   addEventListener<K extends keyof ClusterEvents>(
     type: K,
     listener: ClusterListener<K>,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  /** Hears them no more. */
   removeEventListener<K extends keyof ClusterEvents>(
     type: K,
     listener: ClusterListener<K>,
@@ -132,6 +136,7 @@ export interface AnyCluster<N extends AnyNode = AnyNode> {
   ): void;
   /** Ends every open call with `CLOSED`, stops the nodes and frees their storage. Their state stays. */
   close(): Promise<void>;
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -171,6 +176,7 @@ export interface Leadership {
 
 /** A member. */
 export interface MemberView {
+  /** The node's id. */
   readonly id: number;
   /** Whether it has a vote; if not it is a learner. */
   readonly voter: boolean;
@@ -232,7 +238,9 @@ export interface Network {
 
 /** What happens to frames from one node to another. */
 export interface LinkRule {
+  /** The node that sends. */
   readonly from: number;
+  /** The node that does not get it, or gets it later. */
   readonly to: number;
   /** Nothing passes. */
   readonly cut: boolean;
@@ -249,8 +257,11 @@ export type Role = "follower" | "preCandidate" | "candidate" | "leader";
 
 /** A picture of one node. */
 export interface NodeStatus {
+  /** The node's id. */
   readonly id: number;
+  /** Its part in the cluster. */
   readonly role: Role;
+  /** The term it knows. */
   readonly term: number;
   /** For whom it voted in this term. */
   readonly vote: number | null;
@@ -262,6 +273,7 @@ export interface NodeStatus {
   readonly applied: number;
   /** The last entry of the log. */
   readonly last: number;
+  /** The term of that entry. */
   readonly lastTerm: number;
   /** The last durable entry. */
   readonly persisted: number;
@@ -273,15 +285,17 @@ export interface NodeStatus {
   readonly logBytes: number;
   /** Records and bytes written to storage since the node started, in how many rounds. */
   readonly storage: { readonly rounds: number; readonly records: number; readonly bytes: number };
-  /** Keys in its store, and the store's revision; 0 where the machine is one's own. */
+  /** Keys in its store; 0 where the machine is one's own. */
   readonly keys: number;
+  /** The revision of its store; 0 where the machine is one's own. */
   readonly revision: number;
   /** Clients with exactly-once records. */
   readonly sessions: number;
   /** Requests that wait for their answer. */
   readonly waiting: number;
-  /** Frames to others that rules dropped, and frames from others that were no frames of ours. */
+  /** Frames to others that rules dropped. */
   readonly droppedFrames: number;
+  /** Frames from others that were no frames of ours. */
   readonly rejectedFrames: number;
   /** For nodes of `Node.open`; else null. */
   readonly transport: TransportStatus | null;
@@ -327,12 +341,15 @@ export interface TransportStatus {
 
 /** A leader's view of another node. */
 export interface PeerStatus {
+  /** The node's id. */
   readonly id: number;
   /** How far it is known to match, durably. */
   readonly matched: number;
   /** The next entry to send. */
   readonly next: number;
+  /** How it is sent entries: one at a time to find where it is, as fast as it takes them, or a snapshot. */
   readonly mode: "probe" | "replicate" | "snapshot";
+  /** Messages with entries that it has not answered yet. */
   readonly inflight: number;
   /** It has lost its storage, and with it its place: it gets everything anew before it may vote. */
   readonly amnesiac: boolean;
@@ -340,7 +357,9 @@ export interface PeerStatus {
 
 /** A node in the cluster's picture. */
 export interface NodeView {
+  /** The node's id. */
   readonly id: number;
+  /** What it is doing. */
   readonly state: NodeState;
   /** Why it halted. */
   readonly reason: QuorateError | undefined;
@@ -350,14 +369,19 @@ export interface NodeView {
 
 /** A picture of the cluster. Immutable. */
 export interface ClusterStatus {
+  /** The cluster's name. */
   readonly name: string;
+  /** Its nodes, in order of their ids. */
   readonly nodes: readonly NodeView[];
   /** The running leader of the highest term, if any. */
   readonly leader: number | null;
+  /** The highest term. */
   readonly term: number;
   /** The highest commit index. */
   readonly commit: number;
+  /** Who takes part. */
   readonly members: readonly MemberView[];
+  /** The rules of the network in force. */
   readonly rules: readonly LinkRule[];
 }
 
@@ -400,9 +424,16 @@ export type ClusterListener<K extends keyof ClusterEvents> = (event: ClusterEven
 
 /** The way in. */
 export interface ClusterFactory {
-  /** Starts a cluster whose nodes run a machine of one's own, or brings one back from its storage. */
+  /**
+   * Starts a cluster whose nodes run a machine of one's own, or brings one back from its storage. Fails as the other does, and with
+   * `MACHINE_LOAD`, `MACHINE_INVALID` and `MACHINE_MISMATCH`.
+   */
   open<M extends AnyMachine = Machine>(options: MachineOptions): Promise<MachineCluster<M>>;
-  /** Starts a cluster, or brings one back from its storage. */
+  /**
+   * Starts a cluster, or brings one back from its storage. Resolves when its nodes run; calls wait for a leader by themselves.
+   * `INVALID_OPTION` before anything is started; `STORAGE_LOCKED` if another one uses the storage, `STORAGE_FOREIGN`, and other
+   * errors of storages if no majority can start; `WASM_LOAD`, `WORKER_FAILED`, `ABORTED`. What was started is closed then.
+   */
   open(options: ClusterOptions): Promise<Cluster>;
 }
 

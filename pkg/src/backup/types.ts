@@ -7,8 +7,9 @@ export type BackupSource = Blob | ReadableStream<Uint8Array> | AsyncIterable<Uin
 
 /** How far an export or import has come. */
 export interface BackupProgress {
-  /** Keys so far, and how many there are in all. */
+  /** Keys so far. */
   readonly keys: number;
+  /** How many keys there are in all. */
   readonly total: number;
   /** Bytes of the backup so far. */
   readonly bytes: number;
@@ -33,12 +34,15 @@ export interface ImportOptions extends ExportOptions {
 export interface BackupSummary {
   /** The cluster it was made of. */
   readonly cluster: string;
+  /** That cluster's id. */
   readonly clusterId: string;
   /** The revision that it is as of. */
   readonly revision: number;
   /** When it was made, in milliseconds since 1970, by the clock of who made it. */
   readonly time: number;
+  /** How many keys it has. */
   readonly keys: number;
+  /** How many leases it has. */
   readonly leases: number;
   /** How long it is. */
   readonly bytes: number;

@@ -18,14 +18,19 @@ export type Codec = "json" | "utf8" | "bytes";
 
 /** A caller's own way from values to bytes and back. Both functions may throw; the call then fails with `ENCODING`. */
 export interface CustomCodec<V> {
+  /** A value as bytes, at most 1 MiB. */
   encode(value: V): Uint8Array;
+  /** The value that such bytes stand for. */
   decode(bytes: Uint8Array): V;
 }
 
 /** What a codec's values are in JavaScript. */
 export interface CodecValues {
+  /** Whatever survives `JSON.stringify`. */
   json: Json;
+  /** Text. */
   utf8: string;
+  /** Bytes as they are. */
   bytes: Uint8Array;
 }
 
@@ -43,14 +48,17 @@ export interface Meta {
 
 /** A key with its value and history. */
 export interface Entry<V> extends Meta {
+  /** What is stored, by the codec of the `kv` that was asked. */
   readonly value: V;
 }
 
-/** An entry with its key. With `only: "keys"` its `value` is undefined. */
+/** An entry with its key. */
 export interface KeyedEntry<V> extends Meta {
+  /** What is stored; undefined with `only: "keys"`. */
   readonly value: V | undefined;
   /** As text; bytes that are no UTF-8 show as U+FFFD. */
   readonly key: string;
+  /** The key as it is. */
   readonly keyBytes: Uint8Array;
 }
 
@@ -84,13 +92,16 @@ export interface DeleteOptions extends CallOptions {
  * linearizable, and every write takes effect once or not at all.
  */
 export interface Kv<V> extends KvReads<V>, Recipes {
-  /** Stores a value. With `previous` the answer has what was there, or null. */
+  /**
+   * Stores a value. With `previous` the answer has what was there, or null. `KEY_TOO_LARGE` beyond 4,096 bytes, `VALUE_TOO_LARGE`
+   * beyond 1 MiB, `LEASE_NOT_FOUND`; with `lease: "keep"` also `KEY_NOT_FOUND`.
+   */
   put<T extends V = V>(
     key: Key,
     value: V,
     options?: PutOptions,
   ): Promise<{ readonly revision: number; readonly previous: Entry<T> | null | undefined }>;
-  /** Hangs a key on a lease (0: on none) and leaves its value. `KEY_NOT_FOUND` where there is no such key. */
+  /** Hangs a key on a lease (0: on none) and leaves its value. `KEY_NOT_FOUND` where there is no such key, `LEASE_NOT_FOUND`. */
   attach(
     key: Key,
     lease: Lease | number,
@@ -107,12 +118,12 @@ export interface Kv<V> extends KvReads<V>, Recipes {
   }>;
   /**
    * Adds to the end of a value, or creates it. For `as("utf8")` and `as("bytes")` alone: values of other codecs have
-   * no end.
+   * no end. `VALUE_TOO_LARGE` if it would exceed 1 MiB.
    */
   append(key: Key, value: V, options?: CallOptions): Promise<{ readonly revision: number }>;
   /**
    * Stores `value` if the key holds exactly the bytes of `expected`. As `expected`, `undefined` means "absent";
-   * as `value`, "remove".
+   * as `value`, "remove". What else is there is no error: the answer says so.
    */
   compareAndSwap<T extends V = V>(
     key: Key,
@@ -120,13 +131,16 @@ export interface Kv<V> extends KvReads<V>, Recipes {
     value: V | undefined,
     options?: CallOptions,
   ): Promise<SwapResult<T>>;
-  /** Adds an integer to a number in decimal digits (an absent key counts as 0) and answers the sum. */
+  /**
+   * Adds an integer to a number in decimal digits (an absent key counts as 0) and answers the sum. `NOT_AN_INTEGER` if it is none,
+   * `OVERFLOW` beyond 64 bits, `NUMBER_TOO_LARGE` (it was added) beyond 2^53 - 1. Default 1.
+   */
   increment(
     key: Key,
     by?: number,
     options?: CallOptions,
   ): Promise<{ readonly value: number; readonly revision: number }>;
-  /** Removes the keys of a range. All keys must be asked for by `{ prefix: "" }`. */
+  /** Removes the keys of a range. All keys must be asked for by `{ prefix: "" }`. With `previous`, `REPLY_TOO_LARGE` beyond 2 MiB. */
   deleteRange<T extends V = V>(
     range: RangeSelection,
     options?: DeleteOptions,
@@ -138,7 +152,8 @@ export interface Kv<V> extends KvReads<V>, Recipes {
   }>;
   /**
    * Does several things as one: if all conditions hold, the operations of `do`, else those of `else`, in order, each
-   * seeing what those before it did, all by one revision. If an operation fails, nothing happened.
+   * seeing what those before it did, all by one revision. If an operation fails, nothing happened, and the call fails with its
+   * code, or with `DUPLICATE_KEY`, `TOO_MANY_OPERATIONS`, `VALUE_TOO_LARGE`, `REPLY_TOO_LARGE`.
    */
   txn<T extends V = V>(txn: Txn<V>, options?: CallOptions): Promise<TxnResult<T>>;
   /**
@@ -146,7 +161,7 @@ export interface Kv<V> extends KvReads<V>, Recipes {
    * with the first change after this call, or with that of `from`.
    */
   watch<T extends V = V>(selection?: Key | RangeSelection, options?: WatchOptions): Watch<T>;
-  /** Makes a lease. Keys that hang on it go when it ends. */
+  /** Makes a lease. Keys that hang on it go when it ends. `LEASE_EXISTS` if the given id is taken, `BAD_LEASE`. */
   lease(options: LeaseOptions): Promise<Lease>;
   /** Looks at a lease. `LEASE_NOT_FOUND` where there is none, or no longer. */
   leaseStatus(id: Lease | number, options?: LeaseStatusOptions): Promise<LeaseStatus>;
@@ -162,7 +177,7 @@ export interface Kv<V> extends KvReads<V>, Recipes {
   ): Promise<{ readonly deleted: number; readonly revision: number }>;
   /** The ids of all leases. */
   leases(options?: CallOptions): Promise<readonly number[]>;
-  /** Forgets what was before a revision: it, and what came after, can still be read. */
+  /** Forgets what was before a revision: it, and what came after, can still be read. `COMPACTED` if it is forgotten, `FUTURE_REVISION`. */
   compact(revision: number, options?: CallOptions): Promise<void>;
   /** Says what is kept of the past from now on, in place of what was said before. */
   retain(retention: Retention, options?: CallOptions): Promise<void>;
@@ -173,11 +188,11 @@ export interface Kv<V> extends KvReads<V>, Recipes {
 
 /** What can be read, also from one node alone (`cluster.node(2).kv`). */
 export interface KvReads<V> {
-  /** The entry, or null. */
+  /** The entry, or null. `ENCODING` if its value is not of this codec. */
   get<T extends V = V>(key: Key, options?: ReadOptions): Promise<Entry<T> | null>;
   /**
    * The entries of a range, all as of one revision. An answer holds at most about 1 MiB; where that or `limit` cut it,
-   * and the order is that of keys, `next` is where to go on.
+   * and the order is that of keys, `next` is where to go on. `ENCODING` if a value is not of this codec.
    */
   range<T extends V = V>(range?: RangeOptions, options?: ReadOptions): Promise<RangeResult<T>>;
   /** The same with another codec. */
@@ -192,8 +207,11 @@ export type SwapResult<V> =
 
 /** Which keys: those with `prefix`, from `start` on, up to but without `end`. */
 export interface RangeSelection {
+  /** Keys that begin so; `""` is all. Does not go with `start` and `end`. */
   readonly prefix?: Key;
+  /** The first key. Default: the first there is. */
   readonly start?: Key;
+  /** The key before which it ends. Default: none, so up to the last. */
   readonly end?: Key;
 }
 
@@ -207,15 +225,19 @@ export interface RangeOptions extends RangeSelection {
   readonly orderBy?: "key" | "createRevision" | "modRevision" | "version" | "value";
   /** The greatest first. Default false. */
   readonly descending?: boolean;
-  /** Only entries with such revisions. */
+  /** Only entries that were changed last at this revision or later. Default of these four: no bound. */
   readonly minModRevision?: number;
+  /** Only entries that were changed last at this revision or before. */
   readonly maxModRevision?: number;
+  /** Only entries that were created at this revision or later. */
   readonly minCreateRevision?: number;
+  /** Only entries that were created at this revision or before. */
   readonly maxCreateRevision?: number;
 }
 
 /** Part of the store as of one revision. */
 export interface RangeResult<V> {
+  /** The entries, in the order that was asked for; none with `only: "count"`. */
   readonly entries: readonly KeyedEntry<V>[];
   /** How many keys the range has, whatever the limit. */
   readonly count: number;
@@ -231,7 +253,9 @@ export interface RangeResult<V> {
 export interface Txn<V> {
   /** All must hold. Default: nothing, which holds. */
   readonly if?: readonly Condition<V>[];
+  /** Done if the conditions hold. Default: nothing. */
   readonly do?: readonly Operation<V>[];
+  /** Done if they do not. Default: nothing. */
   readonly else?: readonly Operation<V>[];
 }
 
@@ -327,7 +351,9 @@ export type WatchEvent<V> =
 
 /** What all changes tell. A deletion's `modRevision` is its own; its other numbers are 0. */
 export interface ChangedKey<V> extends Meta {
+  /** As text; bytes that are no UTF-8 show as U+FFFD. */
   readonly key: string;
+  /** The key as it is. */
   readonly keyBytes: Uint8Array;
   /** What was there before, or null; only with the option `previous`. It is null, too, where it was compacted. */
   readonly previous: Entry<V> | null | undefined;
@@ -343,7 +369,9 @@ export interface Watch<V> extends AsyncIterableIterator<WatchEvent<V>, undefined
    * kept. Rejects if the watch ends before.
    */
   readonly ready: Promise<number>;
+  /** Ends it. Nothing more is told. */
   close(): void;
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -359,7 +387,9 @@ export interface LeaseOptions extends CallOptions {
 
 /** A lease that this process made. */
 export interface Lease {
+  /** By which everyone knows it, 1 to 2^53 - 1. */
   readonly id: number;
+  /** How many milliseconds it lives after a sign of life. */
   readonly ttl: number;
   /**
    * Aborted, with a `LEASE_LOST` as its reason, when the lease ended, or can have ended because no sign of life has been
@@ -382,7 +412,9 @@ export interface LeaseStatusOptions extends CallOptions {
 
 /** A lease, as the store sees it. */
 export interface LeaseStatus {
+  /** Its id. */
   readonly id: number;
+  /** How many milliseconds it lives after a sign of life. */
   readonly ttl: number;
   /** How many milliseconds it has to live. */
   readonly remaining: number;

@@ -53,23 +53,34 @@ export interface Machine<
 
 /** Any machine, whatever its types. */
 export interface AnyMachine {
+  /** As `Machine.apply`. */
   apply(command: never, context: MachineContext): unknown;
+  /** As `Machine.query`. */
   query(query: never): unknown;
+  /** As `Machine.snapshot`. */
   snapshot(): unknown;
+  /** As `Machine.restore`. */
   restore(snapshot: never): void;
+  /** As `Machine.dueAt`. */
   dueAt?(): number | undefined;
+  /** As `Machine.tick`. */
   tick?(context: MachineContext): void;
 }
 
-/** What a machine executes, gives for it, is asked, and answers. */
+/** What a machine executes. */
 export type CommandOf<M extends AnyMachine> = Parameters<M["apply"]>[0];
+/** What a machine gives for a command. */
 export type ReplyOf<M extends AnyMachine> = ReturnType<M["apply"]>;
+/** What a machine is asked. */
 export type QueryOf<M extends AnyMachine> = Parameters<M["query"]>[0];
+/** What a machine answers. */
 export type AnswerOf<M extends AnyMachine> = ReturnType<M["query"]>;
 
 /** What a machine threw, as far as it is replicated. */
 export interface Thrown {
+  /** The `name` of the error; of what is no error, its type. */
   readonly name: string;
+  /** Its `message`; at most 1,000 characters, as its name. */
   readonly message: string;
   /** The thrown error's own `code`, if it was a string or a number. */
   readonly code?: string | number;

@@ -88,7 +88,9 @@ export interface Hold {
 
 /** A condition for transactions of any codec. */
 export interface HoldCondition {
+  /** The key of what is held. */
   readonly key: string;
+  /** The revision that created it: the token. */
   readonly createRevision: number;
 }
 
@@ -100,7 +102,9 @@ export interface Permit extends Hold {}
 
 /** A semaphore. */
 export interface Semaphore {
+  /** Its name. */
   readonly name: string;
+  /** How many hold a permit at a time, at most. */
   readonly permits: number;
   /**
    * Waits for a permit, in the order of those who came, and takes it. `INVALID_ARGUMENT` if the semaphore is in use with
@@ -113,6 +117,7 @@ export interface Semaphore {
 
 /** An election. */
 export interface Election<T extends Json = Json> {
+  /** Its name. */
   readonly name: string;
   /**
    * Waits in the order of those who came, and leads. The value says what others shall know of the leader, as its address.
@@ -130,6 +135,7 @@ export interface Election<T extends Json = Json> {
 
 /** Who leads. */
 export interface ElectedLeader<T extends Json = Json> {
+  /** What it says of itself. */
   readonly value: T;
   /** Its fencing token. */
   readonly token: number;
@@ -147,6 +153,7 @@ export interface Tenure<T extends Json = Json> extends Hold {
 
 /** A barrier. */
 export interface Barrier {
+  /** Its name. */
   readonly name: string;
   /** Holds the others back, until this is released or its holder dies. Several can hold at a time. */
   hold(options?: HoldOptions): Promise<Hold>;
@@ -158,7 +165,9 @@ export interface Barrier {
 
 /** A barrier at the beginning and at the end. */
 export interface DoubleBarrier {
+  /** Its name. */
   readonly name: string;
+  /** How many make a round. */
   readonly participants: number;
   /**
    * Resolves when the round is full. Who dies or gives up before then does not count. `INVALID_ARGUMENT` if the barrier is
@@ -189,6 +198,7 @@ export interface EnqueueOptions extends WaitOptions {
 
 /** A queue. */
 export interface Queue<T extends Json = Json> extends AsyncIterable<T> {
+  /** Its name. */
   readonly name: string;
   /** Puts a value in. Waits as long as the queue is full. */
   enqueue(value: T, options?: EnqueueOptions): Promise<void>;
@@ -209,6 +219,7 @@ export interface Queue<T extends Json = Json> extends AsyncIterable<T> {
 
 /** A value that one taker works on. */
 export interface Claim<T extends Json = Json> extends Hold {
+  /** What was put in. */
   readonly value: T;
   /**
    * Removes the value for good, and does the given operations in the same transaction: so they are done once for each
@@ -220,6 +231,7 @@ export interface Claim<T extends Json = Json> extends Hold {
 
 /** A counter. */
 export interface Counter {
+  /** Its name. */
   readonly name: string;
   /** Adds an integer, and resolves to the sum. Exactly once, or not at all; if that is not known, `outcome` says so. */
   add(by?: number, options?: CallOptions): Promise<number>;
@@ -237,7 +249,9 @@ export type TaskFunction = (signal: AbortSignal, tenure: TaskTenure) => unknown;
 
 /** What a leader task knows of its time as leader. */
 export interface TaskTenure {
+  /** The fencing token, as of a lock. */
   readonly token: number;
+  /** Holds in transactions while it leads. */
   readonly condition: HoldCondition;
 }
 
@@ -263,6 +277,7 @@ export interface LeaderTaskOptions {
 
 /** A task that runs where it leads. */
 export interface LeaderTask {
+  /** Its name, and that of its election. */
   readonly name: string;
   /** The token while the function runs here, else undefined. */
   readonly token: number | undefined;
