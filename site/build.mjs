@@ -48,7 +48,7 @@ export function errorCodes() {
 }
 
 /** The sections of the first page; pages that it does not name go to the end of them, so that none is lost. */
-function navigate(written, api) {
+export function navigate(written, api) {
   const byPath = new Map(written.map((page) => [page.source, page]));
   const text = readFileSync(at(home), "utf8");
   const sections = contents(text).map(({ title, links }) => ({

@@ -23,8 +23,16 @@ const isProgram = ({ language, role }) =>
 export const programs = blocks.filter(isProgram).map((block) => {
   const same = blocks.filter((other) => isProgram(other) && other.page === block.page);
   const place = same.indexOf(block) + 1;
-  const name = `${nameOf(block.page)}-${place}.${block.language}`;
-  return { name, block, place, source: program(block, place), runs: block.role === "run" };
+  // What does not run is checked by the compiler, also where it is JavaScript.
+  const language = block.role === "types" ? "ts" : block.language;
+  const name = `${nameOf(block.page)}-${place}.${language}`;
+  return {
+    name,
+    block,
+    place,
+    source: program({ ...block, language }, place),
+    runs: block.role === "run",
+  };
 });
 
 /** The files beside the programs: those that pages show, and what is given. */

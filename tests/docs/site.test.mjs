@@ -10,9 +10,9 @@ import { pathToFileURL } from "node:url";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
 
-import { buildSite, errorCodes } from "../../site/build.mjs";
+import { buildSite, errorCodes, navigate } from "../../site/build.mjs";
 import { publicSymbols, undocumented } from "../../site/declarations.mjs";
-import { contents, render } from "../../site/markdown.mjs";
+import { render } from "../../site/markdown.mjs";
 import { home, sources } from "../../site/paths.mjs";
 import { serveSite } from "../../site/serve.mjs";
 import { root } from "../package/help.mjs";
@@ -109,8 +109,13 @@ test("a link that leads nowhere, and a page that nobody names, are found", () =>
   };
   assert.throws(() => render("[there](nowhere.md)", about), /leads nowhere/);
   assert.match(render("[tests](../tests/bundle.mjs)", about).html, /<span class="source">tests/);
-  const [section] = contents(readFileSync(join(root, home), "utf8"));
-  assert.equal(section.title, "Start");
+  const start = { source: home, file: "index.html", title: "Start" };
+  const known = { source: "docs/store.md", file: "store.html", title: "The store" };
+  const stranger = { source: "docs/stranger.md", file: "stranger.html", title: "Stranger" };
+  assert.deepEqual(navigate([start, known, stranger], []), [
+    { title: "How-to", pages: [{ file: "store.html", title: "The store" }] },
+    { title: "More", pages: [{ file: "stranger.html", title: "Stranger" }] },
+  ]);
 });
 
 test("pages are accessible in both colors, and fit on a phone", async () => {
