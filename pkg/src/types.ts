@@ -320,7 +320,9 @@ export interface NodeStatus {
 export interface TransportStatus {
   /** Drawn for this life of the node's worker. */
   readonly incarnation: string;
+  /** Frames that were given to the transport. */
   readonly sent: number;
+  /** Frames that came in and were taken. */
   readonly received: number;
   /** Not sent, because the other one has been silent for long. */
   readonly withheld: number;
@@ -492,6 +494,7 @@ export interface OwnNode {
   readonly id: number;
   /** As `Cluster.origin`; `"joined"`: this storage is new, and its cluster is not. */
   readonly origin: "founded" | "restored" | "reset" | "joined";
+  /** What it is doing. */
   readonly state: NodeState;
   /** Why it halted, while it is `halted`. */
   readonly reason: QuorateError | undefined;
@@ -513,11 +516,13 @@ export interface OwnNode {
   start(): Promise<void>;
   /** The leader's id, as soon as this node knows one. */
   leader(options?: CallOptions): Promise<number>;
+  /** Hears events of one kind from now on; `signal` and `once` work as everywhere. */
   addEventListener<K extends keyof NodeEvents>(
     type: K,
     listener: ClusterListener<K>,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  /** Hears them no more. */
   removeEventListener<K extends keyof NodeEvents>(
     type: K,
     listener: ClusterListener<K>,
@@ -525,6 +530,7 @@ export interface OwnNode {
   ): void;
   /** Ends every open call with `CLOSED`, stops the node and frees its storage. Its state stays, and it stays a member. */
   close(): Promise<void>;
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

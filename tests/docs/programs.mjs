@@ -2,7 +2,8 @@
 // of `given/<page>.mjs` stand for names that the block uses and does not make.
 //
 // `given` may also have `enough`, which its functions throw to leave a loop that would go on for ever, and `done(place, names)`,
-// which looks at what came of the block: the place among those of its page, from 1, and what it declared.
+// which looks at what came of the block: the place among those of its page, from 1, and what it declared; and `stay`, if the
+// program is to end by itself.
 
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -71,8 +72,8 @@ try {
   if (error !== page.enough) throw error;
 }
 await page.done?.(${place}, names);
-process.exit();
-${language === "ts" ? "type Given = { enough?: unknown; done?: (place: number, names: any) => unknown };" : ""}
+if (!page.stay) process.exit();
+${language === "ts" ? "type Given = { enough?: unknown; stay?: boolean; done?: (place: number, names: any) => unknown };" : ""}
 `;
 }
 
@@ -86,7 +87,7 @@ function exportsOf(page) {
   const { program: tree } = parseSync(givenOf(page), readFileSync(givenOf(page), "utf8"));
   return tree.body
     .flatMap(({ declaration }) => (declaration ? namesOf(declaration) : []))
-    .filter((name) => name !== "enough" && name !== "done");
+    .filter((name) => !["enough", "done", "stay"].includes(name));
 }
 
 /** What a statement declares, apart from types. */

@@ -1,5 +1,6 @@
 /** One demand, to be given to a runner: `for (const { name, run } of cases) test(name, run)`. */
 export interface Case {
+  /** What is demanded. */
   readonly name: string;
   /** Rejects with a sentence if the demand is not met. */
   run(): Promise<void>;

@@ -5,6 +5,7 @@ import { type Case, demand, inTime, noise, sameBytes } from "./case.js";
 
 /** Where storages are made. Made anew, and empty, for each case. */
 export interface StoragePlace {
+  /** Makes storages there, as the option `storage` does. */
   readonly factory: StorageFactory;
   /** Lets go of what was made. */
   close?(): void | Promise<void>;

@@ -5,6 +5,7 @@ import { type Case, demand, eventually, inTime, noise, pause, sameBytes } from "
 
 /** Nodes 1 to 3, each with a transport that reaches the others. Made anew for each case. */
 export interface TransportWorld {
+  /** Those of the nodes 1, 2 and 3, which reach one another. */
   readonly transports: readonly [Transport, Transport, Transport];
   /** Lets go of what was made. */
   close?(): void | Promise<void>;

@@ -6,8 +6,11 @@ import type { Transport, TransportLink } from "./transport.js";
 
 /** What of a port is used: a browser's, or Node's. */
 export interface FramePort {
+  /** Sends a frame; its buffer is transferred. */
   postMessage(frame: Uint8Array, transfer: ArrayBuffer[]): void;
+  /** Set to hear what arrives; null to hear it no more. */
   onmessage: ((event: never) => void) | null;
+  /** Lets messages in. Node's ports and a browser's have it, others need not. */
   start?(): void;
 }
 

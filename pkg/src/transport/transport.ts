@@ -21,6 +21,7 @@ export interface Transport {
 export interface TransportNode {
   /** The cluster's name. */
   readonly cluster: string;
+  /** The node's id. */
   readonly node: number;
 }
 

@@ -1,0 +1,132 @@
+// What pages show for a browser, in a browser: the tutorial, step by step, over three tabs; all else as a page of its own.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+import { install, serve } from "../package/help.mjs";
+import { blocks } from "./blocks.mjs";
+
+const tutorial = "docs/tutorial.md";
+const shown = blocks.filter(({ role }) => role === "page");
+const others = shown.filter(({ page }) => page !== tutorial);
+const where = ({ page, line }) => `${page}:${line}`;
+
+/** A page around one block, which leaves in `outcome` what came of it. */
+const importMap = `<script type="importmap">{ "imports": { "quorate": "./node_modules/quorate/pkg/dist/auto.js" } }</script>`;
+const alone = (name) => `<!doctype html><title>${name}</title>${importMap}<script type="module">
+import("./${name}.js").then(() => "ran", String).then((outcome) => { globalThis.outcome = outcome; });
+</script>`;
+
+let consumer;
+let site;
+let browser;
+before(async () => {
+  const step = (language) =>
+    shown
+      .filter((block) => block.page === tutorial && block.language === language)
+      .map(({ code }) => code)
+      .join("\n");
+  consumer = await install({
+    "index.html": step("html"),
+    "counter.js": step("js"),
+    ...Object.fromEntries(
+      others.flatMap(({ code }, place) => [
+        [`page-${place}.html`, alone(`page-${place}`)],
+        [`page-${place}.js`, code],
+      ]),
+    ),
+  });
+  site = await serve(consumer.project);
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox"],
+  });
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+  consumer.remove();
+});
+
+/** Opens a tab; what goes wrong in it fails the test. */
+async function open(context, path = "") {
+  const tab = await context.newPage();
+  tab.on("pageerror", (error) => assert.fail(`${path}: ${error}`));
+  await tab.goto(join(site.url, path).replace(":/", "://"));
+  return tab;
+}
+
+for (const [place, block] of others.entries()) {
+  test(`${where(block)} runs in a page`, async () => {
+    assert.equal(block.language, "js");
+    const context = await browser.newContext();
+    const tab = await open(context, `page-${place}.html`);
+    const outcome = await tab.waitForFunction(() => globalThis.outcome);
+    assert.equal(await outcome.jsonValue(), "ran");
+    await context.close();
+  });
+}
+
+const count = (tab, sum) => tab.locator("#count", { hasText: new RegExp(`^${sum}$`) }).waitFor();
+const ready = (tab) => tab.locator("#state", { hasText: /leads/ }).waitFor();
+
+/** What the tabs say of themselves, once they agree who leads, and that one is on duty. */
+async function agreed(tabs) {
+  const text = (tab) => tab.evaluate(() => document.body.innerText);
+  for (;;) {
+    const seen = await Promise.all(tabs.map(text));
+    const told = seen.map((words) => /node (\d+); node (\d+) leads/.exec(words));
+    const [ids, leaders] = [1, 2].map((part) => told.map((found) => Number(found?.[part])));
+    const leading = ids.indexOf(leaders[0]);
+    const onDuty = seen.filter((words) => words.includes("on duty")).length;
+    if (new Set(leaders).size === 1 && leading !== -1 && onDuty === 1) return { ids, leading };
+    await Promise.race(tabs.map((tab, place) => tab.evaluate(changed, seen[place])));
+  }
+}
+
+/** In a page: resolves when it says something else. */
+function changed(seen) {
+  return new Promise((resolve) => {
+    if (document.body.innerText !== seen) return resolve();
+    const look = { childList: true, characterData: true, subtree: true };
+    new MutationObserver(() => resolve()).observe(document.body, look);
+  });
+}
+
+test("the tutorial: three tabs count, one leads, one is on duty, and closing tabs loses nothing", {
+  timeout: 120_000,
+}, async () => {
+  const context = await browser.newContext();
+  const tabs = [];
+  for (let each = 0; each < 3; each++) {
+    const tab = await open(context);
+    await ready(tab);
+    tabs.push(tab);
+  }
+  await tabs[0].getByRole("button").click();
+  await tabs[0].getByRole("button").click();
+  await tabs[2].getByRole("button").click();
+  for (const tab of tabs) await count(tab, 3);
+  const { ids, leading } = await agreed(tabs);
+  assert.equal(new Set(ids).size, 3);
+
+  await tabs[leading].close();
+  const left = tabs.filter((_, place) => place !== leading);
+  await left[0].getByRole("button").click();
+  for (const tab of left) await count(tab, 4);
+  const after = await agreed(left);
+  assert.deepEqual(
+    after.ids,
+    ids.filter((_, place) => place !== leading),
+  );
+
+  await left[0].close();
+  await left[1].getByRole("button").click();
+  await count(left[1], 5);
+  await left[1].close();
+  const again = await open(context);
+  await count(again, 5);
+  await context.close();
+});
