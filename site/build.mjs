@@ -25,7 +25,7 @@ export async function buildSite(folder) {
   const api = referencePages(symbols, { ...about, source: "docs/api.md" });
   const navigation = navigate(written, api);
   const start = written.find(({ source }) => source === home);
-  start.html += apiSection(api);
+  start.html = withApi(start.html, api);
 
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -58,20 +58,26 @@ export function navigate(written, api) {
       return page === undefined ? [] : [{ file: page.file, title: label }];
     }),
   }));
+  sections.find(({ title }) => title === "API")?.pages.push(...api);
   const named = new Set(sections.flatMap(({ pages }) => pages.map(({ file }) => file)));
   const rest = written.filter(({ file, source }) => !named.has(file) && source !== home);
-  const more = { title: "More", pages: rest.map(({ file, title }) => ({ file, title })) };
-  const reference = { title: "API", pages: api.map(({ file, title }) => ({ file, title })) };
-  return [...sections, more, reference].filter(({ pages }) => pages.length > 0);
+  return [...sections, { title: "More", pages: rest }]
+    .map(({ title, pages }) => ({ title, pages: pages.map(nameOf) }))
+    .filter(({ pages }) => pages.length > 0);
 }
 
-/** What the first page says of the API, which on GitHub is not there. */
-function apiSection(api) {
+const nameOf = ({ file, title }) => ({ file, title });
+
+/** Puts the pages of the API where the first page speaks of them; on GitHub they are not there. */
+function withApi(html, api) {
   const items = api.map(
     ({ file, title, intro }) =>
       `<li><a href="${file}">${escaped(title)}</a>: ${escaped(intro.replaceAll("`", ""))}</li>`,
   );
-  return `<h2 id="api">API</h2>\n<ul>${items.join("\n")}</ul>\n`;
+  const start = html.indexOf('<h2 id="api"');
+  if (start === -1) throw new Error(`${home} has no section "API"`);
+  const end = html.indexOf("<h2", start + 1);
+  return `${html.slice(0, end)}<ul>${items.join("\n")}</ul>\n${html.slice(end)}`;
 }
 
 /** The index as a script rather than JSON: scripts load from a disk, too. */
@@ -79,7 +85,7 @@ function searchIndex(pages) {
   const search = new MiniSearch(searchOptions);
   for (const { file, title, sections } of pages) {
     for (const [place, { heading, id, text }] of sections.entries()) {
-      const start = text.replace(/\s+/g, " ").trim();
+      const start = text.replace(/[\s`]+/g, " ").trim();
       if (heading === "" && start === "") continue;
       const href = id === "" || place === 0 ? file : `${file}#${id}`;
       search.add({ id: href, title, heading, text: start, start: start.slice(0, 140) });

@@ -86,7 +86,9 @@ function sectionsOf(tokens) {
     if (token.type === "tr_open" && id)
       sections.push({ heading: wordsOf(tokens[index + 2]), id, text: "" });
     const isHeading = tokens[index - 1]?.type === "heading_open";
-    if (token.type === "inline" && !isHeading) sections.at(-1).text += `${wordsOf(token)} `;
+    const isName = tokens[index - 2]?.type === "tr_open" && tokens[index - 2].attrGet("id");
+    if (token.type === "inline" && !isHeading && !isName)
+      sections.at(-1).text += `${wordsOf(token)} `;
     if (token.type === "fence") sections.at(-1).text += `${token.content} `;
   }
   return sections;
@@ -134,7 +136,13 @@ rules.image = (tokens, index, _options, env) => {
 rules.table_open = (tokens, index) => {
   const heading = tokens.slice(0, index).findLastIndex(({ type }) => type === "heading_open");
   const about = heading === -1 ? "Table" : `Table in “${wordsOf(tokens[heading + 1])}”`;
-  return `<div class="table" tabindex="0" role="group" aria-label="${escaped(about)}"><table>\n`;
+  const row = tokens.slice(
+    index,
+    tokens.findIndex(({ type }, at) => at > index && type === "tr_close"),
+  );
+  const columns = row.filter(({ type }) => type === "th_open").length;
+  const kind = columns > 2 ? ' class="broad"' : "";
+  return `<div class="table" tabindex="0" role="group" aria-label="${escaped(about)}"><table${kind}>\n`;
 };
 rules.table_close = () => "</table></div>\n";
 

@@ -6,6 +6,11 @@ import { switchTheme } from "./theme.mjs";
 searchIn(document.querySelector(".search"));
 switchTheme(document.querySelector(".theme"));
 
+// Far down in a long navigation nobody would see where they are.
+const side = document.querySelector(".side");
+const current = side.querySelector(".wide [aria-current]");
+if (current !== null) side.scrollTop = current.offsetTop - side.clientHeight / 2;
+
 for (const block of document.querySelectorAll(".code")) {
   if (navigator.clipboard === undefined) break;
   const button = document.createElement("button");
