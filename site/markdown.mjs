@@ -173,7 +173,9 @@ rules.code_inline = (tokens, index, _options, env) => {
   if (isLinked || meta?.defines) return code;
   const href = env.codes?.has(content)
     ? `errors.html#${content.toLowerCase()}`
-    : env.symbols?.get(content);
+    : env.pages?.includes(content)
+      ? outputOf(content)
+      : env.symbols?.get(content);
   return href === undefined ? code : `<a href="${href}">${code}</a>`;
 };
 

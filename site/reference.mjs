@@ -76,7 +76,7 @@ ${codeBlock(member.signatures.join("\n"), "ts", link)}${renderComment(explanatio
   return `<section class="symbol">
 <h2 id="${name}"><code>${name}</code> <small>${kind}</small>${anchor(name)}</h2>
 ${renderComment(comment, about)}
-${codeBlock(signature, "ts", link)}${inherited(symbol, symbols)}${parts.join("\n")}
+${signature === `${kind} ${name}` ? "" : codeBlock(signature, "ts", link)}${inherited(symbol, symbols)}${parts.join("\n")}
 </section>`;
 }
 
