@@ -77,7 +77,7 @@ function result({ id, heading, title, start }) {
   const name = document.createElement("strong");
   name.textContent = heading === "" ? title : heading;
   const page = document.createElement("small");
-  page.textContent = title;
+  page.textContent = heading === title ? "" : title;
   const text = document.createElement("span");
   text.textContent = start;
   link.append(name, " ", page, text);
