@@ -11,7 +11,7 @@ import { root } from "../package/help.mjs";
  * | role | what becomes of it |
  * | --- | --- |
  * | `run` (no word) | js, ts: runs in Node. sh: runs, with the package installed. json: parses. rust: its names exist. text: nothing |
- * | `page` | runs in a browser, by a test that names it |
+ * | `page` | runs in a browser, in a page of its own with the HTML that its page shows |
  * | `file NAME` | stands beside the programs under this name |
  * | `types REASON` | is checked against the package's types, and does not run, because … |
  * | `checkout` | commands of a checkout: scripts, files and suites that they name exist |

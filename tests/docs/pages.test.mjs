@@ -1,23 +1,50 @@
 // What pages show for a browser, in a browser: the tutorial, step by step, over three tabs; all else as a page of its own.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
-import { install, serve } from "../package/help.mjs";
+import { install, root, serve } from "../package/help.mjs";
 import { blocks } from "./blocks.mjs";
 
 const tutorial = "docs/tutorial.md";
 const shown = blocks.filter(({ role }) => role === "page");
-const others = shown.filter(({ page }) => page !== tutorial);
+const others = shown.filter(({ page, language }) => page !== tutorial && language !== "html");
 const where = ({ page, line }) => `${page}:${line}`;
 
-/** A page around one block, which leaves in `outcome` what came of it. */
-const importMap = `<script type="importmap">{ "imports": { "quorate": "./node_modules/quorate/pkg/dist/auto.js" } }</script>`;
-const alone = (name) => `<!doctype html><title>${name}</title>${importMap}<script type="module">
-import("./${name}.js").then(() => "ran", String).then((outcome) => { globalThis.outcome = outcome; });
+/** Where a browser finds the package's modules, as an import map says it. */
+function importMap() {
+  const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const imports = Object.entries(exports).flatMap(([path, { default: file }]) =>
+    file?.endsWith(".js")
+      ? [[name + path.slice(1), file.replace(".", "./node_modules/quorate")]]
+      : [],
+  );
+  return `<script type="importmap">${JSON.stringify({ imports: Object.fromEntries(imports) })}</script>`;
+}
+
+/**
+ * A page around one block of code, with what its own page shows in HTML, which leaves in `outcome` what came of it. What the block
+ * takes for granted is what `given/PAGE.page.mjs` exports.
+ */
+function alone(name, { page }) {
+  const html = shown.filter((block) => block.page === page && block.language === "html");
+  const given = `given-${basename(page, ".md")}.page.mjs`;
+  const modules = hasGiven(page) ? [`./${given}`, `./${name}.js`] : [`./${name}.js`];
+  return `<!doctype html><title>${name}</title>${importMap()}${html.map(({ code }) => code).join("")}
+<script type="module">
+async function use() {
+  for (const module of ${JSON.stringify(modules)}) Object.assign(globalThis, await import(module));
+  return "ran";
+}
+use().catch(String).then((outcome) => { globalThis.outcome = outcome; });
 </script>`;
+}
+
+const givenOf = (page) => join(root, "tests", "docs", "given", `${basename(page, ".md")}.page.mjs`);
+const hasGiven = (page) => existsSync(givenOf(page));
 
 let consumer;
 let site;
@@ -32,9 +59,17 @@ before(async () => {
     "index.html": step("html"),
     "counter.js": step("js"),
     ...Object.fromEntries(
-      others.flatMap(({ code }, place) => [
-        [`page-${place}.html`, alone(`page-${place}`)],
-        [`page-${place}.js`, code],
+      others.flatMap((block, place) => [
+        [`page-${place}.html`, alone(`page-${place}`, block)],
+        [`page-${place}.js`, block.code],
+        ...(hasGiven(block.page)
+          ? [
+              [
+                `given-${basename(block.page, ".md")}.page.mjs`,
+                readFileSync(givenOf(block.page), "utf8"),
+              ],
+            ]
+          : []),
       ]),
     ),
   });
@@ -60,7 +95,6 @@ async function open(context, path = "") {
 
 for (const [place, block] of others.entries()) {
   test(`${where(block)} runs in a page`, async () => {
-    assert.equal(block.language, "js");
     const context = await browser.newContext();
     const tab = await open(context, `page-${place}.html`);
     const outcome = await tab.waitForFunction(() => globalThis.outcome);
