@@ -97,7 +97,7 @@ for (const [place, block] of others.entries()) {
   test(`${where(block)} runs in a page`, async () => {
     const context = await browser.newContext();
     const tab = await open(context, `page-${place}.html`);
-    const outcome = await tab.waitForFunction(() => globalThis.outcome);
+    const outcome = await tab.waitForFunction(() => globalThis.outcome, null, { timeout: 90_000 });
     assert.equal(await outcome.jsonValue(), "ran");
     await context.close();
   });
