@@ -78,13 +78,15 @@ test("a tab whose locks are stolen halts at once, and the thief has all that was
   await visitor.leader();
   await visitor.call("Put", "k", "1");
   const first = visitor.page;
-  // The thief's page takes every lock as its workers ask for it.
+  // The thief's page takes every node's lock as its workers ask for it.
   visitor.context.route(/\/worker-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();
     const steal = `{
       const { request } = LockManager.prototype;
-      LockManager.prototype.request = function (name, { signal, ...options }, granted) {
-        return request.call(this, name, { ...options, steal: true }, granted);
+      LockManager.prototype.request = function (name, options, granted) {
+        if (granted === undefined || options.mode === "shared") return request.apply(this, arguments);
+        const { signal, ...rest } = options;
+        return request.call(this, name, { ...rest, steal: true }, granted);
       };
     }`;
     await route.fulfill({ response, body: `${steal}\n${await response.text()}` });
