@@ -14,5 +14,5 @@ define();
 define();
 globalThis.forget = provide(cluster);
 globalThis.cluster = cluster;
-for (let n = 0; n < 20; n++) await cluster.kv.put(`key/${n}`, n);
+await Promise.all(Array.from({ length: 20 }, (_, n) => cluster.kv.put(`key/${n}`, n)));
 globalThis.ready = true;
