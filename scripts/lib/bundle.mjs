@@ -15,11 +15,12 @@ const entries = {
   inline: "entry/inline.ts",
   worker: "worker.ts",
   "worker-node": "entry/worker-node.ts",
+  testing: "testing/index.ts",
   cli: "cli.ts",
 };
 
 /** Declarations that the manifest names. */
-const publicTypes = ["index.d.ts", "worker.d.ts"];
+const publicTypes = ["index.d.ts", "worker.d.ts", "testing/index.d.ts"];
 
 /** Fills `folder` with the modules, the wasm and the types. */
 export async function bundle(folder, wasm, release, io) {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use js_sys::Function;
 use quorate_raft::{Change, Instant, NodeId, Random, StorageId, Table};
 use quorate_rsm::storage::Round;
-use quorate_rsm::{ClientId, Input, codec};
+use quorate_rsm::{ClientId, Input};
 use wasm_bindgen::JsValue;
 
 use crate::convert;
@@ -442,24 +442,9 @@ impl State {
         }
         link.traffic.received_frames += 1;
         link.traffic.received_bytes += frame.as_ref().map_or(0, Bytes::len) as u64;
-        let decoded = frame.and_then(|frame| codec::decode_messages(&frame).ok());
-        let Some((group, messages)) = decoded
-            .filter(|(cluster, ..)| *cluster == self.identity.cluster_id)
-            .map(|(_, group, messages)| (group, messages))
-            .filter(|(group, messages)| {
-                let ours = |to| to == self.identity.node;
-                self.groups.has(*group)
-                    && messages
-                        .iter()
-                        .all(|message| message.from == from && ours(message.to))
-            })
-        else {
-            link.traffic.rejected_frames += 1;
-            return;
-        };
-        for message in messages {
-            self.groups.handle(now, group, Input::Message(message));
-        }
+        let node = self.identity.node;
+        let ours = frame.is_some_and(|frame| self.groups.handle_peer(now, from, node, &frame));
+        link.traffic.rejected_frames += u64::from(!ours);
     }
 
     fn handle_client_frame(&mut self, now: Instant, from: ClientId, frame: Option<Bytes>) {
@@ -467,21 +452,8 @@ impl State {
             return;
         };
         client.status.received_frames += 1;
-        let decoded = frame.and_then(|frame| codec::decode_requests(&frame).ok());
-        let Some((group, requests)) = decoded.filter(|(group, _)| self.groups.has(*group)) else {
-            client.status.rejected_frames += 1;
-            return;
-        };
-        for request in requests {
-            self.groups.handle(
-                now,
-                group,
-                Input::Request {
-                    client: from,
-                    request,
-                },
-            );
-        }
+        let ours = frame.is_some_and(|frame| self.groups.handle_client(now, from, &frame));
+        client.status.rejected_frames += u64::from(!ours);
     }
 
     fn handle_timer(&mut self, now: Instant) {

@@ -7,7 +7,20 @@ import { messageOf } from "./codec.js";
 
 /** Loads the module and makes its machine. Rejects with `MACHINE_LOAD` or `MACHINE_INVALID`; nothing was opened yet. */
 export async function loadMachine(url: string): Promise<Adapter> {
-  const { default: exported } = await load(url);
+  return adapterOf(await readModule(url, url), url);
+}
+
+/** The default export of a module; `name` is what errors call it. */
+export async function readModule(url: string, name: string): Promise<unknown> {
+  try {
+    return (await load(url)).default;
+  } catch (error) {
+    throw failure("MACHINE_LOAD", name, `does not load: ${messageOf(error)}`);
+  }
+}
+
+/** Makes the machine of what a module exports, or throws `MACHINE_INVALID`. */
+export function adapterOf(exported: unknown, name: string): Adapter {
   try {
     const make = makerOf(exported);
     const machine = make();
@@ -19,7 +32,7 @@ export async function loadMachine(url: string): Promise<Adapter> {
     snapshotOf(machine);
     return new Adapter(machine, make);
   } catch (error) {
-    throw failure("MACHINE_INVALID", url, `is no machine: ${messageOf(error)}`);
+    throw failure("MACHINE_INVALID", name, `is no machine: ${messageOf(error)}`);
   }
 }
 
@@ -32,15 +45,13 @@ async function load(url: string): Promise<{ readonly default?: unknown }> {
     // Only the worker knows where it is: a bundler must leave these words alone.
     const loading = import(/* webpackIgnore: true */ /* @vite-ignore */ url);
     return await Promise.race([loading, late]);
-  } catch (error) {
-    throw failure("MACHINE_LOAD", url, `does not load: ${messageOf(error)}`);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** A class, a function that makes one, or, where one is enough, the machine itself. */
-function makerOf(exported: unknown): () => Machine {
+export function makerOf(exported: unknown): () => Machine {
   if (typeof exported === "function") {
     const maker = exported as (() => Machine) & { readonly prototype?: Partial<Machine> };
     const isClass =
