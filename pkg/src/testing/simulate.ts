@@ -3,7 +3,7 @@
 import { integer, invalid, number, record, show, signalOf } from "../check.js";
 import { decodeResult } from "../machine/codec.js";
 import type { AnyMachine, Thrown } from "../machine/types.js";
-import { type Call, valueOf } from "./simulation/clients.js";
+import { askedOf, type Call } from "./simulation/clients.js";
 import { loadCore } from "./simulation/core.js";
 import { FAULTS } from "./simulation/faults.js";
 import { reportOf } from "./simulation/report.js";
@@ -80,14 +80,15 @@ async function live<M extends AnyMachine>(
   };
   await world.live(turn);
   const { calls, execution } = world;
-  const judged = { calls, execution, model, probe, mayThrow };
+  const judged = { calls, execution, model, probe, mayThrow, sight: world.sight() };
   const ended = seconds(world.queue.now);
   let failure: SimulationFailure | undefined = world.failure;
   if (failure === undefined) {
     const found = await judge(judged, turn);
     if (found !== undefined) failure = { ...found, at: ended };
   }
-  const count = (outcome: Call["outcome"]) => calls.filter((call) => call.outcome === outcome).length;
+  const count = (outcome: Call["outcome"]) =>
+    calls.filter((call) => call.outcome === outcome).length;
   const hash = String(world.digest);
   return {
     ok: failure === undefined,
@@ -134,7 +135,7 @@ function toldOf<M extends AnyMachine>(call: Call, world: World): SimulatedCall<M
   const index = isQuery ? undefined : world.execution.placeOf(call.tag)?.index;
   const told = {
     client,
-    ...(isQuery ? { query: valueOf(call) } : { command: valueOf(call) }),
+    ...(isQuery ? { query: askedOf(call) } : { command: askedOf(call) }),
     invoked: seconds(invoked),
     ...(Number.isFinite(returned) ? { returned: seconds(returned) } : {}),
     outcome:

@@ -11,6 +11,7 @@ export const CLOCKS = 4;
 export const NODES = 5;
 export const FAULTS = 6;
 export const MACHINES = 7;
+export const MODEL = 8;
 export const PAUSES = 1_000;
 export const CALLS = 2_000;
 

@@ -59,11 +59,7 @@ export class User {
   readonly market: Market;
   readonly chance: Chance;
 
-  constructor(
-    id: number,
-    market: Market,
-    chance: Chance,
-  ) {
+  constructor(id: number, market: Market, chance: Chance) {
     this.id = id;
     this.market = market;
     this.chance = chance;
@@ -85,7 +81,7 @@ export class User {
     const settings = { nodes: [...market.nodes], attemptTimeoutMs };
     this.#core = new BareClient(settings, chance.below(2 ** 53), effects, handler);
     this.#timeoutMs = chance.pick([500, 2_000, 8_000]);
-    this.#pause = chance.pick([3_000, 20_000, 80_000]);
+    this.#pause = chance.pick([2_000, 10_000, 40_000]);
   }
 
   get isOpen(): boolean {
@@ -195,7 +191,7 @@ function encoded(isQuery: boolean, value: unknown): { isQuery: boolean; bytes: U
 }
 
 /** The value of a call. */
-export const valueOf = (call: Call): unknown => decode(call.bytes);
+export const askedOf = (call: Call): unknown => decode(call.bytes);
 
 function tagged(tag: number, command: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(TAG_BYTES + command.length);

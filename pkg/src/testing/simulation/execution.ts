@@ -137,13 +137,7 @@ export class ObservedMachine implements MachineObject {
   readonly every: number;
   readonly sight: Sight;
 
-  constructor(
-    make: Maker,
-    node: number,
-    execution: Execution,
-    every: number,
-    sight: Sight,
-  ) {
+  constructor(make: Maker, node: number, execution: Execution, every: number, sight: Sight) {
     this.node = node;
     this.execution = execution;
     this.every = every;
@@ -245,7 +239,11 @@ export class ObservedMachine implements MachineObject {
   }
 
   #during<T>(method: string, work: () => T): T {
-    const { surroundings, wall, chance } = this.sight;
-    return surroundings.during(method, wall, () => chance.next(), work);
+    return look(this.sight, method, work);
   }
+}
+
+/** Lets a machine do its work where it sees of the world what it is to see. */
+export function look<T>({ surroundings, wall, chance }: Sight, method: string, work: () => T): T {
+  return surroundings.during(method, wall, () => chance.next(), work);
 }

@@ -55,15 +55,11 @@ export class Faults {
   readonly victims: Victims;
   readonly chance: Chance;
 
-  constructor(
-    kinds: readonly Fault[],
-    victims: Victims,
-    chance: Chance,
-  ) {
+  constructor(kinds: readonly Fault[], victims: Victims, chance: Chance) {
     this.kinds = kinds;
     this.victims = victims;
     this.chance = chance;
-    this.#mean = chance.pick([SECOND / 3, SECOND, 2 * SECOND]);
+    this.#mean = chance.pick([SECOND / 5, SECOND / 2, SECOND]);
   }
 
   /** Faults come from now on. */
@@ -177,7 +173,9 @@ export class Faults {
     const { network, processes } = this.victims;
     const all = processes.map(({ id }) => id);
     const [alone, side] = [one.id, new Set(all.filter(() => chance.happens(0.5)))];
-    const deaf = new Set(all.flatMap((a) => all.map((b) => `${a} ${b}`)).filter(() => chance.happens(0.3)));
+    const deaf = new Set(
+      all.flatMap((a) => all.map((b) => `${a} ${b}`)).filter(() => chance.happens(0.3)),
+    );
     const cut = chance.pick([
       // From everyone, clients too; and from the other nodes alone.
       (from: number, to: number) => from === alone || to === alone,

@@ -83,13 +83,7 @@ export class Process {
   readonly chance: Chance;
   readonly seeds: Chance;
 
-  constructor(
-    id: number,
-    around: Around,
-    disks: Chance,
-    chance: Chance,
-    seeds: Chance,
-  ) {
+  constructor(id: number, around: Around, disks: Chance, chance: Chance, seeds: Chance) {
     this.id = id;
     this.around = around;
     this.chance = chance;
@@ -137,7 +131,8 @@ export class Process {
       const [records, seed] = [this.disk.read(), this.seeds.below(2 ** 53)];
       core = new BareNode(settings, this.lost, records, this.local, seed, effects);
     } catch (error) {
-      return this.#fail(error);
+      this.#fail(error);
+      return;
     }
     this.#run = { core, machine, armed: Number.POSITIVE_INFINITY };
     // Its identity.
@@ -231,10 +226,14 @@ export class Process {
     try {
       next = run.core.handle(this.local, what, from, frame);
     } catch (error) {
-      return this.#fail(error);
+      this.#fail(error);
+      return;
     }
     for (const effect of this.#effects.splice(0)) {
-      if (this.crashAfter <= 0) return this.crash();
+      if (this.crashAfter <= 0) {
+        this.crash();
+        return;
+      }
       this.crashAfter -= 1;
       this.#do(effect);
     }
@@ -245,14 +244,17 @@ export class Process {
     const { queue } = this.around;
     switch (effect.type) {
       case "frame":
-        return this.around.send(this.id, effect.to, effect.frame);
+        this.around.send(this.id, effect.to, effect.frame);
+        return;
       case "event":
-        return this.#hear(effect.event);
+        this.#hear(effect.event);
+        return;
       case "write": {
         const run = this.#run;
         const pause = this.disk.begin(effect.deletes, effect.puts);
-        const written = () => void (this.#run === run && this.#take(() => this.#written(effect.seq)));
-        return queue.after(pause, written);
+        const written = () =>
+          void (this.#run === run && this.#take(() => this.#written(effect.seq)));
+        queue.after(pause, written);
       }
     }
   }
@@ -261,7 +263,8 @@ export class Process {
     if (this.disk.failing) {
       this.disk.failing = false;
       this.#handle(WRITE_FAILED, 0, NO_BYTES);
-      return this.crash();
+      this.crash();
+      return;
     }
     this.disk.finish();
     this.#handle(DURABLE, seq, NO_BYTES);

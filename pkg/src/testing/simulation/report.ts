@@ -15,9 +15,10 @@ export function reportOf(simulation: Told): string {
   ];
   if (ok || failure === undefined) {
     const several = worlds > 1 ? `${worlds} worlds, the last with seed ${seed}` : `seed ${seed}`;
-    return [`simulation: ${several}: ${verdict}, ${seconds} simulated seconds`, ...indent(world)].join(
-      "\n",
-    );
+    return [
+      `simulation: ${several}: ${verdict}, ${seconds} simulated seconds`,
+      ...indent(world),
+    ].join("\n");
   }
   const seen = Object.entries(looks).map(([what, count]) => `${what}, ${count} times`);
   return [
@@ -48,11 +49,15 @@ function hints({ failure }: Told): string[] {
         "Something decides that is neither in a command nor in the snapshot: a clock, chance, a variable of the module, a field that snapshot() leaves out, or an order that it does not keep.",
       ];
     case "restore":
-      return ["snapshot() leaves something out, or restore() does not take it all, or in another order."];
+      return [
+        "snapshot() leaves something out, or restore() does not take it all, or in another order.",
+      ];
     case "half-done":
       return ["Throw before anything is changed: nothing is rolled back."];
     case "not-linearizable":
-      return ["query() answers from something else than the state, or apply() replies what it did not do."];
+      return [
+        "query() answers from something else than the state, or apply() replies what it did not do.",
+      ];
     case "threw":
       return ["If that is an answer: give the error a code, or allow it with mayThrow."];
     default:

@@ -6,11 +6,17 @@
  */
 
 import { type Machine, snapshotOf } from "../../machine/adapter.js";
-import { decode, decodeResult, encode, encodeThrown, MAX_ANSWER_BYTES } from "../../machine/codec.js";
+import {
+  decode,
+  decodeResult,
+  encode,
+  encodeThrown,
+  MAX_ANSWER_BYTES,
+} from "../../machine/codec.js";
 import { randomOf } from "../../machine/random.js";
 import type { Thrown } from "../../machine/types.js";
-import { type Call, valueOf } from "./clients.js";
-import type { Executed, Execution, Found } from "./execution.js";
+import { askedOf, type Call } from "./clients.js";
+import { type Executed, type Execution, type Found, look, type Sight } from "./execution.js";
 import type { Maker } from "./source.js";
 import { differences, sameBytes, sayResult, seconds } from "./words.js";
 
@@ -20,6 +26,8 @@ export interface Judged {
   /** Of the machine that does all commands, and of those that answer one query each. */
   readonly model: Maker;
   readonly probe: Maker;
+  /** What they see around them. */
+  readonly sight: Sight;
   readonly mayThrow: (thrown: Thrown, command: unknown) => boolean;
 }
 
@@ -28,7 +36,7 @@ export async function judge(judged: Judged, turn: () => Promise<void>): Promise<
   const { calls, execution } = judged;
   const found = checkOrder(calls, execution) ?? checkReplies(judged);
   if (found !== undefined) return found;
-  const model = judged.model();
+  const model = guarded(judged.model, judged.sight);
   const queries = new Queries(judged, model);
   const shown = queries.look(0);
   if (shown !== undefined) return shown;
@@ -85,7 +93,12 @@ function checkReplies({ calls, execution, mayThrow }: Judged): Found | undefined
     if (!isQuery || answer === undefined) continue;
     const result = decodeResult(answer);
     if (result.type !== "unfit") continue;
-    return { kind: "reply", message: result.why, details: [`query: ${sayResult(bytes)}`], nodes: [] };
+    return {
+      kind: "reply",
+      message: result.why,
+      details: [`query: ${sayResult(bytes)}`],
+      nodes: [],
+    };
   }
   return undefined;
 }
@@ -107,7 +120,11 @@ function repeat(model: Machine, executed: Executed): Found | undefined {
     return {
       kind: "diverged",
       message: `a machine that was never restored replies otherwise to the same commands than node ${node} did, at number ${index} of the log`,
-      details: [...details, `node ${node}: ${sayResult(reply)}`, `never restored: ${sayResult(own)}`],
+      details: [
+        ...details,
+        `node ${node}: ${sayResult(reply)}`,
+        `never restored: ${sayResult(own)}`,
+      ],
       nodes: [node],
       index,
     };
@@ -124,76 +141,72 @@ function repeat(model: Machine, executed: Executed): Found | undefined {
   };
 }
 
-/** Queries that wait for a state that explains their answer. */
+/**
+ * Queries that wait for a state that explains their answer. Each takes the first that does; so it is enough that those which
+ * ended before it was asked have one already.
+ */
 class Queries {
-  /** In the order in which they ended. */
-  readonly #open: Call[];
-  /** The places of the states that they showed, by when they ended. */
+  /** In the order in which they began, which is that of what was known then. */
+  readonly #coming: Call[];
+  /** Those that may show the state of now, in the order in which they ended. */
+  readonly #open: Call[] = [];
+  /** The states that were shown, by their places. */
   readonly #shown: { readonly returned: number; readonly place: number }[] = [];
   readonly #judged: Judged;
   readonly #model: Machine;
-  /** The latest states, for what is told of a failure. */
-  #place = 0;
 
   constructor(judged: Judged, model: Machine) {
     this.#judged = judged;
     this.#model = model;
-    this.#open = judged.calls
+    this.#coming = judged.calls
       .filter((call) => call.isQuery && call.answer !== undefined)
-      .sort((a, b) => a.returned - b.returned || a.tag - b.tag);
+      .reverse();
   }
 
   /** The state is now that at `place`; what can no longer be explained. */
   look(place: number): Found | undefined {
-    this.#place = place;
+    for (let next = this.#coming.at(-1); next !== undefined && next.knows <= place; ) {
+      const { returned } = next;
+      const at = this.#open.findLastIndex((other) => other.returned <= returned) + 1;
+      this.#open.splice(at, 0, next);
+      this.#coming.pop();
+      next = this.#coming.at(-1);
+    }
     const answers = new Map<string, Uint8Array>();
     let state: Uint8Array | undefined;
-    for (let at = 0; at < this.#open.length; ) {
-      const call = this.#open[at] as Call;
-      const isDue = this.#floor(call) <= place;
-      if (isDue && place <= call.reached) {
-        const key = String(call.bytes);
-        state ??= snapshotOf(this.#model);
-        const answer = answers.get(key) ?? this.#answer(state, call);
-        answers.set(key, answer);
-        if (sameBytes(answer, call.answer as Uint8Array)) {
-          this.#shown.push({ returned: call.returned, place });
-          this.#open.splice(at, 1);
-          // Those that were asked later may show the same state.
-          at = 0;
-          continue;
-        }
+    for (const call of [...this.#open]) {
+      const [first] = this.#open;
+      if (first !== undefined && first.returned < call.invoked) break;
+      const key = String(call.bytes);
+      state ??= snapshotOf(this.#model);
+      const answer = answers.get(key) ?? this.#answer(state, call);
+      answers.set(key, answer);
+      if (sameBytes(answer, call.answer as Uint8Array)) {
+        this.#shown.push({ returned: call.returned, place });
+        this.#open.splice(this.#open.indexOf(call), 1);
+      } else if (place >= call.reached) {
+        return this.#wrong(call);
       }
-      if (place >= this.#last(call)) return this.#wrong(call);
-      at += 1;
     }
     return undefined;
   }
 
   /** What waits for states that never were. */
   end(): Found | undefined {
-    const [call] = this.#open;
+    const call = this.#open[0] ?? this.#coming.at(-1);
     return call === undefined ? undefined : this.#wrong(call);
   }
 
   /** The earliest state that it may show. */
   #floor(call: Call): number {
-    let floor = call.knows;
-    for (const { returned, place } of this.#shown) {
-      if (returned < call.invoked) floor = Math.max(floor, place);
-    }
-    return floor;
-  }
-
-  /** The place of the last state that it may show. */
-  #last(call: Call): number {
-    return Math.max(call.reached, this.#floor(call));
+    const before = this.#shown.filter(({ returned }) => returned < call.invoked);
+    return Math.max(call.knows, ...before.map(({ place }) => place));
   }
 
   #answer(state: Uint8Array, call: Call): Uint8Array {
-    const machine = this.#judged.probe();
+    const machine = guarded(this.#judged.probe, this.#judged.sight);
     machine.restore(decode(state));
-    return outcome(() => machine.query(valueOf(call)));
+    return outcome(() => machine.query(askedOf(call)));
   }
 
   /** The call, and the window of commands among which no place is left for it. */
@@ -201,7 +214,10 @@ class Queries {
     const floor = this.#floor(call);
     const { execution, calls } = this.#judged;
     const window = execution.log.filter(({ index }) => index <= call.reached);
-    const from = Math.max(0, window.findLastIndex(({ index }) => index <= floor));
+    const from = Math.max(
+      0,
+      window.findLastIndex(({ index }) => index <= floor),
+    );
     const lines = window.slice(from).map((executed) => {
       const of = executed.tag === undefined ? undefined : calls[executed.tag - 1];
       const when = of === undefined ? "a tick" : `${name(of)}, ${times(of)}`;
@@ -218,9 +234,21 @@ class Queries {
         ...shown,
       ],
       nodes: [],
-      index: this.#place,
     };
   }
+}
+
+/** A machine that sees of the world what those of nodes do. */
+function guarded(make: Maker, sight: Sight): Machine {
+  const during = <T>(method: string, work: () => T) => look(sight, method, work);
+  const machine = during("constructor", make);
+  return {
+    apply: (command, context) => during("apply", () => machine.apply(command, context)),
+    query: (query) => during("query", () => machine.query(query)),
+    snapshot: () => during("snapshot", () => machine.snapshot()),
+    restore: (snapshot) => during("restore", () => machine.restore(snapshot)),
+    tick: (context) => during("tick", () => machine.tick?.(context)),
+  };
 }
 
 /** The bytes of what came of a call of the model. */

@@ -30,7 +30,7 @@ export function differences(
   other: Uint8Array,
   otherName: string,
 ): string[] {
-  const [a, b] = [valueOf(one), valueOf(other)];
+  const [a, b] = [contentOf(one), contentOf(other)];
   if (Array.isArray(a) && Array.isArray(b) && sorted(a) === sorted(b)) {
     return [`${oneName}: ${say(a)}`, `${otherName}: ${say(b)}`, "the same items in another order"];
   }
@@ -52,7 +52,7 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
-function valueOf(bytes: Uint8Array): unknown {
+function contentOf(bytes: Uint8Array): unknown {
   try {
     return plain(decode(bytes));
   } catch {
@@ -79,8 +79,12 @@ function compare(
 ): void {
   if (JSON.stringify(a) === JSON.stringify(b)) return;
   const both = (test: (value: unknown) => boolean) => test(a) && test(b);
-  if (!both((value) => typeof value === "object" && value !== null)) return found(place, a, b);
-  if (a instanceof Uint8Array || b instanceof Uint8Array) return found(place, a, b);
+  const isTree = (value: unknown) =>
+    typeof value === "object" && value !== null && !(value instanceof Uint8Array);
+  if (!both(isTree)) {
+    found(place, a, b);
+    return;
+  }
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
   const inList = both(Array.isArray);
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {

@@ -3,11 +3,12 @@
 import type { HostEvent } from "../../../wasm/quorate_wasm.js";
 import {
   CALLS,
-  CLOCKS,
   Chance,
+  CLOCKS,
   DISKS,
   FAULTS as FAULT_STREAM,
   MACHINES,
+  MODEL,
   NETWORK,
   NODES,
   PAUSES,
@@ -16,7 +17,7 @@ import {
 } from "./chance.js";
 import { type Call, type Market, traced, User } from "./clients.js";
 import { Digest } from "./digest.js";
-import { Execution, ObservedMachine } from "./execution.js";
+import { Execution, ObservedMachine, type Sight } from "./execution.js";
 import { drawLink, Faults } from "./faults.js";
 import { Network } from "./network.js";
 import { type Around, type CoreSettings, Process } from "./process.js";
@@ -73,15 +74,12 @@ export class World {
 
   readonly shape: Shape;
 
-  constructor(
-    shape: Shape,
-    makers: readonly Maker[],
-  ) {
+  constructor(shape: Shape, makers: readonly Maker[]) {
     this.shape = shape;
     const { seed } = shape;
     const chance = (stream: number) => new Chance(seed, stream);
     const drawn = chance(SHAPE);
-    const { queue, execution, surroundings } = this;
+    const { queue, execution } = this;
     const settings = drawSettings(drawn);
     const every = drawn.pick([1, 3, 10]);
     const link = drawLink(shape.faults, drawn);
@@ -106,8 +104,10 @@ export class World {
       send,
       note,
       machine: (process) => {
-        const wall = () => (skews[process.id - 1] ?? 0) + Math.floor(process.local / 1_000);
-        const sight = { surroundings, wall, chance: machines };
+        const sight = this.sight(
+          () => (skews[process.id - 1] ?? 0) + process.local / 1_000,
+          machines,
+        );
         const make = makers[process.id - 1] as Maker;
         return new ObservedMachine(make, process.id, execution, every, sight);
       },
@@ -147,6 +147,14 @@ export class World {
       },
       chance(FAULT_STREAM),
     );
+  }
+
+  /** What a machine sees around it. */
+  sight(
+    wall = () => WALL_MS + this.queue.now / 1_000,
+    chance = new Chance(this.shape.seed, MODEL),
+  ): Sight {
+    return { surroundings: this.surroundings, wall: () => Math.floor(wall()), chance };
   }
 
   /** Messages that the network lost, brought twice, or late. */
@@ -239,14 +247,16 @@ export class World {
         this.terms = Math.max(this.terms, event.term);
         return;
       case "membership":
-        return this.#members(event.index, event.members);
+        this.#members(event.index, event.members);
+        return;
       case "halted":
-        return this.#fail({
+        this.#fail({
           kind: event.code === "DIVERGED" ? "diverged" : "machine-failed",
           message: `node ${process.id}: ${event.message}`,
           details: [],
           nodes: [process.id],
         });
+        return;
       case "progress":
       case "restored":
       case "storageBlocked":
