@@ -112,7 +112,11 @@ before(async () => {
     ([, code]) => code,
   );
   const ask = "console.log(await bank.query('a'), await bank.query('b'));\nawait bank.close();\n";
+  const [simulation] = [...read("docs/testing-your-machine.md").matchAll(/```js\n(.*?)```/gs)].map(
+    ([, code]) => code,
+  );
   consumer = await install({
+    "bank.test.js": simulation,
     "readme.js": program + print + closing,
     "bank.js": bank,
     "machine.js": useBank + ask,
@@ -130,6 +134,11 @@ test("what the README shows runs, and does what it says", async () => {
   );
   for (const line of ["leader: 1", "put workers/7"]) assert.ok(lines.includes(line), line);
   assert.ok(lines.some((line) => /^it runs here \d+$/.test(line)));
+});
+
+test("the test of that machine that is shown runs, and finds nothing", async () => {
+  // A test that fails ends with another code.
+  assert.match(await run("node", ["bank.test.js"], consumer.project), /the bank survives/);
 });
 
 test("the machine that its page shows runs, and keeps its money", async () => {

@@ -2,7 +2,7 @@
 
 import { integer, invalid, number, record, show, signalOf } from "../check.js";
 import { decodeResult } from "../machine/codec.js";
-import type { AnyMachine, Thrown } from "../machine/types.js";
+import type { AnyMachine, Machine, Thrown } from "../machine/types.js";
 import { askedOf, type Call } from "./simulation/clients.js";
 import { loadCore } from "./simulation/core.js";
 import { FAULTS } from "./simulation/faults.js";
@@ -27,7 +27,7 @@ import { type Shape, World } from "./simulation/world.js";
  * and thrown by its `assert()`. Rejects with `INVALID_ARGUMENT`, `MACHINE_LOAD`, `MACHINE_INVALID` or `WASM_LOAD`, with what
  * `command` or `query` throw, and with the signal's reason.
  */
-export async function simulate<M extends AnyMachine = AnyMachine>(
+export async function simulate<M extends AnyMachine = Machine>(
   machine: MachineSource<M>,
   options: SimulateOptions<M>,
 ): Promise<Simulation<M>> {
@@ -45,7 +45,7 @@ export async function simulate<M extends AnyMachine = AnyMachine>(
 }
 
 /** Lives the world of a trace again: with the same machine the result is the same, and so is its hash. */
-export async function replay<M extends AnyMachine = AnyMachine>(
+export async function replay<M extends AnyMachine = Machine>(
   machine: MachineSource<M>,
   trace: SimulationTrace,
   options: Pick<SimulateOptions<M>, "mayThrow" | "signal"> = {},

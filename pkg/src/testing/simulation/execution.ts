@@ -75,13 +75,13 @@ export class Execution {
     } else if (!sameBytes(first.reply, now.reply)) {
       this.fail({
         kind: "diverged",
-        message: `nodes ${first.node} and ${node} replied otherwise to the same command, number ${index} of the log`,
+        message: `${both(first.node, node)} replied otherwise to the same command, number ${index} of the log`,
         details: [
           `command: ${sayResult(now.command)}`,
           `node ${first.node}: ${sayResult(first.reply)}`,
           `node ${node}: ${sayResult(now.reply)}`,
         ],
-        nodes: [first.node, node],
+        nodes: [...new Set([first.node, node])],
         index,
       });
     }
@@ -99,14 +99,18 @@ export class Execution {
     } else if (!sameBytes(first.bytes, bytes)) {
       this.fail({
         kind: "diverged",
-        message: `after the same commands, up to number ${index} of the log, node ${node} has another state than node ${first.node}`,
+        message: `after the same commands, up to number ${index} of the log, ${both(first.node, node)} had other states`,
         details: differences(first.bytes, `node ${first.node}`, bytes, `node ${node}`),
-        nodes: [first.node, node],
+        nodes: [...new Set([first.node, node])],
         index,
       });
     }
   }
 }
+
+/** Two nodes, or one before a start and after it. */
+const both = (one: number, other: number) =>
+  one === other ? `two runs of node ${one}` : `nodes ${one} and ${other}`;
 
 /** The core's numbers for what it asks. */
 const APPLY = 0;

@@ -1,6 +1,6 @@
 /** The public shapes of a simulation. No code. */
 
-import type { AnyMachine, CommandOf, QueryOf, Thrown } from "../../machine/types.js";
+import type { AnyMachine, CommandOf, Machine, QueryOf, Thrown } from "../../machine/types.js";
 
 /** Numbers from 0 up to but without 1, the same for the same seed. */
 export interface Random {
@@ -38,7 +38,7 @@ export type Fault =
   /** A node loses all that it stored, while the others are whole, and comes back with nothing. */
   | "losses";
 
-export interface SimulateOptions<M extends AnyMachine = AnyMachine> {
+export interface SimulateOptions<M extends AnyMachine = Machine> {
   /** What a client asks for next. `client` counts from 1. */
   readonly command: (random: Random, client: number) => CommandOf<M>;
   /** A question, asked about as often as commands are. Without it, none. */
