@@ -165,7 +165,7 @@ finds(
 
 finds(
   "a query changes the state",
-  ["query-changed", "diverged"],
+  ["query-changed"],
   class Curious extends Bank {
     query(name) {
       return this.add(name, 0);
