@@ -103,6 +103,11 @@ const suites = [
   nodeSuite("kv", "the store's client: its bytes, and its watches", "tests/kv"),
   nodeSuite("recipes", "locks, queues and the like around a model of the store", "tests/recipes"),
   nodeSuite("machine", "state machines of one's own, in worker threads", "tests/machine"),
+  nodeSuite(
+    "testing",
+    "machines in simulated clusters: planted mistakes, equal seeds",
+    "tests/testing",
+  ),
   nodeSuite("node", "clusters of worker threads, with state on disk", "tests/node"),
   nodeSuite("observe", "metrics, log and trace, and what they are written as", "tests/observe"),
   nodeSuite("cli", "the command line: one command, and the prompt", "tests/cli"),

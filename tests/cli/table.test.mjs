@@ -111,6 +111,45 @@ test("a benchmark tells figures, and leaves nothing behind", async (t) => {
   assert.match((await q("version")).stdout, /^\d+\.\d+\.\d+\n$/);
 });
 
+test("a machine is simulated, and what is wrong with it is told", async (t) => {
+  const cwd = scratch(t);
+  const q = shell(cwd);
+  const good = `
+export default class Sum {
+  sum = 0;
+  apply(by) { this.sum += by; return this.sum; }
+  query() { return this.sum; }
+  snapshot() { return this.sum; }
+  restore(sum) { this.sum = sum; }
+}
+export const command = (random) => random.integer(9);
+export const query = () => null;
+`;
+  writeFileSync(join(cwd, "good.mjs"), good);
+  writeFileSync(join(cwd, "bad.mjs"), good.replace("+= by", "+= by + Date.now() % 2"));
+  writeFileSync(join(cwd, "silent.mjs"), good.replace("const command", "const orders"));
+  const { code, objects, stderr } = await q("sim good.mjs --seeds 3 --seconds 2 --json");
+  assert.equal(code, 0, stderr);
+  const [{ ok, worlds, verdict, hash }] = objects;
+  assert.deepEqual([ok, worlds, verdict], [true, 3, "linearizable"]);
+  const again = await q("sim good.mjs --seed 3 --seeds 1 --seconds 2 --json");
+  assert.equal(again.objects[0].hash, hash);
+
+  const bad = await q("sim bad.mjs --faults crashes,losses --trace failed.json");
+  assert.equal(bad.code, 3);
+  assert.match(bad.stderr, /diverged.*apply: Date\.now\(\)/s);
+  assert.equal(JSON.parse(readFileSync(join(cwd, "failed.json"), "utf8")).version, 1);
+
+  for (const wrong of [
+    "sim",
+    "sim silent.mjs",
+    "sim good.mjs --nodes 9",
+    "sim good.mjs --faults fire",
+  ])
+    assert.equal((await q(wrong)).code, 2, wrong);
+  assert.equal((await q("sim none.mjs")).code, 1);
+});
+
 test("who has read enough can go", async (t) => {
   const cwd = scratch(t);
   const lines = Array.from({ length: 3_000 }, (_, at) => `put ${"k".repeat(200)}${at} v`).join(

@@ -14,6 +14,7 @@ import { type Machine, type MachineCluster, type MachineContext, MachineError } 
 import type { ClusterMetrics, DebugEntry, DebugTopic, Histogram, NodeMetrics } from "quorate";
 import { CONTENT_TYPE, toPrometheus, type PrometheusOptions } from "quorate/prometheus";
 import { define, provide, type InspectorElement } from "quorate/inspector";
+import { type FailureKind, replay, type Simulation, type SimulationTrace, simulate } from "quorate/testing";
 
 export async function use(signal: AbortSignal): Promise<string | undefined> {
   await using cluster = await Cluster.open({ name: "shop", nodes: 3, signal });
@@ -98,6 +99,25 @@ const runs: Promise<void>[] = transportCases(() => ({ transports: [mine, mine, m
 void left; void here; void runs;
 `;
 
+const simulated = `
+const result: Simulation<Bank> = await simulate(Bank, {
+  command: (random, client) => ({ to: random.pick(["a", "b"]), amount: random.integer(9) + client }),
+  query: () => "a",
+  seeds: 2,
+  faults: { crashes: true },
+  mayThrow: (thrown, { amount }) => thrown.code === "POOR" && amount > 0,
+});
+result.assert();
+const kind: FailureKind | undefined = result.failure?.kind;
+const asked: string | undefined = result.history[0]?.query;
+const json: SimulationTrace = JSON.parse(JSON.stringify(result.trace));
+(await replay(Bank, json)).assert();
+await simulate<Bank>(new URL("./bank.js", import.meta.url), { command: () => ({ to: "a", amount: 1 }) });
+await simulate("https://example.org/bank.js", { command: () => ({ any: ["json"] }), query: () => 1 });
+await simulate(() => new Bank(), { command: () => ({ to: "a", amount: 1 }), faults: "none" });
+void kind; void asked;
+`;
+
 /** Each line is wrong in one way. */
 const wrong = [
   `import { Cluster } from "quorate"; Cluster.open({});`,
@@ -120,6 +140,17 @@ const wrong = [
   `import { broadcastChannel, Node } from "quorate"; Node.open({ cluster: "a" }); void broadcastChannel;`,
   `import { broadcastChannel, Node } from "quorate"; Node.open({ cluster: "a", transport: broadcastChannel(), machine: "data:," }).then((n) => n.kv);`,
   `import { broadcastChannel, Node } from "quorate"; Node.open({ cluster: "a", transport: broadcastChannel() }).then((n) => n.members.add(2));`,
+  ...[
+    "simulate(Bank, { command: () => ({ to: 'a' }) })",
+    "simulate(Bank, { command: () => ({ to: 'a', amount: 1 }), query: () => 7 })",
+    "simulate(Bank, { command: () => ({ to: 'a', amount: 1 }), faults: { fire: true } })",
+    "simulate(new Bank(), { command: () => ({ to: 'a', amount: 1 }) })",
+    "simulate(Bank, {})",
+  ].map((call) =>
+    oneLine(
+      `import type { Machine, MachineContext, MachineCluster } from "quorate"; import { Cluster } from "quorate"; import { simulate } from "quorate/testing"; ${machine} ${call};`,
+    ),
+  ),
   ...["bank.execute({ to: 'a' })", "bank.query(7)", "const a: string = await bank.query('a')"].map(
     (call) =>
       oneLine(
@@ -147,7 +178,7 @@ const config = (module, moduleResolution, files) =>
 let consumer;
 before(async () => {
   consumer = await install({
-    "good.ts": good + machine + useMachine + useNodes,
+    "good.ts": good + machine + useMachine + useNodes + simulated,
     "nodenext.json": config("nodenext", "nodenext", ["good.ts"]),
     "bundler.json": config("esnext", "bundler", ["good.ts"]),
     "strict.ts": readFileSync(join(root, "tests", "package", "strict.ts"), "utf8"),

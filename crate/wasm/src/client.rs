@@ -35,10 +35,10 @@ extern "C" {
     pub type ClientHandler;
 
     #[wasm_bindgen(method, structural, catch)]
-    fn done(this: &ClientHandler, call: f64, reply: Uint8Array) -> Result<(), JsValue>;
+    pub(crate) fn done(this: &ClientHandler, call: f64, reply: Uint8Array) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, structural, catch)]
-    fn failed(this: &ClientHandler, call: f64, error: &JsValue) -> Result<(), JsValue>;
+    pub(crate) fn failed(this: &ClientHandler, call: f64, error: &JsValue) -> Result<(), JsValue>;
 }
 
 /// A client: one session, many calls at a time.
@@ -285,21 +285,21 @@ impl Shared {
             self.alarm.arm(now, deadline);
         }
         for (call, result) in done {
-            self.finish(call, result);
+            finish(&self.handler, call, &result);
         }
-    }
-
-    fn finish(&self, call: CallId, result: Result<Bytes, CallError>) {
-        let id = call.0 as f64;
-        // A handler that throws is its owner's affair; the other answers still come.
-        let _ = match result {
-            Ok(reply) => self.handler.done(id, Uint8Array::from(&reply[..])),
-            Err(error) => self.handler.failed(id, &call_failure(&error).into()),
-        };
     }
 }
 
-fn call_failure(error: &CallError) -> Failure {
+/// A handler that throws is its owner's affair; the other answers still come.
+pub(crate) fn finish(handler: &ClientHandler, call: CallId, result: &Result<Bytes, CallError>) {
+    let id = call.0 as f64;
+    let _ = match result {
+        Ok(reply) => handler.done(id, Uint8Array::from(&reply[..])),
+        Err(error) => handler.failed(id, &call_failure(error).into()),
+    };
+}
+
+pub(crate) fn call_failure(error: &CallError) -> Failure {
     let (code, outcome) = match *error {
         CallError::DeadlineExceeded { outcome } => ("DEADLINE_EXCEEDED", outcome),
         CallError::SessionExpired { outcome } => ("SESSION_EXPIRED", outcome),

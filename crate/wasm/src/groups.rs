@@ -3,6 +3,7 @@
 //! All messages that one drain has for one peer travel in one frame per group, and so do all
 //! answers for one client.
 
+use bytes::Bytes;
 use quorate_raft::{Instant, Message, NodeId, PersistBatch, Table};
 use quorate_rsm::storage::Layout;
 use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
@@ -77,6 +78,53 @@ impl Groups {
         if let Some(group) = self.members.get_mut(group) {
             let _ = group.node.handle(now, input);
         }
+    }
+
+    /// Gives a group the messages of a frame of the peer `from`. Whether it was a frame of this
+    /// cluster, from there and for `node`.
+    pub fn handle_peer(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        node: NodeId,
+        frame: &Bytes,
+        probe: Option<&Probe>,
+    ) -> bool {
+        let Ok((cluster, group, messages)) = codec::decode_messages(frame) else {
+            return false;
+        };
+        let mut ours = messages.iter().map(|it| it.from == from && it.to == node);
+        if cluster != self.cluster || !self.has(group) || !ours.all(|ours| ours) {
+            return false;
+        }
+        for message in messages {
+            if let Some(probe) = probe {
+                probe.message(Way::Received, from, &message);
+            }
+            self.handle(now, group, Input::Message(message));
+        }
+        true
+    }
+
+    /// Gives a group the requests of a frame of a client. Whether it was one.
+    pub fn handle_client(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        frame: &Bytes,
+        probe: Option<&Probe>,
+    ) -> bool {
+        let decoded = codec::decode_requests(frame).ok();
+        let Some((group, requests)) = decoded.filter(|(group, _)| self.has(*group)) else {
+            return false;
+        };
+        if let Some(probe) = probe {
+            probe.requests(&requests);
+        }
+        for request in requests {
+            self.handle(now, group, Input::Request { client, request });
+        }
+        true
     }
 
     /// Gives every group an input.

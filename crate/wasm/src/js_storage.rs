@@ -69,17 +69,7 @@ impl JsStorage {
 
     /// Starts to write a round; the sink hears how it ended.
     pub fn write(&self, round: &Round) -> Result<(), Failure> {
-        let pair = |key: &str, value: &JsValue| Array::of2(&key.into(), value);
-        let deletes: Array = round
-            .deletes
-            .iter()
-            .map(|(from, to)| pair(from, &to.as_str().into()))
-            .collect();
-        let puts: Array = round
-            .puts
-            .iter()
-            .map(|(key, value)| pair(key, &Uint8Array::from(value.as_slice())))
-            .collect();
+        let (deletes, puts) = arrays(round);
         let promise = self
             .object
             .write(&deletes, &puts)
@@ -105,7 +95,21 @@ impl JsStorage {
     }
 }
 
-fn parse_record(record: &JsValue) -> Result<(String, Bytes), Failure> {
+/// A round's deletes and puts, as `write` takes them.
+pub(crate) fn arrays(round: &Round) -> (Array, Array) {
+    let pair = |key: &str, value: &JsValue| Array::of2(&key.into(), value);
+    let deletes = round
+        .deletes
+        .iter()
+        .map(|(from, to)| pair(from, &to.as_str().into()));
+    let puts = round
+        .puts
+        .iter()
+        .map(|(key, value)| pair(key, &Uint8Array::from(value.as_slice())));
+    (deletes.collect(), puts.collect())
+}
+
+pub(crate) fn parse_record(record: &JsValue) -> Result<(String, Bytes), Failure> {
     let wrong = || Failure::argument("storage.load() must give an array of [string, Uint8Array]");
     let pair = record.dyn_ref::<Array>().ok_or_else(wrong)?;
     let key = pair.get(0).as_string().ok_or_else(wrong)?;

@@ -10,6 +10,7 @@
 //! Read [`shared`] first. The modules are public for this crate's own tests; JavaScript sees only
 //! what is exported to it.
 
+pub mod bare;
 pub mod client;
 pub mod config;
 pub mod convert;
@@ -38,6 +39,7 @@ pub mod transport;
 mod typescript;
 pub mod writer;
 
+pub use bare::{BareClient, BareNode};
 pub use client::Client;
 pub use host::Host;
 

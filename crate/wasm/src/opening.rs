@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use quorate_raft::{ConfState, CorruptState, Random, Table};
+use quorate_raft::{ConfState, CorruptState, Instant, Random, Table};
 use quorate_rsm::storage::{Ident, Loaded, LoadedGroup, Round, load};
 use quorate_rsm::{Node, OpenError};
 use wasm_bindgen::JsValue;
@@ -130,28 +130,9 @@ impl Opened {
 
     fn prepare(&mut self) -> Result<(Identity, Groups, Random), Failure> {
         let (config, ident) = (&self.config, &self.ident);
-        let now = timer::now();
         let mut random = Random::new(entropy::seed()?);
-        let mut members = Table::default();
-        for &id in &config.groups {
-            let loaded = self.groups.remove(id);
-            let LoadedGroup {
-                restored,
-                chunks,
-                layout,
-            } = loaded.unwrap_or_else(|| LoadedGroup::fresh(id, &ident.founders));
-            let mut node_config = config.node_config.clone();
-            node_config.raft.storage = ident.storage;
-            let seed = random.next_u64();
-            let machine = Machine::new(config.machine.as_ref());
-            let opened = Node::new(node_config, restored, &chunks, machine, now, seed);
-            // A machine that refuses its snapshot says why, better than what came of that.
-            if let Some(failure) = config.machine.as_ref().and_then(MachineObject::failed) {
-                return Err(failure);
-            }
-            let node = opened.map_err(|error| open_failure(id, &error))?;
-            members.insert(id, Group::new(node, layout));
-        }
+        let now = timer::now();
+        let groups = open_groups(config, ident, &mut self.groups, now, &mut random)?;
         let identity = Identity {
             cluster: ident.cluster.clone(),
             node: ident.node,
@@ -159,8 +140,39 @@ impl Opened {
             cluster_id: ident.cluster_id,
             founders: Founder::all(&ident.founders),
         };
-        Ok((identity, Groups::new(members, ident.cluster_id), random))
+        Ok((identity, groups, random))
     }
+}
+
+/// The nodes of all groups, with what their storage holds of them.
+pub(crate) fn open_groups(
+    config: &HostConfig,
+    ident: &Ident,
+    groups: &mut Table<u32, LoadedGroup>,
+    now: Instant,
+    random: &mut Random,
+) -> Result<Groups, Failure> {
+    let mut members = Table::default();
+    for &id in &config.groups {
+        let loaded = groups.remove(id);
+        let LoadedGroup {
+            restored,
+            chunks,
+            layout,
+        } = loaded.unwrap_or_else(|| LoadedGroup::fresh(id, &ident.founders));
+        let mut node_config = config.node_config.clone();
+        node_config.raft.storage = ident.storage;
+        let seed = random.next_u64();
+        let machine = Machine::new(config.machine.as_ref());
+        let opened = Node::new(node_config, restored, &chunks, machine, now, seed);
+        // A machine that refuses its snapshot says why, better than what came of that.
+        if let Some(failure) = config.machine.as_ref().and_then(MachineObject::failed) {
+            return Err(failure);
+        }
+        let node = opened.map_err(|error| open_failure(id, &error))?;
+        members.insert(id, Group::new(node, layout));
+    }
+    Ok(Groups::new(members, ident.cluster_id))
 }
 
 /// Until the node runs, only waiting is told; a storage that goes meanwhile is remembered.

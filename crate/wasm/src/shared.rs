@@ -11,7 +11,7 @@ use bytes::Bytes;
 use js_sys::Function;
 use quorate_raft::{Change, Instant, NodeId, Random, StorageId, Table};
 use quorate_rsm::storage::Round;
-use quorate_rsm::{ClientId, Input, codec};
+use quorate_rsm::{ClientId, Input};
 use wasm_bindgen::JsValue;
 
 use crate::convert;
@@ -446,27 +446,11 @@ impl State {
         }
         link.traffic.received_frames += 1;
         link.traffic.received_bytes += frame.as_ref().map_or(0, Bytes::len) as u64;
-        let decoded = frame.and_then(|frame| codec::decode_messages(&frame).ok());
-        let Some((group, messages)) = decoded
-            .filter(|(cluster, ..)| *cluster == self.identity.cluster_id)
-            .map(|(_, group, messages)| (group, messages))
-            .filter(|(group, messages)| {
-                let ours = |to| to == self.identity.node;
-                self.groups.has(*group)
-                    && messages
-                        .iter()
-                        .all(|message| message.from == from && ours(message.to))
-            })
-        else {
-            link.traffic.rejected_frames += 1;
-            return;
-        };
-        for message in messages {
-            if let Some(probe) = &self.probe {
-                probe.message(Way::Received, from, &message);
-            }
-            self.groups.handle(now, group, Input::Message(message));
-        }
+        let node = self.identity.node;
+        let probe = self.probe.as_ref();
+        let ours = frame
+            .is_some_and(|frame| self.groups.handle_peer(now, from, node, &frame, probe));
+        link.traffic.rejected_frames += u64::from(!ours);
     }
 
     fn handle_client_frame(&mut self, now: Instant, from: ClientId, frame: Option<Bytes>) {
@@ -474,24 +458,10 @@ impl State {
             return;
         };
         client.status.received_frames += 1;
-        let decoded = frame.and_then(|frame| codec::decode_requests(&frame).ok());
-        let Some((group, requests)) = decoded.filter(|(group, _)| self.groups.has(*group)) else {
-            client.status.rejected_frames += 1;
-            return;
-        };
-        if let Some(probe) = &self.probe {
-            probe.requests(&requests);
-        }
-        for request in requests {
-            self.groups.handle(
-                now,
-                group,
-                Input::Request {
-                    client: from,
-                    request,
-                },
-            );
-        }
+        let probe = self.probe.as_ref();
+        let ours =
+            frame.is_some_and(|frame| self.groups.handle_client(now, from, &frame, probe));
+        client.status.rejected_frames += u64::from(!ours);
     }
 
     fn handle_timer(&mut self, now: Instant) {

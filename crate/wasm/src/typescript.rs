@@ -199,6 +199,13 @@ export interface QuorateWasmError extends Error {
   limit?: number;
 }
 
+/** Whom a `BareNode` and a `BareClient` give their effects to. It must not call back. */
+export interface BareEffects {
+  frame(toClient: boolean, to: number, frame: Uint8Array): void;
+  write(seq: number, deletes: [from: string, to: string][], puts: [key: string, value: Uint8Array][]): void;
+  event(event: HostEvent): void;
+}
+
 /** One record of a segment file. */
 export interface SegmentRound {
   sequence: number;

@@ -12,6 +12,7 @@ import { LOCK } from "./lock.js";
 import { FAULTS, MEMBER } from "./member.js";
 import { directoryOf, loadCore, openOrFound } from "./open.js";
 import { clusterCommand } from "./prompt.js";
+import { SIM } from "./sim.js";
 import { SNAPSHOT } from "./snapshot.js";
 import { STORE } from "./store.js";
 import { TXN } from "./txn.js";
@@ -101,6 +102,7 @@ export const COMMANDS: readonly Command[] = [
   ...FAULTS,
   ...SNAPSHOT,
   BENCH,
+  SIM,
   COMPLETION,
   VERSION,
   HELP,

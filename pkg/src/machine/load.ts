@@ -11,9 +11,22 @@ import { messageOf } from "./codec.js";
  * variables, may be a state.
  */
 export async function loadMachine(url: string): Promise<Adapter> {
-  const times = loads.get(url) ?? 0;
-  loads.set(url, times + 1);
-  const { default: exported } = await load(url, times === 0 ? url : copyOf(url, times));
+  return adapterOf(await readModule(url, url), url);
+}
+
+/** The default export of a module; `name` is what errors call it. */
+export async function readModule(url: string, name: string): Promise<unknown> {
+  try {
+    const times = loads.get(url) ?? 0;
+    loads.set(url, times + 1);
+    return (await load(times === 0 ? url : copyOf(url, times))).default;
+  } catch (error) {
+    throw failure("MACHINE_LOAD", name, `does not load: ${messageOf(error)}`);
+  }
+}
+
+/** Makes the machine of what a module exports, or throws `MACHINE_INVALID`. */
+export function adapterOf(exported: unknown, name: string): Adapter {
   try {
     const make = makerOf(exported);
     const machine = make();
@@ -25,7 +38,7 @@ export async function loadMachine(url: string): Promise<Adapter> {
     snapshotOf(machine);
     return new Adapter(machine, make);
   } catch (error) {
-    throw failure("MACHINE_INVALID", url, `is no machine: ${messageOf(error)}`);
+    throw failure("MACHINE_INVALID", name, `is no machine: ${messageOf(error)}`);
   }
 }
 
@@ -37,24 +50,22 @@ function copyOf(url: string, number: number): string {
   return `${url}${url.includes("#") ? "-" : "#"}${number}`;
 }
 
-async function load(url: string, from: string): Promise<{ readonly default?: unknown }> {
+async function load(url: string): Promise<{ readonly default?: unknown }> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it takes more than ${LOAD_MS} ms`)), LOAD_MS);
   });
   try {
     // Only the worker knows where it is: a bundler must leave these words alone.
-    const loading = import(/* webpackIgnore: true */ /* @vite-ignore */ from);
+    const loading = import(/* webpackIgnore: true */ /* @vite-ignore */ url);
     return await Promise.race([loading, late]);
-  } catch (error) {
-    throw failure("MACHINE_LOAD", url, `does not load: ${messageOf(error)}`);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** A class, a function that makes one, or, where one is enough, the machine itself. */
-function makerOf(exported: unknown): () => Machine {
+export function makerOf(exported: unknown): () => Machine {
   if (typeof exported === "function") {
     const maker = exported as (() => Machine) & { readonly prototype?: Partial<Machine> };
     const isClass =
