@@ -32,7 +32,17 @@ export const releaseProfile = {
 };
 
 /** wasm-opt reads from the module which features it uses. */
-const optimize = ["-Oz", "--converge", "--strip-producers"];
+const optimize = [
+  "-Oz",
+  "--converge",
+  // What counts is the compressed size: large functions, and values that are kept to be used again, make many locals,
+  // and each name of a local is a byte, or two, that does not repeat.
+  "--one-caller-inline-max-function-size=20",
+  "--skip-pass=local-cse",
+  // The lowest kilobyte is the far end of the stack: no address below it is computed, so offsets can be folded.
+  "--low-memory-unused",
+  "--strip-producers",
+];
 
 const wasm = at("pkg", "wasm");
 const bound = join(wasm, "quorate_wasm_bg.wasm");
