@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
-use js_sys::{Error, Reflect};
+use js_sys::{Error, Object, Reflect};
 use quorate_rsm::storage::{Damage, StorageError};
 use wasm_bindgen::{JsCast, JsValue};
+
+use crate::convert::set;
 
 /// An error on its way to JavaScript.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +109,7 @@ fn is_code(text: &str) -> bool {
 
 /// The property `name` of any value; `None` where there is none.
 pub(crate) fn get(value: &JsValue, name: &str) -> Option<JsValue> {
-    let found = Reflect::get(value.dyn_ref::<js_sys::Object>()?, &name.into()).ok()?;
+    let found = Reflect::get(value.dyn_ref::<Object>()?, &name.into()).ok()?;
     (!found.is_undefined() && !found.is_null()).then_some(found)
 }
 
@@ -126,22 +128,18 @@ impl From<StorageError> for Failure {
 
 impl From<Failure> for JsValue {
     fn from(failure: Failure) -> Self {
-        let error = Error::new(&failure.message);
-        let set = |name: &str, value: JsValue| {
-            // Cannot fail: the object is fresh and extensible.
-            let _ = Reflect::set(&error, &name.into(), &value);
-        };
-        set("retryable", is_retryable(&failure.code).into());
-        set("code", failure.code.as_ref().into());
+        let error = Error::new(&failure.message).into();
+        set(&error, "retryable", &is_retryable(&failure.code).into());
+        set(&error, "code", &failure.code.as_ref().into());
         if let Some(place) = failure.place {
-            set("place", place.into());
+            set(&error, "place", &place.into());
         }
         if let Some(outcome) = failure.outcome {
-            set("outcome", outcome.into());
+            set(&error, "outcome", &outcome.into());
         }
         if let Some(limit) = failure.limit {
-            set("limit", limit.into());
+            set(&error, "limit", &limit.into());
         }
-        error.into()
+        error
     }
 }

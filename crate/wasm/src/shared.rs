@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use js_sys::Function;
-use quorate_raft::{Change, Instant, NodeId, Random, StorageId, Table};
+use quorate_raft::{Change, ConfState, Instant, NodeId, Random, StorageId, Table};
 use quorate_rsm::storage::Round;
 use quorate_rsm::{ClientId, Input, codec};
 use wasm_bindgen::JsValue;
 
-use crate::convert;
+use crate::convert::{Plain, list};
 use crate::error::Failure;
 use crate::event::HostEvent;
 use crate::freeze::Freeze;
 use crate::groups::Groups;
 use crate::link::{Link, LinkRule};
 use crate::lock::Lock;
-use crate::members::{Founder, WhoIs, hex};
-use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
+use crate::members::{hex, write_identity};
+use crate::status::{self, ClientTraffic};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
@@ -46,7 +46,7 @@ pub struct Identity {
     /// Drawn when the cluster was founded: marks frames between its nodes.
     pub cluster_id: u64,
     /// Whom the cluster was founded with; none if the node came later.
-    pub founders: Vec<Founder>,
+    pub founders: ConfState,
 }
 
 /// What a node stands on.
@@ -100,7 +100,7 @@ struct State {
 
 struct Client {
     port: Port,
-    status: ClientStatus,
+    traffic: ClientTraffic,
 }
 
 /// What one event leads to.
@@ -230,44 +230,45 @@ impl Shared {
     }
 
     /// Who the node is.
-    pub fn identity(&self) -> WhoIs {
+    pub fn identity(&self) -> Plain {
         let state = self.state.borrow();
         let first = state.groups.iter().next();
         let raft = first.map(|(_, group)| group.node.raft().status());
-        WhoIs::new(&state.identity, raft.as_ref())
+        let Identity {
+            storage,
+            cluster_id,
+            ref founders,
+            ..
+        } = state.identity;
+        write_identity(storage, Some(cluster_id), founders, raft.as_ref())
     }
 
     /// A picture of the node.
-    pub fn status(&self) -> Result<HostStatus, Failure> {
+    pub fn status(&self) -> Result<Plain, Failure> {
         self.check_open()?;
         let state = self.state.borrow();
-        Ok(HostStatus {
-            cluster: state.identity.cluster.clone(),
-            node: state.identity.node.0,
-            storage_id: hex(state.identity.storage.0),
-            cluster_id: hex(state.identity.cluster_id),
-            locked: self.platform.lock.is_some(),
-            halted: state.halted.as_ref().map(|failure| Halted {
-                code: failure.code.to_string(),
-                message: failure.message.clone(),
-            }),
-            groups: state
-                .groups
-                .iter()
-                .map(|(id, group)| GroupStatus::new(id, &group.node))
-                .collect(),
-            peers: state
-                .links
-                .iter()
-                .map(|(id, link)| PeerStatus::new(id, link))
-                .collect(),
-            clients: state
-                .clients
-                .iter()
-                .map(|(_, client)| client.status)
-                .collect(),
-            storage: StorageStatus::new(&state.writer),
-        })
+        let identity = &state.identity;
+        let halted = state.halted.as_ref().map(|failure| {
+            Plain::new()
+                .text("code", &failure.code)
+                .text("message", &failure.message)
+        });
+        let groups = state.groups.iter();
+        let groups = groups.map(|(id, group)| status::group(id, &group.node));
+        let peers = state.links.iter().map(|(id, link)| status::peer(id, link));
+        let clients = state.clients.iter();
+        let clients = clients.map(|(id, client)| status::client(id.0, &client.traffic));
+        Ok(Plain::new()
+            .text("cluster", &identity.cluster)
+            .number("node", identity.node.0)
+            .text("storageId", &hex(identity.storage.0))
+            .text("clusterId", &hex(identity.cluster_id))
+            .flag("locked", self.platform.lock.is_some())
+            .with("halted", &halted.map_or(JsValue::NULL, JsValue::from))
+            .with("groups", &list(groups))
+            .with("peers", &list(peers))
+            .with("clients", &list(clients))
+            .with("storage", &status::storage(&state.writer).into()))
     }
 
     /// Ends the node in order. A second time it does nothing.
@@ -370,7 +371,7 @@ impl Shared {
         let _ = self
             .platform
             .on_event
-            .call1(&JsValue::UNDEFINED, &convert::write(event));
+            .call1(&JsValue::UNDEFINED, event.value());
     }
 }
 
@@ -417,11 +418,8 @@ impl State {
     fn set_client(&mut self, now: Instant, id: ClientId, port: Option<Port>) -> Option<Client> {
         let earlier = match port {
             Some(port) => {
-                let status = ClientStatus {
-                    id: id.0,
-                    ..ClientStatus::default()
-                };
-                self.clients.insert(id, Client { port, status })
+                let traffic = ClientTraffic::default();
+                self.clients.insert(id, Client { port, traffic })
             }
             None => self.clients.remove(id),
         };
@@ -466,10 +464,10 @@ impl State {
         let Some(client) = self.clients.get_mut(from) else {
             return;
         };
-        client.status.received_frames += 1;
+        client.traffic.received_frames += 1;
         let decoded = frame.and_then(|frame| codec::decode_requests(&frame).ok());
         let Some((group, requests)) = decoded.filter(|(group, _)| self.groups.has(*group)) else {
-            client.status.rejected_frames += 1;
+            client.traffic.rejected_frames += 1;
             return;
         };
         for request in requests {
@@ -499,12 +497,13 @@ impl State {
         if self.halted.is_some() {
             return None;
         }
-        self.halted = Some(failure.clone());
+        let event = HostEvent::halted(None, &failure);
+        self.halted = Some(failure);
         self.writer.abandon();
         self.groups.handle_all(now, &Input::PersistFailed);
         // Whatever the groups still wanted must not leave.
         drop(self.groups.drain());
-        Some(HostEvent::halted(None, failure))
+        Some(event)
     }
 
     fn drain(&mut self, now: Instant) -> Effects {
@@ -518,7 +517,7 @@ impl State {
         }
         for (to, frame) in drained.to_clients {
             if let Some(client) = self.clients.get_mut(to) {
-                client.status.sent_frames += 1;
+                client.traffic.sent_frames += 1;
                 effects.frames.push((client.port.sender(), frame));
             }
         }
