@@ -3,7 +3,7 @@
 //! Nothing is borrowed while an effect runs, so a port, a storage or a listener in JavaScript may
 //! call right back.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -328,18 +328,25 @@ impl Shared {
     /// One event: its inputs, one drain, its effects. A node that has ended takes none.
     fn run<T: Default>(&self, step: impl FnOnce(&mut State, Instant) -> T) -> T {
         let now = timer::now();
-        let result = {
-            let mut state = self.state.borrow_mut();
-            if self.closed.get() || state.halted.is_some() {
-                return T::default();
-            }
-            if state.freeze.look(now, js_sys::Date::now()) {
-                state.groups.handle_all(now, &Input::ClockStopped);
-            }
-            step(&mut state, now)
+        let Some(mut state) = self.begin(now) else {
+            return T::default();
         };
+        let result = step(&mut state, now);
+        drop(state);
         self.perform(now);
         result
+    }
+
+    /// What all events have in common, apart from [`Self::run`], which is there once for each of them.
+    fn begin(&self, now: Instant) -> Option<RefMut<'_, State>> {
+        let mut state = self.state.borrow_mut();
+        if self.closed.get() || state.halted.is_some() {
+            return None;
+        }
+        if state.freeze.look(now, js_sys::Date::now()) {
+            state.groups.handle_all(now, &Input::ClockStopped);
+        }
+        Some(state)
     }
 
     /// The drain and its effects.
