@@ -7,12 +7,21 @@
 // One wasm and one glue serve all targets. A step whose inputs did not change is skipped, and what was there before stays
 // until its successor is complete.
 
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { bundle } from "./lib/bundle.mjs";
+import { shortenImports } from "./lib/imports.mjs";
 import { at, Failure, isMain, must, script, which } from "./lib/run.mjs";
 import { compressed, gzipped, kilobytes } from "./lib/size.mjs";
 import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
@@ -106,7 +115,11 @@ async function bindAndOptimize(module, folder, release, io) {
   if (statSync(optimized).size >= statSync(raw).size) {
     throw new Failure("wasm-opt made the module no smaller: did it run?");
   }
-  renameSync(optimized, raw);
+  const glue = join(folder, "quorate_wasm.js");
+  const short = shortenImports(readFileSync(optimized), readFileSync(glue, "utf8"));
+  writeFileSync(raw, short.module);
+  writeFileSync(glue, short.glue);
+  rmSync(optimized);
 }
 
 /** Fills a new folder, and puts it where the old one was. */
