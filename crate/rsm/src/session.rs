@@ -180,13 +180,13 @@ impl Sessions {
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
         writer.number(self.table.len() as u64);
-        for (id, session) in &self.table {
+        for (id, session) in self.table.iter() {
             writer.number(id.0);
             writer.number(session.active_ms);
             writer.number(session.acknowledged);
             writer.number(session.replies.len() as u64);
-            for (sequence, reply) in &session.replies {
-                writer.number(*sequence);
+            for (sequence, reply) in session.replies.iter() {
+                writer.number(sequence);
                 writer.bytes(reply);
             }
         }

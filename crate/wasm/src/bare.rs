@@ -8,15 +8,12 @@ use bytes::Bytes;
 use js_sys::Array;
 use quorate_raft::{ConfState, Instant, NodeId, Random, StorageId};
 use quorate_rsm::storage::{Ident, Loaded, Round, load};
-use quorate_rsm::{
-    Call, CallId, Client as Core, ClientId, ClientInput, ClientOutput, Input, codec,
-};
+use quorate_rsm::{Call, Client as Core, ClientId, ClientInput, ClientOutput, Input, codec};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::client::{ClientHandler, call_failure, finish};
+use crate::client::{ClientHandler, finish};
 use crate::config::{ClientConfig, HostConfig};
-use crate::convert;
 use crate::error::Failure;
 use crate::groups::{Drained, Groups};
 use crate::js_storage::{arrays, parse_record};
@@ -35,7 +32,7 @@ extern "C" {
     fn write(this: &BareEffects, seq: f64, deletes: Array, puts: Array);
 
     #[wasm_bindgen(method, structural)]
-    fn event(this: &BareEffects, event: JsValue);
+    fn event(this: &BareEffects, event: &JsValue);
 }
 
 impl BareEffects {
@@ -133,7 +130,7 @@ impl BareNode {
             to_clients,
             batches,
             mut events,
-        } = groups.drain();
+        } = groups.drain(None);
         if let Some(failure) = groups.failure() {
             return Err(failure.into());
         }
@@ -154,7 +151,7 @@ impl BareNode {
             events.extend(groups.take_progress());
         }
         for event in events {
-            self.effects.event(convert::write(&event));
+            self.effects.event(event.value());
         }
         Ok(groups.next_timeout().0 as f64)
     }

@@ -307,11 +307,9 @@ pub(crate) fn call_failure(error: &CallError) -> Failure {
         CallError::Closed { outcome } => ("CLOSED", outcome),
         CallError::TooManyCalls => ("TOO_MANY_CALLS", Outcome::NotApplied),
         CallError::TooLarge { limit } => {
-            let failure = Failure::new("TOO_LARGE", error.to_string()).with_outcome("notApplied");
-            return Failure {
-                limit: Some(limit.into()),
-                ..failure
-            };
+            return Failure::new("TOO_LARGE", error.to_string())
+                .with_outcome("notApplied")
+                .with_limit(limit.into());
         }
     };
     Failure::new(code, error.to_string()).with_outcome(match outcome {

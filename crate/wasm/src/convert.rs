@@ -1,11 +1,12 @@
-//! Values that cross to JavaScript at human rate: settings in, status and events out. The only user
-//! of `serde-wasm-bindgen`, and of its writing half alone: settings are read by hand, so that each
-//! error names its setting. Whatever is frequent crosses as bytes or numbers.
+//! Values that cross to JavaScript at human rate: settings in, status and events out. Settings are read
+//! by hand, so that each error names its setting; status and events are written field by field, which
+//! is half as large as what is derived, and whole records of one kind by `serde`. Whatever is frequent
+//! crosses as bytes or numbers.
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use js_sys::{Array, Object};
+use js_sys::{Array, Object, Reflect};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::{JsCast, JsValue};
@@ -15,12 +16,87 @@ use crate::error::{Failure, get};
 /// The largest number that JavaScript holds exactly.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
-/// Writes a plain object; absent values become `null`.
+/// Writes records of one kind.
 pub fn write(value: &impl Serialize) -> JsValue {
     value
-        .serialize(&Serializer::new().serialize_missing_as_null(true))
+        .serialize(&Serializer::new())
         // Only a number above 2^53 is refused, and none of ours gets there.
         .unwrap_or(JsValue::NULL)
+}
+
+/// A plain object that is being written, field by field.
+pub struct Plain(Object);
+
+impl Plain {
+    /// One without fields.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Object::new())
+    }
+
+    /// Any value.
+    #[must_use]
+    pub fn with(self, name: &str, value: &JsValue) -> Self {
+        set(&self.0, name, value);
+        self
+    }
+
+    /// A count or id. None of ours gets to 2^53.
+    #[must_use]
+    pub fn number(self, name: &str, value: u64) -> Self {
+        self.with(name, &(value as f64).into())
+    }
+
+    /// A count or id, or `null`.
+    #[must_use]
+    pub fn number_or_null(self, name: &str, value: Option<u64>) -> Self {
+        match value {
+            Some(value) => self.number(name, value),
+            None => self.with(name, &JsValue::NULL),
+        }
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(self, name: &str, value: &str) -> Self {
+        self.with(name, &value.into())
+    }
+
+    /// Yes or no.
+    #[must_use]
+    pub fn flag(self, name: &str, value: bool) -> Self {
+        self.with(name, &value.into())
+    }
+}
+
+impl From<Plain> for JsValue {
+    fn from(plain: Plain) -> Self {
+        plain.0.into()
+    }
+}
+
+/// Sets a property of an object of ours.
+pub fn set(object: &JsValue, name: &str, value: &JsValue) {
+    // Cannot fail: the object is fresh and extensible.
+    let _ = Reflect::set(object, &name.into(), value);
+}
+
+/// A list of counts or ids.
+pub fn numbers(values: impl Iterator<Item = u64>) -> JsValue {
+    let list = Array::new();
+    for value in values {
+        list.push(&(value as f64).into());
+    }
+    list.into()
+}
+
+/// A list of objects.
+pub fn list(values: impl Iterator<Item = Plain>) -> JsValue {
+    let list = Array::new();
+    for value in values {
+        list.push(&value.into());
+    }
+    list.into()
 }
 
 /// A count or id from JavaScript.

@@ -4,14 +4,21 @@
 //! mean something, `place`, `outcome` and `limit`, so that nothing is lost on the way through a port.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
-use js_sys::{Error, Reflect};
+use js_sys::{Error, Object, Reflect};
 use quorate_rsm::storage::{Damage, StorageError};
 use wasm_bindgen::{JsCast, JsValue};
 
-/// An error on its way to JavaScript.
+use crate::convert::set;
+
+/// An error on its way to JavaScript: one word in every result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
+pub struct Failure(Box<Evidence>);
+
+/// What an error says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
     /// Stable; what a program looks at.
     pub code: Cow<'static, str>,
     /// What a person reads.
@@ -27,13 +34,13 @@ pub struct Failure {
 impl Failure {
     /// A failure without further evidence.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Evidence {
             code: code.into(),
             message: message.into(),
             place: None,
             outcome: None,
             limit: None,
-        }
+        }))
     }
 
     /// An argument that makes no sense.
@@ -48,20 +55,23 @@ impl Failure {
 
     /// The same failure, at `place`.
     #[must_use]
-    pub fn at(self, place: impl Into<String>) -> Self {
-        Self {
-            place: Some(place.into()),
-            ..self
-        }
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.0.place = Some(place.into());
+        self
     }
 
     /// The same failure, of a call with this outcome.
     #[must_use]
-    pub fn with_outcome(self, outcome: &'static str) -> Self {
-        Self {
-            outcome: Some(outcome),
-            ..self
-        }
+    pub fn with_outcome(mut self, outcome: &'static str) -> Self {
+        self.0.outcome = Some(outcome);
+        self
+    }
+
+    /// The same failure, with the bound that was exceeded.
+    #[must_use]
+    pub fn with_limit(mut self, limit: f64) -> Self {
+        self.0.limit = Some(limit);
+        self
     }
 
     /// What an error of the package's own says; nothing if it is none.
@@ -83,10 +93,17 @@ impl Failure {
             _ if name == "QuotaExceededError" => Cow::Borrowed("QUOTA_EXCEEDED"),
             _ => Cow::Borrowed(code),
         };
-        Self {
-            place: text("place"),
-            ..Self::new(code, format!("{what}: {name}: {detail}"))
-        }
+        let mut failure = Self::new(code, format!("{what}: {name}: {detail}"));
+        failure.0.place = text("place");
+        failure
+    }
+}
+
+impl Deref for Failure {
+    type Target = Evidence;
+
+    fn deref(&self) -> &Evidence {
+        &self.0
     }
 }
 
@@ -107,7 +124,7 @@ fn is_code(text: &str) -> bool {
 
 /// The property `name` of any value; `None` where there is none.
 pub(crate) fn get(value: &JsValue, name: &str) -> Option<JsValue> {
-    let found = Reflect::get(value.dyn_ref::<js_sys::Object>()?, &name.into()).ok()?;
+    let found = Reflect::get(value.dyn_ref::<Object>()?, &name.into()).ok()?;
     (!found.is_undefined() && !found.is_null()).then_some(found)
 }
 
@@ -126,22 +143,18 @@ impl From<StorageError> for Failure {
 
 impl From<Failure> for JsValue {
     fn from(failure: Failure) -> Self {
-        let error = Error::new(&failure.message);
-        let set = |name: &str, value: JsValue| {
-            // Cannot fail: the object is fresh and extensible.
-            let _ = Reflect::set(&error, &name.into(), &value);
-        };
-        set("retryable", is_retryable(&failure.code).into());
-        set("code", failure.code.as_ref().into());
-        if let Some(place) = failure.place {
-            set("place", place.into());
+        let error = Error::new(&failure.message).into();
+        set(&error, "retryable", &is_retryable(&failure.code).into());
+        set(&error, "code", &failure.code.as_ref().into());
+        if let Some(place) = &failure.place {
+            set(&error, "place", &place.into());
         }
         if let Some(outcome) = failure.outcome {
-            set("outcome", outcome.into());
+            set(&error, "outcome", &outcome.into());
         }
         if let Some(limit) = failure.limit {
-            set("limit", limit.into());
+            set(&error, "limit", &limit.into());
         }
-        error.into()
+        error
     }
 }

@@ -1,92 +1,92 @@
 //! What a host tells its owner, at human rate.
 
-use quorate_raft::{ConfState, Index, RoleKind};
-use serde::Serialize;
+use quorate_raft::{ConfState, EntryId, Index, NodeId, RoleKind, Term};
+use wasm_bindgen::JsValue;
 
+use crate::convert::Plain;
 use crate::error::Failure;
-use crate::status::Members;
+use crate::status::members;
 
 /// One event, as it goes to JavaScript.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
-pub enum HostEvent {
-    /// Role, term or known leader changed.
-    Role {
-        /// In this group.
-        group: u32,
-        /// See [`role_name`].
-        role: &'static str,
-        /// The term now.
-        term: u64,
-        /// The leader, if known.
-        leader: Option<u64>,
-    },
-    /// Where a group's log stands. At most one for each progress interval.
-    Progress {
-        /// Which group.
-        group: u32,
-        /// Current term.
-        term: u64,
-        /// Commit index.
-        commit: u64,
-        /// Applied index.
-        applied: u64,
-        /// Last index.
-        last: u64,
-    },
-    /// A step of a change of the membership was committed.
-    Membership {
-        /// In this group.
-        group: u32,
-        /// Where it stands in the log.
-        index: u64,
-        /// The membership.
-        members: Members,
-    },
-    /// A leader's snapshot replaced the state.
-    Restored {
-        /// In this group.
-        group: u32,
-        /// What it covers.
-        index: u64,
-        /// Its term.
-        term: u64,
-    },
-    /// The node, or one group of it, says nothing more.
-    Halted {
-        /// `None`: the whole node.
-        group: Option<u32>,
-        /// Stable.
-        code: String,
-        /// For a person.
-        message: String,
-        /// The damaged place.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        place: Option<String>,
-    },
-    /// Opening waits for another page that holds the database.
-    StorageBlocked,
-}
+pub struct HostEvent(JsValue);
 
 impl HostEvent {
-    /// A membership was committed at `index`.
-    pub fn membership(group: u32, index: Index, conf_state: &ConfState) -> Self {
-        Self::Membership {
-            group,
-            index: index.0,
-            members: Members::new(conf_state),
-        }
+    /// Role, term or known leader changed.
+    pub fn role(group: u32, role: RoleKind, term: Term, leader: Option<NodeId>) -> Self {
+        let event = of_group("role", group)
+            .text("role", role_name(role))
+            .number("term", term.0)
+            .number_or_null("leader", leader.map(|leader| leader.0));
+        Self(event.into())
     }
 
-    /// A group, or with `None` the whole node, has stopped.
-    pub fn halted(group: Option<u32>, failure: Failure) -> Self {
-        Self::Halted {
-            group,
-            code: failure.code.into_owned(),
-            message: failure.message,
-            place: failure.place,
-        }
+    /// Where a group's log stands. At most one for each progress interval.
+    pub fn progress(group: u32, progress: &Progress) -> Self {
+        let event = of_group("progress", group)
+            .number("term", progress.term.0)
+            .number("commit", progress.commit.0)
+            .number("applied", progress.applied.0)
+            .number("last", progress.last.0);
+        Self(event.into())
     }
+
+    /// A step of a change of the membership was committed at `index`.
+    pub fn membership(group: u32, index: Index, conf_state: &ConfState) -> Self {
+        let event = of_group("membership", group)
+            .number("index", index.0)
+            .with("members", &members(conf_state).into());
+        Self(event.into())
+    }
+
+    /// A leader's snapshot replaced the state.
+    pub fn restored(group: u32, snapshot: EntryId) -> Self {
+        let event = of_group("restored", group)
+            .number("index", snapshot.index.0)
+            .number("term", snapshot.term.0);
+        Self(event.into())
+    }
+
+    /// A group, or with `None` the whole node, says nothing more.
+    pub fn halted(group: Option<u32>, failure: &Failure) -> Self {
+        let mut event = Plain::new()
+            .text("type", "halted")
+            .number_or_null("group", group.map(u64::from))
+            .text("code", &failure.code)
+            .text("message", &failure.message);
+        if let Some(place) = &failure.place {
+            event = event.text("place", place);
+        }
+        Self(event.into())
+    }
+
+    /// Opening waits for another page that holds the database.
+    pub fn storage_blocked() -> Self {
+        Self(Plain::new().text("type", "storageBlocked").into())
+    }
+
+    /// The event itself.
+    pub fn value(&self) -> &JsValue {
+        &self.0
+    }
+}
+
+fn of_group(kind: &str, group: u32) -> Plain {
+    Plain::new()
+        .text("type", kind)
+        .number("group", group.into())
+}
+
+/// Where a group's log stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Current term.
+    pub term: Term,
+    /// Commit index.
+    pub commit: Index,
+    /// Applied index.
+    pub applied: Index,
+    /// Last index.
+    pub last: Index,
 }
 
 /// The name of a role at the JavaScript edge.

@@ -9,7 +9,7 @@ use quorate_rsm::storage::Layout;
 use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 
 use crate::error::Failure;
-use crate::event::{HostEvent, role_name};
+use crate::event::{HostEvent, Progress};
 use crate::machine::Machine;
 use crate::probe::{Probe, Way};
 
@@ -19,7 +19,7 @@ pub struct Group {
     pub node: Node<Machine>,
     /// Its records.
     pub layout: Layout,
-    reported: Option<HostEvent>,
+    reported: Option<Progress>,
 }
 
 impl Group {
@@ -183,27 +183,20 @@ impl Groups {
                         if let Some(probe) = probe {
                             probe.role(role, term, leader);
                         }
-                        drained.events.push(HostEvent::Role {
-                            group: id,
-                            role: role_name(role),
-                            term: term.0,
-                            leader: leader.map(|leader| leader.0),
-                        });
+                        drained.events.push(HostEvent::role(id, role, term, leader));
                     }
                     Output::MembershipChanged { index, conf_state } => {
                         drained
                             .events
                             .push(HostEvent::membership(id, index, &conf_state));
                     }
-                    Output::Restored { snapshot } => drained.events.push(HostEvent::Restored {
-                        group: id,
-                        index: snapshot.index.0,
-                        term: snapshot.term.0,
-                    }),
+                    Output::Restored { snapshot } => {
+                        drained.events.push(HostEvent::restored(id, snapshot));
+                    }
                     // The one that differs says so itself, as it halts.
                     Output::Diverged { .. } => {}
                     Output::Halted(cause) => drained.events.extend(
-                        halt_failure(cause).map(|failure| HostEvent::halted(Some(id), failure)),
+                        halt_failure(cause).map(|failure| HostEvent::halted(Some(id), &failure)),
                     ),
                 }
             }
@@ -228,16 +221,14 @@ impl Groups {
         let mut events = Vec::new();
         for (id, group) in self.members.iter_mut() {
             let raft = group.node.status().raft;
-            let progress = HostEvent::Progress {
-                group: id,
-                term: raft.term.0,
-                commit: raft.commit.0,
-                applied: raft.applied.0,
-                last: raft.last.index.0,
+            let progress = Progress {
+                term: raft.term,
+                commit: raft.commit,
+                applied: raft.applied,
+                last: raft.last.index,
             };
-            if group.reported.as_ref() != Some(&progress) {
-                group.reported = Some(progress.clone());
-                events.push(progress);
+            if group.reported.replace(progress) != Some(progress) {
+                events.push(HostEvent::progress(id, &progress));
             }
         }
         events

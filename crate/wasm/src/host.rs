@@ -4,17 +4,17 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use quorate_raft::NodeId;
+use quorate_raft::{ConfState, NodeId};
 use quorate_rsm::ClientId;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::config::HostConfig;
-use crate::convert::{self, whole};
+use crate::convert::whole;
 use crate::error::Failure;
 use crate::link::LinkRule;
-use crate::members::{WhoIs, parse_hex, read_changes, read_founders};
+use crate::members::{parse_hex, read_changes, read_founders, write_identity};
 use crate::opening::{self, Opened};
 use crate::shared::Shared;
 
@@ -57,12 +57,14 @@ impl Host {
     /// `begin`.
     #[wasm_bindgen(unchecked_return_type = "Identity")]
     pub fn identity(&self) -> Result<JsValue, JsValue> {
-        let identity = match &*self.state.borrow() {
-            State::Waiting(opened) => WhoIs::waiting(opened.ident().storage),
-            State::Busy => return Err(Failure::closed("node").into()),
-            State::Running(shared) => shared.identity(),
-        };
-        Ok(convert::write(&identity))
+        match &*self.state.borrow() {
+            State::Waiting(opened) => {
+                let storage = opened.ident().storage;
+                Ok(write_identity(storage, None, &ConfState::default(), None).into())
+            }
+            State::Busy => Err(Failure::closed("node").into()),
+            State::Running(shared) => Ok(shared.identity().into()),
+        }
     }
 
     /// Tells a node that waits its cluster, durably, and starts it. `cluster` is sixteen hexadecimal
@@ -158,7 +160,7 @@ impl Host {
     /// A picture of the node.
     #[wasm_bindgen(unchecked_return_type = "HostStatus")]
     pub fn status(&self) -> Result<JsValue, JsValue> {
-        Ok(convert::write(&self.shared()?.status()?))
+        Ok(self.shared()?.status()?.into())
     }
 
     /// Ends the node in order: waits for the write under way, closes the storage, gives the lock

@@ -6,8 +6,7 @@
 //! nothing is borrowed while JavaScript runs.
 //!
 //! One home for each browser package: `gloo-timers` in [`timer`], `web-sys` in [`transport`],
-//! [`indexed_db`] and [`fence`], `getrandom` in [`entropy`], `serde-wasm-bindgen` in [`convert`].
-//! Read [`shared`] first. The modules are public for this crate's own tests; JavaScript sees only
+//! [`indexed_db`] and [`fence`], `getrandom` in [`entropy`]. Read [`shared`] first. The modules are public for this crate's own tests; JavaScript sees only
 //! what is exported to it.
 
 pub mod bare;
@@ -43,7 +42,6 @@ pub use bare::{BareClient, BareNode};
 pub use client::Client;
 pub use host::Host;
 
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -56,18 +54,11 @@ pub fn version() -> String {
 /// The versions of what leaves this software: frames, stored records, and the database's layout.
 #[wasm_bindgen(unchecked_return_type = "{ frame: number; storage: number; database: number }")]
 pub fn formats() -> JsValue {
-    convert::write(&Formats {
-        frame: quorate_rsm::codec::FRAME_VERSION.into(),
-        storage: quorate_rsm::storage::STORAGE_VERSION.into(),
-        database: indexed_db::DATABASE_VERSION,
-    })
-}
-
-#[derive(Serialize)]
-struct Formats {
-    frame: u32,
-    storage: u32,
-    database: u32,
+    let formats = convert::Plain::new()
+        .number("frame", quorate_rsm::codec::FRAME_VERSION.into())
+        .number("storage", quorate_rsm::storage::STORAGE_VERSION.into())
+        .number("database", indexed_db::DATABASE_VERSION.into());
+    formats.into()
 }
 
 // The unit tests run in a browser too, with the others.

@@ -5,10 +5,9 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use quorate_raft::{Instant, Random};
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use crate::convert::Settings;
+use crate::convert::{Plain, Settings};
 use crate::error::Failure;
 use crate::transport::{Port, Sender};
 
@@ -18,8 +17,7 @@ const MAX_DELAYED_FRAMES: usize = 4_096;
 const MAX_DELAYED_BYTES: usize = 64 << 20;
 
 /// What happens to frames on a link. The default lets everything through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LinkRule {
     /// Nothing is sent, and nothing that arrives is taken.
     pub blocked: bool,
@@ -44,6 +42,15 @@ impl LinkRule {
         settings.finish()?;
         rule.validate().map_err(Failure::argument)?;
         Ok(rule)
+    }
+
+    /// As JavaScript says it.
+    pub fn written(&self) -> Plain {
+        Plain::new()
+            .flag("blocked", self.blocked)
+            .with("drop", &self.drop.into())
+            .with("delayMs", &self.delay_ms.into())
+            .with("jitterMs", &self.jitter_ms.into())
     }
 
     /// Whether the numbers make sense; the sentence says which one does not.

@@ -7,10 +7,9 @@ use quorate_raft::{
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::convert::Settings;
+use crate::convert::{self, Plain, Settings};
 use crate::error::Failure;
-use crate::shared::Identity;
-use crate::status::Members;
+use crate::status::members;
 
 /// A name of 64 bits: sixteen lower-case digits, because numbers in JavaScript end at 2^53.
 pub fn hex(name: u64) -> String {
@@ -23,62 +22,36 @@ pub fn parse_hex(text: &str) -> Option<u64> {
     (hex(name) == text && name != 0).then_some(name)
 }
 
-/// One of the members that a cluster was founded with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Founder {
+/// A member that founded the cluster.
+#[derive(Serialize)]
+struct Founder {
     node: u64,
     storage: String,
 }
 
-impl Founder {
-    /// All of them whose storages are recorded.
-    pub fn all(founders: &ConfState) -> Vec<Self> {
-        let founder = |(node, storage): (NodeId, &StorageId)| Self {
-            node: node.0,
-            storage: hex(storage.0),
-        };
-        founders.storages.iter().map(founder).collect()
-    }
-}
-
-/// Whose storage this is.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WhoIs {
-    storage: String,
-    /// `None`: the node waits to be told.
-    cluster: Option<String>,
-    founders: Vec<Founder>,
-    /// The membership in the log of its first group.
-    members: Members,
-    /// Where that stands.
-    members_index: u64,
-}
-
-impl WhoIs {
-    /// A node that knows its cluster.
-    pub fn new(identity: &Identity, raft: Option<&Status>) -> Self {
-        let none = ConfState::default();
-        let members = Members::new(raft.map_or(&none, |raft| &raft.conf_state));
-        Self {
-            storage: hex(identity.storage.0),
-            cluster: Some(hex(identity.cluster_id)),
-            founders: identity.founders.clone(),
-            members,
-            members_index: raft.map_or(0, |raft| raft.conf_index.0),
-        }
-    }
-
-    /// A node that waits.
-    pub fn waiting(storage: StorageId) -> Self {
-        Self {
-            storage: hex(storage.0),
-            cluster: None,
-            founders: Vec::new(),
-            members: Members::new(&ConfState::default()),
-            members_index: 0,
-        }
-    }
+/// Whose storage this is. `cluster` is `None` while the node waits to be told, `raft` is where the
+/// first group stands.
+pub fn write_identity(
+    storage: StorageId,
+    cluster: Option<u64>,
+    founders: &ConfState,
+    raft: Option<&Status>,
+) -> Plain {
+    let founder = |(node, storage): (NodeId, &StorageId)| Founder {
+        node: node.0,
+        storage: hex(storage.0),
+    };
+    let founders: Vec<_> = founders.storages.iter().map(founder).collect();
+    let cluster = cluster.map_or(JsValue::NULL, |cluster| hex(cluster).into());
+    let none = ConfState::default();
+    let (conf_state, index) =
+        raft.map_or((&none, 0), |raft| (&*raft.conf_state, raft.conf_index.0));
+    Plain::new()
+        .text("storage", &hex(storage.0))
+        .with("cluster", &cluster)
+        .with("founders", &convert::write(&founders))
+        .with("members", &members(conf_state).into())
+        .number("membersIndex", index)
 }
 
 /// The members that found a cluster, each with its storage; none for a node that comes later.

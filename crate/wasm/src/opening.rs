@@ -14,7 +14,6 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::config::HostConfig;
-use crate::convert;
 use crate::entropy;
 use crate::error::Failure;
 use crate::event::HostEvent;
@@ -23,7 +22,6 @@ use crate::indexed_db::{DATABASE_VERSION, IndexedDb};
 use crate::js_storage::JsStorage;
 use crate::lock::Lock;
 use crate::machine::{Machine, MachineObject};
-use crate::members::Founder;
 use crate::shared::{Identity, Platform, Shared};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer;
@@ -138,7 +136,7 @@ impl Opened {
             node: ident.node,
             storage: ident.storage,
             cluster_id: ident.cluster_id,
-            founders: Founder::all(&ident.founders),
+            founders: ident.founders.clone(),
         };
         Ok((identity, groups, random))
     }
@@ -181,8 +179,8 @@ fn listen(sink: &Sink, on_event: Function) -> Rc<RefCell<Option<Failure>>> {
     let noted = gone.clone();
     sink.listen(move |event| match event {
         StorageEvent::Blocked => {
-            let event = convert::write(&HostEvent::StorageBlocked);
-            let _ = on_event.call1(&JsValue::UNDEFINED, &event);
+            let event = HostEvent::storage_blocked();
+            let _ = on_event.call1(&JsValue::UNDEFINED, event.value());
         }
         StorageEvent::Gone(failure) => *noted.borrow_mut() = Some(failure),
         StorageEvent::Written | StorageEvent::Failed(_) => {}

@@ -1,11 +1,11 @@
 //! Rounds as records of an append-only file, for a directory on Node: bytes in, bytes out.
 
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use quorate_rsm::storage::{Round, Scan, ScannedRound, scan, seal_round as seal};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::convert::whole;
+use crate::convert::{Plain, list, whole};
 use crate::error::Failure;
 
 /// The record of a round, to be appended to a file. `sequence` numbers the rounds of a store.
@@ -30,15 +30,14 @@ pub fn scan_segment(bytes: &[u8]) -> Result<JsValue, JsValue> {
         valid_bytes,
         torn,
     } = scan(bytes).map_err(Failure::from)?;
-    let rounds: Array = rounds.iter().map(write_round).collect();
-    Ok(object(&[
-        ("rounds", rounds.into()),
-        ("validBytes", (valid_bytes as f64).into()),
-        ("torn", torn.into()),
-    ]))
+    let scan = Plain::new()
+        .with("rounds", &list(rounds.iter().map(write_round)))
+        .number("validBytes", valid_bytes as u64)
+        .flag("torn", torn);
+    Ok(scan.into())
 }
 
-fn write_round(scanned: &ScannedRound) -> JsValue {
+fn write_round(scanned: &ScannedRound) -> Plain {
     let pair = |key: &str, value: &JsValue| Array::of2(&key.into(), value);
     let Round { deletes, puts } = &scanned.round;
     let deletes: Array = deletes
@@ -49,11 +48,10 @@ fn write_round(scanned: &ScannedRound) -> JsValue {
         .iter()
         .map(|(key, value)| pair(key, &Uint8Array::from(&value[..])))
         .collect();
-    object(&[
-        ("sequence", (scanned.sequence as f64).into()),
-        ("deletes", deletes.into()),
-        ("puts", puts.into()),
-    ])
+    Plain::new()
+        .number("sequence", scanned.sequence)
+        .with("deletes", &deletes)
+        .with("puts", &puts)
 }
 
 fn pairs<T>(
@@ -68,13 +66,4 @@ fn pairs<T>(
         .map(read)
         .collect::<Option<_>>()
         .ok_or_else(|| Failure::argument("a round is a list of [from, to] and of [key, bytes]"))
-}
-
-fn object(properties: &[(&str, JsValue)]) -> JsValue {
-    let object = Object::new();
-    for (name, value) in properties {
-        // Cannot fail: the object is fresh and extensible.
-        let _ = Reflect::set(&object, &(*name).into(), value);
-    }
-    object.into()
 }

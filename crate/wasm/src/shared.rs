@@ -3,27 +3,27 @@
 //! Nothing is borrowed while an effect runs, so a port, a storage or a listener in JavaScript may
 //! call right back.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use js_sys::Function;
-use quorate_raft::{Change, Instant, NodeId, Random, StorageId, Table};
+use quorate_raft::{Change, ConfState, Instant, NodeId, Random, StorageId, Table};
 use quorate_rsm::storage::Round;
-use quorate_rsm::{ClientId, Input};
+use quorate_rsm::{ClientId, Input, codec};
 use wasm_bindgen::JsValue;
 
-use crate::convert;
+use crate::convert::{Plain, list};
 use crate::error::Failure;
 use crate::event::HostEvent;
 use crate::freeze::Freeze;
 use crate::groups::Groups;
 use crate::link::{Admitted, Link, LinkRule};
 use crate::lock::Lock;
-use crate::members::{Founder, WhoIs, hex};
+use crate::members::{hex, write_identity};
 use crate::probe::{Probe, Way};
-use crate::status::{ClientStatus, GroupStatus, Halted, HostStatus, PeerStatus, StorageStatus};
+use crate::status::{self, ClientTraffic};
 use crate::storage::{Sink, Storage, StorageEvent};
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
@@ -47,7 +47,7 @@ pub struct Identity {
     /// Drawn when the cluster was founded: marks frames between its nodes.
     pub cluster_id: u64,
     /// Whom the cluster was founded with; none if the node came later.
-    pub founders: Vec<Founder>,
+    pub founders: ConfState,
 }
 
 /// What a node stands on.
@@ -102,7 +102,7 @@ struct State {
 
 struct Client {
     port: Port,
-    status: ClientStatus,
+    traffic: ClientTraffic,
 }
 
 /// What one event leads to.
@@ -234,44 +234,45 @@ impl Shared {
     }
 
     /// Who the node is.
-    pub fn identity(&self) -> WhoIs {
+    pub fn identity(&self) -> Plain {
         let state = self.state.borrow();
         let first = state.groups.iter().next();
         let raft = first.map(|(_, group)| group.node.raft().status());
-        WhoIs::new(&state.identity, raft.as_ref())
+        let Identity {
+            storage,
+            cluster_id,
+            ref founders,
+            ..
+        } = state.identity;
+        write_identity(storage, Some(cluster_id), founders, raft.as_ref())
     }
 
     /// A picture of the node.
-    pub fn status(&self) -> Result<HostStatus, Failure> {
+    pub fn status(&self) -> Result<Plain, Failure> {
         self.check_open()?;
         let state = self.state.borrow();
-        Ok(HostStatus {
-            cluster: state.identity.cluster.clone(),
-            node: state.identity.node.0,
-            storage_id: hex(state.identity.storage.0),
-            cluster_id: hex(state.identity.cluster_id),
-            locked: self.platform.lock.is_some(),
-            halted: state.halted.as_ref().map(|failure| Halted {
-                code: failure.code.to_string(),
-                message: failure.message.clone(),
-            }),
-            groups: state
-                .groups
-                .iter()
-                .map(|(id, group)| GroupStatus::new(id, &group.node))
-                .collect(),
-            peers: state
-                .links
-                .iter()
-                .map(|(id, link)| PeerStatus::new(id, link))
-                .collect(),
-            clients: state
-                .clients
-                .iter()
-                .map(|(_, client)| client.status)
-                .collect(),
-            storage: StorageStatus::new(&state.writer),
-        })
+        let identity = &state.identity;
+        let halted = state.halted.as_ref().map(|failure| {
+            Plain::new()
+                .text("code", &failure.code)
+                .text("message", &failure.message)
+        });
+        let groups = state.groups.iter();
+        let groups = groups.map(|(id, group)| status::group(id, &group.node));
+        let peers = state.links.iter().map(|(id, link)| status::peer(id, link));
+        let clients = state.clients.iter();
+        let clients = clients.map(|(id, client)| status::client(id.0, &client.traffic));
+        Ok(Plain::new()
+            .text("cluster", &identity.cluster)
+            .number("node", identity.node.0)
+            .text("storageId", &hex(identity.storage.0))
+            .text("clusterId", &hex(identity.cluster_id))
+            .flag("locked", self.platform.lock.is_some())
+            .with("halted", &halted.map_or(JsValue::NULL, JsValue::from))
+            .with("groups", &list(groups))
+            .with("peers", &list(peers))
+            .with("clients", &list(clients))
+            .with("storage", &status::storage(&state.writer).into()))
     }
 
     /// Ends the node in order. A second time it does nothing.
@@ -331,18 +332,25 @@ impl Shared {
     /// One event: its inputs, one drain, its effects. A node that has ended takes none.
     fn run<T: Default>(&self, step: impl FnOnce(&mut State, Instant) -> T) -> T {
         let now = timer::now();
-        let result = {
-            let mut state = self.state.borrow_mut();
-            if self.closed.get() || state.halted.is_some() {
-                return T::default();
-            }
-            if state.freeze.look(now, js_sys::Date::now()) {
-                state.groups.handle_all(now, &Input::ClockStopped);
-            }
-            step(&mut state, now)
+        let Some(mut state) = self.begin(now) else {
+            return T::default();
         };
+        let result = step(&mut state, now);
+        drop(state);
         self.perform(now);
         result
+    }
+
+    /// What all events have in common, apart from [`Self::run`], which is there once for each of them.
+    fn begin(&self, now: Instant) -> Option<RefMut<'_, State>> {
+        let mut state = self.state.borrow_mut();
+        if self.closed.get() || state.halted.is_some() {
+            return None;
+        }
+        if state.freeze.look(now, js_sys::Date::now()) {
+            state.groups.handle_all(now, &Input::ClockStopped);
+        }
+        Some(state)
     }
 
     /// The drain and its effects.
@@ -374,7 +382,7 @@ impl Shared {
         let _ = self
             .platform
             .on_event
-            .call1(&JsValue::UNDEFINED, &convert::write(event));
+            .call1(&JsValue::UNDEFINED, event.value());
     }
 }
 
@@ -421,11 +429,8 @@ impl State {
     fn set_client(&mut self, now: Instant, id: ClientId, port: Option<Port>) -> Option<Client> {
         let earlier = match port {
             Some(port) => {
-                let status = ClientStatus {
-                    id: id.0,
-                    ..ClientStatus::default()
-                };
-                self.clients.insert(id, Client { port, status })
+                let traffic = ClientTraffic::default();
+                self.clients.insert(id, Client { port, traffic })
             }
             None => self.clients.remove(id),
         };
@@ -448,8 +453,8 @@ impl State {
         link.traffic.received_bytes += frame.as_ref().map_or(0, Bytes::len) as u64;
         let node = self.identity.node;
         let probe = self.probe.as_ref();
-        let ours = frame
-            .is_some_and(|frame| self.groups.handle_peer(now, from, node, &frame, probe));
+        let ours =
+            frame.is_some_and(|frame| self.groups.handle_peer(now, from, node, &frame, probe));
         link.traffic.rejected_frames += u64::from(!ours);
     }
 
@@ -457,11 +462,10 @@ impl State {
         let Some(client) = self.clients.get_mut(from) else {
             return;
         };
-        client.status.received_frames += 1;
+        client.traffic.received_frames += 1;
         let probe = self.probe.as_ref();
-        let ours =
-            frame.is_some_and(|frame| self.groups.handle_client(now, from, &frame, probe));
-        client.status.rejected_frames += u64::from(!ours);
+        let ours = frame.is_some_and(|frame| self.groups.handle_client(now, from, &frame, probe));
+        client.traffic.rejected_frames += u64::from(!ours);
     }
 
     fn handle_timer(&mut self, now: Instant) {
@@ -482,12 +486,13 @@ impl State {
         if self.halted.is_some() {
             return None;
         }
-        self.halted = Some(failure.clone());
+        let event = HostEvent::halted(None, &failure);
+        self.halted = Some(failure);
         self.writer.abandon();
         self.groups.handle_all(now, &Input::PersistFailed);
         // Whatever the groups still wanted must not leave.
         drop(self.groups.drain(None));
-        Some(HostEvent::halted(None, failure))
+        Some(event)
     }
 
     fn drain(&mut self, now: Instant) -> Effects {
@@ -501,7 +506,7 @@ impl State {
         }
         for (to, frame) in drained.to_clients {
             if let Some(client) = self.clients.get_mut(to) {
-                client.status.sent_frames += 1;
+                client.traffic.sent_frames += 1;
                 effects.frames.push((client.port.sender(), frame));
             }
         }

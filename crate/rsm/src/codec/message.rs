@@ -410,7 +410,7 @@ pub(crate) fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
     }
     for storages in [&conf_state.storages, &conf_state.storages_next] {
         writer.number(storages.len() as u64);
-        for (id, storage) in storages {
+        for (id, storage) in storages.iter() {
             writer.number(id.0);
             writer.raw(&storage.0.to_le_bytes());
         }

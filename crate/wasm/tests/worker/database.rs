@@ -273,7 +273,7 @@ async fn an_upgrade_blocked_by_another_page_ends_by_its_deadline() {
     let (sink, heard) = hear_storage();
     let refused = IndexedDb::open(&name, 2, 300, &sink).await;
     assert_eq!(
-        refused.err().map(|failure| failure.code),
+        refused.err().map(|failure| failure.code.clone()),
         Some("STORAGE_BLOCKED".into())
     );
     assert_eq!(heard.all(), [StorageEvent::Blocked]);
@@ -290,7 +290,7 @@ async fn an_open_behind_a_pending_deletion_ends_by_its_deadline() {
     let (sink, _) = hear_storage();
     let refused = IndexedDb::open(&name, 1, 300, &sink).await;
     assert_eq!(
-        refused.err().map(|failure| failure.code),
+        refused.err().map(|failure| failure.code.clone()),
         Some("STORAGE_BLOCKED".into())
     );
     other.close();
@@ -348,7 +348,7 @@ async fn an_open_that_fails_without_a_reason_is_tried_thrice() {
         let opened = IndexedDb::open(&unique("odd"), 1, TIMEOUT_MS, &sink).await;
         script("a.restore()", &[&opens]);
         assert_eq!(
-            opened.err().map(|failure| failure.code),
+            opened.err().map(|failure| failure.code.clone()),
             code.map(Into::into)
         );
         assert_eq!(number(&opens, "count"), attempts);
@@ -362,7 +362,7 @@ async fn a_newer_database_is_refused() {
     let (sink, _) = hear_storage();
     let refused = IndexedDb::open(&name, DATABASE_VERSION, TIMEOUT_MS, &sink).await;
     assert_eq!(
-        refused.err().map(|failure| failure.code),
+        refused.err().map(|failure| failure.code.clone()),
         Some("STORAGE_VERSION".into())
     );
 }
@@ -395,7 +395,7 @@ async fn a_platform_without_databases_is_told() {
     let refused = IndexedDb::open("none", 1, TIMEOUT_MS, &sink).await;
     script("a()", &[&hidden]);
     assert_eq!(
-        refused.err().map(|failure| failure.code),
+        refused.err().map(|failure| failure.code.clone()),
         Some("STORAGE_UNAVAILABLE".into())
     );
 }

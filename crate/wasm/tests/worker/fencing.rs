@@ -127,7 +127,7 @@ async fn an_opener_that_gives_up_takes_nothing_over() {
     let (sink, _) = hear_storage();
     let refused = IndexedDb::open(&name, DATABASE_VERSION, 300, &sink).await;
     assert_eq!(
-        refused.err().map(|failure| failure.code),
+        refused.err().map(|failure| failure.code.clone()),
         Some("STORAGE_BLOCKED".into())
     );
     script("a.on = false", &[&hold]);

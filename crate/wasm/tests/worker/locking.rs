@@ -85,7 +85,7 @@ async fn a_dropped_lock_is_free() {
             .expect("supported");
         let refused = Lock::acquire(&name, 50, &sink).await;
         assert_eq!(
-            refused.err().map(|failure| failure.code),
+            refused.err().map(|failure| failure.code.clone()),
             Some("STORAGE_LOCKED".into())
         );
         drop(lock);
