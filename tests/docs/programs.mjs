@@ -57,8 +57,10 @@ function program({ page, code, language }, place) {
     code,
   );
   const made = tree.body.flatMap(namesOf);
+  const imported = imports.flatMap(({ specifiers }) => specifiers.map(({ local }) => local.name));
+  const own = new Set([...made, ...imported]);
   const taken = hasGiven(page)
-    ? exportsOf(page).filter((name) => uses(code, name) && !made.includes(name))
+    ? exportsOf(page).filter((name) => uses(code, name) && !own.has(name))
     : [];
   return `${hasGiven(page) ? `import * as given from "./given-${nameOf(page)}.mjs";` : "const given = {};"}
 ${imports.map(({ start, end }) => code.slice(start, end)).join("\n")}

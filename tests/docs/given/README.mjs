@@ -14,7 +14,7 @@ console.log = (...words) => {
 export const cluster = await Cluster.open({ name: `given-${place}`, nodes: 3, storage: "memory" });
 export const kv = cluster.kv;
 
-export async function done(at, { bank }) {
+export async function done(at, { bank, result }) {
   if (at === 1) {
     assert.ok(
       said.some((line) => /^leader: [123]$/.test(line)),
@@ -42,4 +42,5 @@ export async function done(at, { bank }) {
     assert.equal(await cluster.leader(), 1);
   }
   if (at === 4) assert.equal(await bank.query("a"), 5);
+  if (at === 5) assert.equal(result.worlds, 20);
 }
