@@ -14,13 +14,14 @@ use crate::error::{Failure, get};
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// A plain object that is being written, field by field.
+#[derive(Default)]
 pub struct Plain(Object);
 
 impl Plain {
     /// One without fields.
     #[must_use]
     pub fn new() -> Self {
-        Self(Object::new())
+        Self::default()
     }
 
     /// Any value.
