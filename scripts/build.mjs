@@ -27,7 +27,7 @@ import { compressed, gzipped, kilobytes } from "./lib/size.mjs";
 import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
 import { wasmTarget } from "./lib/tools.mjs";
 
-/** What the wasm may cost a visitor, in gzipped bytes: never more than now. The aim is 90,000. */
+/** What the wasm may cost a visitor, in gzipped bytes: never more than now. The aim is 110,000. */
 const budget = 157_000;
 
 // The places that panics name shall not tell on which machine this was built.

@@ -25,13 +25,14 @@ pub fn write(value: &impl Serialize) -> JsValue {
 }
 
 /// A plain object that is being written, field by field.
+#[derive(Default)]
 pub struct Plain(Object);
 
 impl Plain {
     /// One without fields.
     #[must_use]
     pub fn new() -> Self {
-        Self(Object::new())
+        Self::default()
     }
 
     /// Any value.
