@@ -123,6 +123,8 @@ export class Keeper {
   #isNeedless(orphan: Resident): boolean {
     const [own, its] = [statusOf(this.#parts.own), statusOf(orphan)];
     if (own === undefined || its === undefined) return false;
+    // What another cluster's membership says is nothing about this one's node.
+    if (clusterOf(this.#parts.own) !== clusterOf(orphan)) return false;
     const { voters, outgoing, learners } = own.members;
     const isMember = [...voters, ...outgoing, ...learners].includes(orphan.node);
     const isCommitted = own.commit >= own.membersIndex;

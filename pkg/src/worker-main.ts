@@ -225,6 +225,8 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       case "heard":
         return observer?.log?.heard();
       case "close":
+        // Who chooses next does not wait for what is not founded any more.
+        founded();
         return use((host) => {
           ended = true;
           const closed = () => scope.post({ type: "closed" });

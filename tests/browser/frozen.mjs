@@ -25,7 +25,13 @@ export async function round(t, url, longer) {
     watcher.page.evaluate(() =>
       [...document.querySelectorAll("#events li")]
         .reverse()
-        .map(({ dataset: { way, tab, term, at } }) => ({ way, tab: +tab, term: +term, at: +at })),
+        .map(({ dataset: { way, tab, term, revision, at } }) => ({
+          way,
+          tab: +tab,
+          term: +term,
+          revision: +revision,
+          at: +at,
+        })),
     );
   const lastIs = (all, way) => all.findLast((one) => one.way === way)?.tab;
   await until(async () => {

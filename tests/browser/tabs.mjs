@@ -148,8 +148,11 @@ export async function drivenTabs(t, launch, at) {
   const url = at ?? (await serveTabs(t));
   const browser = await launch();
   t.after(() => browser.close());
+  const first = await browser.here();
   return {
     open: async (hash = "") => {
+      // From one that is never closed.
+      await browser.switchTo(first);
       const handle = await browser.openTab();
       await browser.switchTo(handle);
       await browser.open(url + hash);

@@ -112,6 +112,8 @@ function session(command, driver) {
   return {
     open: (url) => command("POST", "/url", { url }),
     run,
+    /** The handle of the tab that is spoken to. */
+    here: () => command("GET", "/window"),
     /** A window handle's tab is the one that is spoken to from then on. */
     openTab: async () => (await command("POST", "/window/new", { type: "tab" })).handle,
     switchTo: (handle) => command("POST", "/window", { handle }),

@@ -73,7 +73,7 @@ test("every page of docs/ is in the site, and in the navigation of each", () => 
 });
 
 test("every link leads to a page of the site, and to an anchor that is there once", () => {
-  const files = new Set([...pages, "style.css", "site.js", "icon.svg", "page.png"]);
+  const files = new Set([...pages, "style.css", "site.js", "icon.svg", "page.png", "frozen.svg"]);
   const anchors = new Map(pages.map((page) => [page, new Set(idsOf(html(page)))]));
   let links = 0;
   for (const page of pages) {

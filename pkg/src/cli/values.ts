@@ -56,7 +56,13 @@ export function previousObject(previous: Entry<Value> | null | undefined): objec
 export function showValue(value: Value): string {
   const text = textOf(bytesOf(value));
   if (text === undefined) return `base64:${base64(bytesOf(value))}`;
-  return /\p{Cc}/u.test(text) ? JSON.stringify(text) : text;
+  return /\p{Cc}/u.test(text) ? quoted(text) : text;
+}
+
+/** As JSON, and without the control characters that JSON leaves as they are: terminals obey some of them. */
+function quoted(text: string): string {
+  const escaped = (char: string) => `\\u00${char.charCodeAt(0).toString(16)}`;
+  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, escaped);
 }
 
 /** A key in a line: quoted where it would be taken for two. */

@@ -17,6 +17,7 @@ export interface Histogram {
   readonly counts: readonly number[];
   /** All of them together, in seconds. */
   readonly sum: number;
+  /** How many there were. */
   readonly count: number;
 }
 
@@ -27,10 +28,13 @@ export interface Histogram {
 export interface NodeMetrics {
   /** The cluster's name. */
   readonly cluster: string;
+  /** The node's id. */
   readonly id: number;
   /** For how many seconds it has been counting. */
   readonly uptime: number;
+  /** Its role now. */
   readonly role: Role;
+  /** Its term now. */
   readonly term: number;
   /** The leader it knows. */
   readonly leader: number | null;
@@ -38,6 +42,7 @@ export interface NodeMetrics {
   readonly elections: number;
   /** How often it came to know another leader, or the same one in another term. */
   readonly leaderChanges: number;
+  /** The log and what came of proposals. */
   readonly proposals: {
     /** The commit index. */
     readonly committed: number;
@@ -69,6 +74,7 @@ export interface NodeMetrics {
     /** Session expired, or too large. */
     readonly refused: number;
   };
+  /** To and from the other nodes, by their kinds. */
   readonly messages: {
     /** Handed over to the way to a peer, whatever became of them there. */
     readonly sent: MessageCounts;
@@ -78,6 +84,7 @@ export interface NodeMetrics {
   };
   /** The ways to the others. */
   readonly peers: readonly PeerMetrics[];
+  /** The log. */
   readonly log: {
     /** Entries in memory. */
     readonly entries: number;
@@ -88,6 +95,7 @@ export interface NodeMetrics {
   };
   /** Written durably: rounds, records in them, bytes of those. */
   readonly storage: { readonly rounds: number; readonly records: number; readonly bytes: number };
+  /** Snapshots since the node started. */
   readonly snapshots: {
     /** Made durable: its own, and those of a leader. */
     readonly written: number;
@@ -96,6 +104,7 @@ export interface NodeMetrics {
     /** Sent to a follower that has it now. */
     readonly sent: number;
   };
+  /** The store, and who asks it. */
   readonly store: {
     /** 0, as the revision, the bytes and the leases, where the machine is one's own. */
     readonly keys: number;
@@ -120,10 +129,15 @@ export interface NodeMetrics {
 
 /** The way from a node to another, since the node started. */
 export interface PeerMetrics {
+  /** The other node's id. */
   readonly id: number;
+  /** Frames that went out, each with one message or more. */
   readonly sentFrames: number;
+  /** Their bytes. */
   readonly sentBytes: number;
+  /** Frames that came in. */
   readonly receivedFrames: number;
+  /** Their bytes. */
   readonly receivedBytes: number;
   /** Lost to a rule, to a missing connection, or to a bound. */
   readonly droppedFrames: number;
@@ -135,7 +149,9 @@ export interface PeerMetrics {
 
 /** A node in the cluster's metrics. */
 export interface NodeMetricsView {
+  /** The node's id. */
   readonly id: number;
+  /** Whether it runs. */
   readonly state: NodeState;
   /** How often it was started by this `Cluster`. */
   readonly starts: number;
@@ -149,6 +165,7 @@ export interface ClusterMetrics {
   readonly cluster: string;
   /** When it was asked, in milliseconds since 1970. */
   readonly time: number;
+  /** Every node of the cluster. */
   readonly nodes: readonly NodeMetricsView[];
   /** The sums over the nodes that run; of the commit index the highest. */
   readonly totals: MetricsTotals;
@@ -156,20 +173,35 @@ export interface ClusterMetrics {
 
 /** Sums over nodes. */
 export interface MetricsTotals {
+  /** How many nodes run. */
   readonly running: number;
+  /** Campaigns. */
   readonly elections: number;
+  /** The highest commit index. */
+  /** From proposals to their commits. */
   readonly committed: number;
+  /** As `proposals.failed`. */
   readonly failed: number;
+  /** What clients asked. */
   readonly requests: NodeMetrics["requests"];
+  /** Messages of all kinds that were sent. */
   readonly sentMessages: number;
+  /** Those that were received. */
   readonly receivedMessages: number;
+  /** Those that were lost. */
   readonly lostMessages: number;
+  /** Bytes that went out to other nodes. */
   readonly sentBytes: number;
+  /** What was written durably. */
   readonly storage: NodeMetrics["storage"];
+  /** Snapshots. */
   readonly snapshots: NodeMetrics["snapshots"];
   readonly commit: Histogram;
+  /** Steps in which entries were executed. */
   readonly apply: Histogram;
+  /** Durable writes. */
   readonly persist: Histogram;
+  /** From leaders' heartbeats to the answers. */
   readonly roundTrip: Histogram;
 }
 
@@ -188,10 +220,15 @@ export type DebugTopic =
 export interface DebugEntry {
   /** Milliseconds since the cluster was opened. */
   readonly time: number;
+  /** Whose line it is. */
   readonly node: number;
+  /** Its term then. */
   readonly term: number;
+  /** Its role then. */
   readonly role: Role;
+  /** What it is about. */
   readonly topic: DebugTopic;
+  /** What happened. */
   readonly text: string;
 }
 

@@ -50,7 +50,8 @@ export function serveTransport(
   port.onmessage = ({ data }: MessageEvent<ToOwner>) => {
     opening
       .then((link) => {
-        if (!ended) link.send(data.frame, data.to);
+        // One that sends later can fail later.
+        return ended ? undefined : link.send(data.frame, data.to);
       })
       .catch(() => {}); // A frame that cannot be sent is lost.
   };

@@ -15,6 +15,8 @@ interface Work {
   readonly way: Way["id"];
   readonly tab: number;
   readonly term: number;
+  /** Which of two was done first, where the way can tell. */
+  readonly revision: number;
 }
 
 const summary = find("summary", HTMLParagraphElement);
@@ -68,16 +70,16 @@ const rows = new Map(ways.map((way) => [way.id, new Row(way)]));
 const names = new Map(ways.map(({ id, name }) => [id, name]));
 for (const way of ways) {
   way.join((work, term = 0) => {
-    const done: Work = { way: way.id, tab, term };
     const once = async () => {
       // A call that fails is no work; whether it may go on is known when one is answered.
       const may = await work().catch(() => undefined);
       if (may === undefined) return true;
-      if (may) {
+      if (may !== null) {
+        const done: Work = { way: way.id, tab, term, revision: may };
         heard(done);
         channel.postMessage(done);
       }
-      return may;
+      return may !== null;
     };
     const again = async () => {
       if (await once()) setTimeout(again, EVERY);

@@ -7,8 +7,11 @@ import type { Node } from "quorate";
 export interface Way {
   readonly id: "lock" | "library" | "quorate";
   readonly name: string;
-  /** Calls `lead` when this tab was chosen, with what does one piece of work, if it still may, and with the term, if there are any. */
-  join(lead: (work: () => Promise<boolean>, term?: number) => void): void;
+  /**
+   * Calls `lead` when this tab was chosen, with the term, if there are any, and with what does one piece of work: null where it
+   * may not any more, else the revision of the work, or 0 where there are none.
+   */
+  join(lead: (work: () => Promise<number | null>, term?: number) => void): void;
 }
 
 /** Whoever holds the lock works. The browser gives it to the next one when the tab is closed, and not before. */
@@ -17,7 +20,7 @@ export const webLock: Way = {
   name: "A Web Lock",
   join: (lead) => {
     void navigator.locks.request("frozen-leader", () => {
-      lead(async () => true);
+      lead(async () => 0);
       return new Promise(() => {});
     });
   },
@@ -29,7 +32,7 @@ export const library: Way = {
   name: "broadcast-channel",
   join: (lead) => {
     const elector = createLeaderElection(new ElectionChannel("frozen-leader"));
-    void elector.awaitLeadership().then(() => lead(async () => elector.isLeader));
+    void elector.awaitLeadership().then(() => lead(async () => (elector.isLeader ? 0 : null)));
   },
 };
 
@@ -51,11 +54,11 @@ export const quorate = (node: Node): Way => ({
         const { swapped } = await node.kv.compareAndSwap("claim", before?.value, mine);
         if (!swapped) continue;
         lead(async () => {
-          const { succeeded } = await node.kv.txn({
+          const { succeeded, revision } = await node.kv.txn({
             if: [{ key: "claim", value: mine }],
             do: [{ increment: "work" }],
           });
-          return succeeded;
+          return succeeded ? revision : null;
         }, term);
         return;
       }

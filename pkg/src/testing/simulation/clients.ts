@@ -166,7 +166,7 @@ export class User {
 export function traced(isQuery: boolean, value: unknown): TracedCall {
   if (value === undefined) return { nothing: isQuery ? "query" : "command" };
   if (value instanceof Uint8Array) {
-    const text = btoa(String.fromCharCode(...value));
+    const text = btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join(""));
     return isQuery ? { queryBytes: text } : { commandBytes: text };
   }
   return isQuery ? { query: value } : { command: value };

@@ -28,6 +28,8 @@ export class Network {
   readonly #clogs = new Map<number, number>();
   readonly #queue: Queue;
   readonly #chance: Chance;
+  /** When the last frame of a client's link arrives. */
+  readonly #last = new Map<string, number>();
   readonly #arrive: (from: number, to: number, frame: Uint8Array) => void;
 
   constructor(
@@ -51,12 +53,25 @@ export class Network {
     }
     const delay = DELAY_LEAST + this.#chance.exponential(delayMean);
     const held = Math.max(this.#clogs.get(from) ?? 0, this.#clogs.get(to) ?? 0);
-    this.#deliver(Math.max(this.#queue.now + delay, held), from, to, frame);
+    const at = Math.max(this.#queue.now + delay, held);
+    if (from < 0 || to < 0) {
+      this.#inOrder(at, from, to, frame);
+      return;
+    }
+    this.#deliver(at, from, to, frame);
     if (this.#chance.happens(twice)) {
       this.mishaps += 1;
       const again = delay + this.#chance.below(late + 1);
       this.#deliver(this.#queue.now + again, from, to, frame.slice());
     }
+  }
+
+  /** To clients and from them, as over a port: nothing twice, nothing before what was sent earlier. A refusal is the last word. */
+  #inOrder(at: number, from: number, to: number, frame: Uint8Array): void {
+    const link = `${from}/${to}`;
+    const next = Math.max(at, this.#last.get(link) ?? 0);
+    this.#last.set(link, next);
+    this.#deliver(next, from, to, frame);
   }
 
   /** A cut is in force until what this returns is called. */

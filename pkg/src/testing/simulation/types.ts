@@ -4,6 +4,7 @@ import type { AnyMachine, CommandOf, Machine, QueryOf, Thrown } from "../../mach
 
 /** Numbers from 0 up to but without 1, the same for the same seed. */
 export interface Random {
+  /** The next number. */
   (): number;
   /** A whole number from 0 up to but without `end`. */
   integer(end: number): number;
@@ -38,6 +39,7 @@ export type Fault =
   /** A node loses all that it stored, while the others are whole, and comes back with nothing. */
   | "losses";
 
+/** What a simulation takes. */
 export interface SimulateOptions<M extends AnyMachine = Machine> {
   /** What a client asks for next. `client` counts from 1. */
   readonly command: (random: Random, client: number) => CommandOf<M>;
@@ -87,7 +89,9 @@ export type FailureKind =
   /** The faults stopped, and the cluster did not come to rest. */
   | "stuck";
 
+/** What was found. */
 export interface SimulationFailure {
+  /** What kind of mistake it is. */
   readonly kind: FailureKind;
   /** What happened, in one sentence. */
   readonly message: string;
@@ -103,15 +107,21 @@ export interface SimulationFailure {
 
 /** One call of a client, in the order in which they began. Times are simulated seconds. */
 export interface SimulatedCall<M extends AnyMachine = AnyMachine> {
+  /** Who asked, from 1. */
   readonly client: number;
+  /** What was to be done, if it is a command. */
   readonly command?: CommandOf<M>;
+  /** What was asked, if it is a query. */
   readonly query?: QueryOf<M>;
+  /** When it began. */
   readonly invoked: number;
   /** Missing as long as it has not ended. */
   readonly returned?: number;
   /** What became of it: an answer, what the machine threw, no effect now or ever, or nobody knows. */
   readonly outcome: "answered" | "threw" | "not-applied" | "unknown";
+  /** The reply or the answer, if there was one. */
   readonly result?: unknown;
+  /** What the machine threw, if it did. */
   readonly thrown?: Thrown;
   /** The command's place in the log, if it was executed. */
   readonly index?: number;
@@ -119,17 +129,25 @@ export interface SimulatedCall<M extends AnyMachine = AnyMachine> {
 
 /** What of a world is enough to live it again, with the same machine. JSON. */
 export interface SimulationTrace {
+  /** Of this shape. */
   readonly version: 1;
+  /** As the option. */
   readonly seed: number;
+  /** As the option. */
   readonly nodes: number;
+  /** As the option. */
   readonly clients: number;
+  /** As the option. */
   readonly seconds: number;
+  /** Those that came. */
   readonly faults: readonly Fault[];
   /** What each client asked for, in order: a command or a query; bytes are in base64. */
   readonly calls: readonly (readonly TracedCall[])[];
+  /** As of `Simulation`. */
   readonly hash: string;
 }
 
+/** A call in a trace. */
 export type TracedCall =
   | { readonly command: unknown }
   | { readonly query: unknown }
@@ -139,7 +157,9 @@ export type TracedCall =
 
 /** How often what came up. */
 export interface SimulationCounts {
+  /** Calls that began. */
   readonly calls: number;
+  /** Calls that were answered. */
   readonly answered: number;
   /** Calls of which nobody knows whether they took effect. */
   readonly unknown: number;
@@ -147,10 +167,13 @@ export interface SimulationCounts {
   readonly commands: number;
   /** Starts of nodes, the first ones included. */
   readonly starts: number;
+  /** Elections that were won. */
   readonly elections: number;
+  /** Snapshots that were taken. */
   readonly snapshots: number;
   /** Snapshots that were restored, at a start or from a leader. */
   readonly restores: number;
+  /** Steps of the world. */
   readonly events: number;
   /** Of each kind. */
   readonly faults: { readonly [fault in Fault]: number };
@@ -158,15 +181,19 @@ export interface SimulationCounts {
 
 /** One world, or the first of several that failed. */
 export interface Simulation<M extends AnyMachine = AnyMachine> {
+  /** Whether nothing was found. */
   readonly ok: boolean;
   /** Of this world. */
   readonly seed: number;
   /** How many worlds were lived, without those of the search for a smaller one. */
   readonly worlds: number;
+  /** What was found. */
   readonly failure?: SimulationFailure;
   /** Whether an order of all calls explains what clients were told; `unchecked` if another failure came first. */
   readonly verdict: "linearizable" | "not-linearizable" | "unchecked";
+  /** What clients asked and were told. */
   readonly history: readonly SimulatedCall<M>[];
+  /** How often what came up. */
   readonly counts: SimulationCounts;
   /** How long the world lasted, in simulated seconds. */
   readonly seconds: number;

@@ -177,7 +177,8 @@ class Queries {
     let state: Uint8Array | undefined;
     for (const call of [...this.#open]) {
       const [first] = this.#open;
-      if (first !== undefined && first.returned < call.invoked) break;
+      // Which of two took an earlier state matters only where one ended before the other was asked.
+      if (first !== undefined && first.returned < call.invoked) continue;
       const key = String(call.bytes);
       state ??= snapshotOf(this.#model);
       const answer = answers.get(key) ?? this.#answer(state, call);
