@@ -178,7 +178,6 @@ export interface MetricsTotals {
   /** Campaigns. */
   readonly elections: number;
   /** The highest commit index. */
-  /** From proposals to their commits. */
   readonly committed: number;
   /** As `proposals.failed`. */
   readonly failed: number;
@@ -196,6 +195,7 @@ export interface MetricsTotals {
   readonly storage: NodeMetrics["storage"];
   /** Snapshots. */
   readonly snapshots: NodeMetrics["snapshots"];
+  /** From proposals to their commits. */
   readonly commit: Histogram;
   /** Steps in which entries were executed. */
   readonly apply: Histogram;
