@@ -10,6 +10,7 @@ import { type PlainError, toPlain } from "./errors.js";
 import { randomName } from "./names.js";
 import type { LeaderRequest } from "./protocol.js";
 import { type Envelope, Kind, NOBODY, open, seal } from "./transport/envelope.js";
+import { Order } from "./transport/order.js";
 import type { Transport, TransportLink } from "./transport/transport.js";
 import type { TransportStatus } from "./types.js";
 
@@ -61,7 +62,10 @@ interface CorePort {
 interface Contact extends Peer {
   readonly port: CorePort;
   /** Its page's clients, by the numbers they have there. */
-  readonly clients: Map<number, { readonly id: number; readonly port: CorePort }>;
+  readonly clients: Map<
+    number,
+    { readonly id: number; readonly port: CorePort; readonly order: Order }
+  >;
   /** When something was last sent while it was silent. */
   probed: number;
 }
@@ -81,6 +85,7 @@ export class Mesh {
     cluster: 0,
     version: 0,
     incarnation: 0,
+    repeated: 0,
   };
   #link: TransportLink | undefined;
   #host: Host | undefined;
@@ -90,7 +95,10 @@ export class Mesh {
   #isRunning = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The page's ports to other nodes' clients, by channel. */
-  readonly #far = new Map<number, { readonly node: number; readonly port: MessagePort }>();
+  readonly #far = new Map<
+    number,
+    { readonly node: number; readonly port: MessagePort; readonly order: Order }
+  >();
   readonly #asks = new Map<
     number,
     { readonly node: number; readonly answer: (index: number, error?: PlainError) => void }
@@ -134,9 +142,10 @@ export class Mesh {
   /** Connects a client of this node's page to another node. */
   connectFar(node: number, channel: number, port: MessagePort): void {
     this.#far.get(channel)?.port.close();
-    this.#far.set(channel, { node, port });
+    const order = new Order();
+    this.#far.set(channel, { node, port, order });
     port.onmessage = ({ data }: MessageEvent<ArrayBuffer>) =>
-      this.#send(Kind.Requests, node, channel, new Uint8Array(data));
+      this.#send(Kind.Requests, node, channel, order.give(new Uint8Array(data)));
   }
 
   /** Asks another node for what only a leader can do. */
@@ -238,12 +247,14 @@ export class Mesh {
         contact.port.onmessage?.({ data: bufferOf(body) });
         return;
       case Kind.Requests:
-        this.#clientOf(contact, from, channel)?.onmessage?.({ data: bufferOf(body) });
+        this.#inOrder(this.#clientOf(contact, from, channel)?.order, body, (data) =>
+          contact.clients.get(channel)?.port.onmessage?.({ data }),
+        );
         return;
       case Kind.Replies: {
         const far = this.#far.get(channel);
-        const buffer = bufferOf(body);
-        if (far?.node === from) far.port.postMessage(buffer, [buffer]);
+        if (far?.node !== from) return;
+        this.#inOrder(far.order, body, (buffer) => far.port.postMessage(buffer, [buffer]));
         return;
       }
       case Kind.Ask: {
@@ -271,6 +282,14 @@ export class Mesh {
       case Kind.Hello:
         return;
     }
+  }
+
+  /** Takes a frame of a client's, unless it, or a later one, was taken before. */
+  #inOrder(order: Order | undefined, body: Uint8Array, take: (frame: ArrayBuffer) => void): void {
+    if (order === undefined) return;
+    const frame = order.take(body);
+    if (frame === undefined) this.#traffic.repeated += 1;
+    else take(bufferOf(frame));
   }
 
   /** Takes a hello. Whether it was one to this node. */
@@ -306,14 +325,20 @@ export class Mesh {
     return true;
   }
 
-  #clientOf(contact: Contact, node: number, channel: number): CorePort | undefined {
+  #clientOf(
+    contact: Contact,
+    node: number,
+    channel: number,
+  ): { readonly order: Order } | undefined {
     const known = contact.clients.get(channel);
-    if (known !== undefined) return known.port;
+    if (known !== undefined) return known;
     if (!this.#isRunning || contact.clients.size >= CLIENTS_MAX) return undefined;
-    const client = { id: this.#nextClient++, port: this.#port(Kind.Replies, node, channel) };
+    const order = new Order();
+    const port = this.#port(Kind.Replies, node, channel, order);
+    const client = { id: this.#nextClient++, port, order };
     contact.clients.set(channel, client);
     this.#host?.connectClient(client.id, client.port);
-    return client.port;
+    return client;
   }
 
   #forget(node: number): void {
@@ -332,9 +357,12 @@ export class Mesh {
     this.#events.down(node);
   }
 
-  #port(kind: Kind, node: number, channel: number): CorePort {
+  #port(kind: Kind, node: number, channel: number, order?: Order): CorePort {
     return {
-      postMessage: (frame) => this.#send(kind, node, channel, new Uint8Array(frame)),
+      postMessage: (data) => {
+        const frame = new Uint8Array(data);
+        this.#send(kind, node, channel, order?.give(frame) ?? frame);
+      },
       onmessage: null,
       onmessageerror: null,
       close() {},

@@ -356,6 +356,8 @@ export interface TransportStatus {
     readonly version: number;
     /** From or for an earlier life of a node, or from one that has not said hello. */
     readonly incarnation: number;
+    /** Of a client or for one, and came a second time, or after a later one. */
+    readonly repeated: number;
   };
 }
 

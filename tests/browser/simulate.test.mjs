@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 import { simulate } from "../../pkg/dist/testing.js";
 import { serve } from "../package/help.mjs";
 import Bank, { asked } from "../testing/machines/bank.mjs";
-import { firefox } from "./firefox.mjs";
+import { firefox } from "./webdriver.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const policy = {

@@ -50,6 +50,9 @@ class Air {
   }
 }
 
+/** The kind of an envelope that bears what clients ask. */
+const REQUESTS = 3;
+
 /** Opens nodes 1 to n of one cluster; the first founds. They are closed when the test ends. */
 async function openAll(t, transports, options = {}) {
   const cluster = fresh();
@@ -170,6 +173,36 @@ test("what loses, doubles, delays and overtakes is no more than a slow transport
   await Promise.all(adds);
   assert.equal((await nodes[1].kv.get("n")).value, 60);
   assert.ok(held.length > 0);
+});
+
+test("what a client asks of another node counts once, and in order", async (t) => {
+  const air = new Air();
+  const nodes = await openAll(
+    t,
+    [1, 2].map(() => air.transport()),
+  );
+  await voters(nodes[0], [1, 2]);
+  await nodes[0].leadership.transferTo(1);
+  let asked = 0;
+  let held;
+  air.weather = (frame, from) => {
+    if (frame[3] !== REQUESTS || from !== 2) return [frame];
+    asked += 1;
+    // The third comes after the fourth, all others twice.
+    if (asked === 3) {
+      held = frame;
+      return [];
+    }
+    return asked === 4 ? [frame, held] : [frame, frame];
+  };
+  for (let sum = 1; sum <= 5; sum++) assert.equal((await nodes[1].kv.increment("n")).value, sum);
+  const { dropped } = (await nodes[0].status()).transport;
+  assert.ok(asked >= 5);
+  assert.equal(
+    dropped.repeated,
+    asked - 1,
+    "each but the third came a second time, and that one late",
+  );
 });
 
 test("a transport that does not open, or throws, is told; nothing hangs", async (t) => {
