@@ -164,6 +164,21 @@ finds(
 );
 
 finds(
+  "a query lags one command behind",
+  ["not-linearizable"],
+  class Lagging extends Bank {
+    shown = undefined;
+    apply(command) {
+      this.shown = new Map(this.accounts);
+      return super.apply(command);
+    }
+    query(name) {
+      return this.shown === undefined ? super.query(name) : (this.shown.get(name) ?? 0);
+    }
+  },
+);
+
+finds(
   "a query changes the state",
   ["query-changed"],
   class Curious extends Bank {

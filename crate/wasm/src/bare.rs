@@ -199,9 +199,7 @@ impl BareClient {
             false => Call::Write(bytes),
         };
         let begun = self.core.call(now, call, deadline);
-        Ok(begun
-            .map_err(|error| crate::client::call_failure(&error))?
-            .0 as f64)
+        Ok(begun.map_err(|error| call_failure(&error))?.0 as f64)
     }
 
     /// Takes a frame of `node`, or with 0 hears that the timer fired, and gives out the effects; when
