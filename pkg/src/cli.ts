@@ -51,8 +51,8 @@ async function main(words: readonly string[]): Promise<number> {
 const none = undefined as never as Cluster;
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // Whoever reads has had enough; what was answered is durable.
-  if (error.code === "EPIPE") process.exit(EXIT.done);
+  // Whoever reads has had enough; what was answered is durable. A command whose output is its work says before that it failed.
+  if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT.done);
   throw error;
 });
 const words = process.argv.slice(2);

@@ -160,4 +160,10 @@ test("who has read enough can go", async (t) => {
   const { stdout, stderr } = await promisify(execFile)("bash", ["-c", program], { cwd });
   assert.match(stdout, /^k+\d+ v\n0\n$/);
   assert.equal(stderr, "");
+  const backup = program.replace(
+    "range --dir d | head -n 1",
+    "snapshot save - --dir d | head -c 7",
+  );
+  const half = await promisify(execFile)("bash", ["-c", backup], { cwd });
+  assert.equal(half.stdout, "QUORATE1\n", "but half a backup is none");
 });

@@ -28,6 +28,8 @@ export const SNAPSHOT: readonly Command[] = [
     async run({ args: [file = ""], cluster, out, bounds }) {
       const stream = cluster.export({ ...bounds, progress: told(out) });
       if (file === "-") {
+        // Until all of it has gone out: a reader that goes before has no backup.
+        process.exitCode = EXIT.failed;
         await stream.pipeTo(Writable.toWeb(process.stdout), { preventClose: true });
         return;
       }
