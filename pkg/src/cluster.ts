@@ -1,17 +1,16 @@
 /** A cluster: its members, the mesh between them, and what the caller sees of it. */
 
+import { Access } from "./access.js";
 import * as backup from "./backup/index.js";
 import { bounded, checkBounds } from "./bounded.js";
-import { Calls } from "./calls.js";
+import type { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
-import { type ErrorCode, type QuorateError, quorateError } from "./errors.js";
-import { Events } from "./events.js";
-import { kvStore } from "./kv/store.js";
+import { type ErrorCode, quorateError } from "./errors.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
-import { lateError, type Quorum } from "./late.js";
+import type { Quorum } from "./late.js";
 import { MAX_ID } from "./limits.js";
-import { execute, noMachine, noStore, query } from "./machine/calls.js";
+import { noStore } from "./machine/calls.js";
 import type { AnyMachine, MachineQueryOptions } from "./machine/types.js";
 import { markOf } from "./mark.js";
 import { Member, type MemberEvents } from "./member.js";
@@ -68,19 +67,12 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   #watchAgain = false;
   /** How often a node that lost its storage was started again. */
   readonly #revivals = new Map<number, number>();
-  readonly #calls: Calls;
-  /** None where the machine is the caller's own. */
-  readonly #kv: Kv<Json> | undefined;
+  readonly #access: Access<ClusterEvents>;
   readonly #rules: Rules;
-  readonly #events = new Events();
   readonly #unlock: (() => Promise<void>) | undefined;
-  #leader: { readonly leader: number | null; readonly term: number } = { leader: null, term: 0 };
   #commit = 0;
   #nextClient = 1;
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Wakes those who wait for a leader. */
-  readonly #leaderless = new Set<() => void>();
-  #closing: Promise<void> | undefined;
 
   constructor(
     platform: Platform,
@@ -94,11 +86,12 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     this.#unlock = unlock;
     this.name = settings.name;
     const ids = Array.from({ length: settings.size }, (_, at) => at + 1);
+    this.#access = new Access(settings, ids, () => this.#quorum());
     this.#rules = new Rules(settings.size, () => this.#applyRules());
     this.network = this.#rules;
     this.#membership = new Membership({
       deadlineMs: settings.deadlineMs,
-      assertOpen: () => this.#assertOpen(),
+      assertOpen: () => this.#access.assertOpen(),
       quorum: () => this.#quorum(),
       leader: (options) => this.leader(options),
       member: (id) => this.#members.get(id),
@@ -109,9 +102,6 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     this.members = this.#membership;
     this.leadership = this.#membership;
     for (const id of ids) this.#enlist(id);
-    const readAt = settings.leaseReads ? "lease" : "leader";
-    this.#calls = new Calls(ids, settings.deadlineMs, () => this.#quorum(), readAt);
-    if (settings.machine === undefined) this.#kv = kvStore(this.#calls);
     this.#readers = new Readers((id) => this.#callsTo(id));
   }
 
@@ -120,22 +110,15 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   }
 
   get kv(): Kv<Json> {
-    if (this.#kv === undefined) throw noStore();
-    return this.#kv;
+    return this.#access.kv;
   }
 
-  async execute(command: unknown, options?: CallOptions): Promise<unknown> {
-    this.#assertMachine();
-    return execute(this.#calls, command, options);
+  execute(command: unknown, options?: CallOptions): Promise<unknown> {
+    return this.#access.execute(command, options);
   }
 
-  async query(question: unknown, options?: MachineQueryOptions): Promise<unknown> {
-    this.#assertMachine();
-    return query(this.#calls, question, options);
-  }
-
-  #assertMachine(): void {
-    if (this.#settings.machine === undefined) throw noMachine();
+  query(question: unknown, options?: MachineQueryOptions): Promise<unknown> {
+    return this.#access.query(question, options);
   }
 
   /**
@@ -154,7 +137,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     if (hopeless !== undefined) throw hopeless;
     // Whoever opens the cluster can listen only from now on.
     setTimeout(() => {
-      for (const node of this.#amnesiac) this.#events.emit("amnesia", { node });
+      for (const node of this.#amnesiac) this.#access.events.emit("amnesia", { node });
     });
   }
 
@@ -218,7 +201,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     if (this.#isKnown(id)) {
       this.#amnesiac.add(id);
       this.#rejoining.delete(id);
-      this.#events.emit("amnesia", { node: id });
+      this.#access.events.emit("amnesia", { node: id });
     }
     member.begin(this.id, []);
   }
@@ -230,7 +213,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   }
 
   async status(options: CallOptions = {}): Promise<ClusterStatus> {
-    this.#assertOpen();
+    this.#access.assertOpen();
     const running = this.#running();
     // A node that stops while it is asked is in the picture as what it is then.
     const answers = () => Promise.allSettled(running.map((member) => member.status(options)));
@@ -239,7 +222,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   }
 
   async metrics(options: CallOptions = {}): Promise<ClusterMetrics> {
-    this.#assertOpen();
+    this.#access.assertOpen();
     checkBounds(options);
     const members = [...this.#members.values()];
     const nodes = await Promise.all(members.map((member) => member.metricsView(options)));
@@ -247,37 +230,13 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   }
 
   trace(on: boolean): void {
-    this.#assertOpen();
+    this.#access.assertOpen();
     this.#settings.observe.trace = flag(on, "the argument");
     for (const member of this.#members.values()) member.tell({ type: "trace", on });
   }
 
-  async leader(options: CallOptions = {}): Promise<number> {
-    this.#assertOpen();
-    let wake = () => {};
-    try {
-      return await bounded(
-        options,
-        this.#settings.deadlineMs,
-        "no leader was elected",
-        async () => {
-          while (this.#leader.leader === null) {
-            await new Promise<void>((resolve) => {
-              wake = resolve;
-              this.#leaderless.add(wake);
-            });
-            this.#leaderless.delete(wake);
-            this.#assertOpen();
-          }
-          return this.#leader.leader;
-        },
-      );
-    } catch (error) {
-      const { code, message } = error as QuorateError;
-      throw code === "TIMEOUT" ? lateError(this.#quorum(), message, "not-applied") : error;
-    } finally {
-      this.#leaderless.delete(wake);
-    }
+  leader(options?: CallOptions): Promise<number> {
+    return this.#access.leader(options);
   }
 
   export(...args: Parameters<Cluster["export"]>) {
@@ -293,7 +252,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     listener: ClusterListener<K>,
     options?: boolean | AddEventListenerOptions,
   ): void {
-    this.#events.add(type, listener, options);
+    this.#access.events.add(type, listener, options);
   }
 
   removeEventListener<K extends keyof ClusterEvents>(
@@ -301,19 +260,11 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     listener: ClusterListener<K>,
     options?: boolean | EventListenerOptions,
   ): void {
-    this.#events.remove(type, listener, options);
+    this.#access.events.remove(type, listener, options);
   }
 
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      let end!: (work: Promise<void>) => void;
-      this.#closing = new Promise((resolve) => {
-        end = resolve;
-      });
-      // Whoever is told of it, as of a lock that is lost, may close again.
-      end(this.#close());
-    }
-    return this.#closing;
+    return this.#access.close(() => this.#close());
   }
 
   declare [Symbol.asyncDispose]: () => Promise<void>;
@@ -346,32 +297,27 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
       member.connectPeer(other.id, port1, this.#rules.rule(member.id, other.id));
       other.connectPeer(member.id, port2, this.#rules.rule(other.id, member.id));
     }
-    this.#connect(member, this.#calls);
+    this.#connect(member, this.#access.calls);
     const own = this.#readers.callsOf(member.id);
     if (own !== undefined) this.#connect(member, own);
-    this.#events.emit("nodeup", { node: member.id });
+    this.#access.events.emit("nodeup", { node: member.id });
     this.#changed();
   }
 
   reads(member: Member): KvReads<Json> {
-    if (this.#kv === undefined) throw noStore();
+    if (this.#settings.machine !== undefined) throw noStore();
     return this.#readers.of(member.id).kv;
   }
 
-  async queryOf(
-    member: Member,
-    question: unknown,
-    options?: MachineQueryOptions,
-  ): Promise<unknown> {
-    this.#assertMachine();
-    return query(this.#readers.of(member.id).calls, question, options);
+  queryOf(member: Member, question: unknown, options?: MachineQueryOptions): Promise<unknown> {
+    return this.#access.query(question, options, () => this.#readers.of(member.id).calls);
   }
 
   /** Calls that this node alone answers. */
   #callsTo(id: number): Calls {
-    const calls = new Calls([id], this.#settings.deadlineMs, () => this.#quorum(), "here");
+    const calls = this.#access.callsTo([id], "here");
     const member = this.#members.get(id);
-    if (this.#closing !== undefined) calls.close();
+    if (this.#access.isClosed) calls.close();
     else if (member?.state === "running") this.#connect(member, calls);
     else calls.disconnect(id);
     return calls;
@@ -384,16 +330,16 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   }
 
   stopped(member: Member, how: "killed" | "halted"): void {
-    this.#calls.disconnect(member.id);
+    this.#access.calls.disconnect(member.id);
     this.#readers.callsOf(member.id)?.disconnect(member.id);
     for (const other of this.#members.values()) {
       if (other !== member) other.tell({ type: "peerGone", node: member.id });
     }
     this.#unfounded?.delete(member);
-    if (this.#closing !== undefined) return;
-    if (how === "killed") this.#events.emit("nodedown", { node: member.id });
+    if (this.#access.isClosed) return;
+    if (how === "killed") this.#access.events.emit("nodedown", { node: member.id });
     else if (member.reason !== undefined)
-      this.#events.emit("halted", { node: member.id, reason: member.reason });
+      this.#access.events.emit("halted", { node: member.id, reason: member.reason });
     this.#findLeader();
     this.#membership.wake();
     this.#changed();
@@ -411,13 +357,13 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
       else if (outgoing.length === 0 && voters.includes(id) && this.#rejoining.delete(id))
         this.#amnesiac.delete(id);
     }
-    this.#events.emit("memberchange", { members: this.#membership.list() });
+    this.#access.events.emit("memberchange", { members: this.#membership.list() });
     this.#watch();
     this.#changed();
   }
 
   role(member: Member, role: Role, term: number, leader: number | null): void {
-    this.#events.emit("rolechange", { node: member.id, role, term, leader });
+    this.#access.events.emit("rolechange", { node: member.id, role, term, leader });
     this.#findLeader();
     this.#changed();
   }
@@ -425,7 +371,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   progress(_member: Member, commit: number, term: number): void {
     if (commit > this.#commit) {
       this.#commit = commit;
-      this.#events.emit("commit", { index: commit, term });
+      this.#access.events.emit("commit", { index: commit, term });
     }
     this.#changed();
   }
@@ -437,11 +383,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
       if (role?.role === "leader" && role.term > found.term)
         found = { leader: id, term: role.term };
     }
-    const { leader } = this.#leader;
-    if (found.leader === leader && (leader === null || found.term === this.#leader.term)) return;
-    this.#leader = { leader: found.leader, term: Math.max(found.term, this.#leader.term) };
-    this.#events.emit("leaderchange", this.#leader);
-    for (const wake of this.#leaderless) wake();
+    if (!this.#access.lead(found.leader, found.term)) return;
     this.#membership.wake();
     this.#watch();
   }
@@ -467,7 +409,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     const voters = this.#voters();
     const forgetful = voters.filter((id) => this.#amnesiac.has(id));
     if (forgetful.length >= voters.length / 2) return "lost";
-    return this.#leader.leader !== null && this.#majorityRuns() ? "there" : "away";
+    return this.#access.leading.leader !== null && this.#majorityRuns() ? "there" : "away";
   }
 
   /** The node's place in the mesh; it is started by whoever wants it. */
@@ -494,7 +436,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
 
   async #dismiss(id: number): Promise<void> {
     const member = this.#members.get(id);
-    if (member === undefined || this.#closing !== undefined) return;
+    if (member === undefined || this.#access.isClosed) return;
     this.#amnesiac.delete(id);
     this.#revivals.delete(id);
     this.#readers.forget(id);
@@ -511,7 +453,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     if (!lost || tries >= REVIVALS_MAX || !this.#majorityRuns()) return;
     this.#revivals.set(id, tries + 1);
     setTimeout(() => {
-      if (this.#closing === undefined && member.state === "halted" && this.#majorityRuns())
+      if (!this.#access.isClosed && member.state === "halted" && this.#majorityRuns())
         member.start().catch(() => {}); // It says itself why it halted again.
     }, REVIVE_MS);
   }
@@ -520,11 +462,11 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   #watch(): void {
     // Who is looked at may lead no more: whoever leads now is looked at next.
     this.#watchAgain = this.#watching;
-    if (this.#watching || this.#watchTimer !== undefined || this.#closing !== undefined) return;
+    if (this.#watching || this.#watchTimer !== undefined || this.#access.isClosed) return;
     this.#watching = true;
     const again = (soon: boolean) => {
       this.#watching = false;
-      if (!(soon || this.#watchAgain) || this.#closing !== undefined) return;
+      if (!(soon || this.#watchAgain) || this.#access.isClosed) return;
       this.#watchTimer = setTimeout(() => {
         this.#watchTimer = undefined;
         this.#watch();
@@ -535,7 +477,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
 
   /** Whether to look again soon. */
   async #lookAtLeader(): Promise<boolean> {
-    const leader = this.#members.get(this.#leader.leader ?? 0);
+    const leader = this.#members.get(this.#access.leading.leader ?? 0);
     if (leader === undefined) return false; // The next leader begins this anew.
     const status = await leader.status({ timeout: STATUS_TIMEOUT_MS });
     if (status.role !== "leader") return false;
@@ -546,7 +488,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     const { voters, outgoing, learners, joining } = status.members;
     for (const { id, matched } of status.peers) {
       if (joining.includes(id))
-        this.#events.emit("catchup", { node: id, matched, last: status.last });
+        this.#access.events.emit("catchup", { node: id, matched, last: status.last });
     }
     if (outgoing.length > 0) return true;
     for (const id of [...voters, ...learners]) {
@@ -562,27 +504,31 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   }
 
   #applyRules(): void {
-    this.#assertOpen();
+    this.#access.assertOpen();
     for (const from of this.#members.values()) {
       for (const to of this.#members.values()) {
         if (from !== to)
           from.tell({ type: "link", node: to.id, rule: this.#rules.rule(from.id, to.id) });
       }
     }
-    this.#events.emit("network", { rules: this.#rules.rules });
+    this.#access.events.emit("network", { rules: this.#rules.rules });
     this.#changed();
   }
 
   /** Lets the `status` event follow soon, if anyone listens. */
   #changed(): void {
-    if (!this.#events.wantsStatus || this.#statusTimer !== undefined || this.#closing !== undefined)
+    if (
+      !this.#access.events.wantsStatus ||
+      this.#statusTimer !== undefined ||
+      this.#access.isClosed
+    )
       return;
     this.#statusTimer = setTimeout(() => {
       const done = () => {
         this.#statusTimer = undefined;
       };
       this.status({ timeout: STATUS_TIMEOUT_MS })
-        .then((status) => this.#events.emit("status", status))
+        .then((status) => this.#access.events.emit("status", status))
         .then(done, done);
     }, STATUS_INTERVAL_MS);
   }
@@ -593,34 +539,21 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     return Object.freeze({
       name: this.name,
       nodes,
-      leader: this.#leader.leader,
-      term: this.#leader.term,
+      leader: this.#access.leading.leader,
+      term: this.#access.leading.term,
       commit: Math.max(this.#commit, ...commits),
       members: this.#membership.list(),
       rules: this.#rules.rules,
     });
   }
 
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw closedError();
-  }
-
   async #close(): Promise<void> {
     clearTimeout(this.#statusTimer);
-    for (const wake of this.#leaderless) wake();
-    this.#calls.close();
     this.#readers.close();
     clearTimeout(this.#watchTimer);
     await Promise.all([...this.#members.values()].map((member) => member.retire()));
     await this.#unlock?.();
   }
-}
-
-// Not every engine has the symbol yet.
-if (Symbol.asyncDispose !== undefined) {
-  LiveCluster.prototype[Symbol.asyncDispose] = function () {
-    return this.close();
-  };
 }
 
 /** Whichever node says so, the cluster is not to be opened like this. */

@@ -1,15 +1,16 @@
 /** One node of a cluster whose other nodes belong to someone else, and what its owner sees of it. */
 
+import { Access } from "./access.js";
 import { abortedOpen, bounded } from "./bounded.js";
-import { Calls } from "./calls.js";
+import type { Calls } from "./calls.js";
 import { closedError } from "./closed.js";
 import { initCore } from "./core.js";
+import { disposable } from "./disposable.js";
 import { type QuorateError, quorateError } from "./errors.js";
-import { Events } from "./events.js";
-import { kvReads, kvStore } from "./kv/store.js";
+import { kvReads } from "./kv/store.js";
 import type { Json, Kv, KvReads } from "./kv/types.js";
 import { lateError, type Quorum } from "./late.js";
-import { execute, noMachine, noStore, query } from "./machine/calls.js";
+import { query } from "./machine/calls.js";
 import type { AnyMachine, MachineQueries, MachineQueryOptions } from "./machine/types.js";
 import { markOf } from "./mark.js";
 import { Member, type MemberEvents } from "./member.js";
@@ -35,6 +36,7 @@ import type {
 
 /** `Node` on a platform. */
 export function nodeFactory(platform: Platform): NodeFactory {
+  disposable(LiveNode.prototype);
   // What is opened can do both; which of the two it is allowed is known by the option `machine`.
   return { open: (options: AnyNodeOptions) => openNode(platform, options) } as NodeFactory;
 }
@@ -73,23 +75,17 @@ class LiveNode implements OwnNode, MemberEvents {
   readonly #settings: NodeSettings;
   /** For the worker. */
   readonly #module: WebAssembly.Module | BufferSource;
-  readonly #calls: Calls;
+  readonly #access: Access<NodeEvents>;
   readonly #ownCalls: Calls;
-  /** None where the machine is the caller's own. */
-  readonly #kv: Kv<Json> | undefined;
   readonly #membership: Membership;
-  readonly #events = new Events<NodeEvents>();
   #member: Member | undefined;
   #unlock: (() => Promise<void>) | undefined;
   #awake: () => void = () => {};
   #disown: () => void = () => {};
   #starting: Promise<void> | undefined;
   readonly #over = new AbortController();
-  #leader: { readonly leader: number | null; readonly term: number } = { leader: null, term: 0 };
-  readonly #leaderless = new Set<() => void>();
   readonly #peers = new Set<number>();
   #nextClient = 1;
-  #closing: Promise<void> | undefined;
 
   constructor(
     platform: Platform,
@@ -101,15 +97,17 @@ class LiveNode implements OwnNode, MemberEvents {
     this.#module = module;
     this.cluster = settings.name;
     this.#id = settings.id ?? 0;
+    const nodes = [settings.id ?? 1];
+    this.#access = new Access(settings, nodes, () => this.#quorum());
     this.#membership = new Membership({
       deadlineMs: settings.deadlineMs,
-      assertOpen: () => this.#assertOpen(),
+      assertOpen: () => this.#access.assertOpen(),
       quorum: () => this.#quorum(),
       leader: (options) => this.leader(options),
       // Whoever leads is asked through this owner's node.
       member: (id) => {
         const member = this.#member;
-        const { leader, term } = this.#leader;
+        const { leader, term } = this.#access.leading;
         if (member?.state !== "running" || id !== leader) return undefined;
         const role = { role: "leader", term } as const;
         return { id, role, state: member.state, ask: (request) => member.ask(request) };
@@ -120,36 +118,23 @@ class LiveNode implements OwnNode, MemberEvents {
     });
     this.members = this.#membership;
     this.leadership = this.#membership;
-    const readAt = settings.leaseReads ? "lease" : "leader";
-    const calls = (at: "here" | typeof readAt) =>
-      new Calls([settings.id ?? 1], settings.deadlineMs, () => this.#quorum(), at);
-    this.#calls = calls(readAt);
-    this.#ownCalls = calls("here");
-    if (settings.machine === undefined) {
-      this.#kv = kvStore(this.#calls);
-      this.here = kvReads(this.#ownCalls);
-    } else {
-      this.here = { query: (question, options) => query(this.#ownCalls, question, options) };
-    }
+    this.#ownCalls = this.#access.callsTo(nodes, "here");
+    this.here =
+      settings.machine === undefined
+        ? kvReads(this.#ownCalls)
+        : { query: (question, options) => query(this.#ownCalls, question, options) };
   }
 
   get kv(): Kv<Json> {
-    if (this.#kv === undefined) throw noStore();
-    return this.#kv;
+    return this.#access.kv;
   }
 
-  async execute(command: unknown, options?: CallOptions): Promise<unknown> {
-    this.#assertMachine();
-    return execute(this.#calls, command, options);
+  execute(command: unknown, options?: CallOptions): Promise<unknown> {
+    return this.#access.execute(command, options);
   }
 
-  async query(question: unknown, options?: MachineQueryOptions): Promise<unknown> {
-    this.#assertMachine();
-    return query(this.#calls, question, options);
-  }
-
-  #assertMachine(): void {
-    if (this.#settings.machine === undefined) throw noMachine();
+  query(question: unknown, options?: MachineQueryOptions): Promise<unknown> {
+    return this.#access.query(question, options);
   }
 
   get id(): number {
@@ -189,7 +174,7 @@ class LiveNode implements OwnNode, MemberEvents {
   }
 
   start(): Promise<void> {
-    if (this.#closing !== undefined) return Promise.reject(closedError());
+    if (this.#access.isClosed) return Promise.reject(closedError());
     const member = this.#member;
     if (member?.state === "running") return Promise.resolve();
     this.#starting ??= this.#enter().finally(() => {
@@ -208,10 +193,10 @@ class LiveNode implements OwnNode, MemberEvents {
       this.#unlock = await this.#platform.lockDirectory?.(storage.path, id);
     // What it was is over, and its storage free.
     await this.#member?.kill();
-    this.#assertOpen();
+    this.#access.assertOpen();
     const parts = { id, settings: this.#settings, module: this.#module, platform: this.#platform };
     const owner = shared ? await this.#own() : undefined;
-    this.#assertOpen();
+    this.#access.assertOpen();
     this.#member = new Member({ ...parts, events: this, transport, tab, ...(owner && { owner }) });
     await this.#member.start();
   }
@@ -257,33 +242,13 @@ class LiveNode implements OwnNode, MemberEvents {
   }
 
   async status(options: CallOptions = {}): Promise<NodeStatus> {
-    this.#assertOpen();
+    this.#access.assertOpen();
     if (this.#member === undefined) throw closedError();
     return this.#member.status(options);
   }
 
-  async leader(options: CallOptions = {}): Promise<number> {
-    this.#assertOpen();
-    let wake = () => {};
-    const elected = async () => {
-      while (this.#leader.leader === null) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          this.#leaderless.add(wake);
-        });
-        this.#leaderless.delete(wake);
-        this.#assertOpen();
-      }
-      return this.#leader.leader;
-    };
-    try {
-      return await bounded(options, this.#settings.deadlineMs, "no leader was elected", elected);
-    } catch (error) {
-      const { code, message } = error as QuorateError;
-      throw code === "TIMEOUT" ? lateError(this.#quorum(), message, "not-applied") : error;
-    } finally {
-      this.#leaderless.delete(wake);
-    }
+  leader(options?: CallOptions): Promise<number> {
+    return this.#access.leader(options);
   }
 
   addEventListener<K extends keyof NodeEvents>(
@@ -291,7 +256,7 @@ class LiveNode implements OwnNode, MemberEvents {
     listener: ClusterListener<K>,
     options?: boolean | AddEventListenerOptions,
   ): void {
-    this.#events.add(type, listener, options);
+    this.#access.events.add(type, listener, options);
   }
 
   removeEventListener<K extends keyof NodeEvents>(
@@ -299,19 +264,11 @@ class LiveNode implements OwnNode, MemberEvents {
     listener: ClusterListener<K>,
     options?: boolean | EventListenerOptions,
   ): void {
-    this.#events.remove(type, listener, options);
+    this.#access.events.remove(type, listener, options);
   }
 
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      let end!: (work: Promise<void>) => void;
-      this.#closing = new Promise((resolve) => {
-        end = resolve;
-      });
-      // Whoever is told of it, as of a lock that is lost, may close again.
-      end(this.#close());
-    }
-    return this.#closing;
+    return this.#access.close(() => this.#close());
   }
 
   declare [Symbol.asyncDispose]: () => Promise<void>;
@@ -333,24 +290,24 @@ class LiveNode implements OwnNode, MemberEvents {
   started(member: Member): void {
     if (member !== this.#member) return;
     const client = this.#nextClient++;
-    this.#connect(this.#calls, member.id, (port) => ({ type: "client", client, port }));
+    this.#connect(this.#access.calls, member.id, (port) => ({ type: "client", client, port }));
     const own = this.#nextClient++;
     this.#connect(this.#ownCalls, member.id, (port) => ({ type: "client", client: own, port }));
-    this.#events.emit("nodeup", { node: member.id });
+    this.#access.events.emit("nodeup", { node: member.id });
   }
 
   peer(node: number, isThere: boolean): void {
     if (!isThere) {
       if (!this.#peers.delete(node)) return;
-      this.#calls.disconnect(node);
-      this.#events.emit("nodedown", { node });
+      this.#access.calls.disconnect(node);
+      this.#access.events.emit("nodedown", { node });
       return;
     }
     const isNews = !this.#peers.has(node);
     this.#peers.add(node);
     const client = this.#nextClient++;
-    this.#connect(this.#calls, node, (port) => ({ type: "far", node, client, port }));
-    if (isNews) this.#events.emit("nodeup", { node });
+    this.#connect(this.#access.calls, node, (port) => ({ type: "far", node, client, port }));
+    if (isNews) this.#access.events.emit("nodeup", { node });
   }
 
   #connect(
@@ -365,38 +322,34 @@ class LiveNode implements OwnNode, MemberEvents {
 
   stopped(member: Member, how: "killed" | "halted"): void {
     if (member !== this.#member) return;
-    for (const node of [member.id, ...this.#peers]) this.#calls.disconnect(node);
+    for (const node of [member.id, ...this.#peers]) this.#access.calls.disconnect(node);
     this.#ownCalls.disconnect(member.id);
     this.#peers.clear();
-    if (this.#closing !== undefined) return;
-    this.#lead(null, this.#leader.term);
+    if (this.#access.isClosed) return;
+    this.#lead(null, this.#access.leading.term);
     this.#membership.wake();
-    if (how === "killed") this.#events.emit("nodedown", { node: member.id });
+    if (how === "killed") this.#access.events.emit("nodedown", { node: member.id });
     else if (member.reason !== undefined)
-      this.#events.emit("halted", { node: member.id, reason: member.reason });
+      this.#access.events.emit("halted", { node: member.id, reason: member.reason });
   }
 
   role(member: Member, role: Role, term: number, leader: number | null): void {
     if (member !== this.#member) return;
-    this.#events.emit("rolechange", { node: member.id, role, term, leader });
+    this.#access.events.emit("rolechange", { node: member.id, role, term, leader });
     this.#lead(leader, term);
   }
 
   #lead(leader: number | null, term: number): void {
-    if (leader === this.#leader.leader && (leader === null || term === this.#leader.term)) return;
-    this.#leader = { leader, term };
-    this.#events.emit("leaderchange", this.#leader);
-    for (const wake of this.#leaderless) wake();
-    this.#membership.wake();
+    if (this.#access.lead(leader, term)) this.#membership.wake();
   }
 
   progress(_member: Member, commit: number, term: number): void {
-    this.#events.emit("commit", { index: commit, term });
+    this.#access.events.emit("commit", { index: commit, term });
   }
 
   membership(index: number, members: MembersNow): void {
     if (this.#membership.learn(index, members))
-      this.#events.emit("memberchange", { members: this.#membership.list() });
+      this.#access.events.emit("memberchange", { members: this.#membership.list() });
   }
 
   // Only a cluster hands its members out.
@@ -409,18 +362,12 @@ class LiveNode implements OwnNode, MemberEvents {
   }
 
   #quorum(): Quorum {
-    return this.#leader.leader === null ? "away" : "there";
-  }
-
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw closedError();
+    return this.#access.leading.leader === null ? "away" : "there";
   }
 
   async #close(): Promise<void> {
     this.#awake();
     this.#over.abort();
-    for (const wake of this.#leaderless) wake();
-    this.#calls.close();
     this.#ownCalls.close();
     await this.#member?.retire();
     // What it was about to take is let go of, too.
@@ -428,13 +375,6 @@ class LiveNode implements OwnNode, MemberEvents {
     this.#disown();
     await this.#unlock?.();
   }
-}
-
-// Not every engine has the symbol yet.
-if (Symbol.asyncDispose !== undefined) {
-  LiveNode.prototype[Symbol.asyncDispose] = function () {
-    return this.close();
-  };
 }
 
 function toError(cause: unknown): QuorateError {

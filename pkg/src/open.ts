@@ -3,12 +3,14 @@
 import { abortedOpen } from "./bounded.js";
 import { LiveCluster } from "./cluster.js";
 import { initCore } from "./core.js";
+import { disposable } from "./disposable.js";
 import { type AnyOptions, readOptions } from "./options.js";
 import type { Platform } from "./platform.js";
 import type { ClusterFactory } from "./types.js";
 
 /** `Cluster` on a platform. */
 export function clusterFactory(platform: Platform): ClusterFactory {
+  disposable(LiveCluster.prototype);
   // What is opened can do both; which of the two it is allowed is known by the option `machine`.
   return { open: (options: AnyOptions) => openCluster(platform, options) } as ClusterFactory;
 }

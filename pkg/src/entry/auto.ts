@@ -1,12 +1,14 @@
 /** Browsers: files beside this one by their URLs; where a bundler has lost them, the same embedded. */
 
+import { nodeFactory } from "../node.js";
+import { clusterFactory } from "../open.js";
 import type {
   ClusterFactory,
   Cluster as ClusterInstance,
   NodeFactory,
   Node as NodeInstance,
 } from "../types.js";
-import { type Assets, browserFactories } from "./browser.js";
+import { type Assets, browserPlatform } from "./browser.js";
 import { compile, fetchBytes } from "./module.js";
 
 export * from "../surface.js";
@@ -21,9 +23,12 @@ const files: Assets = {
   },
 };
 
-const factories = browserFactories(files, async () => (await import("./inline.js")).assets);
+const platform = /* @__PURE__ */ browserPlatform(
+  files,
+  async () => (await import("./embedded.js")).embedded,
+);
 
 export type Cluster = ClusterInstance;
-export const Cluster: ClusterFactory = factories.Cluster;
+export const Cluster: ClusterFactory = /* @__PURE__ */ clusterFactory(platform);
 export type Node = NodeInstance;
-export const Node: NodeFactory = factories.Node;
+export const Node: NodeFactory = /* @__PURE__ */ nodeFactory(platform);

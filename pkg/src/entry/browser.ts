@@ -1,10 +1,7 @@
-/** Clusters in a browser: module workers and IndexedDB. Where code and WebAssembly come from is given. */
+/** What a browser is to the package: module workers and IndexedDB. Where code and WebAssembly come from is given. */
 
-import { nodeFactory } from "../node.js";
-import { clusterFactory } from "../open.js";
 import type { Platform } from "../platform.js";
 import { attach, sharedHandle } from "../spawn.js";
-import type { ClusterFactory, NodeFactory } from "../types.js";
 import { bytesOf, compile, fetchBytes } from "./module.js";
 
 /** Beside IndexedDB, and cleared on other occasions. Workers have none. */
@@ -30,10 +27,7 @@ export interface Assets {
 }
 
 /** `second` is tried where `first` fails. */
-export function browserFactories(
-  first: Assets,
-  second?: () => Promise<Assets>,
-): { Cluster: ClusterFactory; Node: NodeFactory } {
+export function browserPlatform(first: Assets, second?: () => Promise<Assets>): Platform {
   /** Rejects with the first failure: the second only says the same less clearly. */
   const either = async <T>(use: (assets: Assets) => Promise<T>): Promise<T> => {
     try {
@@ -49,7 +43,7 @@ export function browserFactories(
   };
   const { shared } = first;
   const hasShared = shared !== undefined && typeof SharedWorker === "function";
-  const platform: Platform = {
+  return {
     ...(hasShared && {
       shared: {
         create: () => sharedHandle(shared.create()),
@@ -66,5 +60,4 @@ export function browserFactories(
         ? either(async (assets) => attach(node, assets.worker(), events))
         : (async () => attach(node, create(node), events))(),
   };
-  return { Cluster: clusterFactory(platform), Node: nodeFactory(platform) };
 }

@@ -1,35 +1,21 @@
 /** Browsers where no file beside the code can be reached: WebAssembly and worker are embedded. */
 
-import wasm from "quorate:wasm";
-import worker from "quorate:worker";
+import { nodeFactory } from "../node.js";
+import { clusterFactory } from "../open.js";
 import type {
   ClusterFactory,
   Cluster as ClusterInstance,
   NodeFactory,
   Node as NodeInstance,
 } from "../types.js";
-import { type Assets, browserFactories } from "./browser.js";
+import { browserPlatform } from "./browser.js";
+import { embedded } from "./embedded.js";
 
 export * from "../surface.js";
 
-/** One URL for all workers, for as long as the page lives. */
-let workerUrl: string | undefined;
-
-export const assets: Assets = {
-  module: async () => {
-    const gzipped = new Blob([Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0))]);
-    const bytes = gzipped.stream().pipeThrough(new DecompressionStream("gzip"));
-    return WebAssembly.compile(await new Response(bytes).arrayBuffer());
-  },
-  worker: () => {
-    workerUrl ??= URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
-    return new Worker(workerUrl, { type: "module" });
-  },
-};
-
-const factories = browserFactories(assets);
+const platform = /* @__PURE__ */ browserPlatform(embedded);
 
 export type Cluster = ClusterInstance;
-export const Cluster: ClusterFactory = factories.Cluster;
+export const Cluster: ClusterFactory = /* @__PURE__ */ clusterFactory(platform);
 export type Node = NodeInstance;
-export const Node: NodeFactory = factories.Node;
+export const Node: NodeFactory = /* @__PURE__ */ nodeFactory(platform);

@@ -13,6 +13,6 @@ import { platform } from "./platform-node.js";
 export * from "../surface.js";
 
 export type Cluster = ClusterInstance;
-export const Cluster: ClusterFactory = clusterFactory(platform);
+export const Cluster: ClusterFactory = /* @__PURE__ */ clusterFactory(platform);
 export type Node = NodeInstance;
-export const Node: NodeFactory = nodeFactory(platform);
+export const Node: NodeFactory = /* @__PURE__ */ nodeFactory(platform);
