@@ -13,7 +13,6 @@ const entries = {
   auto: "entry/auto.ts",
   node: "entry/node.ts",
   inline: "entry/inline.ts",
-  embedded: "entry/embedded.ts",
   worker: "worker.ts",
   "worker-node": "entry/worker-node.ts",
   testing: "testing/index.ts",

@@ -50,7 +50,7 @@ test("without IndexedDB the page says why it cannot run", async (t) => {
 test("WebAssembly that does not come is told, and tried again", async (t) => {
   let missing = true;
   const prepare = async (context) => {
-    for (const file of [/\.wasm$/, /\/inline-[^/]*\.js$/])
+    for (const file of [/\.wasm$/, /\/embedded[^/]*\.js$/])
       await context.route(file, (route) => (missing ? route.abort() : route.continue()));
   };
   const visitor = await visit(t, { prepare });
@@ -63,7 +63,7 @@ test("WebAssembly that does not come is told, and tried again", async (t) => {
 
 test("a worker that does not come is told", async (t) => {
   const prepare = async (context) => {
-    for (const file of [/\/worker-[^/]*\.js$/, /\/inline-[^/]*\.js$/])
+    for (const file of [/\/worker-[^/]*\.js$/, /\/embedded[^/]*\.js$/])
       await context.route(file, (route) => route.abort());
   };
   const visitor = await visit(t, { prepare });

@@ -48,7 +48,7 @@ function usesFiles(folder, fetched) {
   const wasm = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith(".wasm"));
   assert.equal(wasm.length, 1, wasm.join());
   assert.equal(new Set(fetched.filter((path) => path.endsWith(".wasm"))).size, 1, fetched.join());
-  assert.ok(!fetched.some((path) => /inline/.test(path)), fetched.join());
+  assert.ok(!fetched.some((path) => /embedded/.test(path)), fetched.join());
 }
 
 /** What these do not follow, `new URL(…, import.meta.url)`, is beside the bundle only if somebody puts it there. */

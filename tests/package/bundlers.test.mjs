@@ -1,10 +1,11 @@
 // The installed package in a page: bundled by Vite and webpack, and without any bundler. All in Chromium.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { build, createServer } from "vite";
 import webpack from "webpack";
 
@@ -38,7 +39,7 @@ function assertUsedFiles({ value, error, fetched, said }) {
   assert.deepEqual(said, []);
   const wasm = new Set(fetched.filter((path) => path.endsWith(".wasm")));
   assert.equal(wasm.size, 1, [...wasm].join());
-  assert.ok(!fetched.some((path) => /inline/.test(path)), fetched.join());
+  assert.ok(!fetched.some((path) => /embedded/.test(path)), fetched.join());
 }
 
 const wasmIn = (folder) =>
@@ -50,6 +51,36 @@ test("Vite, built", async () => {
   assert.equal(wasmIn(outDir).length, 1);
   assertUsedFiles(await served(outDir));
 });
+
+test("what a page loads that opens a cluster, puts and gets, is within its budget", async () => {
+  const root = join(consumer.project, "small");
+  mkdirSync(root);
+  write(root, {
+    "index.html": html("/main.js"),
+    "main.js": `import { Cluster } from "quorate";
+      const cluster = await Cluster.open({ name: "small" });
+      await cluster.kv.put("key", "value");
+      document.title = await cluster.kv.get("key");`,
+  });
+  const outDir = join(root, "out");
+  await build({ root, configFile: false, logLevel: "error", build: { outDir } });
+  const assets = join(outDir, "assets");
+  const sizes = readdirSync(assets).map((name) => {
+    const size = gzipSync(readFileSync(join(assets, name)), { level: 9 }).length;
+    return { name, size };
+  });
+  for (const [kind, budget] of Object.entries(budgets)) {
+    const of = sizes.filter(({ name }) => name.startsWith(`${kind}-`) && name.endsWith(".js"));
+    assert.equal(of.length, 1, JSON.stringify(sizes));
+    assert.ok(
+      of[0].size <= budget,
+      `${of[0].name} has ${of[0].size} bytes, its budget is ${budget}`,
+    );
+  }
+});
+
+/** In gzipped bytes, by what Vite calls them: the page's part, and the worker's. Never more than now. */
+const budgets = { index: 38_500, worker: 17_800 };
 
 test("Vite, its development server", async () => {
   const server = await createServer({
