@@ -62,10 +62,12 @@ impl Log {
             return Vec::new();
         };
         let candidates = (end - first) as usize + 1;
+        let range = self.entries.range(offset..offset + candidates);
+        if self.bytes <= max_bytes {
+            return range.cloned().collect();
+        }
         let mut bytes = 0;
-        let count = self
-            .entries
-            .range(offset..offset + candidates)
+        let count = range
             .take_while(|entry| {
                 let fits = bytes == 0 || bytes + entry.size_bytes() <= max_bytes;
                 bytes += entry.size_bytes();

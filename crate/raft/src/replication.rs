@@ -1,21 +1,120 @@
 //! Log replication (§5.3) and commitment (§5.4.2).
 
+use std::collections::VecDeque;
+
+use crate::config::Config;
 use crate::entry::{Entry, Payload};
-use crate::message::{AppendOutcome, Body};
+use crate::log::Log;
+use crate::message::{AppendOutcome, Body, Message};
 use crate::output::Output;
 use crate::persistence::RestsOn;
 use crate::progress::{Mode, Progress, SnapshotTransfer};
 use crate::raft::Raft;
 use crate::role::Role;
-use crate::types::{EntryId, Index, NodeId};
+use crate::table::Table;
+use crate::types::{EntryId, Index, Instant, NodeId, Term};
 
-/// What to send to one peer next.
-enum Next {
-    Nothing,
-    Append(Vec<Entry>),
-    CommitNotice(Index),
-    /// What it needs is compacted away.
-    Snapshot,
+type Outputs = VecDeque<Output>;
+
+/// What a leader's sending rests on, apart from the peer.
+struct Sender<'a> {
+    config: &'a Config,
+    log: &'a Log,
+    term: Term,
+    commit: Index,
+    now: Instant,
+}
+
+impl Sender<'_> {
+    /// What to send to a peer next.
+    fn next(&self, peer: NodeId, progress: &mut Progress) -> Option<Output> {
+        let Config {
+            max_inflight_messages,
+            max_inflight_bytes,
+            ..
+        } = *self.config;
+        let window_open = match &progress.mode {
+            Mode::Snapshot(_) => return self.snapshot(peer, progress),
+            Mode::Probe { sent: true } => return None,
+            Mode::Probe { sent: false } => true,
+            Mode::Replicate(inflights) => {
+                !inflights.is_full(max_inflight_messages, max_inflight_bytes)
+            }
+        };
+        let prev = progress.next.prev();
+        let Some(term) = self.log.term_at(prev) else {
+            return self.snapshot(peer, progress); // What it needs is compacted away.
+        };
+        let last = self.log.last().index;
+        if window_open && (progress.next <= last || matches!(progress.mode, Mode::Probe { .. })) {
+            let max_bytes = self.config.max_append_bytes;
+            let entries = self.log.slice(progress.next, last, max_bytes);
+            return Some(self.append(peer, progress, EntryId::new(term, prev), entries));
+        }
+        let commit = self.commit.min(progress.matched);
+        (commit > progress.notified_commit).then(|| {
+            progress.notified_commit = commit;
+            let round = None;
+            self.send(peer, Body::Heartbeat { commit, round })
+        })
+    }
+
+    fn append(
+        &self,
+        peer: NodeId,
+        progress: &mut Progress,
+        prev: EntryId,
+        entries: Vec<Entry>,
+    ) -> Output {
+        let commit = self.commit;
+        let last = entries.last().map_or(prev.index, |entry| entry.id.index);
+        match &mut progress.mode {
+            Mode::Probe { sent } => *sent = true,
+            Mode::Replicate(inflights) if !entries.is_empty() => {
+                inflights.add(last, entries.iter().map(Entry::size_bytes).sum());
+                progress.next = last.next();
+            }
+            Mode::Replicate(_) | Mode::Snapshot(_) => {}
+        }
+        progress.notified_commit = progress.notified_commit.max(commit.min(last));
+        self.send(
+            peer,
+            Body::AppendEntries {
+                prev,
+                commit,
+                entries,
+            },
+        )
+    }
+
+    fn snapshot(&self, peer: NodeId, progress: &mut Progress) -> Option<Output> {
+        // One that does not answer gets no snapshot: it would fill queues for nothing.
+        if self.now >= progress.last_heard.after(self.config.election_timeout) {
+            return None;
+        }
+        if !matches!(progress.mode, Mode::Snapshot(_)) {
+            let meta = self.log.snapshot.clone();
+            progress.mode = Mode::Snapshot(SnapshotTransfer::new(meta));
+        }
+        let Mode::Snapshot(transfer) = &mut progress.mode else {
+            return None;
+        };
+        core::mem::take(&mut transfer.due).then_some(Output::SendSnapshot {
+            to: peer,
+            snapshot: transfer.meta.last.index,
+            number: transfer.number,
+        })
+    }
+
+    fn send(&self, to: NodeId, body: Body) -> Output {
+        Output::Send(Message {
+            from: self.config.id,
+            to,
+            storage: self.config.storage,
+            term: self.term,
+            body,
+        })
+    }
 }
 
 impl Raft {
@@ -33,126 +132,29 @@ impl Raft {
         self.advance_membership();
         self.advance_transfer();
         self.start_read_round();
-        let Role::Leader(leader) = &self.role else {
+        let Some((sender, peers, outputs)) = self.sending() else {
             return;
         };
-        let peers: Vec<NodeId> = leader.progress.keys().collect();
-        for peer in peers {
-            self.flush_peer(peer);
-        }
-    }
-
-    fn flush_peer(&mut self, peer: NodeId) {
-        loop {
-            match self.next_for(peer) {
-                Next::Nothing => return,
-                Next::Append(entries) => self.send_append(peer, entries),
-                Next::CommitNotice(commit) => {
-                    self.send(
-                        peer,
-                        Body::Heartbeat {
-                            commit,
-                            round: None,
-                        },
-                    );
-                    self.with_progress(peer, |progress| progress.notified_commit = commit);
-                    return;
-                }
-                Next::Snapshot => return self.send_snapshot(peer),
+        for (peer, progress) in peers.iter_mut() {
+            while let Some(output) = sender.next(peer, progress) {
+                outputs.push_back(output);
             }
         }
     }
 
-    fn next_for(&self, peer: NodeId) -> Next {
-        let Role::Leader(leader) = &self.role else {
-            return Next::Nothing;
-        };
-        let Some(progress) = leader.progress.get(peer) else {
-            return Next::Nothing;
-        };
-        let window_open = match &progress.mode {
-            Mode::Snapshot(_) => return Next::Snapshot,
-            Mode::Probe { sent: true } => return Next::Nothing,
-            Mode::Probe { sent: false } => true,
-            Mode::Replicate(inflights) => {
-                let Self { config, .. } = self;
-                !inflights.is_full(config.max_inflight_messages, config.max_inflight_bytes)
-            }
-        };
-        if self.log.term_at(progress.next.prev()).is_none() {
-            return Next::Snapshot;
-        }
-        let last = self.log.last().index;
-        if window_open && (progress.next <= last || matches!(progress.mode, Mode::Probe { .. })) {
-            return Next::Append(
-                self.log
-                    .slice(progress.next, last, self.config.max_append_bytes),
-            );
-        }
-        let usable = self.commit.min(progress.matched);
-        if usable > progress.notified_commit {
-            Next::CommitNotice(usable)
-        } else {
-            Next::Nothing
-        }
-    }
-
-    fn send_append(&mut self, peer: NodeId, entries: Vec<Entry>) {
-        let (commit, log) = (self.commit, &self.log);
+    /// What a leader needs to send: itself, its peers, and where it goes.
+    fn sending(&mut self) -> Option<(Sender<'_>, &mut Table<NodeId, Progress>, &mut Outputs)> {
         let Role::Leader(leader) = &mut self.role else {
-            return;
+            return None;
         };
-        let Some(progress) = leader.progress.get_mut(peer) else {
-            return;
+        let sender = Sender {
+            config: &self.config,
+            log: &self.log,
+            term: self.hard_state.term,
+            commit: self.commit,
+            now: self.now,
         };
-        let prev = progress.next.prev();
-        let Some(prev_term) = log.term_at(prev) else {
-            return; // Compacted meanwhile: the next flush turns to the snapshot.
-        };
-        let last = entries.last().map_or(prev, |entry| entry.id.index);
-        match &mut progress.mode {
-            Mode::Probe { sent } => *sent = true,
-            Mode::Replicate(inflights) if !entries.is_empty() => {
-                inflights.add(last, entries.iter().map(Entry::size_bytes).sum());
-                progress.next = last.next();
-            }
-            Mode::Replicate(_) | Mode::Snapshot(_) => {}
-        }
-        progress.notified_commit = progress.notified_commit.max(commit.min(last));
-        let prev = EntryId::new(prev_term, prev);
-        self.send(
-            peer,
-            Body::AppendEntries {
-                prev,
-                commit,
-                entries,
-            },
-        );
-    }
-
-    fn send_snapshot(&mut self, peer: NodeId) {
-        let (snapshot, now) = (&self.log.snapshot, self.now);
-        let patience = self.config.election_timeout;
-        let mut due = None;
-        if let Role::Leader(leader) = &mut self.role
-            && let Some(progress) = leader.progress.get_mut(peer)
-        {
-            // One that does not answer gets no snapshot: it would fill queues for nothing.
-            if now >= progress.last_heard.after(patience) {
-                return;
-            }
-            if !matches!(progress.mode, Mode::Snapshot(_)) {
-                progress.mode = Mode::Snapshot(SnapshotTransfer::new(snapshot.clone()));
-            }
-            if let Mode::Snapshot(transfer) = &mut progress.mode {
-                due = core::mem::take(&mut transfer.due).then_some(Output::SendSnapshot {
-                    to: peer,
-                    snapshot: transfer.meta.last.index,
-                    number: transfer.number,
-                });
-            }
-        }
-        self.outputs.extend(due);
+        Some((sender, &mut leader.progress, &mut self.outputs))
     }
 
     /// Tells everyone that this node leads, and what is committed of what they have.
@@ -264,7 +266,10 @@ impl Raft {
                 progress.handle_accepted(matched);
                 progress.catch_up(log.last().index, now, timeout);
                 self.flush_due = true;
-                self.maybe_commit();
+                // Most answers come when a faster majority has answered.
+                if matched > self.commit {
+                    self.maybe_commit();
+                }
             }
             AppendOutcome::Rejected { prev, hint } => {
                 self.flush_due |= progress.handle_rejected(prev, hint, log);
@@ -294,11 +299,23 @@ impl Raft {
             }
         });
         if nudge {
-            self.send_append(from, Vec::new());
+            self.nudge(from);
         }
         self.repeat_transfer(from);
         self.flush_due = true;
         self.confirm_reads();
+    }
+
+    /// An append of nothing, after the last one sent.
+    fn nudge(&mut self, peer: NodeId) {
+        if let Some((sender, peers, outputs)) = self.sending()
+            && let Some(progress) = peers.get_mut(peer)
+            && let prev = progress.next.prev()
+            && let Some(term) = sender.log.term_at(prev)
+        {
+            let prev = EntryId::new(term, prev);
+            outputs.push_back(sender.append(peer, progress, prev, Vec::new()));
+        }
     }
 
     /// The connection was lost, and with it whatever was on it.

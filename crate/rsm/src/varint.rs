@@ -65,37 +65,38 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     buffer: &'a Bytes,
-    /// Where what is left begins.
-    at: usize,
+    left: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(buffer: &'a Bytes) -> Self {
-        Self { buffer, at: 0 }
+        Self {
+            buffer,
+            left: buffer,
+        }
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
-        let byte = *self.left().first().ok_or(TOO_EARLY)?;
-        self.at += 1;
+        let (&byte, left) = self.left.split_first().ok_or(TOO_EARLY)?;
+        self.left = left;
         Ok(byte)
     }
 
     /// Eight bytes, for numbers that are drawn and not counted.
     pub(crate) fn fixed(&mut self) -> Result<u64, Malformed> {
-        let bytes = self.left().first_chunk().ok_or(TOO_EARLY)?;
-        self.at += bytes.len();
+        let (bytes, left) = self.left.split_first_chunk().ok_or(TOO_EARLY)?;
+        self.left = left;
         Ok(u64::from_le_bytes(*bytes))
     }
 
     pub(crate) fn number(&mut self) -> Result<u64, Malformed> {
-        let left = self.left();
         // Most are small.
-        if let Some(&byte @ 0..0x80) = left.first() {
-            self.at += 1;
-            return Ok(u64::from(byte));
+        if let [byte @ 0..0x80, left @ ..] = self.left {
+            self.left = left;
+            return Ok(u64::from(*byte));
         }
         let mut number = 0;
-        for (position, &byte) in left.iter().take(10).enumerate() {
+        for (position, &byte) in self.left.iter().take(10).enumerate() {
             let bits = u64::from(byte & 0x7f);
             if position == 9 && byte > 1 {
                 return Err(Malformed("a number exceeds 64 bits"));
@@ -105,7 +106,7 @@ impl<'a> Reader<'a> {
                 if byte == 0 && position > 0 {
                     return Err(Malformed("a number is longer than it must be"));
                 }
-                self.at += position + 1;
+                self.left = &self.left[position + 1..];
                 return Ok(number);
             }
         }
@@ -116,7 +117,7 @@ impl<'a> Reader<'a> {
     /// left can hold, so that it may be reserved for.
     pub(crate) fn count(&mut self, min_bytes: usize) -> Result<usize, Malformed> {
         let count = self.number()?;
-        let room = (self.left().len() / min_bytes.max(1)) as u64;
+        let room = (self.left.len() / min_bytes.max(1)) as u64;
         if count > room {
             return Err(Malformed("a count exceeds the bytes that follow"));
         }
@@ -141,20 +142,18 @@ impl<'a> Reader<'a> {
     }
 
     fn raw(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let bytes = self.left().get(..len).ok_or(TOO_EARLY)?;
-        self.at += len;
+        let (bytes, left) = self.left.split_at_checked(len).ok_or(TOO_EARLY)?;
+        self.left = left;
         Ok(bytes)
     }
 
     /// All that is left.
     pub(crate) fn rest(&mut self) -> Bytes {
-        let rest = self.buffer.slice(self.at..);
-        self.at = self.buffer.len();
-        rest
+        self.buffer.slice_ref(core::mem::take(&mut self.left))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.left().is_empty()
+        self.left.is_empty()
     }
 
     /// Nothing may be left.
@@ -164,10 +163,6 @@ impl<'a> Reader<'a> {
         } else {
             Err(Malformed("bytes follow the end"))
         }
-    }
-
-    fn left(&self) -> &'a [u8] {
-        &self.buffer[self.at..]
     }
 }
 
