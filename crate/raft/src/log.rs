@@ -62,6 +62,9 @@ impl Log {
             return Vec::new();
         };
         let candidates = (end - first) as usize + 1;
+        if candidates == 1 {
+            return vec![self.entries[offset].clone()];
+        }
         let range = self.entries.range(offset..offset + candidates);
         if self.bytes <= max_bytes {
             return range.cloned().collect();

@@ -60,6 +60,8 @@ struct Node {
     due: bool,
     /// Messages to each node, as they leave together.
     outbox: Vec<Vec<Message>>,
+    /// Whom there are messages to.
+    receivers: Vec<usize>,
 }
 
 enum Packet {
@@ -106,6 +108,7 @@ impl Cluster {
                     applied_bytes: 0,
                     compacted: 0,
                     due: false,
+                    receivers: Vec::new(),
                     outbox: (0..=work.nodes).map(|_| Vec::new()).collect(),
                 }
             })
@@ -143,7 +146,11 @@ impl Cluster {
                     }
                     Output::Send(message) => {
                         self.messages += 1;
-                        node.outbox[message.to.0 as usize].push(message);
+                        let to = message.to.0 as usize;
+                        if node.outbox[to].is_empty() {
+                            node.receivers.push(to);
+                        }
+                        node.outbox[to].push(message);
                     }
                     Output::Apply(entries) => {
                         for entry in entries {
@@ -156,10 +163,8 @@ impl Cluster {
                     _ => {}
                 }
             }
-            for (to, messages) in node.outbox.iter_mut().enumerate() {
-                if messages.is_empty() {
-                    continue;
-                }
+            for to in node.receivers.drain(..) {
+                let messages = &mut node.outbox[to];
                 let packet = if self.work.wire {
                     let buffer = core::mem::take(&mut self.buffer);
                     self.buffer = codec::encode_messages_in(buffer, CLUSTER, 1, messages);
