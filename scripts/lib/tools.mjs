@@ -54,6 +54,7 @@ export const debianPackages = [
     why: "links Rust programs",
     modes: ["start", "test"],
   },
+  { name: "valgrind", needs: ["valgrind"], why: "counts instructions", modes: ["test"] },
   { name: "chromium", needs: ["chromium"], why: "browser under test", modes: ["test"] },
   { name: "chromium-driver", needs: ["chromedriver"], why: "drives Chromium", modes: ["test"] },
   { name: "firefox-esr", needs: ["firefox-esr"], why: "browser under test", modes: ["test"] },

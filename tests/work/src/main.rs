@@ -1,8 +1,8 @@
-//! `peer-quorate NODES ENTRIES WINDOW SIZE WIRE(0|1) [BATCH [REPEAT]]`: the work, as a line of JSON.
+//! `quorate-work NODES ENTRIES WINDOW SIZE WIRE(0|1) [BATCH [REPEAT]]`: the work, as a line of JSON.
 
 use std::time::Instant;
 
-use peer_quorate::{Work, run};
+use quorate_work::{Work, run};
 
 fn main() {
     let args: Vec<u64> = std::env::args()

@@ -49,6 +49,7 @@ pub struct Stats {
 /// How many entries are kept at least; the log is cut when twice as many can go.
 const KEPT: u64 = 4096;
 const TICK_MICROS: u64 = 30_000;
+const SMALL: usize = 4096;
 const CLUSTER: u64 = 0x5157;
 
 struct Node {
@@ -170,7 +171,12 @@ impl Cluster {
                     self.buffer = codec::encode_messages_in(buffer, CLUSTER, 1, messages);
                     messages.clear();
                     self.bytes += self.buffer.len() as u64;
-                    Packet::Wire(Bytes::copy_from_slice(&self.buffer))
+                    // A small one is copied, and its buffer used again.
+                    Packet::Wire(if self.buffer.len() < SMALL {
+                        Bytes::copy_from_slice(&self.buffer)
+                    } else {
+                        core::mem::take(&mut self.buffer).into()
+                    })
                 } else {
                     Packet::Direct(core::mem::take(messages))
                 };

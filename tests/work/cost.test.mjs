@@ -1,0 +1,53 @@
+// What an entry costs the core, without a clock: never more than now, or a little.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { before, test } from "node:test";
+
+import { logs, newLog } from "../../scripts/lib/run.mjs";
+import { buildWork, figures, instructions } from "./count.mjs";
+
+let driver;
+before(async () => {
+  mkdirSync(logs, { recursive: true });
+  newLog("work.log");
+  newLog("callgrind.log");
+  driver = await buildWork("work.log");
+});
+
+const works = [
+  { work: { nodes: 3, window: 1, size: 16 }, limits: [19_500, 6, 205.5] },
+  { work: { nodes: 3, window: 256, size: 16 }, limits: [2_300, 0.024, 35] },
+  { work: { nodes: 7, window: 256, size: 16 }, limits: [4_800, 0.08, 105] },
+];
+for (const { work, limits } of works) {
+  const { nodes, window } = work;
+  test(`${nodes} nodes, ${window} in flight: instructions, messages and bytes of an entry`, async () => {
+    const { msgs_per_entry, bytes_per_entry, lat_leader, lat_all } = figures(driver, work);
+    const counted = [await instructions(driver, work), msgs_per_entry, bytes_per_entry];
+    for (const [at, what] of ["instructions", "messages", "bytes"].entries())
+      assert.ok(counted[at] <= limits[at], `${counted[at]} ${what}, at most ${limits[at]}`);
+    assert.deepEqual([lat_leader, lat_all], [2, 3], "hops until the leader, and all, have applied");
+  });
+}
+
+test("a wider window costs no more", async () => {
+  const at = (window) => instructions(driver, { nodes: 3, window, size: 16 });
+  const [narrow, wide] = [await at(64), await at(1024)];
+  assert.ok(wide <= narrow, `${wide} at 1024 in flight, ${narrow} at 64`);
+});
+
+test("a longer log costs no more, nor do larger entries but for their bytes", async () => {
+  const work = { nodes: 3, window: 256, size: 16 };
+  const early = await instructions(driver, work, [20_000, 30_000]);
+  const late = await instructions(driver, work, [100_000, 110_000]);
+  assert.ok(late <= 1.03 * early, `${late} after 100,000 entries, ${early} after 20,000`);
+  const large = await instructions(driver, { ...work, size: 4096 });
+  const perByte = (large - early) / 4080;
+  assert.ok(perByte <= 0.5, `${perByte} instructions a byte`);
+});
+
+test("an election takes no more than a ballot and its pre-vote", () => {
+  const { election_msgs } = figures(driver, works[0].work);
+  assert.ok(election_msgs <= 16, `${election_msgs} messages`);
+});

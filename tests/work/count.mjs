@@ -1,0 +1,36 @@
+// What the core's work costs, without a clock.
+
+import { answer, at, Failure, must, run } from "../../scripts/lib/run.mjs";
+
+/** Builds our driver; its path. */
+export async function buildWork(log) {
+  await must("cargo", ["build", "-p", "quorate-work", "--release"], { log });
+  return at("target", "release", "quorate-work");
+}
+
+/** The work as a driver takes it; `batch` is a switch that some peers have. */
+export const words = ({ nodes, window, size }, entries) =>
+  [nodes, entries, window, size, 1, window > 1 ? 1 : 0].map(String);
+
+/** What a driver says of the work: messages and bytes per entry, and more. */
+export function figures(driver, work, entries = 20_000) {
+  const line = answer(driver, words(work, entries));
+  if (line === undefined) throw new Failure(`${driver} failed`);
+  return JSON.parse(line);
+}
+
+/** Instructions per entry, by callgrind: of two runs the difference, so that the start cancels out. */
+export async function instructions(driver, work, [few, many] = [2_000, 12_000]) {
+  const count = async (entries) => {
+    let counted;
+    const valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+    const onLine = (line) => {
+      counted ??= /Collected : (\d+)/.exec(line)?.[1];
+    };
+    const options = { log: "callgrind.log", onLine };
+    await run("valgrind", [...valgrind, driver, ...words(work, entries)], options);
+    if (counted === undefined) throw new Failure(`callgrind counted nothing of ${driver}`);
+    return Number(counted);
+  };
+  return ((await count(many)) - (await count(few))) / (many - few);
+}
