@@ -68,6 +68,7 @@ const suites = [
       },
     ],
   },
+  nodeSuite("cost", "what an entry costs the core, counted without a clock", "tests/work"),
   nodeSuite("mutants", "planted bugs: the list, and three of them hunted", "tests/mutants"),
   {
     name: "fuzz",

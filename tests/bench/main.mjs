@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only core,browser,node] [-- --json FILE]
+// npm run bench [-- --quick] [-- --only peers,core,browser,node] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -9,23 +9,30 @@ import { logs, newLog } from "../../scripts/lib/run.mjs";
 import { measureBrowser } from "./browser.mjs";
 import { measureCore } from "./core.mjs";
 import { measureNode } from "./node.mjs";
+import { measurePeers, printPeers } from "./peers.mjs";
 import { aims, medians, printCore, printHost, printStore } from "./table.mjs";
 
+const parts = ["peers", "core", "browser", "node"];
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
-    only: { type: "string", default: "core,browser,node" },
+    only: { type: "string", default: parts.join() },
     json: { type: "string" },
   },
 });
 const only = values.only.split(",");
-const unknown = only.filter((name) => !["core", "browser", "node"].includes(name));
-if (unknown.length > 0) throw new Error(`--only knows core, browser and node, not ${unknown}`);
+const unknown = only.filter((name) => !parts.includes(name));
+if (unknown.length > 0) throw new Error(`--only knows ${parts.join(", ")}, not ${unknown}`);
 const [ms, repeat] = values.quick ? [300, 1] : [1_500, 3];
 
 mkdirSync(logs, { recursive: true });
 newLog("bench.log");
+newLog("callgrind.log");
 const result = {};
+if (only.includes("peers")) {
+  result.peers = await measurePeers(repeat);
+  printPeers(result.peers);
+}
 if (only.includes("core")) {
   const { native, wasm } = await measureCore(ms / 3000, repeat);
   result.core = { native: native.map(medians), wasm: wasm.map(medians) };

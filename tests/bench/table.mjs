@@ -124,7 +124,8 @@ function floor(port, durable) {
   return 2 * port + durable;
 }
 
-function print(title, heads, rows) {
+/** A table under its title. */
+export function print(title, heads, rows) {
   console.log(`\n${title}\n`);
   const lines = [heads, heads.map(() => "---"), ...rows].map((row) => row.map(String));
   const widths = heads.map((_, at) => Math.max(...lines.map((line) => line[at].length)));

@@ -8,19 +8,19 @@ export async function buildWork(log) {
   return at("target", "release", "quorate-work");
 }
 
-/** The work as a driver takes it; `batch` is a switch that some peers have. */
+/** The work as a driver takes it: with messages encoded. */
 export const words = ({ nodes, window, size }, entries) =>
-  [nodes, entries, window, size, 1, window > 1 ? 1 : 0].map(String);
+  [nodes, entries, window, size, 1].map(String);
 
 /** What a driver says of the work: messages and bytes per entry, and more. */
-export function figures(driver, work, entries = 20_000) {
-  const line = answer(driver, words(work, entries));
+export function figures(driver, work, entries = 20_000, more = []) {
+  const line = answer(driver, [...words(work, entries), ...more]);
   if (line === undefined) throw new Failure(`${driver} failed`);
   return JSON.parse(line);
 }
 
 /** Instructions per entry, by callgrind: of two runs the difference, so that the start cancels out. */
-export async function instructions(driver, work, [few, many] = [2_000, 12_000]) {
+export async function instructions(driver, work, [few, many] = [2_000, 12_000], more = []) {
   const count = async (entries) => {
     let counted;
     const valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
@@ -28,7 +28,7 @@ export async function instructions(driver, work, [few, many] = [2_000, 12_000]) 
       counted ??= /Collected : (\d+)/.exec(line)?.[1];
     };
     const options = { log: "callgrind.log", onLine };
-    await run("valgrind", [...valgrind, driver, ...words(work, entries)], options);
+    await run("valgrind", [...valgrind, driver, ...words(work, entries), ...more], options);
     if (counted === undefined) throw new Failure(`callgrind counted nothing of ${driver}`);
     return Number(counted);
   };
