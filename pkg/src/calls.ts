@@ -16,6 +16,8 @@ import type { CallOptions } from "./types.js";
 
 interface Pending {
   readonly bounds: Bounds;
+  /** Where a signal is given: it is not listened to any more. */
+  readonly deaf: (() => void) | undefined;
   resolve(reply: Uint8Array): void;
   reject(error: QuorateError): void;
 }
@@ -80,27 +82,21 @@ export class Calls {
   }
 
   /** Makes one call. Whatever `begin` throws was not sent. */
-  async #run(options: CallOptions, begin: (timeoutMs: number) => number): Promise<Uint8Array> {
-    const bounds = readBounds(options, this.#deadlineMs);
-    if (this.#ended !== undefined) throw this.#ended;
-    const { signal } = bounds;
-    if (signal?.aborted) throw abortedError(signal);
-    let call: number;
-    try {
-      call = begin(bounds.timeoutMs);
-    } catch (error) {
-      throw this.#translate(error, bounds);
-    }
-    const deaf = onAbort(signal, () => {
-      if (this.#pending.has(call)) this.#client.cancel(call);
+  #run(options: CallOptions, begin: (timeoutMs: number) => number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const bounds = readBounds(options, this.#deadlineMs);
+      if (this.#ended !== undefined) throw this.#ended;
+      const { signal } = bounds;
+      if (signal?.aborted) throw abortedError(signal);
+      let call: number;
+      try {
+        call = begin(bounds.timeoutMs);
+      } catch (error) {
+        throw this.#translate(error, bounds);
+      }
+      const deaf = signal && onAbort(signal, () => this.#client.cancel(call));
+      this.#pending.set(call, { bounds, deaf, resolve, reject });
     });
-    try {
-      return await new Promise<Uint8Array>((resolve, reject) => {
-        this.#pending.set(call, { bounds, resolve, reject });
-      });
-    } finally {
-      deaf();
-    }
   }
 
   /** Calls `hear` when no more calls can be made; what it returns takes that back. */
@@ -133,6 +129,7 @@ export class Calls {
   #take(call: number): Pending | undefined {
     const pending = this.#pending.get(call);
     this.#pending.delete(call);
+    pending?.deaf?.();
     return pending;
   }
 

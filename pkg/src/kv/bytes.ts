@@ -58,7 +58,10 @@ export class Writer {
 
   /** What was written. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    // A part that shares a buffer makes the engine give a small array one; a copy does not.
+    return this.#length <= 64
+      ? this.#bytes.slice(0, this.#length)
+      : this.#bytes.subarray(0, this.#length);
   }
 
   #reserve(more: number): void {

@@ -34,7 +34,7 @@ export const json: ValueCodec<Json> = {
     if (text === undefined || (typeof value === "number" && !Number.isFinite(value))) {
       throw invalid(`the value cannot become JSON: it is ${show(value)}`);
     }
-    return encoder.encode(text);
+    return encodeUtf8(text);
   },
   decode(bytes, key) {
     try {
@@ -152,7 +152,19 @@ function encodeText(text: unknown, what: string, kind: string): Uint8Array {
   if (typeof text !== "string") throw invalid(`${what} must be ${kind}, not ${show(text)}`);
   // Lone surrogates have no UTF-8: two different strings would become the same bytes.
   if (/\p{Surrogate}/u.test(text)) throw invalid(`${what} contains half of a surrogate pair`);
-  return encoder.encode(text);
+  return encodeUtf8(text);
+}
+
+/** Most keys and many values are short and of ASCII: that is done here before an encoder is asked. */
+function encodeUtf8(text: string): Uint8Array {
+  if (text.length > 64) return encoder.encode(text);
+  const encoded = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit >= 0x80) return encoder.encode(text);
+    encoded[at] = unit;
+  }
+  return encoded;
 }
 
 function decodeText(stored: Uint8Array): string {

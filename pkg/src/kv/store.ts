@@ -98,8 +98,11 @@ async function ask(
 function limits(options: CallOptions, own: readonly string[] = []): CallOptions {
   record(options, "the call's options", ["signal", "timeout", ...own]);
   const { signal, timeout } = options;
+  if (signal === undefined && timeout === undefined) return NO_LIMITS;
   return { ...(signal !== undefined && { signal }), ...(timeout !== undefined && { timeout }) };
 }
+
+const NO_LIMITS: CallOptions = Object.freeze({});
 
 /** What a write answers. Where a value in it cannot be decoded, the write is over all the same. */
 function given<R>(outcome: Outcome, read: () => R): R {
@@ -352,7 +355,7 @@ class Store<V> implements Kv<V> {
   }
 
   async #execute<R>({ command, read }: Prepared<R>, options: CallOptions): Promise<R> {
-    const reply = await this.#write(command, options);
+    const reply = replyOf(await this.#shared.calls.write(command, options));
     return given("applied", () => read(reply));
   }
 
