@@ -1,6 +1,6 @@
 //! The worker's side of a node, as JavaScript sees it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
@@ -27,9 +27,14 @@ pub struct Host {
 enum State {
     /// Its storage is open, and knows of no cluster.
     Waiting(Box<Opened>),
-    /// Something is being written, or nothing came of it.
-    Busy,
+    /// Its cluster is being written to it; who closes it meanwhile leaves word, and waits for the end.
+    Beginning {
+        is_closed: Rc<Cell<bool>>,
+        ended: Promise,
+    },
     Running(Rc<Shared>),
+    /// It was closed before it ran, or could not begin.
+    Over,
 }
 
 #[wasm_bindgen]
@@ -62,7 +67,7 @@ impl Host {
                 let storage = opened.ident().storage;
                 Ok(write_identity(storage, None, &ConfState::default(), None).into())
             }
-            State::Busy => Err(Failure::closed("node").into()),
+            State::Beginning { .. } | State::Over => Err(Failure::closed("node").into()),
             State::Running(shared) => Ok(shared.identity().into()),
         }
     }
@@ -78,20 +83,29 @@ impl Host {
         let wrong = || Failure::argument("cluster must be sixteen hexadecimal digits");
         let cluster = parse_hex(&cluster).ok_or_else(wrong)?;
         let founders = read_founders(&founders)?;
-        let mut opened = match self.state.replace(State::Busy) {
+        let is_closed = Rc::new(Cell::new(false));
+        let mut end = None;
+        let ended = Promise::new(&mut |resolve, _| end = Some(resolve));
+        let beginning = State::Beginning {
+            is_closed: is_closed.clone(),
+            ended,
+        };
+        let opened = match self.state.replace(beginning) {
             State::Waiting(opened) => opened,
             state => {
                 self.state.replace(state);
                 return Err(Failure::argument("this node knows its cluster").into());
             }
         };
-        if let Err(failure) = opened.found(cluster, founders).await {
-            opened.close().await;
-            return Err(failure.into());
+        let (state, result) = match begin(opened, cluster, founders, &is_closed).await {
+            Ok(shared) => (State::Running(shared), Ok(())),
+            Err(failure) => (State::Over, Err(failure.into())),
+        };
+        self.state.replace(state);
+        if let Some(end) = end {
+            let _ = end.call0(&JsValue::UNDEFINED);
         }
-        let shared = opened.start().await?;
-        self.state.replace(State::Running(shared));
-        Ok(())
+        result
     }
 
     /// Begins a change of a group's membership; the index of its entry. Events tell of each step.
@@ -167,19 +181,20 @@ impl Host {
     /// back. Later calls throw `CLOSED`.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn close(&self) -> Promise {
-        let state = match &*self.state.borrow() {
+        let mut state = self.state.borrow_mut();
+        let closing = match &*state {
+            State::Beginning { is_closed, ended } => {
+                is_closed.set(true);
+                return ended.clone();
+            }
             State::Running(shared) => State::Running(shared.clone()),
-            State::Waiting(_) | State::Busy => State::Busy,
-        };
-        let state = match state {
-            State::Busy => self.state.replace(State::Busy),
-            running => running,
+            State::Waiting(_) | State::Over => std::mem::replace(&mut *state, State::Over),
         };
         future_to_promise(async move {
-            match state {
+            match closing {
                 State::Running(shared) => shared.close().await,
                 State::Waiting(opened) => opened.close().await,
-                State::Busy => {}
+                State::Beginning { .. } | State::Over => {}
             }
             Ok(JsValue::UNDEFINED)
         })
@@ -189,7 +204,27 @@ impl Host {
         match &*self.state.borrow() {
             State::Running(shared) => Ok(shared.clone()),
             State::Waiting(_) => Err(Failure::new("NOT_BEGUN", "this node waits for begin()")),
-            State::Busy => Err(Failure::closed("node")),
+            State::Beginning { .. } | State::Over => Err(Failure::closed("node")),
+        }
+    }
+}
+
+/// Tells a node its cluster and starts it, unless it was closed meanwhile.
+async fn begin(
+    mut opened: Box<Opened>,
+    cluster: u64,
+    founders: ConfState,
+    is_closed: &Cell<bool>,
+) -> Result<Rc<Shared>, Failure> {
+    let told = match opened.found(cluster, founders).await {
+        Ok(()) if is_closed.get() => Err(Failure::closed("node")),
+        told => told,
+    };
+    match told {
+        Ok(()) => opened.start().await,
+        Err(failure) => {
+            opened.close().await;
+            Err(failure)
         }
     }
 }

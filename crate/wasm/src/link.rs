@@ -113,6 +113,11 @@ impl Link {
         self.rule
     }
 
+    /// Whether it leads nowhere, and nobody asked for faults on it.
+    pub fn is_idle(&self) -> bool {
+        self.port.is_none() && self.rule == LinkRule::default()
+    }
+
     /// Replaces the faults. Frames held back already keep their time, unless the link is blocked.
     pub fn set_rule(&mut self, rule: LinkRule) {
         self.rule = rule;

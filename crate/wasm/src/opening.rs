@@ -194,6 +194,17 @@ async fn read(
 ) -> Result<(Ident, Table<u32, LoadedGroup>), Failure> {
     let Loaded { ident, groups } = load(platform.storage.load().await?)?;
     let ident = match ident {
+        // It was never told of a cluster: nothing binds it to the machine that it was made for.
+        Some(ident) if ident.cluster_id == 0 && ident.machine != kind(config) => {
+            check(
+                config,
+                Ident {
+                    machine: kind(config),
+                    ..ident
+                },
+            )?;
+            make(config, platform).await?
+        }
         Some(ident) => check(config, ident)?,
         None => make(config, platform).await?,
     };

@@ -162,7 +162,7 @@ impl Shared {
     /// Opens the way to a peer, in place of an earlier one.
     pub fn connect_peer(self: &Rc<Self>, id: NodeId, port: JsValue) -> Result<(), Failure> {
         self.check_open()?;
-        self.state.borrow().check_peer(id)?;
+        self.state.borrow_mut().check_peer(id)?;
         let weak = Rc::downgrade(self);
         let port = Port::open(port, move |frame| {
             if let Some(shared) = weak.upgrade() {
@@ -208,7 +208,7 @@ impl Shared {
     /// Replaces the faults of a link.
     pub fn set_link(&self, id: NodeId, rule: LinkRule) -> Result<(), Failure> {
         self.check_open()?;
-        self.state.borrow().check_peer(id)?;
+        self.state.borrow_mut().check_peer(id)?;
         self.run(|state, _| state.links.or_default(id).set_rule(rule));
         Ok(())
     }
@@ -392,7 +392,13 @@ fn not_here(group: u32) -> Failure {
 }
 
 impl State {
-    fn check_peer(&self, id: NodeId) -> Result<(), Failure> {
+    /// Whether there can be a link to a node. Where there are as many as there may be, what is known of nodes that are gone is
+    /// forgotten.
+    fn check_peer(&mut self, id: NodeId) -> Result<(), Failure> {
+        if self.links.len() >= MAX_LINKS {
+            self.links
+                .retain(|other, link| other == id || !link.is_idle());
+        }
         if id == self.identity.node {
             Err(Failure::argument("a node has no link to itself"))
         } else if id.0 == 0 {

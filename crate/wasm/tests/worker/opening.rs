@@ -1,6 +1,10 @@
 //! From settings to a running node, and every way that can be refused.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::*;
@@ -208,6 +212,40 @@ async fn a_storage_that_gives_no_records_is_refused() {
         };
         assert_eq!(text(&error, "code"), code, "{load}: {}", describe(&error));
     }
+}
+
+#[wasm_bindgen_test]
+async fn a_node_that_is_closed_while_it_is_told_its_cluster_never_runs() {
+    let storage = memory_storage();
+    let settings = json(&format!(
+        r#"{{ "cluster": "{}", "node": 1 }}"#,
+        unique("told")
+    ));
+    let settings = with(&settings, "storage", &storage);
+    let (host, _) = open(&settings).await;
+    script(
+        "a.gate = new Promise(open => { a.open = open; })",
+        &[&storage],
+    );
+    let host = Rc::new(host);
+    let told = Rc::new(RefCell::new(None));
+    let (telling, ended) = (host.clone(), told.clone());
+    spawn_local(async move {
+        let founders = js_sys::Array::new().into();
+        let begun = telling.begin("0123456789abcdef".into(), founders).await;
+        *ended.borrow_mut() = Some(begun);
+    });
+    sleep(20).await;
+    let closed = host.close();
+    sleep(20).await;
+    assert_eq!(number(&storage, "closed"), 0.0, "it is being written");
+    script("a.open()", &[&storage]);
+    resolved(closed).await;
+    assert_eq!(number(&storage, "closed"), 1.0);
+    until("begin ends", || told.borrow().is_some()).await;
+    let error = told.take().and_then(Result::err).expect("an error");
+    assert_eq!(text(&error, "code"), "CLOSED");
+    assert!(host.status().is_err());
 }
 
 #[wasm_bindgen_test]
