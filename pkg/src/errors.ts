@@ -235,6 +235,8 @@ export interface PlainError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly place?: string;
+  /** Where it is known what became of what was asked. */
+  readonly outcome?: Outcome;
 }
 
 /** Reduces anything thrown to what can cross a port. Errors without a code of ours get `fallback`. */
@@ -251,5 +253,6 @@ export function toPlain(error: unknown, fallback: ErrorCode): PlainError {
 
 /** The error that a plain one describes. */
 export function fromPlain(plain: PlainError, node?: number): QuorateError {
-  return quorateError(plain.code, plain.message, { node, place: plain.place });
+  const { code, message, place, outcome } = plain;
+  return quorateError(code, message, { node, place, outcome });
 }

@@ -18,12 +18,22 @@ interface Owner {
   readonly port: OwnerPort;
   /** Clients of its page, by the numbers that it gave. */
   readonly clients: Map<number, number>;
+  /** Those of other nodes, by the node: the last for each. */
+  readonly far: Map<number, number>;
 }
 
 /** Serves the pages that connect. `end` ends the worker. */
-export function serveOwners(end: () => void): (port: OwnerPort) => void {
+export function serveOwners(end: () => void): {
+  join(port: OwnerPort): void;
+  /** Something went wrong of which nobody knows what it concerns: all are told, and the worker ends. */
+  fail(message: string): void;
+} {
   const hubs = new Map<string, Hub>();
-  return (port) => {
+  const fail = (message: string) => {
+    for (const hub of hubs.values()) hub.fail(message);
+    end();
+  };
+  const join = (port: OwnerPort) => {
     let hub: Hub | undefined;
     port.onmessage = ({ data }) => {
       if (data.type !== "start") return hub?.receive(port, data);
@@ -38,6 +48,7 @@ export function serveOwners(end: () => void): (port: OwnerPort) => void {
     };
     port.postMessage({ type: "hello" });
   };
+  return { join, fail };
 }
 
 class Hub {
@@ -65,7 +76,7 @@ class Hub {
       port.postMessage(OTHER_MACHINE);
       return;
     }
-    this.#owners.set(port, { port, clients: new Map() });
+    this.#owners.set(port, { port, clients: new Map(), far: new Map() });
     for (const message of this.#story.values()) port.postMessage(message);
     if (isFirst) this.#receive(start);
     // A page that ends says nothing, but its lock is free then.
@@ -91,7 +102,13 @@ class Hub {
       case "far": {
         const client = this.#next++;
         if (message.type === "client") owner.clients.set(message.client, client);
+        else owner.far.set(message.node, client);
         this.#receive({ ...message, client });
+        return;
+      }
+      case "clientGone": {
+        const client = owner.clients.get(message.client);
+        if (client !== undefined) this.#receive({ ...message, client });
         return;
       }
       case "close":
@@ -101,7 +118,6 @@ class Hub {
       case "begin":
       case "peer":
       case "peerGone":
-      case "clientGone":
       case "link":
       case "start":
         this.#receive(message);
@@ -109,10 +125,15 @@ class Hub {
     }
   }
 
+  fail(message: string): void {
+    this.#post({ type: "halted", error: { code: "WORKER_FAILED", message } });
+  }
+
   #leave(port: OwnerPort): void {
     const owner = this.#owners.get(port);
-    if (!this.#owners.delete(port)) return;
-    for (const client of owner?.clients.values() ?? [])
+    if (owner === undefined) return;
+    this.#owners.delete(port);
+    for (const client of [...owner.clients.values(), ...owner.far.values()])
       this.#receive({ type: "clientGone", client });
     for (const [request, asked] of this.#requests)
       if (asked.port === port) this.#requests.delete(request);

@@ -5,7 +5,7 @@
 
 import type { HostStatus, Identity } from "./protocol.js";
 import type { Resident } from "./resident.js";
-import { type Found, look, placeOf } from "./tab.js";
+import { type Found, isOurs, look, placeOf } from "./tab.js";
 
 export interface KeeperParts {
   /** The cluster's name. */
@@ -23,12 +23,14 @@ export class Keeper {
   readonly #free = new Map<number, number>();
   /** Nodes whose ends are waited for. */
   readonly #watched = new Set<number>();
-  /** Not to be run here: they belong to another cluster, or do not open. */
+  /** Not to be run here: they belong to another cluster. */
   readonly #strange = new Set<number>();
+  /** How often they were adopted in vain, one time after the other. */
+  readonly #failures = new Map<number, number>();
   readonly #over = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: Promise<void> = Promise.resolve();
-  #now: Found | undefined;
+  #now: Sighting | undefined;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -36,7 +38,7 @@ export class Keeper {
   }
 
   /** What there is, as last seen. */
-  get now(): Found | undefined {
+  get now(): Sighting | undefined {
     return this.#now;
   }
 
@@ -58,17 +60,20 @@ export class Keeper {
   async #step(): Promise<void> {
     const { name, own } = this.#parts;
     const found = await look(name);
-    this.#now = found;
     const time = performance.now();
+    for (const known of [this.#free, this.#failures, this.#strange])
+      for (const id of known.keys())
+        if (found.held.has(id) || !found.stored.has(id)) known.delete(id);
+    this.#now = { ...found, unfit: new Set(this.#failures.keys()) };
     for (const id of found.held) {
-      this.#free.delete(id);
       if (id !== own.node && !this.#orphans.has(id)) this.#watch(id);
     }
     for (const id of found.stored) {
       if (found.held.has(id) || this.#strange.has(id)) continue;
       const since = this.#free.get(id) ?? time;
       this.#free.set(id, since);
-      if (time - since >= GRACE_MS) await this.#adopt(id);
+      const wait = GRACE_MS * 2 ** (this.#failures.get(id) ?? 0);
+      if (time - since >= Math.min(wait, RETRY_MAX_MS)) await this.#adopt(id, found);
     }
     for (const [id, orphan] of this.#orphans) if (this.#isNeedless(orphan)) await this.#bury(id);
   }
@@ -89,31 +94,39 @@ export class Keeper {
     navigator.locks.request(place, { mode: "shared", signal }, () => {}).then(ended, ended);
   }
 
-  async #adopt(node: number): Promise<void> {
+  async #adopt(node: number, found: Found): Promise<void> {
     if (this.#over.signal.aborted) return;
     this.#free.delete(node);
     let orphan: Resident | undefined;
+    let isOver = false;
+    // It is let go of, and looked at again later: what failed may not fail the next time, or for another tab.
     const failed = () => {
-      if (this.#orphans.get(node) !== orphan) return;
-      this.#orphans.delete(node);
-      this.#strange.add(node);
+      if (isOver) return;
+      isOver = true;
+      this.#failures.set(node, (this.#failures.get(node) ?? 0) + 1);
+      if (orphan !== undefined) void this.#drop(node, orphan);
     };
     try {
       orphan = await this.#parts.adopt(node, failed);
+      if (isOver) return await this.#drop(node, orphan);
       const { cluster } = orphan.host.identity() as Identity;
       this.#orphans.set(node, orphan);
       // Its tab ended before it was told of a cluster: there is nothing in it.
       if (cluster === null) return void (await this.#bury(node));
       const own = clusterOf(this.#parts.own);
-      if (own === null || own === cluster) return await orphan.open();
-      this.#orphans.delete(node);
+      if (own === null ? isOurs(found, cluster) : own === cluster) return await orphan.open();
+      isOver = true;
       this.#strange.add(node);
-      await orphan.close();
+      await this.#drop(node, orphan);
     } catch (error) {
-      const { code } = error as { code?: unknown };
-      // Another tab was quicker; or it cannot be opened, and will not be the next time.
-      if (code !== "STORAGE_LOCKED" && code !== "STORAGE_BLOCKED") this.#strange.add(node);
+      // Another tab was quicker.
+      if ((error as { code?: unknown }).code !== "STORAGE_LOCKED") failed();
     }
+  }
+
+  async #drop(node: number, orphan: Resident): Promise<void> {
+    if (this.#orphans.get(node) === orphan) this.#orphans.delete(node);
+    await orphan.close().catch(() => {}); // It has failed before.
   }
 
   /**
@@ -137,16 +150,23 @@ export class Keeper {
     this.#orphans.delete(node);
     await orphan?.close();
     const place = placeOf(this.#parts.name, node);
-    await navigator.locks.request(place, { ifAvailable: true }, async (lock) => {
-      if (lock === null) return;
-      await new Promise<void>((resolve) => {
+    const remove = () =>
+      new Promise<void>((resolve) => {
         const request = indexedDB.deleteDatabase(place);
         request.onsuccess = request.onerror = () => resolve();
         // It goes when the last one lets go of it.
         request.onblocked = () => resolve();
       });
-    });
+    // Those who waited for its end have the lock for a moment.
+    const signal = AbortSignal.timeout(BURY_MS);
+    await navigator.locks.request(place, { signal }, remove).catch(() => {});
   }
+}
+
+/** What a tab sees. */
+export interface Sighting extends Found {
+  /** Nodes that nobody runs, and that this tab could not run when it last tried. */
+  readonly unfit: ReadonlySet<number>;
 }
 
 /** Nothing while it waits to be told, as one that joins does. */
@@ -169,3 +189,7 @@ function statusOf(resident: Resident): HostStatus["groups"][number] | undefined 
 const LOOK_MS = 1_000;
 /** A reload has so long to take its node back. */
 const GRACE_MS = 1_000;
+/** What does not open is tried again after twice the time, at most this. */
+const RETRY_MAX_MS = 60_000;
+/** Somebody who opens a node that is to be buried keeps it. */
+const BURY_MS = 1_000;

@@ -43,6 +43,8 @@ import type {
 export interface MemberEvents {
   /** Its storage is open. A node that knows of no cluster waits for `begin`. */
   opened(member: Member): void;
+  /** It hears nodes of other owners from now on. */
+  listening?(member: Member): void;
   started(member: Member): void;
   stopped(member: Member, how: "killed" | "halted"): void;
   role(member: Member, role: Role, term: number, leader: number | null): void;
@@ -101,6 +103,8 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
   role: { readonly role: Role; readonly term: number } | undefined;
   /** Whose storage it is, as soon as that is open. */
   identity: Opened | undefined;
+  /** It was its owner who told it of its cluster when it last started. */
+  founded = false;
   readonly #parts: MemberParts;
   #life: Life | undefined;
   #starting: Promise<void> | undefined;
@@ -315,8 +319,12 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         life.requests.delete(request);
         return;
       }
+      case "listening":
+        events.listening?.(this);
+        return;
       case "started":
         this.state = "running";
+        this.founded = message.founded;
         this.#starts++;
         life.started();
         events.started(this);
@@ -429,7 +437,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     life.started(reason);
     life.closed?.();
     for (const ask of life.asks.values()) ask.reject(reason);
-    for (const ask of life.requests.values()) ask.reject(reason);
+    for (const ask of life.requests.values()) ask.reject(this.#absent());
     this.#parts.events.stopped(this, how);
   }
 }

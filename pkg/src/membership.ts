@@ -7,7 +7,7 @@ import { MembershipError, type QuorateError, quorateError } from "./errors.js";
 import { lateError, type Quorum } from "./late.js";
 import { MAX_ID } from "./limits.js";
 import type { Member } from "./member.js";
-import type { Identity, MemberChange, MembersNow } from "./protocol.js";
+import type { Identity, LeaderRequest, MemberChange, MembersNow } from "./protocol.js";
 import type { AddOptions, CallOptions, Leadership, Members, MemberView } from "./types.js";
 
 /** What a change needs of the cluster. */
@@ -33,7 +33,7 @@ export type Asked = Pick<Member, "id" | "state" | "role" | "ask">;
 
 /** A call under way. */
 interface Work extends Bounds {
-  /** A leader has taken what was asked. */
+  /** A leader has taken what was asked, or may have. */
   taken: boolean;
 }
 
@@ -167,7 +167,7 @@ export class Membership implements Members, Leadership {
         const leader = await this.#leader(bounds);
         if (leader.id === to) return;
         try {
-          await leader.ask({ what: "transfer", to });
+          await ask(leader, { what: "transfer", to }, bounds);
         } catch (error) {
           if (!SOON.has((error as QuorateError).code)) throw about(to, error);
         }
@@ -191,21 +191,20 @@ export class Membership implements Members, Leadership {
       throw quorateError("ALREADY_MEMBER", `node ${node} is a member already`, { node });
     }
     this.#adding.add(node);
-    let taken = false;
+    let work: Work | undefined;
     try {
       await this.#bounded(options, `node ${node} has not caught up`, async (bounds) => {
+        work = bounds;
         const { storage } = await this.#cluster.admit(node);
         const changes: MemberChange[] = [{ change, node, storage }, ...along];
         const there = () =>
           (change === "addVoter" ? this.#now.voters : this.#now.learners).includes(node);
-        await this.#change(changes, bounds, there, () => {
-          taken = true;
-        });
+        await this.#change(changes, bounds, there);
       });
     } finally {
       this.#adding.delete(node);
       // What the cluster has taken goes on, whoever waits for it.
-      if (!taken && !this.isMember(node)) await this.#cluster.dismiss(node);
+      if (!work?.taken && !this.isMember(node)) await this.#cluster.dismiss(node);
     }
   }
 
@@ -214,26 +213,24 @@ export class Membership implements Members, Leadership {
     changes: readonly MemberChange[],
     bounds: Work,
     done: () => boolean,
-    taken: () => void = () => {},
   ): Promise<void> {
     let term = -1;
-    let begun = false;
     let index = 0;
     for (;;) {
-      if (begun && this.#index >= index && this.#now.outgoing.length === 0 && done()) return;
+      if (bounds.taken && this.#index >= index && this.#now.outgoing.length === 0 && done()) return;
       const leader = await this.#leader(bounds);
       // A leader that went before it had committed the change may have lost it.
       if (leader.role !== undefined && leader.role.term !== term) {
         try {
-          index = await leader.ask({ what: "change", changes });
-          taken();
-          bounds.taken = true;
-          begun = true;
+          index = await ask(leader, { what: "change", changes }, bounds);
           term = leader.role?.term ?? -1;
         } catch (error) {
           const { code } = error as QuorateError;
-          if (begun && AGAIN.has(code)) term = leader.role?.term ?? -1;
-          else if (!SOON.has(code)) throw about(changes[0]?.node, error);
+          const isDone = bounds.taken && AGAIN.has(code);
+          if (isDone) term = leader.role?.term ?? -1;
+          // That may be the first try, or another change.
+          const isOpen = bounds.taken && code === "MEMBERSHIP_PENDING";
+          if (!isDone && !isOpen && !SOON.has(code)) throw about(changes[0]?.node, error);
         }
       }
       await this.#news(bounds);
@@ -303,6 +300,20 @@ export class Membership implements Members, Leadership {
   }
 }
 
+/** Asks a leader. As long as it has not refused, it may have taken what was asked. */
+async function ask(leader: Asked, request: LeaderRequest, bounds: Work): Promise<number> {
+  const { taken } = bounds;
+  bounds.taken = true;
+  try {
+    return await leader.ask(request);
+  } catch (error) {
+    const { code, outcome } = error as QuorateError;
+    // One that ends has no last word.
+    if (outcome !== "unknown" && !ENDED.has(code)) bounds.taken = taken;
+    throw error;
+  }
+}
+
 function readAdd(options: AddOptions): AddOptions {
   record(options, '"options"', ["signal", "timeout", "learner"]);
   if (options.learner !== undefined && typeof options.learner !== "boolean")
@@ -328,15 +339,7 @@ function unknown(node: number): QuorateError {
 /** How often to look whether something has come about. */
 const LOOK_MS = 50;
 /** Refusals that are over soon. */
-const SOON: ReadonlySet<string> = new Set([
-  "NOT_LEADER",
-  "LEADER_NOT_READY",
-  "NODE_KILLED",
-  "NODE_HALTED",
-]);
+const ENDED: ReadonlySet<string> = new Set(["NODE_KILLED", "NODE_HALTED"]);
+const SOON: ReadonlySet<string> = new Set(["NOT_LEADER", "LEADER_NOT_READY", ...ENDED]);
 /** Refusals of a second try that mean that the first one took effect. */
-const AGAIN: ReadonlySet<string> = new Set([
-  "ALREADY_MEMBER",
-  "UNKNOWN_MEMBER",
-  "MEMBERSHIP_PENDING",
-]);
+const AGAIN: ReadonlySet<string> = new Set(["ALREADY_MEMBER", "UNKNOWN_MEMBER"]);

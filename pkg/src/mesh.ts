@@ -7,6 +7,7 @@
 
 import type { Host } from "../wasm/quorate_wasm.js";
 import { type PlainError, toPlain } from "./errors.js";
+import { MAX_ID } from "./limits.js";
 import { randomName } from "./names.js";
 import type { LeaderRequest } from "./protocol.js";
 import { type Envelope, Kind, NOBODY, open, seal } from "./transport/envelope.js";
@@ -24,10 +25,12 @@ export interface Hello {
   readonly orphan: boolean;
   /** It runs a state machine of the user's own. */
   readonly machine: boolean;
+  /** When its worker's life began, in milliseconds by its own clock: of two lives the later one counts. */
+  readonly born: number;
 }
 
 /** Who this is. */
-type Self = Omit<Hello, "storage"> & { readonly node: number };
+type Self = Omit<Hello, "storage" | "born"> & { readonly node: number };
 
 /** Another node, as it is now. */
 export interface Peer extends Hello {
@@ -68,6 +71,8 @@ interface Contact extends Peer {
   >;
   /** When something was last sent while it was silent. */
   probed: number;
+  /** Of what it asks of a leader. */
+  readonly asked: Order;
 }
 
 export class Mesh {
@@ -75,6 +80,7 @@ export class Mesh {
   readonly #self: Self;
   readonly #events: MeshEvents;
   readonly #incarnation = randomName();
+  readonly #born = performance.timeOrigin + now();
   readonly #traffic = {
     sent: 0,
     received: 0,
@@ -101,8 +107,13 @@ export class Mesh {
   >();
   readonly #asks = new Map<
     number,
-    { readonly node: number; readonly answer: (index: number, error?: PlainError) => void }
+    {
+      readonly node: number;
+      readonly asked: number;
+      readonly answer: (index: number, error?: PlainError) => void;
+    }
   >();
+  readonly #askOrder = new Order();
   #nextAsk = 1;
   #nextClient = CLIENTS_FROM;
   #looked = now();
@@ -148,7 +159,16 @@ export class Mesh {
       this.#send(Kind.Requests, node, channel, order.give(new Uint8Array(data)));
   }
 
-  /** Asks another node for what only a leader can do. */
+  /** Ends what `connectFar` began; whether there was anything. */
+  disconnectFar(channel: number): boolean {
+    this.#far.get(channel)?.port.close();
+    return this.#far.delete(channel);
+  }
+
+  /**
+   * Asks another node for what only a leader can do. An error whose outcome is unknown: it may have been taken, and
+   * the answer was lost.
+   */
   ask(
     node: number,
     request: LeaderRequest,
@@ -160,8 +180,8 @@ export class Mesh {
       answer(0, { code: "NOT_LEADER", message: `node ${node} cannot be reached` });
       return;
     }
-    this.#asks.set(number, { node, answer });
-    this.#send(Kind.Ask, node, number, encode(request));
+    this.#asks.set(number, { node, asked: now(), answer });
+    this.#send(Kind.Ask, node, number, this.#askOrder.give(encode(request)));
   }
 
   status(): TransportStatus {
@@ -192,12 +212,13 @@ export class Mesh {
   #tick(): void {
     const time = this.look();
     for (const [node, { heard }] of this.peers) if (time - heard > GONE_MS) this.#forget(node);
+    this.#giveUp(({ asked }) => time - asked >= ASK_MS, "has not answered");
     this.#sayHello();
   }
 
   #sayHello(to = 0): void {
     const { name, orphan, machine } = this.#self;
-    const hello: Hello = { name, orphan, machine, storage: this.#storage };
+    const hello: Hello = { name, orphan, machine, storage: this.#storage, born: this.#born };
     this.#post(Kind.Hello, to, 0, encode(hello));
   }
 
@@ -214,7 +235,7 @@ export class Mesh {
       traffic.origin += 1;
       return;
     }
-    if (envelope.to !== 0 && envelope.to !== node) {
+    if ((envelope.to !== 0 && envelope.to !== node) || envelope.from > MAX_ID) {
       traffic.malformed += 1;
       return;
     }
@@ -260,12 +281,14 @@ export class Mesh {
       case Kind.Ask: {
         const answer = (index: number, error?: PlainError) =>
           this.#send(Kind.Answer, from, channel, encode({ index, error }));
-        const request = decode(body) as LeaderRequest | undefined;
-        try {
-          answer(this.#events.asked(request ?? ({} as LeaderRequest)));
-        } catch (error) {
-          answer(0, toPlain(error, "NODE_HALTED"));
-        }
+        // One that comes twice, or after a later one, is not done again.
+        this.#inOrder(contact.asked, body, (data) => {
+          try {
+            answer(this.#events.asked((decode(new Uint8Array(data)) ?? {}) as LeaderRequest));
+          } catch (error) {
+            answer(0, toPlain(error, "NODE_HALTED"));
+          }
+        });
         return;
       }
       case Kind.Answer: {
@@ -295,8 +318,9 @@ export class Mesh {
   /** Takes a hello. Whether it was one to this node. */
   #hear({ from, cluster, sender, body }: Envelope): boolean {
     const hello = decode(body) as Partial<Hello> | undefined;
-    const { name, storage, orphan = false, machine = false } = hello ?? {};
-    if (typeof storage !== "string" || typeof name !== "string") {
+    const { name, storage, born, orphan = false, machine = false } = hello ?? {};
+    const isWhole = typeof storage === "string" && STORAGE.test(storage) && storage !== NOBODY;
+    if (!isWhole || typeof name !== "string" || typeof born !== "number") {
       this.#traffic.malformed += 1;
       return false;
     }
@@ -308,15 +332,22 @@ export class Mesh {
       return false;
     }
     const known = this.peers.get(from);
-    if (known?.incarnation === sender && known.cluster === cluster) {
-      known.heard = now();
+    const time = now();
+    if (known?.incarnation === sender && (known.cluster === cluster || cluster === NOBODY)) {
+      known.heard = time;
       return true;
+    }
+    // A word of an earlier life that was long on its way, unless a clock was put back.
+    if (known !== undefined && born < known.born && time - known.heard <= SILENT_MS) {
+      this.#traffic.incarnation += 1;
+      return false;
     }
     if (known === undefined && this.peers.size >= PEERS_MAX) return true;
     if (known !== undefined) this.#forget(from);
-    const peer = { name, storage, orphan: orphan === true, machine, cluster, incarnation: sender };
+    const hers = { name, storage, orphan: orphan === true, machine, born };
     const port = this.#port(Kind.Messages, from, 0);
-    this.peers.set(from, { ...peer, heard: now(), port, clients: new Map(), probed: 0 });
+    const fresh = { heard: time, port, clients: new Map(), probed: 0, asked: new Order() };
+    this.peers.set(from, { ...hers, ...fresh, cluster, incarnation: sender });
     // It may have opened its ears only now.
     this.#sayHello(from);
     if (this.#isRunning && cluster === this.#cluster) this.#host?.connectPeer(from, port);
@@ -330,13 +361,24 @@ export class Mesh {
     node: number,
     channel: number,
   ): { readonly order: Order } | undefined {
-    const known = contact.clients.get(channel);
-    if (known !== undefined) return known;
-    if (!this.#isRunning || contact.clients.size >= CLIENTS_MAX) return undefined;
+    const { clients } = contact;
+    const known = clients.get(channel);
+    if (known !== undefined) {
+      // The first is the one that has been idle for longest.
+      clients.delete(channel);
+      clients.set(channel, known);
+      return known;
+    }
+    if (!this.#isRunning) return undefined;
+    for (const [idle, { id }] of clients) {
+      if (clients.size < CLIENTS_MAX) break;
+      clients.delete(idle);
+      this.#host?.disconnectClient(id);
+    }
     const order = new Order();
     const port = this.#port(Kind.Replies, node, channel, order);
     const client = { id: this.#nextClient++, port, order };
-    contact.clients.set(channel, client);
+    clients.set(channel, client);
     this.#host?.connectClient(client.id, client.port);
     return client;
   }
@@ -349,12 +391,20 @@ export class Mesh {
       this.#host?.disconnectPeer(node);
       for (const { id } of contact.clients.values()) this.#host?.disconnectClient(id);
     }
-    for (const [number, ask] of this.#asks) {
-      if (ask.node !== node) continue;
-      this.#asks.delete(number);
-      ask.answer(0, { code: "NOT_LEADER", message: `node ${node} is gone` });
-    }
+    // Its owner connects anew when it is there again.
+    for (const [channel, far] of this.#far) if (far.node === node) this.disconnectFar(channel);
+    this.#giveUp((ask) => ask.node === node, "is gone");
     this.#events.down(node);
+  }
+
+  /** Ends questions whose answers do not come. What was asked may have been done. */
+  #giveUp(which: (ask: { node: number; asked: number }) => boolean, why: string): void {
+    for (const [number, ask] of this.#asks) {
+      if (!which(ask)) continue;
+      this.#asks.delete(number);
+      const message = `node ${ask.node} ${why}`;
+      ask.answer(0, { code: "NOT_LEADER", message, outcome: "unknown" });
+    }
   }
 
   #port(kind: Kind, node: number, channel: number, order?: Order): CorePort {
@@ -442,4 +492,7 @@ const CLIENTS_MAX = 64;
 const CLIENTS_FROM = 2 ** 32;
 /** Questions to leaders that are under way. */
 const ASKS_MAX = 64;
+/** An answer that has not come by then does not come. */
+const ASK_MS = 2_000;
 const JSON_BYTES_MAX = 1 << 16;
+const STORAGE = /^[0-9a-f]{16}$/;

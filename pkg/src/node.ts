@@ -86,6 +86,14 @@ class LiveNode implements OwnNode, MemberEvents {
   readonly #over = new AbortController();
   readonly #peers = new Set<number>();
   #nextClient = 1;
+  /** Counts `kill`: a start that one has overtaken is void. */
+  #kills = 0;
+  /** How many of them there were when the start under way began. */
+  #killsBefore = 0;
+  /** The page rests: resolves when it wakes. */
+  #rest: Promise<void> | undefined;
+  /** Where a cluster comes from that this owner founds. */
+  #foundation: OwnNode["origin"] = "founded";
 
   constructor(
     platform: Platform,
@@ -156,17 +164,37 @@ class LiveNode implements OwnNode, MemberEvents {
     // A page that rests keeps nobody from its node; it comes back as one that opens.
     if (tab) {
       let ran = false;
+      let woken = () => {};
       this.#awake = onRest({
         rest: () => {
-          ran = this.state === "running" || this.state === "starting";
-          if (ran) void this.#member?.kill();
+          this.#rest = new Promise((resolve) => {
+            woken = resolve;
+          });
+          ran = this.state === "running" || this.#starting !== undefined;
+          if (ran) void this.kill();
         },
-        // If it cannot, it says so itself.
-        wake: () => void (ran && this.start().catch(() => {})),
+        wake: () => {
+          this.#rest = undefined;
+          woken();
+          // If it cannot, it says so itself.
+          if (ran) this.start().catch(() => {});
+        },
       });
     }
+    const started = async () => {
+      for (;;) {
+        try {
+          return await this.start();
+        } catch (error) {
+          // A page that is put to rest while it opens a node goes on when it wakes.
+          if ((error as QuorateError).code !== "NODE_KILLED" || this.#access.isClosed)
+            throw error;
+          await this.#rest;
+        }
+      }
+    };
     try {
-      await bounded({}, deadlineMs, what, () => this.start());
+      await bounded({}, deadlineMs, what, started);
     } catch (error) {
       const { code, message } = error as QuorateError;
       throw code === "TIMEOUT" ? lateError("away", message, "not-applied") : error;
@@ -177,26 +205,43 @@ class LiveNode implements OwnNode, MemberEvents {
     if (this.#access.isClosed) return Promise.reject(closedError());
     const member = this.#member;
     if (member?.state === "running") return Promise.resolve();
-    this.#starting ??= this.#enter().finally(() => {
-      this.#starting = undefined;
+    const earlier = this.#starting;
+    if (earlier !== undefined && this.#killsBefore === this.#kills) return earlier;
+    const kills = this.#kills;
+    this.#killsBefore = kills;
+    const enter = () => this.#enter(kills);
+    const starting = (
+      earlier === undefined ? enter() : earlier.catch(() => {}).then(enter)
+    ).finally(() => {
+      if (this.#starting === starting) this.#starting = undefined;
     });
-    return this.#starting;
+    this.#starting = starting;
+    return starting;
   }
 
   async kill(): Promise<void> {
+    this.#kills++;
     await this.#member?.kill();
+    // What it was about to take is let go of, too.
+    if (this.#killsBefore !== this.#kills) await this.#starting?.catch(() => {});
   }
 
-  async #enter(): Promise<void> {
+  async #enter(kills: number): Promise<void> {
     const { tab, id = 0, storage, transport, shared } = this.#settings;
+    const assertWanted = () => {
+      this.#access.assertOpen();
+      if (kills === this.#kills) return;
+      const node = this.#id;
+      throw quorateError("NODE_KILLED", `node ${node} was killed before it ran`, { node });
+    };
     if (storage.kind === "directory" && this.#unlock === undefined)
       this.#unlock = await this.#platform.lockDirectory?.(storage.path, id);
     // What it was is over, and its storage free.
     await this.#member?.kill();
-    this.#access.assertOpen();
+    assertWanted();
     const parts = { id, settings: this.#settings, module: this.#module, platform: this.#platform };
     const owner = shared ? await this.#own() : undefined;
-    this.#access.assertOpen();
+    assertWanted();
     this.#member = new Member({ ...parts, events: this, transport, tab, ...(owner && { owner }) });
     await this.#member.start();
   }
@@ -229,7 +274,12 @@ class LiveNode implements OwnNode, MemberEvents {
       .catch(() => {}); // This owner has closed.
   }
 
-  async #found(member: Member, storage: string): Promise<void> {
+  #found(member: Member, storage: string): void {
+    this.#tell(member, storage).catch((error: unknown) => member.refuse(toError(error)));
+  }
+
+  /** Tells a node of a cluster that is founded with it. */
+  async #tell(member: Member, storage: string): Promise<void> {
     // Who has belonged to a cluster, and lost its storage, is told by the others.
     if (!this.#settings.tab) await new Promise((resolve) => setTimeout(resolve, LISTEN_MS));
     if (member.state !== "starting") return;
@@ -237,7 +287,7 @@ class LiveNode implements OwnNode, MemberEvents {
     const isReset = (await mark?.read()) !== undefined;
     const cluster = randomName();
     await mark?.write(cluster);
-    this.origin = isReset ? "reset" : "founded";
+    this.#foundation = isReset ? "reset" : "founded";
     member.begin(cluster, [{ node: member.id, storage }]);
   }
 
@@ -282,13 +332,19 @@ class LiveNode implements OwnNode, MemberEvents {
     this.#membership.guess(membersIndex, members);
     if (this.#settings.shared) this.#mourn(member);
     if (cluster !== null) return;
-    this.origin = "joined";
-    if (isFirst || this.#settings.found)
-      this.#found(member, storage).catch((error: unknown) => member.refuse(toError(error)));
+    if (isFirst) this.#found(member, storage);
+  }
+
+  listening(member: Member): void {
+    if (member !== this.#member || member.identity === undefined) return;
+    const { cluster, storage } = member.identity;
+    if (cluster === null && this.#settings.found) this.#found(member, storage);
   }
 
   started(member: Member): void {
     if (member !== this.#member) return;
+    if (member.identity?.cluster === null)
+      this.origin = member.founded ? this.#foundation : "joined";
     const client = this.#nextClient++;
     this.#connect(this.#access.calls, member.id, (port) => ({ type: "client", client, port }));
     const own = this.#nextClient++;

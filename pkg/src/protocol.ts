@@ -77,7 +77,10 @@ export type FromWorker =
   | { readonly type: "hello" }
   /** The storage is open. With no cluster, `begin` must come, or others tell. */
   | ({ readonly type: "opened" } & Opened)
-  | { readonly type: "started" }
+  /** The transport is open: others are heard from now on. */
+  | { readonly type: "listening" }
+  /** The node runs. `founded`: by the owner's `begin`, and not by the word of another node. */
+  | { readonly type: "started"; readonly founded: boolean }
   /** The node could not start, or stopped by itself. Nothing follows. */
   | { readonly type: "halted"; readonly error: PlainError }
   | {

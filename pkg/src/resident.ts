@@ -5,16 +5,16 @@
 import type { Host } from "../wasm/quorate_wasm.js";
 import type { PlainError } from "./errors.js";
 import { toPlain } from "./errors.js";
+import type { Sighting } from "./keeper.js";
 import { HELLO_MS, Mesh } from "./mesh.js";
 import type { Founder, HostStatus, Identity, LeaderRequest } from "./protocol.js";
 import { nextChange } from "./steward.js";
-import type { Found } from "./tab.js";
 import type { Transport } from "./transport/transport.js";
 
 /** What a resident tells its worker. */
 export interface ResidentEvents {
-  /** The node runs: it knows its cluster. */
-  begun(): void;
+  /** The node runs: it knows its cluster. `founded`: its owner told it, and nobody else. */
+  begun(cluster: string, founded: boolean): void;
   up(node: number): void;
   down(node: number): void;
   failed(error: unknown): void;
@@ -29,7 +29,7 @@ export interface ResidentParts {
   readonly host: Host;
   readonly transport: Transport;
   /** What is known of tabs; nothing if this is no tab. */
-  readonly tabs?: () => Found | undefined;
+  readonly tabs?: () => Sighting | undefined;
   readonly events: ResidentEvents;
 }
 
@@ -39,6 +39,8 @@ export class Resident {
   readonly mesh: Mesh;
   readonly #parts: ResidentParts;
   #isBegun = false;
+  /** Since when it leads, as far as it has looked. */
+  #leads: number | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(parts: ResidentParts) {
@@ -49,7 +51,7 @@ export class Resident {
     this.mesh = new Mesh(
       { name, node, orphan, machine },
       {
-        cluster: (id) => void this.begin(id, []).catch(events.failed),
+        cluster: (id) => void this.#begin(id, [], false).catch(events.failed),
         mismatch: () => events.failed(mismatch(name, machine)),
         up: (node) => {
           events.up(node);
@@ -65,22 +67,26 @@ export class Resident {
   async open(): Promise<void> {
     const { storage, cluster } = this.host.identity() as Identity;
     await this.mesh.open(this.#parts.transport, this.host, storage, cluster);
-    if (cluster !== null) this.#begun(cluster);
+    if (cluster !== null) this.#begun(cluster, false);
   }
 
   /** Tells the node its cluster, unless it has heard of one meanwhile. */
-  async begin(cluster: string, founders: readonly Founder[]): Promise<void> {
+  begin(cluster: string, founders: readonly Founder[]): Promise<void> {
+    return this.#begin(cluster, founders, true);
+  }
+
+  async #begin(cluster: string, founders: readonly Founder[], founded: boolean): Promise<void> {
     if (this.#isBegun) return;
     this.#isBegun = true;
     await this.host.begin(cluster, [...founders]);
-    this.#begun(cluster);
+    this.#begun(cluster, founded);
   }
 
-  #begun(cluster: string): void {
+  #begun(cluster: string, founded: boolean): void {
     this.#isBegun = true;
     this.mesh.begin(cluster);
     this.#timer = setInterval(() => this.#lead(), HELLO_MS / 2);
-    this.#parts.events.begun();
+    this.#parts.events.begun(cluster, founded);
   }
 
   /** Has the leader, wherever it is, do something. */
@@ -104,11 +110,15 @@ export class Resident {
   #lead(): void {
     if (!this.#isBegun) return;
     const status = this.#status();
-    if (status?.groups[0]?.role !== "leader") return;
-    const { orphan, tabs } = this.#parts;
-    const { peers } = this.mesh;
     const now = this.mesh.look();
-    const changes = nextChange({ node: this.node, orphan, status, peers, now, tabs: tabs?.() });
+    if (status?.groups[0]?.role !== "leader") {
+      this.#leads = undefined;
+      return;
+    }
+    this.#leads ??= now;
+    const { orphan, tabs } = this.#parts;
+    const seen = { status, peers: this.mesh.peers, now, since: this.#leads, tabs: tabs?.() };
+    const changes = nextChange({ node: this.node, orphan, ...seen });
     if (changes.length === 0) return;
     try {
       this.host.changeMembers(0, changes);

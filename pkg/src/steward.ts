@@ -3,9 +3,9 @@
  * and who does not answer loses its vote. Pure; each rule is one change of the membership, and one is under way at a time.
  */
 
+import type { Sighting } from "./keeper.js";
 import type { Peer } from "./mesh.js";
 import type { HostStatus, MemberChange } from "./protocol.js";
-import type { Found } from "./tab.js";
 
 /** What a leader knows. */
 export interface Sight {
@@ -15,12 +15,15 @@ export interface Sight {
   readonly status: HostStatus;
   readonly peers: ReadonlyMap<number, Peer>;
   readonly now: number;
+  /** Since when it leads, and listens as one that does. */
+  readonly since: number;
   /** What there is in this browser; nothing if the nodes are not tabs'. */
-  readonly tabs?: Found | undefined;
+  readonly tabs?: Sighting | undefined;
 }
 
 /** The next change; none if all is well, or one is under way. */
-export function nextChange({ node, orphan, status, peers, now, tabs }: Sight): MemberChange[] {
+export function nextChange(sight: Sight): MemberChange[] {
+  const { node, orphan, status, peers, now, since, tabs } = sight;
   const group = status.groups[0];
   if (group === undefined || group.role !== "leader" || group.commit < group.membersIndex)
     return [];
@@ -29,9 +32,11 @@ export function nextChange({ node, orphan, status, peers, now, tabs }: Sight): M
   const members = [...voters, ...learners];
   const cluster = status.clusterId;
   const isOrphan = (id: number) => (id === node ? orphan : peers.get(id)?.orphan === true);
-  const isSilent = (id: number) => id !== node && now - (peers.get(id)?.heard ?? 0) >= FROZEN_MS;
+  const isSilent = (id: number) =>
+    id !== node && now - (peers.get(id)?.heard ?? since) >= FROZEN_MS;
   // Nobody runs it, and there is nothing left that anybody could run.
-  const isLost = (id: number) => tabs !== undefined && !tabs.held.has(id) && !tabs.stored.has(id);
+  const isLost = (id: number) =>
+    tabs !== undefined && !tabs.held.has(id) && (!tabs.stored.has(id) || tabs.unfit.has(id));
 
   // Who never had a vote, and keeps others from having one; and those whose tabs are gone.
   const gone = members.filter(
@@ -46,7 +51,7 @@ export function nextChange({ node, orphan, status, peers, now, tabs }: Sight): M
   for (const [id, peer] of peers) {
     if (peer.cluster !== cluster || peer.orphan || isSilent(id)) continue;
     const { storage } = peer;
-    if (!members.includes(id))
+    if (!members.includes(id) && members.length < MEMBERS_MAX)
       return [{ change: seats > 0 ? "addVoter" : "addLearner", node: id, storage }];
     if (tabs !== undefined && seats > 0 && learners.includes(id))
       return [{ change: "promote", node: id }];
@@ -61,5 +66,7 @@ export function nextChange({ node, orphan, status, peers, now, tabs }: Sight): M
 
 /** A tab that has not answered for so long counts as frozen. */
 export const FROZEN_MS = 10_000;
+/** More are refused. */
+const MEMBERS_MAX = 63;
 /** So many tabs vote at most. */
 export const VOTERS_MAX = 5;

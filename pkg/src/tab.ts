@@ -10,6 +10,8 @@ export interface Found {
   readonly held: ReadonlySet<number>;
   /** Nodes that have a database. */
   readonly stored: ReadonlySet<number>;
+  /** The clusters that tabs run. More than one where somebody meddled. */
+  readonly clusters: ReadonlySet<string>;
 }
 
 export async function look(name: string): Promise<Found> {
@@ -18,11 +20,36 @@ export async function look(name: string): Promise<Found> {
   const [locks, databases] = await Promise.all([navigator.locks.query(), indexedDB.databases()]);
   const ids = (names: readonly (string | undefined)[]) =>
     new Set(names.flatMap((place) => nodeAt(name, place ?? "") ?? []));
+  const held = locks.held ?? [];
+  const prefix = clusterLock(name, "");
   return {
     // Those who wait for a node's end hold its lock for a moment, shared.
-    held: ids((locks.held ?? []).flatMap(({ name, mode }) => (mode === "exclusive" ? [name] : []))),
+    held: ids(held.flatMap(({ name, mode }) => (mode === "exclusive" ? [name] : []))),
     stored: ids(databases.map((database) => database.name)),
+    clusters: new Set(
+      held.flatMap(({ name = "" }) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : [])),
+    ),
   };
+}
+
+/** What each tab holds, shared, as long as it runs a node of this cluster. */
+function clusterLock(name: string, cluster: string): string {
+  return `quorate/${name}/of/${cluster}`;
+}
+
+/** Lets all tabs see that this one runs a node of this cluster, until `signal`. */
+export function show(name: string, cluster: string, signal: AbortSignal): void {
+  const over = new Promise<void>((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  navigator.locks
+    .request(clusterLock(name, cluster), { mode: "shared", signal }, () => over)
+    .catch(() => {}); // It is over before it was granted.
+}
+
+/** Whether a database is of the cluster that tabs run, or there is no such. `null`: it knows of no cluster. */
+export function isOurs({ clusters }: Found, cluster: string | null): boolean {
+  return cluster === null || clusters.size === 0 || clusters.has(cluster);
 }
 
 /** What a page holds as long as it is there, for a node in a shared worker. */
@@ -96,29 +123,43 @@ function nodeAt(name: string, place: string): number | undefined {
 
 /**
  * Chooses the node that this tab runs, and has `open` open it, while no other tab chooses: one that nobody runs, or else
- * a new one. `isFirst`: there is none of any kind, nor can one come about meanwhile.
+ * a new one. One that does not open is left alone. `isFirst`: there is none of any kind, nor can one come about meanwhile.
  */
 export async function census<T>(
   name: string,
-  open: (node: number, isFirst: boolean) => Promise<T>,
+  open: (node: number, isFirst: boolean, found: Found) => Promise<T>,
 ): Promise<T> {
   return navigator.locks.request(`quorate/${name}/tabs`, async () => {
+    const unfit = new Set<number>();
+    let failure: unknown;
     for (let attempt = 1; ; attempt++) {
-      const { held, stored } = await look(name);
+      const found = await look(name);
+      const { held, stored } = found;
       const free = [...stored].filter((id) => !held.has(id)).sort((a, b) => a - b);
+      const fit = free.find((id) => !unfit.has(id));
+      // What does not open may be all that is left of a cluster, and there is nobody who could tell.
+      if (fit === undefined && failure !== undefined && held.size === 0) throw failure;
       let fresh = 1;
       while (held.has(fresh) || stored.has(fresh)) fresh += 1;
       const isFirst = held.size === 0 && free.length <= 1;
       try {
-        return await open(free[0] ?? fresh, isFirst);
+        return await open(fit ?? fresh, isFirst, found);
       } catch (error) {
-        // Adopted by another tab since.
-        if ((error as QuorateError).code !== "STORAGE_LOCKED" || attempt >= ATTEMPTS) throw error;
+        if ((error as QuorateError).code === "STORAGE_LOCKED") {
+          // Adopted by another tab since.
+          if (attempt >= ATTEMPTS + unfit.size) throw error;
+        } else if (fit === undefined || !ITS_OWN.test((error as QuorateError).code)) throw error;
+        else {
+          unfit.add(fit);
+          failure ??= error;
+        }
       }
     }
   });
 }
 
 const ATTEMPTS = 5;
+/** What says something of this one database. */
+const ITS_OWN = /^(STORAGE|QUOTA|MACHINE_(MISMATCH|FAILED))/;
 /** As long as for the lock of a node. */
 const CLAIM_MS = 5_000;

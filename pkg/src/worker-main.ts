@@ -1,7 +1,7 @@
 /** One node, inside its worker: the core, its ports and its storage. The same for browsers and Node. */
 
 import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
-import { type ErrorCode, toPlain } from "./errors.js";
+import { type ErrorCode, quorateError, toPlain } from "./errors.js";
 import { Keeper } from "./keeper.js";
 import type { Adapter } from "./machine/adapter.js";
 import { loadMachine } from "./machine/load.js";
@@ -12,7 +12,7 @@ import { Resident } from "./resident.js";
 import type { CheckedStorage } from "./storage/directory.js";
 import { remoteStorage } from "./storage/remote.js";
 import type { Storage } from "./storage/storage.js";
-import { census, claim } from "./tab.js";
+import { census, claim, isOurs, show } from "./tab.js";
 import { Broadcast } from "./transport/broadcast-channel.js";
 import { remoteTransport } from "./transport/remote.js";
 
@@ -30,15 +30,33 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   /** Set once nothing more may be said: the node halted, or the core is not to be entered again. */
   let ended = false;
   let unclaim: () => void = () => {};
+  const over = new AbortController();
 
   const halt = (error: unknown, fallback: ErrorCode) => {
     if (ended) return;
     ended = true;
     founded();
-    unclaim();
     const plain = toPlain(error, fallback);
     observer?.halted(plain.message);
     scope.post({ type: "halted", error: plain });
+    // The owner ends this worker, unless others share it. After a panic the core is not to be entered again.
+    if (plain.code === "NODE_PANICKED") vacate();
+    else void letGo();
+  };
+  const vacate = () => {
+    over.abort();
+    unclaim();
+  };
+  /** Ends the nodes in order, and lets others in. */
+  const letGo = async () => {
+    try {
+      await keeper?.close();
+      await (resident ?? (await host))?.close();
+    } catch {
+      // It has not opened, or fails as it ends: what is durable is durable.
+    } finally {
+      vacate();
+    }
   };
   /** The node's work comes in order, once the host is open. */
   const use = (work: (host: Host) => void | Promise<void>) => {
@@ -52,11 +70,11 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   const foundation = new Promise<void>((resolve) => {
     founded = resolve;
   });
-  const begun = () => {
+  const begun = (byOwner: boolean) => {
     isRunning = true;
     founded();
     observer?.tracer?.started();
-    scope.post({ type: "started" });
+    scope.post({ type: "started", founded: byOwner });
   };
   /** The node's part in a cluster whose nodes have several owners. */
   let resident: Resident | undefined;
@@ -66,9 +84,12 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     scope.post({ type: "opened", ...identity, node: message.node, isFirst });
     const { transport } = message;
     if (transport === undefined) {
-      if (identity.cluster !== null) begun();
+      if (identity.cluster !== null) begun(false);
       return;
     }
+    const appear = (cluster: string) => message.tab && show(message.cluster, cluster, over.signal);
+    // Before another tab chooses.
+    if (identity.cluster !== null) appear(identity.cluster);
     const hasMachine = message.machine !== undefined;
     const own = new Resident({
       name: message.cluster,
@@ -79,7 +100,10 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       transport: transport.kind === "port" ? remoteTransport(transport.port) : new Broadcast(),
       tabs: () => keeper?.now,
       events: {
-        begun,
+        begun: (cluster, byOwner) => {
+          if (identity.cluster === null) appear(cluster);
+          begun(byOwner);
+        },
         up: (node) => ended || scope.post({ type: "peerUp", node }),
         down: (node) => ended || scope.post({ type: "peerDown", node }),
         failed: (error) => halt(error, "NODE_HALTED"),
@@ -100,7 +124,10 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     };
     if (message.tab) keeper = new Keeper({ name: message.cluster, own, adopt });
     resident = own;
-    own.open().catch((error: unknown) => halt(error, "TRANSPORT_FAILED"));
+    own.open().then(
+      () => ended || scope.post({ type: "listening" }),
+      (error: unknown) => halt(error, "TRANSPORT_FAILED"),
+    );
   };
   const start = async (message: Start) => {
     const probe = observerOf(message, (entries) => scope.post({ type: "debug", entries }));
@@ -153,9 +180,15 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
             const shape = tab ? "tabs" : transport === undefined ? "cluster" : "nodes";
             if (storage.kind === "indexeddb") unclaim = await claim(cluster, shape);
             if (!tab) return opened(await start(message), message, false);
-            await census(cluster, async (node, isFirst) => {
+            await census(cluster, async (node, isFirst, found) => {
               const placed = { ...message, node };
-              opened(await start(placed), placed, isFirst);
+              const open = await start(placed);
+              if (!isOurs(found, (open.identity() as Identity).cluster)) {
+                await open.close();
+                const what = "is of another cluster of this name than the one that tabs run";
+                throw quorateError("STORAGE_FOREIGN", `the database of node ${node} ${what}`);
+              }
+              opened(open, placed, isFirst);
               // Who chooses next shall find a cluster.
               if (isFirst) await foundation;
             });
@@ -168,7 +201,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         return use(async (host) => {
           if (resident !== undefined) return resident.begin(message.cluster, message.founders);
           await host.begin(message.cluster, [...message.founders]);
-          if (!ended) begun();
+          if (!ended) begun(true);
         });
       case "ask":
         return use((host) => {
@@ -203,7 +236,9 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       case "far":
         return use(() => resident?.mesh.connectFar(message.node, message.client, message.port));
       case "clientGone":
-        return use((host) => host.disconnectClient(message.client));
+        return use((host) => {
+          if (!resident?.mesh.disconnectFar(message.client)) host.disconnectClient(message.client);
+        });
       case "client":
         return use((host) => host.connectClient(message.client, message.port));
       case "link":
@@ -227,15 +262,10 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       case "close":
         // Who chooses next does not wait for what is not founded any more.
         founded();
-        return use((host) => {
+        return use(() => {
           ended = true;
-          const closed = () => scope.post({ type: "closed" });
-          // The owner terminates this worker either way; what is durable is durable.
-          const over = async () => {
-            await keeper?.close();
-            await (resident ?? host).close();
-          };
-          over().finally(unclaim).then(closed, closed);
+          // The owner terminates this worker either way.
+          letGo().then(() => scope.post({ type: "closed" }));
         });
     }
   };

@@ -10,6 +10,7 @@ interface Scope {
   close(): void;
   postMessage(message: FromWorker): void;
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
   onunhandledrejection: ((event: PromiseRejectionEvent) => void) | null;
 }
 
@@ -20,7 +21,10 @@ else serve();
 
 /** In a shared worker, for all pages that connect. */
 function share(): void {
-  const join = serveOwners(() => scope.close());
+  const { join, fail } = serveOwners(() => scope.close());
+  // No page hears of what is not caught here.
+  scope.onerror = ({ message }) => fail(uncaught(message));
+  scope.onunhandledrejection = ({ reason }) => fail(uncaught(reason));
   scope.onconnect = ({ ports: [port] }) => {
     if (port !== undefined) join(port);
   };
@@ -31,10 +35,14 @@ function serve(): void {
   // Uncaught errors reach the owner by themselves; rejections do not.
   scope.onunhandledrejection = (event) => {
     event.preventDefault();
-    const message = `an error was not caught: ${String(event.reason)}`;
+    const message = uncaught(event.reason);
     scope.postMessage({ type: "halted", error: { code: "WORKER_FAILED", message } });
   };
 
   const receive = runWorker({ post: (message) => scope.postMessage(message) });
   scope.onmessage = (event) => receive(event.data);
+}
+
+function uncaught(what: unknown): string {
+  return `an error was not caught: ${String(what)}`;
 }

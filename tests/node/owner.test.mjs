@@ -132,3 +132,40 @@ test("a directory is one cluster's or its nodes', and not both at once", async (
   const again = await cluster();
   await again.close();
 });
+
+test("a kill that overtakes a start has the last word, and a start after that the very last", async (t) => {
+  const [, two] = await openTwo(t);
+  await two.kill();
+  const overtaken = failure(two.start(), "NODE_KILLED");
+  await two.kill();
+  await overtaken;
+  assert.equal(two.state, "killed");
+  const earlier = failure(two.start(), "NODE_KILLED");
+  const kill = two.kill();
+  await two.start();
+  await Promise.all([earlier, kill]);
+  assert.equal(two.state, "running");
+  await two.kv.put("k", 1);
+});
+
+test("a storage that was made and never told of a cluster is nobody's: another kind of machine can have it", async (t) => {
+  const records = new Map();
+  const storage = () => ({
+    load: async () => [...records],
+    write: async (deletes, puts) => {
+      for (const [first, end] of deletes)
+        for (const key of records.keys()) if (first <= key && key < end) records.delete(key);
+      for (const [key, value] of puts) records.set(key, value.slice());
+    },
+    close: async () => {},
+  });
+  const options = { cluster: "halfway", id: 1, transport: messagePort(), storage };
+  const made = { ...options, machine: machine("counter"), deadline: 300 };
+  await failure(Node.open(made), "NO_QUORUM");
+  assert.deepEqual([...records.keys()], ["ident"]);
+  const node = await Node.open({ ...options, found: true });
+  t.after(() => node.close());
+  await node.kv.put("k", 1);
+  await node.close();
+  await failure(Node.open(made), "MACHINE_MISMATCH");
+});

@@ -32,6 +32,7 @@ function sight({
     node: 1,
     orphan: false,
     now,
+    since: 0,
     status: {
       clusterId: cluster,
       groups: [{ role: "leader", commit: 9, membersIndex: 9, members }],
@@ -42,7 +43,7 @@ function sight({
         { cluster, orphan: false, heard: now, storage: `s${id}`, ...peer },
       ]),
     ),
-    tabs: { held: ids, stored: ids },
+    tabs: { held: ids, stored: ids, unfit: new Set() },
     ...more,
   };
 }
@@ -67,6 +68,15 @@ for (const [what, seen, wanted] of [
   ],
   ["nor one that is silent", sight({ peers: { 4: silent } }), []],
   ["nor one whose tab is gone", sight({ peers: { 4: orphan } }), []],
+  [
+    "where there is no room for another member, what else there is to do is done",
+    sight({
+      voters: [1, 3],
+      learners: Array.from({ length: 61 }, (_, at) => at + 4),
+      peers: { 2: {} },
+    }),
+    [{ change: "promote", node: 4 }],
+  ],
   [
     "where five vote, the sixth learns",
     sight({ voters: [1, 2, 3, 4, 5], peers: { 6: {} } }),
@@ -104,16 +114,35 @@ for (const [what, seen, wanted] of [
     [demote(2)],
   ],
   ["one that was never heard, too", sight({ peers: { 2: null } }), [demote(2)]],
+  [
+    "but not before the leader has listened that long",
+    sight({ peers: { 2: null }, since: now - 9_999 }),
+    [],
+  ],
   ["a moment of silence is none", sight({ peers: { 2: { heard: now - 9_999 } } }), []],
   ["without tabs silence says nothing", sight({ peers: { 2: silent }, tabs: undefined }), []],
   [
     "a silent one whose lock is free is left to be adopted",
-    sight({ peers: { 2: silent }, tabs: { held: new Set([1, 3]), stored: new Set([1, 2, 3]) } }),
+    sight({
+      peers: { 2: silent },
+      tabs: { held: new Set([1, 3]), stored: new Set([1, 2, 3]), unfit: new Set() },
+    }),
     [],
   ],
   [
     "one of whom nothing is left is removed",
-    sight({ peers: { 2: silent }, tabs: { held: new Set([1, 3]), stored: new Set([1, 3]) } }),
+    sight({
+      peers: { 2: silent },
+      tabs: { held: new Set([1, 3]), stored: new Set([1, 3]), unfit: new Set() },
+    }),
+    [remove(2)],
+  ],
+  [
+    "one whose database does not open is removed",
+    sight({
+      peers: { 2: silent },
+      tabs: { held: new Set([1, 3]), stored: new Set([1, 2, 3]), unfit: new Set([2]) },
+    }),
     [remove(2)],
   ],
   [

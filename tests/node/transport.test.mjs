@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { broadcastChannel, messagePort, Node } from "quorate";
 import { event, failure, scratch, until } from "./help.mjs";
 
@@ -50,8 +51,18 @@ class Air {
   }
 }
 
-/** The kind of an envelope that bears what clients ask. */
+/** The kinds of envelopes: who somebody is, what clients ask, what a leader answers, and a farewell. */
+const HELLO = 1;
 const REQUESTS = 3;
+const ANSWER = 6;
+const GOODBYE = 7;
+
+/** A frame as it is, but of this kind. */
+function as(kind, frame) {
+  const other = frame.slice();
+  other[3] = kind;
+  return other;
+}
 
 /** Opens nodes 1 to n of one cluster; the first founds. They are closed when the test ends. */
 async function openAll(t, transports, options = {}) {
@@ -336,4 +347,163 @@ test("a node tells what happens: leaders, members, others that come and go", asy
   const down = event(one, "nodedown", ({ node }) => node === 2);
   await two.close();
   await down;
+});
+
+test("strangers that come and go, however many, and ids that nobody can have, do a node no harm", async (t) => {
+  const air = new Air();
+  let hello;
+  air.weather = (frame, from) => {
+    if (frame[3] === HELLO && from === 2) hello = frame;
+    return [frame];
+  };
+  const nodes = await openAll(t, [air.transport(), air.transport()]);
+  await voters(nodes[0], [1, 2]);
+  // Its last one says the cluster.
+  await nodes[1].kv.put("k", 1);
+  const of = (id) => {
+    const frame = hello.slice();
+    new DataView(frame.buffer).setUint32(4, id, true);
+    return frame;
+  };
+  for (let id = 3; id <= 400; id++) {
+    air.say(1, of(id), id);
+    air.say(1, as(GOODBYE, of(id)), id);
+  }
+  const traffic = async () => (await nodes[0].status()).transport;
+  await until(async () => (await traffic()).received >= 796, "all of them are taken");
+  const { dropped } = await traffic();
+  air.say(1, of(1_000), 1_000);
+  const isDropped = async () => (await traffic()).dropped.malformed > dropped.malformed;
+  await until(isDropped, "an id that is too large is no node's");
+  await nodes[1].kv.put("k", 2);
+  assert.deepEqual(
+    nodes.map(({ state }) => state),
+    ["running", "running"],
+  );
+});
+
+test("a hello that was long on its way does not put an earlier life of a node in the place of this one", async (t) => {
+  const air = new Air();
+  let late;
+  air.weather = (frame, from) => {
+    if (frame[3] === HELLO && from === 2) late ??= frame;
+    return [frame];
+  };
+  const nodes = await openAll(t, [air.transport(), air.transport()]);
+  await voters(nodes[0], [1, 2]);
+  const renewed = event(nodes[0], "nodeup", ({ node }) => node === 2);
+  await nodes[1].kill();
+  await nodes[1].start();
+  await renewed;
+  let gone = 0;
+  nodes[0].addEventListener("nodedown", () => gone++);
+  const before = (await nodes[0].status()).transport.dropped.incarnation;
+  air.say(1, late, 2);
+  await until(async () => {
+    const { transport } = await nodes[0].status();
+    return transport.dropped.incarnation > before;
+  }, "it is dropped");
+  assert.equal(gone, 0);
+  await nodes[1].kv.put("k", 1);
+});
+
+test("what a leader has taken is told, though its answer is lost", async (t) => {
+  const air = new Air();
+  const nodes = await openAll(
+    t,
+    [1, 2, 3].map(() => air.transport()),
+  );
+  await voters(nodes[0], [1, 2, 3]);
+  await nodes[0].leadership.transferTo(1);
+  await nodes[1].leadership.transferTo(1);
+  await nodes[2].close();
+  let lost = 0;
+  air.weather = (frame) => (frame[3] === ANSWER && ++lost ? [] : [frame]);
+  // Nobody can tell by then.
+  const { outcome } = await failure(nodes[1].members.remove(3, { timeout: 400 }), "TIMEOUT");
+  assert.equal(outcome, "unknown");
+  await voters(nodes[0], [1, 2]);
+  lost = 0;
+  await nodes[1].members.demote(2);
+  assert.ok(lost > 0);
+  assert.deepEqual((await nodes[0].status()).members.learners, [2]);
+  // As many as are under way at most: none of them is left behind.
+  const asks = Array.from({ length: 70 }, () => nodes[1].members.remove(9, { timeout: 300 }));
+  await Promise.all(asks.map((ask) => ask.catch(() => {})));
+  await until(async () => {
+    air.weather = (frame) => [frame];
+    const error = await nodes[1].members.remove(9, { timeout: 300 }).catch((error) => error);
+    return error.code === "UNKNOWN_MEMBER";
+  }, "there is room for further ones");
+});
+
+test("a node that comes and goes for another one is served as ever", async (t) => {
+  const air = new Air();
+  let hello;
+  air.weather = (frame, from, to) => {
+    if (frame[3] === HELLO && from === 1 && to === 2) hello = frame;
+    return [frame];
+  };
+  const nodes = await openAll(t, [air.transport(), air.transport()]);
+  await voters(nodes[0], [1, 2]);
+  await nodes[0].leadership.transferTo(1);
+  await nodes[1].kv.put("k", 0);
+  // More often than a node has clients of one other owner.
+  for (let n = 1; n <= 70; n++) {
+    const down = event(nodes[1], "nodedown", ({ node }) => node === 1);
+    const up = event(nodes[1], "nodeup", ({ node }) => node === 1);
+    air.say(2, as(GOODBYE, hello), 1);
+    air.say(2, hello, 1);
+    await Promise.all([down, up]);
+    assert.equal((await nodes[1].kv.increment("n", 1, { timeout: 5_000 })).value, n);
+  }
+});
+
+test("who is to found listens from when it can hear, and says what it did", async (t) => {
+  const air = new Air();
+  const [one] = await openAll(t, [air.transport()]);
+  const open = (id, options) =>
+    Node.open({ cluster: one.cluster, id, found: true, storage: "memory", ...options });
+  const slow = {
+    open: async (self, receive) => {
+      // Longer than it listens.
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      return air.transport().open(self, receive);
+    },
+  };
+  const two = await open(2, { transport: slow });
+  t.after(() => two.close());
+  assert.equal(two.origin, "joined");
+  await voters(one, [1, 2]);
+
+  // It is told of the cluster when its owner has already decided to found one.
+  const createWorker = () => {
+    const worker = new Worker(new URL(import.meta.resolve("quorate/worker")));
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (message, transfer) => {
+      if (message.type !== "begin") return post(message, transfer);
+      worker.on("message", ({ type }) => type === "started" && post(message));
+      air.weather = (frame) => [frame];
+    };
+    return worker;
+  };
+  air.weather = (frame, from, to) => (from === 3 || to === 3 ? [] : [frame]);
+  const three = await open(3, { transport: air.transport(), createWorker });
+  t.after(() => three.close());
+  assert.equal(three.origin, "joined");
+  await voters(one, [1, 2, 3]);
+});
+
+test("a port that throws keeps no frame from the others", () => {
+  const heard = [];
+  const broken = {
+    postMessage() {
+      throw new Error("cut");
+    },
+    onmessage: null,
+  };
+  const sound = { postMessage: (frame) => heard.push([...frame]), onmessage: null };
+  const link = messagePort({ 2: broken, 3: sound }).open({ cluster: "c", node: 1 }, () => {});
+  link.send(Uint8Array.of(1, 2, 3));
+  assert.deepEqual(heard, [[1, 2, 3]]);
 });

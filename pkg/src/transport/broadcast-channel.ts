@@ -5,6 +5,7 @@
  * it is frozen, collects nothing but what is meant for it.
  */
 
+import { MAX_ID } from "../limits.js";
 import type { Transport, TransportLink, TransportNode } from "./transport.js";
 
 /** Reaches the nodes of this cluster's name in all tabs of the site. */
@@ -26,13 +27,21 @@ export class Broadcast implements Transport {
       return channel;
     };
     const pair = (other: number) => {
+      if (other === node) return undefined;
       let channel = pairs.get(other);
-      if (channel === undefined && other !== node && pairs.size < PAIRS_MAX) {
+      pairs.delete(other);
+      if (channel === undefined) {
+        for (const [idle, longest] of pairs) {
+          if (pairs.size < PAIRS_MAX) break;
+          longest.close();
+          pairs.delete(idle);
+        }
         channel = hear([node, other].sort((a, b) => a - b).join("-"), other);
-        pairs.set(other, channel);
         // The other one may not know yet that it is to listen.
         all.postMessage(node);
       }
+      // The last one is the one that was used last.
+      pairs.set(other, channel);
       return channel;
     };
     // Who is there says its number; who hears that answers with the negative of its own.
@@ -57,7 +66,7 @@ export class Broadcast implements Transport {
 }
 
 function isNumber(data: unknown): data is number {
-  return typeof data === "number" && Number.isInteger(data) && data !== 0;
+  return Number.isInteger(data) && data !== 0 && Math.abs(data as number) <= MAX_ID;
 }
 
 /** As many as a host has links. */

@@ -51,7 +51,13 @@ class Ports implements MessagePortTransport {
       send: (frame, to) => {
         if (this.#receive !== receive) return;
         if (to !== undefined) return this.#post(this.#ports.get(to), frame);
-        for (const port of this.#ports.values()) this.#post(port, frame.slice());
+        for (const port of this.#ports.values()) {
+          try {
+            this.#post(port, frame.slice());
+          } catch {
+            // Lost to this one; the others get it.
+          }
+        }
       },
       close: () => {
         if (this.#receive !== receive) return;
