@@ -169,6 +169,10 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
       return true;
     }
     if (waiting.length * 2 <= this.#settings.size) return false;
+    if (await this.#platform.hasOthers?.(this.#settings)) {
+      const message = `none of the nodes knows of a cluster, and another one in the same place, with a higher id, does`;
+      throw quorateError("STORAGE_FOREIGN", message);
+    }
     this.origin = (await mark?.read()) === undefined ? "founded" : "reset";
     const cluster = randomName();
     // Before the nodes know: a mark without a cluster is a reset, a cluster without a mark would hide one.

@@ -1,6 +1,7 @@
 /** What differs between browsers and Node, as the rest sees it. `entry/` implements it. */
 
 import type { QuorateError } from "./errors.js";
+import type { Settings } from "./options.js";
 import type { FromWorker, ToWorker } from "./protocol.js";
 import type { ClusterOptions, WorkerHandle } from "./types.js";
 
@@ -28,6 +29,11 @@ export interface Platform {
     read(place: string): Promise<string | undefined>;
     write(place: string, id: string): Promise<void>;
   };
+  /**
+   * Whether there is a node of a cluster in the place of these settings, other than the first ones, which they open. Absent
+   * where nobody can tell.
+   */
+  hasOthers?(settings: Settings): Promise<boolean>;
   /** Where lines of the debug log go by default, and which topics the environment asks for. */
   print?(line: string): void;
   readonly debug?: string | undefined;

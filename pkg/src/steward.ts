@@ -34,6 +34,8 @@ export function nextChange(sight: Sight): MemberChange[] {
   const isOrphan = (id: number) => (id === node ? orphan : peers.get(id)?.orphan === true);
   const isSilent = (id: number) =>
     id !== node && now - (peers.get(id)?.heard ?? since) >= FROZEN_MS;
+  const isThere = (id: number) =>
+    id === node || now - (peers.get(id)?.heard ?? Number.NEGATIVE_INFINITY) < HEARD_MS;
   // Nobody runs it, and there is nothing left that anybody could run.
   const isLost = (id: number) =>
     tabs !== undefined && !tabs.held.has(id) && (!tabs.stored.has(id) || tabs.unfit.has(id));
@@ -44,7 +46,9 @@ export function nextChange(sight: Sight): MemberChange[] {
       (tabs !== undefined && isOrphan(id)) ||
       (isSilent(id) && (joining.includes(id) || isLost(id))),
   );
-  if (gone.length > 0 && voters.some((id) => !gone.includes(id)))
+  // As long as those who would be left could agree on nothing, who is run by somebody else is needed.
+  const left = voters.filter((id) => !gone.includes(id));
+  if (gone.length > 0 && left.filter(isThere).length * 2 > left.length)
     return gone.map((id) => ({ change: "remove", node: id }));
   if (joining.length > 0) return [];
   const seats = tabs === undefined ? Number.POSITIVE_INFINITY : VOTERS_MAX - voters.length;
@@ -66,6 +70,8 @@ export function nextChange(sight: Sight): MemberChange[] {
 
 /** A tab that has not answered for so long counts as frozen. */
 export const FROZEN_MS = 10_000;
+/** Who is there has been heard in this time: everybody says hello once a second. */
+const HEARD_MS = 3_000;
 /** More are refused. */
 const MEMBERS_MAX = 63;
 /** So many tabs vote at most. */

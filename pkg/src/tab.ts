@@ -17,19 +17,25 @@ export interface Found {
 export async function look(name: string): Promise<Found> {
   if (typeof globalThis.indexedDB?.databases !== "function")
     throw quorateError("STORAGE_UNAVAILABLE", "this browser's IndexedDB does not list databases");
-  const [locks, databases] = await Promise.all([navigator.locks.query(), indexedDB.databases()]);
-  const ids = (names: readonly (string | undefined)[]) =>
-    new Set(names.flatMap((place) => nodeAt(name, place ?? "") ?? []));
+  const [locks, stored] = await Promise.all([navigator.locks.query(), storedNodes(name)]);
   const held = locks.held ?? [];
   const prefix = clusterLock(name, "");
   return {
     // Those who wait for a node's end hold its lock for a moment, shared.
-    held: ids(held.flatMap(({ name, mode }) => (mode === "exclusive" ? [name] : []))),
-    stored: ids(databases.map((database) => database.name)),
+    held: nodesAt(
+      name,
+      held.filter(({ mode }) => mode === "exclusive"),
+    ),
+    stored,
     clusters: new Set(
       held.flatMap(({ name = "" }) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : [])),
     ),
   };
+}
+
+/** The nodes that have a database. */
+export async function storedNodes(name: string): Promise<ReadonlySet<number>> {
+  return nodesAt(name, await indexedDB.databases());
 }
 
 /** What each tab holds, shared, as long as it runs a node of this cluster. */
@@ -113,6 +119,10 @@ const RUN_BY: Readonly<Record<Shape, string>> = {
 /** Where a node's database is, and what its lock is called. */
 export function placeOf(name: string, node: number): string {
   return `quorate/${name}/${node}`;
+}
+
+function nodesAt(name: string, places: readonly { name?: string }[]): ReadonlySet<number> {
+  return new Set(places.flatMap((place) => nodeAt(name, place.name ?? "") ?? []));
 }
 
 function nodeAt(name: string, place: string): number | undefined {

@@ -1,9 +1,10 @@
 // Tabs of a browser, for tests: opened, closed, killed, frozen. Chromium is not launched by playwright, which keeps its
 // pages in the foreground, where nothing freezes.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,12 +15,14 @@ import { firefox } from "./webdriver.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** The tabs' page with the package beside it. */
-export async function serveTabs(t) {
+/** The tabs' page with the package beside it. `sharedWorker` is more code for that. */
+export async function serveTabs(t, { sharedWorker = "" } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "quorate-tabs-"));
   cpSync(here("./tabs"), folder, { recursive: true });
   cpSync(here("../machine/machines"), folder, { recursive: true });
-  cpSync(here("../../pkg/dist"), join(folder, "quorate"), { recursive: true });
+  const shipped = join(folder, "quorate");
+  cpSync(here("../../pkg/dist"), shipped, { recursive: true });
+  appendFileSync(join(shipped, "worker.js"), sharedWorker);
   // Only an isolated page has the shared memory on which a worker can wait.
   const server = await serve(folder, {
     "cross-origin-opener-policy": "same-origin",
@@ -174,6 +177,21 @@ export async function drivenTabs(t, launch, at) {
       };
     },
   };
+}
+
+/** Opens so many tabs with a node each, one after the other; all vote. */
+export async function openTabs(browser, count, options) {
+  const tabs = [];
+  for (let id = 1; id <= count; id++) {
+    const tab = await browser.open();
+    const { value, code } = await tab.ask("open", options);
+    assert.equal(code, undefined);
+    assert.deepEqual(value, { id, origin: id === 1 ? "founded" : "joined" });
+    tabs.push(tab);
+  }
+  const ids = tabs.map((_, at) => at + 1);
+  for (const tab of tabs) await members(tab, ids);
+  return tabs;
 }
 
 /** Waits until something holds that no event tells. */

@@ -2,22 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chromiumTabs, members, until } from "./tabs.mjs";
-
-/** Opens so many tabs with a node each, one after the other; all vote. */
-async function openTabs(browser, count, options) {
-  const tabs = [];
-  for (let id = 1; id <= count; id++) {
-    const tab = await browser.open();
-    const { value, code } = await tab.ask("open", options);
-    assert.equal(code, undefined);
-    assert.deepEqual(value, { id, origin: id === 1 ? "founded" : "joined" });
-    tabs.push(tab);
-  }
-  const ids = tabs.map((_, at) => at + 1);
-  for (const tab of tabs) await members(tab, ids);
-  return tabs;
-}
+import { chromiumTabs, members, openTabs, until } from "./tabs.mjs";
 
 const ok = (value) => ({ value });
 

@@ -257,6 +257,19 @@ test("a cluster all of whose storage is gone is founded anew, and says so", asyn
   assert.equal(await cluster.kv.get("k"), null);
 });
 
+test("no cluster is founded in a place where a node with a higher id belongs to one", async (t) => {
+  const options = { storage: "directory", directory: scratch(t) };
+  const first = await open(t, options);
+  await first.kv.put("k", 1);
+  assert.equal(await first.members.replace(1), 4);
+  await first.close();
+  for (const node of [1, 2, 3])
+    rmSync(join(options.directory, `node-${node}`), { recursive: true });
+  await failure(open(t, options), "STORAGE_FOREIGN");
+  const whole = await open(t, { ...options, nodes: 4 });
+  assert.deepEqual([whole.id, whole.origin], [first.id, "restored"]);
+});
+
 test("a storage of an earlier cluster of that name is refused", async (t) => {
   const path = scratch(t);
   const first = await open(t, { storage: "directory", directory: path });

@@ -95,6 +95,12 @@ for (const [what, seen, wanted] of [
   ],
   ["without tabs a learner stays one", sight({ voters: [1], learners: [2], tabs: undefined }), []],
   ["an orphan is removed", sight({ peers: { 2: orphan } }), [remove(2)]],
+  [
+    "but not while those who would be left are too few to agree",
+    sight({ peers: { 2: orphan, 3: { heard: now - 3_000 } } }),
+    [],
+  ],
+  ["a frozen one loses its vote first", sight({ peers: { 2: orphan, 3: silent } }), [demote(3)]],
   ["several at once", sight({ peers: { 2: orphan, 3: orphan } }), [remove(2), remove(3)]],
   ["a leader whose own tab is gone removes itself", sight({ orphan: true }), [remove(1)]],
   [

@@ -2,6 +2,7 @@
 
 import type { Platform } from "../platform.js";
 import { attach, sharedHandle } from "../spawn.js";
+import { storedNodes } from "../tab.js";
 import { bytesOf, compile, fetchBytes } from "./module.js";
 
 /** Beside IndexedDB, and cleared on other occasions. Workers have none. */
@@ -53,6 +54,10 @@ export function browserPlatform(first: Assets, second?: () => Promise<Assets>): 
     }),
     storage: "indexeddb",
     mark: originMark,
+    hasOthers: async ({ name, size, storage }) =>
+      storage.kind === "indexeddb" &&
+      typeof globalThis.indexedDB?.databases === "function" &&
+      [...(await storedNodes(name))].some((id) => id > size),
     loadModule: (source) =>
       source === undefined ? either((assets) => assets.module()) : compile(source, fetchBytes),
     spawn: (node, create, events) =>

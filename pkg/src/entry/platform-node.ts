@@ -6,6 +6,7 @@ import type { Platform } from "../platform.js";
 import { attach } from "../spawn.js";
 import { lockPlace } from "../storage/lock.js";
 import { directoryMark } from "../storage/mark.js";
+import { whose } from "../storage/whose.js";
 import { compile, fetchBytes, loadError } from "./module.js";
 
 export const platform: Platform = {
@@ -27,6 +28,13 @@ export const platform: Platform = {
     return process.env.QUORATE_DEBUG;
   },
   mark: directoryMark,
+  hasOthers: async ({ storage }) =>
+    storage.kind === "directory" &&
+    whose(storage.path).then(
+      () => true,
+      // There is none, or none that could be read.
+      () => false,
+    ),
 };
 
 async function readBytes(url: URL): Promise<BufferSource> {

@@ -78,6 +78,32 @@ globalThis.tab = {
     end = new Int32Array(new SharedArrayBuffer(4));
     worker.postMessage({ type: "hang", end });
   },
+  /** From now on there is no room for a node's database, or there is again, as far as this tab's worker goes. */
+  disk: (id, full) => worker.postMessage({ type: "disk", place: `quorate/tabs/${id}`, full }),
+  /** Has the shared worker fail, by an exception or a rejection. */
+  breakShared: (how) => new BroadcastChannel("break").postMessage(how),
+  /** Removes a node's database, as anything of the site can. */
+  remove: (id) =>
+    new Promise((resolve) => {
+      const request = indexedDB.deleteDatabase(`quorate/tabs/${id}`);
+      request.onsuccess = () => resolve(true);
+    }),
+  /** Damages the log in a node's database. */
+  damage: async (id) => {
+    const done = (request) =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await done(indexedDB.open(`quorate/tabs/${id}`));
+    const [store] = database.objectStoreNames;
+    const records = database.transaction(store, "readwrite").objectStore(store);
+    const key = (await done(records.getAllKeys())).find((key) => String(key).includes("log"));
+    const bytes = new Uint8Array(await done(records.get(key)));
+    bytes[bytes.length - 1] ^= 1;
+    await done(records.put(bytes, key));
+    database.close();
+  },
   unhang: () => {
     Atomics.store(end, 0, 1);
     Atomics.notify(end, 0);
