@@ -178,7 +178,9 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
           const opening = async () => {
             const { cluster, tab, transport, storage } = message;
             const shape = tab ? "tabs" : transport === undefined ? "cluster" : "nodes";
-            if (storage.kind === "indexeddb") unclaim = await claim(cluster, shape);
+            // Where nodes of a name meet by that: in its databases, or on its channels.
+            if (storage.kind === "indexeddb" || transport?.kind === "broadcastChannel")
+              unclaim = await claim(cluster, shape);
             if (!tab) return opened(await start(message), message, false);
             await census(cluster, async (node, isFirst, found) => {
               const placed = { ...message, node };

@@ -103,6 +103,21 @@ test("a page founds no cluster in place of one whose nodes are tabs' with higher
   assert.deepEqual(await tab.ask("increment", "n"), ok(2));
 });
 
+test("a node with an id of its own is not run beside tabs, wherever its storage is", async (t) => {
+  const browser = await chromiumTabs(t);
+  const [one] = await openTabs(browser, 1);
+  const page = await browser.open();
+  const options = { id: 2, storage: "memory" };
+  assert.deepEqual(await page.ask("open", options), { code: "STORAGE_LOCKED" });
+  await one.close();
+  assert.deepEqual(await page.ask("open", { ...options, found: true }), {
+    value: { id: 2, origin: "founded" },
+  });
+  // Nor tabs beside it: they would meet, and one of them could take that id.
+  const tab = await browser.open();
+  assert.deepEqual(await tab.ask("open"), { code: "STORAGE_LOCKED" });
+});
+
 test("a tab that is frozen while it opens a node goes on when it is thawed", async (t) => {
   const browser = await chromiumTabs(t);
   const [one, two] = [await browser.open(), await browser.open()];
