@@ -166,7 +166,8 @@ class Hub {
       case "started": {
         const opened = this.#story.get("opened");
         if (opened?.type === "opened") this.#story.set("opened", { ...opened, isFirst: false });
-        this.#story.set("started", message);
+        // Not by a page that comes later.
+        this.#story.set("started", { ...message, founded: false });
         break;
       }
       case "opened":

@@ -46,7 +46,7 @@ export class Keeper {
     this.#over.abort();
     clearTimeout(this.#timer);
     await this.#looking;
-    await Promise.all([...this.#orphans.values()].map((orphan) => orphan.close()));
+    await Promise.all([...this.#orphans].map(([id, orphan]) => this.#drop(id, orphan)));
   }
 
   #look(): void {
@@ -126,7 +126,7 @@ export class Keeper {
 
   async #drop(node: number, orphan: Resident): Promise<void> {
     if (this.#orphans.get(node) === orphan) this.#orphans.delete(node);
-    await orphan.close().catch(() => {}); // It has failed before.
+    await orphan.close().catch(() => {}); // It ends all the same.
   }
 
   /**

@@ -165,7 +165,7 @@ class LiveNode implements OwnNode, MemberEvents {
     if (tab) {
       let ran = false;
       let woken = () => {};
-      this.#awake = onRest({
+      const deaf = onRest({
         rest: () => {
           this.#rest = new Promise((resolve) => {
             woken = resolve;
@@ -180,6 +180,10 @@ class LiveNode implements OwnNode, MemberEvents {
           if (ran) this.start().catch(() => {});
         },
       });
+      this.#awake = () => {
+        deaf();
+        woken();
+      };
     }
     const started = async () => {
       for (;;) {

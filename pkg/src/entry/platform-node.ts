@@ -28,9 +28,9 @@ export const platform: Platform = {
     return process.env.QUORATE_DEBUG;
   },
   mark: directoryMark,
-  hasOthers: async ({ storage }) =>
+  hasOthers: async ({ size, storage }) =>
     storage.kind === "directory" &&
-    whose(storage.path).then(
+    whose(storage.path, size + 1).then(
       () => true,
       // There is none, or none that could be read.
       () => false,

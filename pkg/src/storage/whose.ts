@@ -17,13 +17,14 @@ export interface Whose {
 
 /**
  * Whose directory it is, as its nodes say. Opened with so many nodes, one is among them that knows of the cluster, so that
- * none is founded beside it. `NO_CLUSTER` if no node knows of any.
+ * none is founded beside it. `NO_CLUSTER` if no node knows of any. Those with lower ids than `from` are not asked.
  */
-export async function whose(path: string): Promise<Whose> {
+export async function whose(path: string, from = 1): Promise<Whose> {
   const directory = resolve(path);
   let failure: unknown;
   let later: Whose | undefined;
   for (const id of await nodesIn(directory)) {
+    if (id < from) continue;
     try {
       const ident = await identIn(join(directory, `node-${id}`));
       if (ident === undefined || !ident.isFounded) continue;
