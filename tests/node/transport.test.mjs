@@ -507,3 +507,21 @@ test("a port that throws keeps no frame from the others", () => {
   link.send(Uint8Array.of(1, 2, 3));
   assert.deepEqual(heard, [[1, 2, 3]]);
 });
+
+test("over broadcast channels a node that is used reaches the other, however many ids were ever seen", async (t) => {
+  const cluster = fresh();
+  const hears = (node, receive) => {
+    const link = broadcastChannel().open({ cluster, node }, receive);
+    t.after(() => link.close());
+    return link;
+  };
+  const one = hears(1, () => {});
+  for (let id = 2; id <= 400; id++) one.send(Uint8Array.of(0), id);
+  const heard = [];
+  hears(500, (frame, from) => heard.push([from, ...frame]));
+  await until(() => {
+    one.send(Uint8Array.of(7), 500);
+    return heard.length > 0;
+  }, "it is reached");
+  assert.deepEqual(heard[0], [1, 7]);
+});
