@@ -294,13 +294,20 @@ async fn a_port_that_is_replaced_or_taken_away_is_closed_and_not_heard() {
 #[wasm_bindgen_test]
 async fn links_and_clients_are_bounded() {
     let (host, ..) = half_a_cluster().await;
+    let lossy = || json(r#"{ "drop": 0.5 }"#);
     for id in 2..=256 {
-        host.set_link(id.into(), json("{}")).expect("room for 255");
+        host.set_link(id.into(), lossy()).expect("room for 255");
     }
-    assert!(host.set_link(257.into(), json("{}")).is_err());
+    assert!(host.set_link(257.into(), lossy()).is_err());
     assert!(host.connect_peer(257.into(), plain_port()).is_err());
     host.connect_peer(256.into(), plain_port())
         .expect("a known peer");
+    // One that leads nowhere, and has no faults, makes room.
+    host.set_link(255.into(), json("{}")).expect("a known peer");
+    host.connect_peer(257.into(), plain_port()).expect("room");
+    assert!(host.connect_peer(255.into(), plain_port()).is_err());
+    host.disconnect_peer(257.into()).expect("a known peer");
+    host.connect_peer(255.into(), plain_port()).expect("room");
     for id in 0..4_096 {
         host.connect_client(id.into(), plain_port())
             .expect("room for 4096");
