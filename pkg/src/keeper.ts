@@ -64,7 +64,7 @@ export class Keeper {
     for (const known of [this.#free, this.#failures, this.#strange])
       for (const id of known.keys())
         if (found.held.has(id) || !found.stored.has(id)) known.delete(id);
-    this.#now = { ...found, unfit: new Set(this.#failures.keys()) };
+    this.#now = { ...found, unfit: new Set([...this.#failures.keys(), ...this.#strange]) };
     for (const id of found.held) {
       if (id !== own.node && !this.#orphans.has(id)) this.#watch(id);
     }
@@ -165,7 +165,7 @@ export class Keeper {
 
 /** What a tab sees. */
 export interface Sighting extends Found {
-  /** Nodes that nobody runs, and that this tab could not run when it last tried. */
+  /** Nodes that nobody runs, and that this tab could not run when it last tried, or does not: another cluster's. */
   readonly unfit: ReadonlySet<number>;
 }
 
