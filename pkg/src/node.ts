@@ -191,8 +191,7 @@ class LiveNode implements OwnNode, MemberEvents {
           return await this.start();
         } catch (error) {
           // A page that is put to rest while it opens a node goes on when it wakes.
-          if ((error as QuorateError).code !== "NODE_KILLED" || this.#access.isClosed)
-            throw error;
+          if ((error as QuorateError).code !== "NODE_KILLED" || this.#access.isClosed) throw error;
           await this.#rest;
         }
       }
