@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { runInNewContext } from "node:vm";
 import { bundle } from "../bundle.mjs";
 
 const { codec, random } = await bundle({ codec: "machine/codec.ts", random: "machine/random.ts" });
@@ -52,6 +53,58 @@ test("what is thrown has these bytes", () => {
   assert.equal(hex(bytes), `04${hex(Buffer.from(JSON.stringify(thrown)))}`);
   assert.deepEqual(codec.decodeResult(bytes), { type: "thrown", thrown });
   assert.deepEqual(codec.decodeResult(codec.encodeUnfit("why")), { type: "unfit", why: "why" });
+});
+
+test("what an engine words is not replicated, in no engine's words", () => {
+  const thrown = (error) => codec.decodeResult(codec.encodeThrown(error)).thrown;
+  const made = (work) => {
+    try {
+      return work();
+    } catch (error) {
+      return error;
+    }
+  };
+  for (const [name, work] of [
+    ["TypeError", () => undefined.nothing],
+    ["ReferenceError", () => runInNewContext("nothing")],
+    ["SyntaxError", () => JSON.parse("{")],
+    ["RangeError", () => (1).toFixed(101)],
+    ["URIError", () => decodeURI("%")],
+  ]) {
+    assert.deepEqual(thrown(made(work)), { name, message: "" });
+  }
+  const clone = made(() => structuredClone(() => {}));
+  assert.deepEqual(thrown(clone), { name: "DataCloneError", message: "", code: 25 });
+  const own = Object.assign(new TypeError("no sum"), { code: "NO_SUM" });
+  assert.deepEqual(thrown(own), { name: "TypeError", message: "no sum", code: "NO_SUM" });
+  assert.deepEqual(thrown(new Error("poor")), { name: "Error", message: "poor" });
+  const unreadable = {
+    get sum() {
+      return undefined.nothing;
+    },
+  };
+  const error = made(() => codec.encode(unreadable, 100));
+  assert.equal(codec.whyUnfit(error), "it cannot be read");
+  assert.equal(codec.whyUnfit(made(() => codec.encode(new Map(), 100))), "a Map");
+  assert.equal(codec.decodeResult(codec.encodeUnfit("x".repeat(9_999))).why.length, 1_000);
+});
+
+test("what JSON would lose of a value without a word is refused, with its place", () => {
+  class List extends Array {}
+  class Pairs extends Map {}
+  for (const [value, why] of [
+    [Object.assign([1, 2], { sum: 3 }), "a list's further value at .sum"],
+    [{ a: [List.of(1)] }, "a List at .a[0]"],
+    [{ a: new Pairs() }, "a Pairs at .a"],
+    [new (class Day extends Date {})(), "a Day"],
+    [{ a: { [Symbol("b")]: 1 } }, "a symbol's value at .a"],
+    [[1, undefined], "undefined at [1]"],
+    [new Array(2), "undefined at [0]"],
+    [Object.create(Object.create(Object.create(null))), "a value of a class"],
+  ]) {
+    assert.throws(() => codec.encode(value, 1_000), { message: why });
+  }
+  for (const value of [[], [[1], []], Object.create(null), { a: [] }]) codec.encode(value, 100);
 });
 
 test("bytes that are no value are refused", () => {

@@ -134,7 +134,7 @@ finds(
       return super.apply(command);
     }
   },
-  { words: ["TypeError", "mayThrow"] },
+  { words: ["apply() threw TypeError: Cannot read", "mayThrow"] },
 );
 
 finds(
@@ -226,4 +226,18 @@ finds(
     }
   },
   { words: ["a Map"] },
+);
+
+finds(
+  "its dueAt looks at the clock",
+  ["machine-failed"],
+  class Impatient extends Bank {
+    born = Date.now();
+    dueAt() {
+      if (Date.now() - this.born > 3_000) throw new Error("too late");
+      return undefined;
+    }
+    tick() {}
+  },
+  { words: ["too late", "dueAt: Date.now()"] },
 );

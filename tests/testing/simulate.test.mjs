@@ -202,6 +202,8 @@ test("what callers get wrong is refused", async () => {
   class NoMachine {}
   await assert.rejects(simulate(NoMachine, asked), { code: "MACHINE_INVALID" });
   await assert.rejects(simulate(machine("none"), asked), { code: "MACHINE_LOAD" });
+  const relative = { ...wrong, message: /new URL\("\.\/machine\.js", import\.meta\.url\)/ };
+  await assert.rejects(simulate("./machines/bank.mjs", asked), relative);
   await assert.rejects(
     simulate(Bank, {
       command: () => {
@@ -210,4 +212,62 @@ test("what callers get wrong is refused", async () => {
     }),
     /no idea/,
   );
+});
+
+test("a constructor that throws after a while is a finding", async () => {
+  let made = 0;
+  class Tired extends Bank {
+    constructor() {
+      super();
+      made += 1;
+      if (made > 6) throw new Error("too many banks");
+    }
+  }
+  const result = await simulate(Tired, { ...asked, shrink: false });
+  assert.equal(result.failure.kind, "machine-failed");
+  assert.match(result.report, /^simulation: seed 1: machine-failed.*too many banks/s);
+});
+
+test("what the caller's functions throw while it looks for a smaller world leaves what was found", async () => {
+  class Odd extends Bank {
+    apply(command) {
+      super.apply(command);
+      return Math.random();
+    }
+  }
+  let worlds = 0;
+  let random;
+  const command = (its, client) => {
+    if (client === 1 && its !== random) {
+      random = its;
+      worlds += 1;
+    }
+    if (worlds > 2) throw new Error("no further worlds");
+    return asked.command(its);
+  };
+  const result = await simulate(Odd, { command });
+  assert.equal(result.failure.kind, "diverged");
+  assert.ok(worlds > 2);
+});
+
+test("a trace keeps what was asked, whatever becomes of the caller's objects", async () => {
+  const shared = { to: "ann", amount: 1 };
+  const command = () => {
+    shared.amount += 1;
+    return shared;
+  };
+  const result = await simulate(Bank, { command, seconds: 2 });
+  const [first, second] = result.trace.calls[0];
+  assert.notEqual(first.command.amount, second.command.amount);
+  const again = await replay(Bank, result.trace);
+  assert.equal(again.hash, result.hash);
+  assert.notEqual(again.trace.calls[0][0].command, first.command);
+});
+
+test("worlds in which nothing is found share the modules of a URL", async () => {
+  const result = await simulate(machine("counted"), { ...asked, seeds: 12, seconds: 1 });
+  result.assert();
+  assert.equal(result.worlds, 12);
+  // Those of all worlds but the last, and those of the last: three nodes and two models each.
+  assert.equal(globalThis.loadsOfCounted, 10);
 });

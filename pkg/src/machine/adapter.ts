@@ -13,9 +13,11 @@ import {
   encodeSnapshot,
   encodeThrown,
   encodeUnfit,
+  isWordedByEngine,
   MAX_ANSWER_BYTES,
   MAX_MESSAGE_BYTES,
   messageOf,
+  whyUnfit,
 } from "./codec.js";
 import { randomOf } from "./random.js";
 import type { MachineContext, Machine as MachineOf } from "./types.js";
@@ -37,12 +39,14 @@ export class Adapter {
   due = Number.NaN;
   failure: { readonly code: "MACHINE_FAILED"; readonly message: string } | undefined;
   readonly #make: () => Machine;
+  readonly #tell: Tell;
   #machine: Machine;
 
   /** `make` gives a fresh machine for each snapshot that is restored. */
-  constructor(first: Machine, make: () => Machine) {
+  constructor(first: Machine, make: () => Machine, tell: Tell = tellOnce()) {
     this.#machine = first;
     this.#make = make;
+    this.#tell = tell;
     this.#look();
   }
 
@@ -53,12 +57,14 @@ export class Adapter {
         case APPLY: {
           const context = contextOf(index, term, timeMs);
           const apply = (command: unknown) => this.#machine.apply(command, context);
-          const reply = answer("apply", apply, bytes, MAX_MESSAGE_BYTES);
+          const reply = this.#answer("apply", apply, bytes, MAX_MESSAGE_BYTES);
           this.#look();
           return reply;
         }
-        case QUERY:
-          return answer("query", (query) => this.#machine.query(query), bytes, MAX_ANSWER_BYTES);
+        case QUERY: {
+          const query = (query: unknown) => this.#machine.query(query);
+          return this.#answer("query", query, bytes, MAX_ANSWER_BYTES);
+        }
         case SNAPSHOT:
           return snapshotOf(this.#machine);
         case RESTORE: {
@@ -82,6 +88,34 @@ export class Adapter {
     }
   }
 
+  /** What came of a command or a query, in bytes. */
+  #answer(
+    method: "apply" | "query",
+    work: (value: unknown) => unknown,
+    bytes: Uint8Array,
+    maxBytes: number,
+  ): Uint8Array {
+    let value: unknown;
+    try {
+      value = decode(bytes);
+    } catch {
+      return encodeUnfit(`${method}() was not called: what it was to get cannot be read`);
+    }
+    let result: unknown;
+    try {
+      result = work(value);
+    } catch (error) {
+      if (isWordedByEngine(error)) this.#tell(method, error);
+      return encodeThrown(error);
+    }
+    try {
+      if (!isPromise(result)) return encode(result, maxBytes);
+      return encodeUnfit(`${method}() gave a promise; it must do its work at once`);
+    } catch (error) {
+      return encodeUnfit(`what ${method}() gave cannot be stored: ${whyUnfit(error)}`);
+    }
+  }
+
   #look(): void {
     const due = doing("dueAt", () => this.#machine.dueAt?.());
     if (due === undefined || due === null) this.due = Number.NaN;
@@ -102,31 +136,24 @@ export function snapshotOf(machine: Machine): Uint8Array {
   }
 }
 
-/** What came of a command or a query, in bytes. */
-function answer(
-  method: "apply" | "query",
-  work: (value: unknown) => unknown,
-  bytes: Uint8Array,
-  maxBytes: number,
-): Uint8Array {
-  let value: unknown;
-  try {
-    value = decode(bytes);
-  } catch {
-    return encodeUnfit(`${method}() was not called: what it was to get cannot be read`);
-  }
-  let result: unknown;
-  try {
-    result = work(value);
-  } catch (error) {
-    return encodeThrown(error);
-  }
-  try {
-    if (!isPromise(result)) return encode(result, maxBytes);
-    return encodeUnfit(`${method}() gave a promise; it must do its work at once`);
-  } catch (error) {
-    return encodeUnfit(`what ${method}() gave cannot be stored: ${messageOf(error)}`);
-  }
+/** Is told what a machine threw by mistake: its text is the engine's, so it is not replicated, and nobody else gets it. */
+export type Tell = (method: "apply" | "query", error: unknown) => void;
+
+/** Writes the first one to the console. */
+function tellOnce(): Tell {
+  let told = false;
+  return (method, error) => {
+    if (told) return;
+    told = true;
+    try {
+      console.error(
+        `quorate: the machine's ${method}() threw; only the first such error is shown:`,
+        error,
+      );
+    } catch {
+      // Errors may say in code of their own how they are to be shown.
+    }
+  };
 }
 
 /** Where the machine has nobody to throw to. */

@@ -4,7 +4,14 @@ import type { Calls } from "../calls.js";
 import { invalid, record } from "../check.js";
 import { type Outcome, type QuorateError, quorateError } from "../errors.js";
 import type { CallOptions } from "../types.js";
-import { decodeResult, encode, MAX_MESSAGE_BYTES, messageOf, type Result } from "./codec.js";
+import {
+  decodeResult,
+  encode,
+  isMistake,
+  MAX_MESSAGE_BYTES,
+  messageOf,
+  type Result,
+} from "./codec.js";
 import type { MachineQueryOptions } from "./types.js";
 
 export async function execute(
@@ -55,7 +62,11 @@ function resultOf(bytes: Uint8Array, outcome: Outcome): unknown {
 }
 
 function threw(thrown: (Result & { type: "thrown" })["thrown"], outcome: Outcome): QuorateError {
-  const message = thrown.message === "" ? `the machine threw ${thrown.name}` : thrown.message;
+  const where = isMistake(thrown.name, thrown.code)
+    ? "; what the engine says of it is on the nodes' consoles"
+    : "";
+  const message =
+    thrown.message === "" ? `the machine threw ${thrown.name}${where}` : thrown.message;
   return quorateError("MACHINE_THREW", message, { outcome, thrown });
 }
 

@@ -65,14 +65,49 @@ function* items(reader: Reader): Generator<unknown> {
   while (!reader.atEnd) yield decode(reader.bytes());
 }
 
-/** A machine threw: what of that every node says alike. */
+/** A machine threw: what of that every node says alike, whatever engine it runs in. */
 export function encodeThrown(error: unknown): Uint8Array {
   return tagged(THROWN, JSON.stringify(thrownOf(error)));
 }
 
+/**
+ * Whether the text of what was thrown is left out, because engines word it, and each one otherwise: that of the errors which
+ * they throw by themselves, unless there is a code, and of all that the platform throws.
+ */
+export function isWordedByEngine(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false;
+  try {
+    if (globalThis.DOMException !== undefined && error instanceof DOMException) return true;
+    const { name, code } = error as Partial<Record<keyof Thrown, unknown>>;
+    return isMistake(name, code);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether an error of this name and code is one that an engine throws by itself. */
+export function isMistake(name: unknown, code: unknown): boolean {
+  return typeof code !== "string" && typeof code !== "number" && MISTAKES.has(name);
+}
+
+const MISTAKES = new Set<unknown>([
+  "TypeError",
+  "ReferenceError",
+  "SyntaxError",
+  "RangeError",
+  "URIError",
+  "EvalError",
+  "InternalError",
+]);
+
 /** A machine gave what is no reply; why. */
 export function encodeUnfit(why: string): Uint8Array {
-  return tagged(UNFIT, why);
+  return tagged(UNFIT, text(why));
+}
+
+/** The text of what `encode` threw, as every node says it. */
+export function whyUnfit(error: unknown): string {
+  return isWordedByEngine(error) ? "it cannot be read" : messageOf(error);
 }
 
 /** What came of a command or query. */
@@ -133,7 +168,14 @@ function loss(value: unknown, depth: number): { place: string; what: string } | 
   if (value === null) return undefined;
   if (depth === MAX_DEPTH)
     return { place: "", what: `more than ${MAX_DEPTH} values in one another` };
+  if (Object.getOwnPropertySymbols(value).length > 0)
+    return { place: "", what: "a symbol's value" };
   if (Array.isArray(value)) {
+    const above: unknown = Object.getPrototypeOf(Object.getPrototypeOf(value));
+    if (above === null || Object.getPrototypeOf(above) !== null) return ofClass(value);
+    // Those of items come first.
+    const beside = Object.keys(value).at(value.length);
+    if (beside !== undefined) return { place: `.${beside}`, what: "a list's further value" };
     for (let at = 0; at < value.length; at++) {
       const lost = loss(value[at], depth + 1);
       if (lost !== undefined) return { ...lost, place: `[${at}]${lost.place}` };
@@ -143,8 +185,7 @@ function loss(value: unknown, depth: number): { place: string; what: string } | 
   // A plain object's prototype has none, wherever it was made.
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    const { name } = (prototype as object).constructor;
-    return { place: "", what: `a ${name || "value of a class"}` };
+    return ofClass(value);
   }
   for (const [key, within] of Object.entries(value)) {
     // JSON leaves it out, as everyone expects.
@@ -152,6 +193,11 @@ function loss(value: unknown, depth: number): { place: string; what: string } | 
     if (lost !== undefined) return { ...lost, place: `.${key}${lost.place}` };
   }
   return undefined;
+}
+
+function ofClass(value: object): { place: string; what: string } {
+  const name: unknown = value.constructor?.name;
+  return { place: "", what: `a ${typeof name === "string" && name ? name : "value of a class"}` };
 }
 
 /** Whether a snapshot comes in items: a JSON array is one value, and so are text and bytes. */
@@ -172,7 +218,7 @@ function thrownOf(error: unknown): Thrown {
     const own = typeof code === "string" ? text(code) : code;
     return {
       name: typeof name === "string" ? text(name) : "Error",
-      message: typeof message === "string" ? text(message) : "",
+      message: typeof message === "string" && !isWordedByEngine(error) ? text(message) : "",
       ...(typeof own === "string" || (typeof own === "number" && Number.isFinite(own))
         ? { code: own }
         : {}),

@@ -80,7 +80,11 @@ export type AnswerOf<M extends AnyMachine> = ReturnType<M["query"]>;
 export interface Thrown {
   /** The `name` of the error; of what is no error, its type. */
   readonly name: string;
-  /** Its `message`; at most 1,000 characters, as its name. */
+  /**
+   * Its `message`; at most 1,000 characters, as its name. Empty for what engines throw by themselves (a `TypeError`,
+   * `ReferenceError`, `SyntaxError`, `RangeError`, `URIError`, `EvalError` or `InternalError` without a `code`, or a
+   * `DOMException`): each one words it otherwise.
+   */
   readonly message: string;
   /** The thrown error's own `code`, if it was a string or a number. */
   readonly code?: string | number;

@@ -1,14 +1,14 @@
 /** A user's machine in simulated clusters: deterministic, tormented, and watched. */
 
 import { integer, invalid, number, record, show, signalOf } from "../check.js";
-import { decodeResult } from "../machine/codec.js";
+import { decodeResult, isMistake } from "../machine/codec.js";
 import type { AnyMachine, Machine, Thrown } from "../machine/types.js";
 import { askedOf, type Call } from "./simulation/clients.js";
 import { loadCore } from "./simulation/core.js";
 import { FAULTS } from "./simulation/faults.js";
 import { reportOf } from "./simulation/report.js";
 import { type Shrunk, smaller } from "./simulation/shrink.js";
-import { makers } from "./simulation/source.js";
+import { type Maker, makers } from "./simulation/source.js";
 import type {
   Fault,
   MachineSource,
@@ -25,7 +25,7 @@ import { type Shape, World } from "./simulation/world.js";
 /**
  * Lives worlds in which a cluster runs the machine, one for each seed, until one fails. What it finds is in the result,
  * and thrown by its `assert()`. Rejects with `INVALID_ARGUMENT`, `MACHINE_LOAD`, `MACHINE_INVALID` or `WASM_LOAD`, with what
- * `command` or `query` throw, and with the signal's reason.
+ * `command`, `query` or `mayThrow` throw, and with the signal's reason.
  */
 export async function simulate<M extends AnyMachine = Machine>(
   machine: MachineSource<M>,
@@ -34,12 +34,21 @@ export async function simulate<M extends AnyMachine = Machine>(
   const { shape, seeds, mayThrow, shrink, signal } = read(options);
   signal?.throwIfAborted();
   await loadCore();
-  const lived = async (one: Shape) => live<M>(machine, one, mayThrow, signal);
+  const lived = (one: Shape, all: readonly Maker[]) => live<M>(all, one, mayThrow, signal);
+  const made = (one: Shape) => makers(machine as MachineSource, one.nodes + 2);
+  const fresh = async (one: Shape) => lived(one, await made(one));
+  // No engine frees a module again: worlds share them while nothing is found. What is told comes of modules of its own.
+  let shared: readonly Maker[] | undefined;
   for (let world = 1; ; world++) {
     const one = { ...shape, seed: shape.seed + world - 1 };
-    let result = await lived(one);
-    if (result.ok && world < seeds) continue;
-    if (!result.ok && shrink) result = await smaller(one, result, lived);
+    if (world < seeds && shared !== undefined && (await lived(one, shared)).ok) continue;
+    const all = await made(one);
+    let result = await lived(one, all);
+    if (result.ok && world < seeds) {
+      shared = all;
+      continue;
+    }
+    if (!result.ok && shrink) result = await smaller(one, result, fresh, signal);
     return finished({ ...result, worlds: world });
   }
 }
@@ -58,7 +67,8 @@ export async function replay<M extends AnyMachine = Machine>(
   const command = () => undefined as never;
   const { shape, mayThrow, signal } = read({ ...options, ...world, faults: chosen, command });
   await loadCore();
-  const result = await live<M>(machine, { ...shape, recorded: calls }, mayThrow, signal);
+  const all = await makers(machine as MachineSource, shape.nodes + 2);
+  const result = await live<M>(all, { ...shape, recorded: calls }, mayThrow, signal);
   return finished({ ...result, worlds: 1 });
 }
 
@@ -66,12 +76,11 @@ type MayThrow = (thrown: Thrown, command: unknown) => boolean;
 
 /** One world from its first event to the verdict. */
 async function live<M extends AnyMachine>(
-  machine: MachineSource<M>,
+  all: readonly Maker[],
   shape: Shape,
   mayThrow: MayThrow,
   signal: AbortSignal | undefined,
 ): Promise<Shrunk<M>> {
-  const all = await makers(machine as MachineSource, shape.nodes + 2);
   const [model, probe] = all.slice(shape.nodes) as [() => never, () => never];
   const world = new World(shape, all);
   const turn = async () => {
@@ -203,10 +212,9 @@ function faultsOf(faults: NonNullable<SimulateOptions["faults"]>): readonly Faul
 
 /** What is thrown on purpose. */
 function isAnswer({ name, code }: Thrown): boolean {
-  return code !== undefined || !MISTAKES.has(name);
+  return !isMistake(name, code);
 }
 
-const MISTAKES = new Set(["TypeError", "ReferenceError", "SyntaxError", "RangeError"]);
 const OPTIONS = [
   "command",
   "query",

@@ -162,8 +162,9 @@ export class User {
   }
 }
 
-/** A call to be kept in a trace. */
-export function traced(isQuery: boolean, value: unknown): TracedCall {
+/** A call to be kept in a trace, where nothing changes it any more. Throws `INVALID_ARGUMENT` for what cannot be stored. */
+export function traced(isQuery: boolean, given: unknown): TracedCall {
+  const value = decode(encoded(isQuery, given).bytes);
   if (value === undefined) return { nothing: isQuery ? "query" : "command" };
   if (value instanceof Uint8Array) {
     const text = btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join(""));

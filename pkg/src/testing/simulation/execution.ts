@@ -4,11 +4,10 @@
  */
 
 import type { MachineObject } from "../../../wasm/quorate_wasm.js";
-import { Adapter } from "../../machine/adapter.js";
-import type { Chance } from "./chance.js";
+import { Digest } from "./digest.js";
 import type { Maker } from "./source.js";
-import type { Surroundings } from "./surroundings.js";
 import type { SimulationFailure } from "./types.js";
+import { APPLY, QUERY, RESTORE, type Sight, SNAPSHOT, TICK, Watched } from "./watched.js";
 import { differences, sameBytes, sayResult } from "./words.js";
 
 /** A command or a tick, as it was executed first. */
@@ -20,13 +19,15 @@ export interface Executed {
   readonly tag: number | undefined;
   readonly command: Uint8Array;
   readonly reply: Uint8Array;
+  /** What the engine said of a mistake. */
+  readonly said?: string | undefined;
   readonly node: number;
 }
 
 /** A failure, but for its time. */
 export type Found = Omit<SimulationFailure, "at">;
 
-/** States of so many places are remembered. */
+/** States of so many places are remembered; of others their fingerprints alone. */
 const STATES_MAX = 256;
 /** One query in so many is watched for what it changes. */
 const QUERIES_PER_LOOK = 8;
@@ -38,7 +39,9 @@ export class Execution {
   readonly log: Executed[] = [];
   readonly #places = new Map<number, Executed>();
   readonly #tags = new Map<number, number>();
-  readonly #states = new Map<number, { readonly node: number; readonly bytes: Uint8Array }>();
+  readonly #states = new Map<number, Shown>();
+  /** Places whose states are remembered in full, oldest first. */
+  readonly #whole: number[] = [];
   /** The first one. */
   failure: Found | undefined;
   snapshots = 0;
@@ -72,6 +75,19 @@ export class Execution {
         this.fail({ kind: "diverged", message, details: [], nodes: [node], index });
       }
       this.#tags.set(tag, index);
+    } else if (!isSame(first, now)) {
+      const message = `${both(first.node, node)} were given different commands, number ${index} of the log`;
+      const details = [
+        `node ${first.node}: ${sayCommand(first)}`,
+        `node ${node}: ${sayCommand(now)}`,
+      ];
+      this.fail({
+        kind: "diverged",
+        message,
+        details,
+        nodes: [...new Set([first.node, node])],
+        index,
+      });
     } else if (!sameBytes(first.reply, now.reply)) {
       this.fail({
         kind: "diverged",
@@ -91,47 +107,87 @@ export class Execution {
   state(node: number, index: number, bytes: Uint8Array): void {
     const first = this.#states.get(index);
     if (first === undefined) {
-      this.#states.set(index, { node, bytes });
-      if (this.#states.size > STATES_MAX) {
-        const [oldest] = this.#states.keys();
-        if (oldest !== undefined) this.#states.delete(oldest);
+      this.#states.set(index, { node, print: fingerprint(bytes), bytes });
+      this.#whole.push(index);
+      if (this.#whole.length > STATES_MAX) {
+        const oldest = this.#states.get(this.#whole.shift() ?? 0);
+        if (oldest !== undefined) oldest.bytes = undefined;
       }
-    } else if (!sameBytes(first.bytes, bytes)) {
-      this.fail({
-        kind: "diverged",
-        message: `after the same commands, up to number ${index} of the log, ${both(first.node, node)} had other states`,
-        details: differences(first.bytes, `node ${first.node}`, bytes, `node ${node}`),
-        nodes: [...new Set([first.node, node])],
-        index,
-      });
+      return;
     }
+    const found = differs(first, index, bytes, `node ${node}`, both(first.node, node));
+    if (found !== undefined) this.fail({ ...found, nodes: [...new Set([first.node, node])] });
   }
+
+  /** A machine that did all commands up to `index`, and was never restored, has this state there. */
+  compare(index: number, state: () => Uint8Array): Found | undefined {
+    const first = this.#states.get(index);
+    if (first === undefined) return undefined;
+    const who = `node ${first.node} and a machine that was never restored`;
+    return differs(first, index, state(), "never restored", who);
+  }
+}
+
+/** The state that a node showed first after a command. */
+interface Shown {
+  readonly node: number;
+  readonly print: string;
+  bytes: Uint8Array | undefined;
+}
+
+function differs(
+  first: Shown,
+  index: number,
+  bytes: Uint8Array,
+  name: string,
+  who: string,
+): Found | undefined {
+  if (
+    first.bytes === undefined ? first.print === fingerprint(bytes) : sameBytes(first.bytes, bytes)
+  )
+    return undefined;
+  return {
+    kind: "diverged",
+    message: `after the same commands, up to number ${index} of the log, ${who} had other states`,
+    details:
+      first.bytes === undefined
+        ? [`${name}: ${sayResult(bytes)}`]
+        : differences(first.bytes, `node ${first.node}`, bytes, name),
+    nodes: [first.node],
+    index,
+  };
+}
+
+function fingerprint(bytes: Uint8Array): string {
+  const digest = new Digest();
+  digest.bytes(bytes);
+  return String(digest);
+}
+
+/** Whether it is the same command in the same circumstances. */
+function isSame(one: Executed, other: Executed): boolean {
+  return (
+    one.tag === other.tag &&
+    one.term === other.term &&
+    one.timeMs === other.timeMs &&
+    sameBytes(one.command, other.command)
+  );
+}
+
+function sayCommand({ tag, term, timeMs, command }: Executed): string {
+  const what = tag === undefined ? "a tick" : `call ${tag}, ${sayResult(command)},`;
+  return `${what} of term ${term} at ${timeMs} ms`;
 }
 
 /** Two nodes, or one before a start and after it. */
 const both = (one: number, other: number) =>
   one === other ? `two runs of node ${one}` : `nodes ${one} and ${other}`;
 
-/** The core's numbers for what it asks. */
-const APPLY = 0;
-const QUERY = 1;
-const SNAPSHOT = 2;
-const RESTORE = 3;
-const TICK = 4;
-const METHODS = ["apply", "query", "snapshot", "restore", "tick"];
 const NO_BYTES = new Uint8Array(0);
-
-/** What a machine sees of the world around it, and must not look at. */
-export interface Sight {
-  readonly surroundings: Surroundings;
-  /** The node's wall clock, in milliseconds. */
-  readonly wall: () => number;
-  readonly chance: Chance;
-}
 
 /** The machine of one run of one node, as its core sees it. */
 export class ObservedMachine implements MachineObject {
-  readonly #adapter: Adapter;
+  readonly #machine: Watched;
   #place: number | undefined;
   #queries = 0;
 
@@ -139,28 +195,25 @@ export class ObservedMachine implements MachineObject {
   readonly execution: Execution;
   /** After so many commands the state is looked at. */
   readonly every: number;
-  readonly sight: Sight;
 
   constructor(make: Maker, node: number, execution: Execution, every: number, sight: Sight) {
     this.node = node;
     this.execution = execution;
     this.every = every;
-    this.sight = sight;
-    const guarded = () => this.#during("constructor", make);
-    this.#adapter = new Adapter(guarded(), guarded);
+    this.#machine = new Watched(make, sight);
   }
 
   get due(): number {
-    return this.#adapter.due;
+    return this.#machine.due;
   }
 
   get failure(): { code: string; message: string } | undefined {
-    return this.#adapter.failure;
+    return this.#machine.failure;
   }
 
   /** The state as of now. */
   state(): Uint8Array {
-    return this.#ask(SNAPSHOT, NO_BYTES, 0, 0, 0);
+    return this.#machine.state();
   }
 
   /** Shows the state to be compared with those of others. */
@@ -173,7 +226,7 @@ export class ObservedMachine implements MachineObject {
       case APPLY:
         return this.#apply(bytes, index, term, timeMs);
       case TICK: {
-        this.#ask(TICK, bytes, index, term, timeMs);
+        this.#machine.ask(TICK, bytes, index, term, timeMs);
         this.#note({ index, term, timeMs, tag: undefined, command: NO_BYTES, reply: NO_BYTES });
         return NO_BYTES;
       }
@@ -193,8 +246,9 @@ export class ObservedMachine implements MachineObject {
   #apply(bytes: Uint8Array, index: number, term: number, timeMs: number): Uint8Array {
     const tag = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0);
     const command = bytes.slice(TAG_BYTES);
-    const reply = this.#ask(APPLY, command, index, term, timeMs);
-    this.#note({ index, term, timeMs, tag, command, reply: reply.slice() });
+    const reply = this.#machine.ask(APPLY, command, index, term, timeMs);
+    const { said } = this.#machine;
+    this.#note({ index, term, timeMs, tag, command, reply: reply.slice(), said });
     return reply;
   }
 
@@ -206,9 +260,9 @@ export class ObservedMachine implements MachineObject {
 
   #query(bytes: Uint8Array): Uint8Array {
     this.#queries += 1;
-    if (this.#queries % QUERIES_PER_LOOK !== 1) return this.#ask(QUERY, bytes, 0, 0, 0);
+    if (this.#queries % QUERIES_PER_LOOK !== 1) return this.#machine.ask(QUERY, bytes);
     const before = this.state();
-    const answer = this.#ask(QUERY, bytes, 0, 0, 0);
+    const answer = this.#machine.ask(QUERY, bytes);
     const after = this.state();
     if (!sameBytes(before, after)) {
       this.execution.fail({
@@ -224,7 +278,7 @@ export class ObservedMachine implements MachineObject {
   #restore(bytes: Uint8Array): Uint8Array {
     this.execution.restores += 1;
     this.#place = undefined;
-    this.#ask(RESTORE, bytes, 0, 0, 0);
+    this.#machine.ask(RESTORE, bytes);
     const again = this.state();
     if (!sameBytes(bytes, again)) {
       this.execution.fail({
@@ -236,18 +290,4 @@ export class ObservedMachine implements MachineObject {
     }
     return NO_BYTES;
   }
-
-  #ask(what: number, bytes: Uint8Array, index: number, term: number, timeMs: number): Uint8Array {
-    const work = () => this.#adapter.call(what, bytes, index, term, timeMs);
-    return this.#during(METHODS[what] ?? "", work);
-  }
-
-  #during<T>(method: string, work: () => T): T {
-    return look(this.sight, method, work);
-  }
-}
-
-/** Lets a machine do its work where it sees of the world what it is to see. */
-export function look<T>({ surroundings, wall, chance }: Sight, method: string, work: () => T): T {
-  return surroundings.during(method, wall, () => chance.next(), work);
 }

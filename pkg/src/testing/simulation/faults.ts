@@ -84,7 +84,6 @@ export class Faults {
       process.disk.failing = false;
       process.crashAfter = Number.POSITIVE_INFINITY;
       process.drift(1);
-      process.resume();
       process.start();
     }
   }
@@ -160,11 +159,8 @@ export class Faults {
 
   #pause(one: Process, lasts: number): boolean {
     if (!one.runs || one.paused) return false;
-    one.pause();
     // Some freeze with their clocks, and find out when they go on.
-    const freezes = this.chance.happens(0.5);
-    const began = this.victims.queue.now;
-    this.#until(lasts, () => one.resume(freezes ? this.victims.queue.now - began : 0));
+    this.#until(lasts, one.pause(this.chance.happens(0.5)));
     return true;
   }
 

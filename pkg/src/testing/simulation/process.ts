@@ -47,6 +47,14 @@ type Effect =
   | { readonly type: "write"; readonly seq: number; readonly deletes: Deletes; readonly puts: Puts }
   | { readonly type: "event"; readonly event: HostEvent };
 
+/** A node that does nothing for a while. */
+interface Pause {
+  /** What came meanwhile. */
+  readonly waiting: (() => void)[];
+  /** The node's own time when it began. */
+  readonly local: number;
+}
+
 interface Run {
   readonly core: BareNode;
   readonly machine: ObservedMachine;
@@ -74,8 +82,7 @@ export class Process {
   crashAfter = Number.POSITIVE_INFINITY;
   #run: Run | undefined;
   #effects: Effect[] = [];
-  /** What came while it is paused. */
-  #waiting: (() => void)[] | undefined;
+  #pause: Pause | undefined;
   #clock = { at: 0, local: 0, rate: 1 };
 
   readonly id: number;
@@ -97,7 +104,7 @@ export class Process {
   }
 
   get paused(): boolean {
-    return this.#waiting !== undefined;
+    return this.#pause !== undefined;
   }
 
   get machine(): ObservedMachine | undefined {
@@ -123,9 +130,10 @@ export class Process {
         void this.#effects.push({ type: "write", seq, deletes, puts }),
       event: (event: HostEvent) => void this.#effects.push({ type: "event", event }),
     };
-    const machine = around.machine(this);
+    let machine: ObservedMachine;
     let core: BareNode;
     try {
+      machine = around.machine(this);
       const voters = [...around.nodes];
       const settings = { cluster: CLUSTER, node: this.id, voters, machine, ...around.settings };
       const [records, seed] = [this.disk.read(), this.seeds.below(2 ** 53)];
@@ -151,7 +159,7 @@ export class Process {
     this.#run.core.free();
     this.#run = undefined;
     this.#effects = [];
-    this.#waiting = undefined;
+    this.#pause = undefined;
     this.crashAfter = Number.POSITIVE_INFINITY;
     this.disk.crash();
     this.role = "";
@@ -165,21 +173,23 @@ export class Process {
     this.lost += 1;
   }
 
-  /** Does nothing until `resume`: what comes waits. */
-  pause(): void {
-    if (this.#run !== undefined) this.#waiting ??= [];
-  }
-
-  /** Goes on. If its clock stood still, too, it is `stopped` microseconds behind. */
-  resume(stopped = 0): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting === undefined) return;
-    if (stopped > 0) {
-      this.#setClock(-stopped);
-      this.#handle(CLOCK_STOPPED, 0, NO_BYTES);
-    }
-    for (const event of this.chance.happens(0.5) ? waiting : waiting.reverse()) event();
+  /**
+   * Does nothing until what this returns is called, or until it crashes: what comes waits. If it freezes, its clock goes on
+   * from where it is now.
+   */
+  pause(freezes: boolean): () => void {
+    const pause: Pause = { waiting: [], local: this.local };
+    this.#pause = pause;
+    return () => {
+      if (this.#pause !== pause) return;
+      this.#pause = undefined;
+      const { waiting, local } = pause;
+      if (freezes) {
+        this.#setClock(local - this.local);
+        this.#handle(CLOCK_STOPPED, 0, NO_BYTES);
+      }
+      for (const event of this.chance.happens(0.5) ? waiting : waiting.reverse()) event();
+    };
   }
 
   /** The clock jumps forward. */
@@ -215,8 +225,8 @@ export class Process {
   #take(work: () => void): void {
     const run = this.#run;
     if (run === undefined) return;
-    if (this.#waiting === undefined) work();
-    else this.#waiting.push(() => void (this.#run === run && work()));
+    if (this.#pause === undefined) work();
+    else this.#pause.waiting.push(() => void (this.#run === run && work()));
   }
 
   #handle(what: number, from: number, frame: Uint8Array): void {

@@ -15,6 +15,7 @@ export async function smaller<M extends AnyMachine>(
   shape: Shape,
   result: Shrunk<M>,
   live: (shape: Shape) => Promise<Shrunk<M>>,
+  signal: AbortSignal | undefined,
 ): Promise<Shrunk<M>> {
   let best = { shape, result };
   let tries = 0;
@@ -22,8 +23,10 @@ export async function smaller<M extends AnyMachine>(
     if (tries === TRIES_MAX) return false;
     tries += 1;
     const smallerShape = { ...best.shape, ...change };
-    const found = await live(smallerShape);
-    if (found.failure?.kind !== result.failure?.kind) return false;
+    const found = await live(smallerShape).catch(() => undefined);
+    signal?.throwIfAborted();
+    // What the caller's own functions throw there is no reason to keep back what was found.
+    if (found === undefined || found.failure?.kind !== result.failure?.kind) return false;
     best = { shape: smallerShape, result: found };
     return true;
   };

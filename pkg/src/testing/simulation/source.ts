@@ -25,6 +25,12 @@ export async function makers(source: MachineSource, count: number): Promise<Make
     );
   }
   const url = String(source);
+  if (!URL.canParse(url)) {
+    throw invalid(
+      `a module's URL is whole, as new URL("./machine.js", import.meta.url), not ${show(source)}: ` +
+        "nobody knows what it is relative to",
+    );
+  }
   const made: Maker[] = [];
   for (let number = 0; number < count; number++) {
     modules += 1;

@@ -58,8 +58,8 @@ export interface SimulateOptions<M extends AnyMachine = Machine> {
   /** Default `"all"`. */
   readonly faults?: "all" | "none" | { readonly [fault in Fault]?: boolean };
   /**
-   * Whether `apply` may throw this for this command. Default: anything but a `TypeError`, `ReferenceError`,
-   * `SyntaxError` or `RangeError` without a `code`, which are mistakes more often than answers.
+   * Whether `apply` may throw this for this command. Default: anything but what an engine throws by itself, as a
+   * `TypeError`, without a `code`, which is a mistake more often than an answer.
    */
   readonly mayThrow?: (thrown: Thrown, command: CommandOf<M>) => boolean;
   /** Whether to look for a smaller world that fails in the same way. Default true. */

@@ -5,19 +5,12 @@
  * when it was answered; and none older than an earlier query showed.
  */
 
-import { type Machine, snapshotOf } from "../../machine/adapter.js";
-import {
-  decode,
-  decodeResult,
-  encode,
-  encodeThrown,
-  MAX_ANSWER_BYTES,
-} from "../../machine/codec.js";
-import { randomOf } from "../../machine/random.js";
+import { decode, decodeResult, messageOf } from "../../machine/codec.js";
 import type { Thrown } from "../../machine/types.js";
-import { askedOf, type Call } from "./clients.js";
-import { type Executed, type Execution, type Found, look, type Sight } from "./execution.js";
+import type { Call } from "./clients.js";
+import type { Executed, Execution, Found } from "./execution.js";
 import type { Maker } from "./source.js";
+import { APPLY, QUERY, RESTORE, type Sight, TICK, Watched } from "./watched.js";
 import { differences, sameBytes, sayResult, seconds } from "./words.js";
 
 export interface Judged {
@@ -36,24 +29,45 @@ export async function judge(judged: Judged, turn: () => Promise<void>): Promise<
   const { calls, execution } = judged;
   const found = checkOrder(calls, execution) ?? checkReplies(judged);
   if (found !== undefined) return found;
-  const model = guarded(judged.model, judged.sight);
-  const queries = new Queries(judged, model);
-  const shown = queries.look(0);
-  if (shown !== undefined) return shown;
-  for (const [done, executed] of execution.log.entries()) {
-    const wrong = repeat(model, executed) ?? queries.look(executed.index);
-    if (wrong !== undefined) return wrong;
+  const steps = repeatAll(judged);
+  for (let done = 0; ; done++) {
+    let step: IteratorResult<Found | undefined, void>;
+    try {
+      step = steps.next();
+    } catch (error) {
+      const message = `${messageOf(error)} (in a machine apart, which does what the nodes did)`;
+      const index = execution.log[done - 1]?.index ?? 0;
+      return { kind: "machine-failed", message, details: [], nodes: [], index };
+    }
+    if (step.done === true) return undefined;
+    if (step.value !== undefined) return step.value;
     if (done % 500 === 0) await turn();
   }
+}
+
+/** What is wrong before the first command, and with each of them. */
+function* repeatAll(judged: Judged): Generator<Found | undefined, void> {
+  const model = new Watched(judged.model, judged.sight);
+  const queries = new Queries(judged, model);
+  yield queries.look(0);
+  for (const executed of judged.execution.log) {
+    const { index } = executed;
+    const wrong = repeat(model, executed) ?? judged.execution.compare(index, () => model.state());
+    yield wrong ?? queries.look(index);
+  }
   // The last state was the last that any query could show.
-  return undefined;
 }
 
 /** Each command stands behind all that ended before it began, and was told what was replied to it there. */
 function checkOrder(calls: readonly Call[], execution: Execution): Found | undefined {
   for (const call of calls) {
     const place = execution.placeOf(call.tag);
-    if (place === undefined) continue;
+    if (place === undefined) {
+      if (call.isQuery || call.answer === undefined) continue;
+      const message = `${name(call)} was answered, and no node executed it`;
+      const details = [`told: ${sayResult(call.answer)}`];
+      return { kind: "not-linearizable", message, details, nodes: [] };
+    }
     const nodes = [place.node];
     const { index } = place;
     if (call.outcome === "not-applied") {
@@ -78,7 +92,7 @@ function checkOrder(calls: readonly Call[], execution: Execution): Found | undef
 
 /** What a machine threw and gave on purpose, and what it did not. */
 function checkReplies({ calls, execution, mayThrow }: Judged): Found | undefined {
-  for (const { reply, command, tag, index, node } of execution.log) {
+  for (const { reply, command, tag, index, node, said } of execution.log) {
     if (tag === undefined) continue;
     const details = [`command: ${sayResult(command)}`];
     const result = decodeResult(reply);
@@ -86,7 +100,7 @@ function checkReplies({ calls, execution, mayThrow }: Judged): Found | undefined
       return { kind: "reply", message: result.why, details, nodes: [node], index };
     }
     if (result.type === "thrown" && !mayThrow(result.thrown, decode(command))) {
-      const message = `apply() threw ${result.thrown.name}: ${result.thrown.message}`;
+      const message = `apply() threw ${result.thrown.name}: ${said ?? result.thrown.message}`;
       return { kind: "threw", message, details, nodes: [node], index };
     }
   }
@@ -105,17 +119,15 @@ function checkReplies({ calls, execution, mayThrow }: Judged): Found | undefined
 }
 
 /** The model executes a command: it replies as the nodes did, and has changed nothing where it threw. */
-function repeat(model: Machine, executed: Executed): Found | undefined {
+function repeat(model: Watched, executed: Executed): Found | undefined {
   const { index, term, timeMs, tag, command, reply, node } = executed;
-  const random = randomOf(index, term);
-  const context = { index, term, now: timeMs, random };
   if (tag === undefined) {
-    model.tick?.(context);
+    model.ask(TICK, command, index, term, timeMs);
     return undefined;
   }
   const threw = decodeResult(reply).type === "thrown";
-  const before = threw ? snapshotOf(model) : undefined;
-  const own = outcome(() => model.apply(decode(command), context));
+  const before = threw ? model.state() : undefined;
+  const own = model.ask(APPLY, command, index, term, timeMs);
   const details = [`command: ${sayResult(command)}`];
   if (!sameBytes(own, reply)) {
     return {
@@ -131,7 +143,7 @@ function repeat(model: Machine, executed: Executed): Found | undefined {
     };
   }
   if (before === undefined) return undefined;
-  const after = snapshotOf(model);
+  const after = model.state();
   if (sameBytes(before, after)) return undefined;
   return {
     kind: "half-done",
@@ -154,9 +166,9 @@ class Queries {
   /** The states that were shown, by their places. */
   readonly #shown: { readonly returned: number; readonly place: number }[] = [];
   readonly #judged: Judged;
-  readonly #model: Machine;
+  readonly #model: Watched;
 
-  constructor(judged: Judged, model: Machine) {
+  constructor(judged: Judged, model: Watched) {
     this.#judged = judged;
     this.#model = model;
     this.#coming = judged.calls
@@ -180,7 +192,7 @@ class Queries {
       // Which of two took an earlier state matters only where one ended before the other was asked.
       if (first !== undefined && first.returned < call.invoked) continue;
       const key = String(call.bytes);
-      state ??= snapshotOf(this.#model);
+      state ??= this.#model.state();
       const answer = answers.get(key) ?? this.#answer(state, call);
       answers.set(key, answer);
       if (sameBytes(answer, call.answer as Uint8Array)) {
@@ -200,9 +212,9 @@ class Queries {
   }
 
   #answer(state: Uint8Array, call: Call): Uint8Array {
-    const machine = guarded(this.#judged.probe, this.#judged.sight);
-    machine.restore(decode(state));
-    return outcome(() => machine.query(askedOf(call)));
+    const machine = new Watched(this.#judged.probe, this.#judged.sight);
+    machine.ask(RESTORE, state);
+    return machine.ask(QUERY, call.bytes);
   }
 
   /** The call, and the window of commands among which no place is left for it. */
@@ -232,30 +244,6 @@ class Queries {
       nodes: [],
     };
   }
-}
-
-/** A machine that sees of the world what those of nodes do. */
-function guarded(make: Maker, sight: Sight): Machine {
-  const during = <T>(method: string, work: () => T) => look(sight, method, work);
-  const machine = during("constructor", make);
-  return {
-    apply: (command, context) => during("apply", () => machine.apply(command, context)),
-    query: (query) => during("query", () => machine.query(query)),
-    snapshot: () => during("snapshot", () => machine.snapshot()),
-    restore: (snapshot) => during("restore", () => machine.restore(snapshot)),
-    tick: (context) => during("tick", () => machine.tick?.(context)),
-  };
-}
-
-/** The bytes of what came of a call of the model. */
-function outcome(work: () => unknown): Uint8Array {
-  let result: unknown;
-  try {
-    result = work();
-  } catch (error) {
-    return encodeThrown(error);
-  }
-  return encode(result, MAX_ANSWER_BYTES);
 }
 
 const name = (call: Call) => `call ${call.tag} of client ${call.client}`;

@@ -1,6 +1,7 @@
 /** One seed, one world: nodes, clients and faults in one queue, from the first event to rest. */
 
 import type { HostEvent } from "../../../wasm/quorate_wasm.js";
+import { messageOf } from "../../machine/codec.js";
 import {
   CALLS,
   Chance,
@@ -17,7 +18,7 @@ import {
 } from "./chance.js";
 import { type Call, type Market, traced, User } from "./clients.js";
 import { Digest } from "./digest.js";
-import { Execution, ObservedMachine, type Sight } from "./execution.js";
+import { Execution, ObservedMachine } from "./execution.js";
 import { drawLink, Faults } from "./faults.js";
 import { Network } from "./network.js";
 import { type Around, type CoreSettings, Process } from "./process.js";
@@ -25,6 +26,7 @@ import { Queue } from "./queue.js";
 import type { Maker } from "./source.js";
 import { Surroundings } from "./surroundings.js";
 import type { Fault, Random, SimulationFailure, TracedCall } from "./types.js";
+import type { Sight } from "./watched.js";
 import { seconds } from "./words.js";
 
 /** What a world is before its first event. */
@@ -113,8 +115,7 @@ export class World {
       },
       event: (process, event) => this.#hear(process, event),
       failed: (process, message) => {
-        const details: string[] = [];
-        this.#fail({ kind: "machine-failed", message, details, nodes: [process.id] });
+        this.#halted(process, message);
         process.crash();
       },
     };
@@ -206,7 +207,13 @@ export class World {
       }
       await this.#until(this.queue.now + LOOK_EVERY, turn);
     }
-    for (const process of this.processes) process.machine?.show();
+    for (const process of this.processes) {
+      try {
+        process.machine?.show();
+      } catch (error) {
+        this.#halted(process, messageOf(error));
+      }
+    }
     if (this.execution.failure !== undefined) this.#fail(this.execution.failure);
   }
 
@@ -286,7 +293,7 @@ export class World {
         const isQuery = query !== undefined && random() < 0.5;
         wish = traced(isQuery, isQuery ? query(random, client) : command(random, client));
       } else {
-        wish = recorded[client - 1]?.[asked.length];
+        wish = structuredClone(recorded[client - 1]?.[asked.length]);
       }
       if (wish !== undefined) asked.push(wish);
       return wish;
@@ -297,6 +304,11 @@ export class World {
     this.digest.number(this.queue.now);
     this.digest.number(what);
     this.digest.number(value);
+  }
+
+  /** A node cannot go on, because of its machine. */
+  #halted(process: Process, message: string): void {
+    this.#fail({ kind: "machine-failed", message, details: [], nodes: [process.id] });
   }
 
   #fail(found: Omit<SimulationFailure, "at">): void {
