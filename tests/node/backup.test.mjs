@@ -313,6 +313,78 @@ test("a lease that is shorter than the import lives until its end", async (t) =>
   assert.ok(remaining > 0);
 });
 
+test("a source that gives nothing for longer than a lease lives keeps its keys", async (t) => {
+  const source = await one(t);
+  const lease = await source.kv.lease({ ttl: 300 });
+  await source.kv.put("held", 1, { lease });
+  const [header, leases, entries, end] = await chunksOf(source.export());
+  const target = await one(t, "target");
+  const silent = async () => {
+    // Time has to pass for it to end.
+    await pause(900);
+    return end;
+  };
+  await target.import(from(header, leases, entries, silent));
+  assert.equal((await target.kv.get("held"))?.lease, lease.id);
+});
+
+test("a lease that ends all the same, and its keys with it, fails the import", async (t) => {
+  const source = await one(t);
+  const lease = await source.kv.lease({ ttl: 60_000 });
+  await source.kv.put("held", 1, { lease });
+  const [header, leases, entries, end] = await chunksOf(source.export());
+  const target = await one(t, "target");
+  const revoked = async () => {
+    await target.kv.revokeLease(lease.id);
+    return end;
+  };
+  const error = await failure(
+    () => target.import(from(header, leases, entries, revoked)),
+    "LEASE_LOST",
+  );
+  assert.equal(error.outcome, "unknown");
+  assert.match(error.message, /import it again; part of the backup was imported before$/);
+  // One that has no keys yet is made again.
+  const early = await one(t, "early");
+  const before = async () => {
+    await early.kv.revokeLease(lease.id);
+    return entries;
+  };
+  await early.import(from(header, leases, before, end));
+  assert.equal((await early.kv.get("held")).lease, lease.id);
+});
+
+test("an error says whether part of the backup was imported", async (t) => {
+  const [header, leases, entries] = await chunksOf((await filled(t)).export());
+  const broken = () => {
+    throw new Error("unplugged");
+  };
+  const cut = async (...pieces) => {
+    const target = await one(t, `cut-${pieces.length}`);
+    return failure(() => target.import(from(...pieces, broken)), "BACKUP_READ_FAILED");
+  };
+  assert.equal((await cut(header)).outcome, undefined);
+  assert.equal((await cut(header, leases)).outcome, "unknown");
+  const { outcome, place, message } = await cut(header, leases, entries);
+  assert.equal(outcome, "unknown");
+  assert.equal(place, `byte ${header.length + leases.length + entries.length}`);
+  assert.match(message, /unplugged.*; part of the backup was imported before$/);
+});
+
+test("as many leases as there are go into chunks of a bounded length", async (t) => {
+  const ids = Array.from({ length: 25_000 }, (_, at) => at + 1);
+  const kv = {
+    leases: async () => ids,
+    leaseStatus: async () => ({ ttl: 60_000 }),
+    range: async () => ({ entries: [], count: 0, revision: 1 }),
+  };
+  const chunks = await chunksOf(
+    (await one(t)).export.call({ name: "many", id: "1", kv: { as: () => kv } }),
+  );
+  assert.equal(chunks.length, 5);
+  for (const chunk of chunks) assert.ok(chunk.length <= 10_000 * 16, `${chunk.length} bytes`);
+});
+
 test("a source that fails, lies, or is not wanted any more", async (t) => {
   const [header, ...rest] = await chunksOf((await filled(t)).export());
   const target = await one(t, "target");

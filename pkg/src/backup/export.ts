@@ -74,7 +74,8 @@ async function* chunksOf(
     if (granted.length > 0) {
       for (const { id } of granted) known.add(id);
       leases += granted.length;
-      yield chunk({ type: "leases", leases: granted });
+      for (let at = 0; at < granted.length; at += LEASES_PER_CHUNK)
+        yield chunk({ type: "leases", leases: granted.slice(at, at + LEASES_PER_CHUNK) });
       granted = [];
     }
     // A lease that began and ended since the look at them has taken its keys along.
@@ -135,3 +136,5 @@ async function described(
 
 /** Calls beside one another. */
 const AT_ONCE = 64;
+/** Far below what a chunk may have: a lease has at most sixteen bytes. */
+const LEASES_PER_CHUNK = 10_000;

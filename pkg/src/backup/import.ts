@@ -2,7 +2,7 @@
 
 import { abortedError } from "../bounded.js";
 import { invalid, show } from "../check.js";
-import { type QuorateError, quorateError } from "../errors.js";
+import { QuorateError, quorateError } from "../errors.js";
 import { successor } from "../kv/bytes.js";
 import { flagOf } from "../kv/selection.js";
 import type { Kv } from "../kv/types.js";
@@ -14,7 +14,10 @@ import { readBackup } from "./format.js";
 import { Leases } from "./leases.js";
 import type { BackupProgress, BackupSource, BackupSummary, ImportOptions } from "./types.js";
 
-/** Imports all of a backup. One that comes as a `Blob` is read to its end before anything is written. */
+/**
+ * Imports all of a backup. One that comes as a `Blob` is read to its end before anything is written. An error after that, when
+ * part of it is in the store, has the outcome `unknown`.
+ */
 export async function importStore(
   store: Pick<Cluster, "kv">,
   source: BackupSource,
@@ -29,16 +32,31 @@ export async function importStore(
   }
   if (source instanceof Blob) await summarize(source, bounds);
   const target = new Target(store.kv.as("bytes"), bounds, overwrite);
-  const summary = await summarize(source, bounds, target, progress);
-  await target.finish();
-  return summary;
+  const stop = target.leases.keepAlive();
+  try {
+    const summary = await summarize(source, bounds, target, progress);
+    await target.leases.renew("all");
+    return summary;
+  } catch (error) {
+    throw target.wrote ? partly(error) : error;
+  } finally {
+    stop();
+  }
+}
+
+/** An error of an import, part of which is in the store. */
+function partly(error: unknown): unknown {
+  if (!(error instanceof QuorateError)) return error;
+  const { code, message, node, place } = error;
+  const said = `${message}; part of the backup was imported before`;
+  return quorateError(code, said, { cause: error, outcome: "unknown", node, place });
 }
 
 /** Reads all of a backup, and says what it is. `target` gets what is in it. */
 export async function summarize(
   source: BackupSource,
   { signal }: CallOptions = {},
-  target?: Pick<Target, "begin" | "leases" | "entries">,
+  target?: Pick<Target, "begin" | "grant" | "entries">,
   progress: (progress: BackupProgress) => void = () => {},
 ): Promise<BackupSummary> {
   let summary = { cluster: "", clusterId: "", revision: 0, time: 0, keys: 0, leases: 0, bytes: 0 };
@@ -54,7 +72,7 @@ export async function summarize(
         break;
       }
       case "leases":
-        for (const { id, ttl } of part.leases) await target?.leases.grant(id, ttl);
+        for (const { id, ttl } of part.leases) await target?.grant(id, ttl);
         summary.leases += part.leases.length;
         break;
       case "entries":
@@ -72,6 +90,8 @@ export async function summarize(
 /** The store that is filled. */
 class Target {
   readonly leases: Leases;
+  /** Whether part of the backup is in the store. */
+  wrote = false;
   readonly #kv: Kv<Uint8Array>;
   readonly #bounds: CallOptions;
   readonly #overwrite: boolean;
@@ -92,6 +112,11 @@ class Target {
     if (count > 0 || leases.length > 0) throw notEmpty("this one has keys or leases");
   }
 
+  async grant(id: number, ttl: number): Promise<void> {
+    await this.leases.grant(id, ttl);
+    this.wrote = true;
+  }
+
   /** In order of their keys, call after call. */
   async entries(entries: readonly KeyValue[]): Promise<void> {
     let batch: KeyValue[] = [];
@@ -109,12 +134,8 @@ class Target {
     if (batch.length > 0) await this.#write(batch);
   }
 
-  async finish(): Promise<void> {
-    await this.leases.renewAll();
-  }
-
   async #write(batch: readonly KeyValue[]): Promise<void> {
-    await this.leases.renewDue();
+    await this.leases.renew("due");
     const last = batch.at(-1);
     if (last === undefined) return;
     const end = successor(last.key);
@@ -128,6 +149,8 @@ class Target {
       try {
         const { succeeded } = await this.#kv.txn({ if: empty, do: puts }, this.#bounds);
         if (!succeeded) throw notEmpty("somebody wrote into it meanwhile");
+        this.wrote = true;
+        for (const { lease } of batch) if (lease !== 0) this.leases.hold(lease);
         this.#from = end;
         return;
       } catch (error) {

@@ -1,4 +1,7 @@
-/** The leases of a backup that is being imported: each is kept alive until all is there, and then has its whole time. */
+/**
+ * The leases of a backup that is being imported: each is kept alive until all is there, also while the source gives nothing,
+ * and then has its whole time.
+ */
 
 import { QuorateError, quorateError } from "../errors.js";
 import type { Kv } from "../kv/types.js";
@@ -10,6 +13,8 @@ interface Granted {
   readonly ttl: number;
   /** When its last sign of life was given. */
   aliveAt: number;
+  /** Whether keys hang on it: they are gone with it. */
+  held: boolean;
 }
 
 export class Leases {
@@ -18,6 +23,10 @@ export class Leases {
   readonly #mayRename: boolean;
   /** By the id that the backup has. */
   readonly #granted = new Map<number, Granted>();
+  #isKept = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** How often it is looked which leases are due: a quarter of the time of the shortest. */
+  #pause = LOOK_MS;
 
   /** `mayRename`: one whose id is taken gets another. */
   constructor(kv: Kv<Uint8Array>, bounds: CallOptions, mayRename: boolean) {
@@ -41,7 +50,10 @@ export class Leases {
       }
       lease = await grant({});
     }
-    this.#granted.set(id, { id: lease.id, ttl, aliveAt });
+    this.#granted.set(id, { id: lease.id, ttl, aliveAt, held: false });
+    if (ttl / 4 >= this.#pause) return;
+    this.#pause = ttl / 4;
+    this.#arm();
   }
 
   /** Its id in the store. One that the backup does not have is one that the store does not have. */
@@ -49,26 +61,51 @@ export class Leases {
     return this.#granted.get(id)?.id ?? id;
   }
 
-  /** Makes one again that can have ended. */
+  /** Keys hang on it from now on. */
+  hold(id: number): void {
+    const lease = this.#granted.get(id);
+    if (lease !== undefined) lease.held = true;
+  }
+
+  /** Makes one again that can have ended. Rejects with `LEASE_LOST` if it took keys along. */
   async revive(id: number): Promise<void> {
     const lease = this.#granted.get(id);
-    if (lease !== undefined && !(await this.#renew(lease))) await this.grant(id, lease.ttl);
+    if (lease === undefined || (await this.#renew(lease))) return;
+    if (lease.held) throw lost(lease.id);
+    await this.grant(id, lease.ttl);
   }
 
-  /** Gives signs of life for those who had none for a third of their time. */
-  async renewDue(): Promise<void> {
+  /** Gives signs of life for those who had none for a third of their time, and for all at the end. */
+  async renew(which: "due" | "all"): Promise<void> {
     const now = performance.now();
-    await this.#renewThose(({ ttl, aliveAt }) => now - aliveAt > ttl / 3);
-  }
-
-  async renewAll(): Promise<void> {
-    await this.#renewThose(() => true);
-  }
-
-  async #renewThose(which: (lease: Granted) => boolean): Promise<void> {
-    const due = [...this.#granted.values()].filter(which);
+    const due = [...this.#granted].filter(
+      ([, { ttl, aliveAt }]) => which === "all" || now - aliveAt > ttl / 3,
+    );
     for (let at = 0; at < due.length; at += AT_ONCE)
-      await Promise.all(due.slice(at, at + AT_ONCE).map((lease) => this.#renew(lease)));
+      await Promise.all(due.slice(at, at + AT_ONCE).map(([id]) => this.revive(id)));
+  }
+
+  /** Does the same by itself, until what this returns is called. What fails there comes up again in the import's own calls. */
+  keepAlive(): () => void {
+    this.#isKept = true;
+    this.#arm();
+    return () => {
+      this.#isKept = false;
+      clearTimeout(this.#timer);
+    };
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isKept) return;
+    const again = () => this.#arm();
+    this.#timer = setTimeout(
+      () =>
+        this.renew("due")
+          .catch(() => {})
+          .then(again),
+      this.#pause,
+    );
   }
 
   /** Whether it lives. */
@@ -85,8 +122,15 @@ export class Leases {
   }
 }
 
+function lost(id: number) {
+  const message = `lease ${id} ended while the backup was imported, and took keys along: import it again`;
+  return quorateError("LEASE_LOST", message);
+}
+
 const isCode = (error: unknown, code: string) =>
   error instanceof QuorateError && error.code === code;
 
 /** Calls beside one another. */
 const AT_ONCE = 64;
+/** It is looked at least so often which leases are due. */
+const LOOK_MS = 1_000;
