@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: one command on a directory's cluster, or a prompt. `docs/cli.md` has the reference. */
 
-import type { Call } from "./cli/command.js";
+import { type Call, Ended } from "./cli/command.js";
 import { candidateLines, complete } from "./cli/completion.js";
 import { EXIT, exitOf } from "./cli/exit.js";
 import { openThere } from "./cli/open.js";
@@ -26,7 +26,8 @@ async function main(words: readonly string[]): Promise<number> {
   if (chosen === undefined) return EXIT.usage;
   const given = isHelp ? (command?.name.split(" ") ?? []) : args;
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => stop.abort(new Ended(signal)));
   const { signal } = stop;
   const timeout = options.read("timeout", timeOf);
   const bounds = { signal, ...(timeout !== undefined && { timeout }) };

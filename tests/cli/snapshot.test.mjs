@@ -1,8 +1,10 @@
 // Backups on the command line, and the look at a cluster's own files.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   cpSync,
+  existsSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -11,9 +13,14 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
+import { bundle } from "../bundle.mjs";
+import { until } from "../node/help.mjs";
 import { said, scratch, shell, start } from "./help.mjs";
+
+const { format } = await bundle({ format: "backup/format.ts" });
 
 /** A cluster of three in `d`, with something in it. */
 async function filled(t) {
@@ -46,7 +53,7 @@ test("a cluster goes to a file, and a file to a cluster", async (t) => {
   const restored = await q("snapshot restore f --dir new --nodes 1");
   assert.deepEqual([restored.code, restored.stdout.startsWith("shop in ")], [0, true]);
   assert.equal((await q("range --dir new")).stdout, "a 1\nb two\nheld x\n");
-  assert.deepEqual((await q("lease status 1 --dir new --json")).objects[0].keys, ["held"]);
+  assert.deepEqual((await q("lease status 1 --dir new --json")).objects[0].keys, [{ key: "held" }]);
   assert.equal((await q("storage check new")).code, 0);
 
   const refused = await q("snapshot restore f --dir new");
@@ -83,6 +90,53 @@ test("a file that is cut, altered or missing founds nothing", async (t) => {
   const unwritable = await q("snapshot save no/such/place --dir d");
   assert.deepEqual([unwritable.code, /^STORAGE_WRITE_FAILED: /.test(unwritable.stderr)], [1, true]);
   assert.deepEqual(readdirSync(cwd).sort(), ["d", "f", "g"]);
+});
+
+test("what a file says of itself does nothing to a terminal", async (t) => {
+  const cwd = scratch(t);
+  const q = shell(cwd);
+  const writer = new format.BackupWriter();
+  const header = { cluster: "\x1b[2Jshop\x9b", clusterId: "1\n2", revision: 1, keys: 0 };
+  const parts = [
+    { type: "header", ...header, time: Number.MAX_SAFE_INTEGER },
+    { type: "end", keys: 0, leases: 0 },
+  ];
+  writeFileSync(join(cwd, "f"), Buffer.concat(parts.map((part) => writer.chunk(part))));
+  const { code, stdout } = await q("snapshot inspect f");
+  assert.equal(code, 0);
+  assert.ok(stdout.startsWith('f: cluster "\\u001b[2Jshop\\u009b" ("1\\n2") as of'), stdout);
+  const json = await q("snapshot inspect f --json");
+  assert.equal(json.objects[0].cluster, header.cluster);
+  const refused = await q("snapshot restore f --dir new");
+  assert.notEqual(refused.code, 0);
+  for (const text of [stdout, json.stdout, refused.stderr])
+    assert.doesNotMatch(text.trimEnd(), /\p{Cc}/u);
+});
+
+test("a restore that ends half-way has an unknown outcome", async (t) => {
+  const { cwd, q } = await filled(t);
+  await q("put large --dir d", "x".repeat(20_000));
+  await q("snapshot save f --dir d");
+  const whole = readFileSync(join(cwd, "f"));
+  const pipe = join(cwd, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const restoring = start(["snapshot", "restore", "pipe", "--dir", "new", "--nodes", "1"], { cwd });
+  writeFileSync(pipe, whole);
+  // It is read once to be verified, and once more where there is a cluster to fill.
+  const storage = join(cwd, "new", "node-1");
+  await until(() => existsSync(storage), "a cluster is founded");
+  const second = await open(pipe, "w");
+  // All but the last chunk, which the import waits for.
+  await second.writeFile(whole.subarray(0, -11));
+  const written = () =>
+    readdirSync(storage).reduce((sum, name) => sum + statSync(join(storage, name)).size, 0);
+  await until(() => written() > 20_000, "keys are written");
+  restoring.child.kill("SIGINT");
+  await said(restoring, /ABORTED/);
+  await second.close();
+  const { code, stderr } = await restoring.ended;
+  assert.match(stderr, /^ABORTED: .*; part of the backup was imported before\n$/);
+  assert.equal(code, 4);
 });
 
 /** Names and contents below a folder. */

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { Cluster } from "quorate";
 import { said, scratch, shell, start } from "./help.mjs";
 
 test("keys and values", async (t) => {
@@ -102,7 +103,7 @@ test("transactions, leases, watches and members", async (t) => {
   assert.equal((await q("lease grant 1h --id 5")).stdout, "5\n");
   assert.equal((await q("put held here --lease 5")).code, 0);
   const [status] = (await q("lease status 5 --json")).objects;
-  assert.deepEqual([status.ttl, status.keys], [3_600_000, ["held"]]);
+  assert.deepEqual([status.ttl, status.keys], [3_600_000, [{ key: "held" }]]);
   assert.equal((await q("lease renew 5 --json")).objects[0].remaining > 3_500_000, true);
   assert.deepEqual((await q("lease list")).stdout, "5\n");
   assert.equal((await q("lease revoke 5")).stdout, "1 removed\n");
@@ -191,7 +192,9 @@ test("one process at a time has a directory; another can wait for it", async (t)
   assert.match(message, new RegExp(`process ${prompt.child.pid}`));
   assert.match(
     (await q("get k")).stderr,
-    /^STORAGE_LOCKED: .* prompt, close it, or wait for it with --wait 30s\n$/,
+    new RegExp(
+      `^STORAGE_LOCKED: .*/d is in use by process ${prompt.child.pid}; .* by its own calls, .* --wait 30s\n$`,
+    ),
   );
   const waiting = start(["get", "k", "--dir", "d", "--wait", "1m"], { cwd });
   const early = await q("get k --wait 1ms");
@@ -221,6 +224,46 @@ test("Ctrl-C lets a lock go, and ends a watch", async (t) => {
   assert.equal((await q("lock x --try -- true")).code, 0, "nobody has it");
   await q("cluster", "lock x\n");
   assert.equal((await q("lock x --try -- true")).code, 0, "who leaves a prompt lets go");
+});
+
+test("what runs under a lock hears by which signal it ends, and so does who waits for it", async (t) => {
+  const cwd = scratch(t);
+  await shell(cwd)("init --nodes 1 --dir d");
+  const program = "console.log('runs'); setInterval(() => {}, 1_000)";
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ]) {
+    const words = ["lock", "x", "--dir", "d", "--", process.execPath, "-e", program];
+    const running = start(words, { cwd });
+    await said(running, /runs/);
+    running.child.kill(signal);
+    assert.equal((await running.ended).code, code);
+  }
+});
+
+test("keys that are no text have another name in objects", async (t) => {
+  const cwd = scratch(t);
+  const cluster = await Cluster.open({ name: "shop", nodes: 1, directory: join(cwd, "d") });
+  const key = Uint8Array.of(0xff, 0);
+  const lease = await cluster.kv.lease({ ttl: 3_600_000, id: 5, keepAlive: false });
+  await cluster.kv.put(key, 1);
+  await cluster.kv.delete(key);
+  await cluster.kv.put(key, 2, { lease });
+  await cluster.kv.put("text", 2, { lease });
+  await cluster.close();
+  const q = shell(cwd, { QUORATE_DIR: "d" });
+  const keyBase64 = "/wA=";
+  const events = (await q("watch --from 1 --events 2 --json")).objects;
+  assert.deepEqual(
+    events.map((event) => [event.type, event.key, event.keyBase64, event.modRevision]),
+    [
+      ["put", undefined, keyBase64, 1],
+      ["delete", undefined, keyBase64, 2],
+    ],
+  );
+  const [{ keys }] = (await q("lease status 5 --json")).objects;
+  assert.deepEqual(keys, [{ key: "text" }, { keyBase64 }]);
 });
 
 test("a directory that is none, and a line that makes no sense", async (t) => {

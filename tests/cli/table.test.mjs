@@ -139,6 +139,9 @@ export const query = () => null;
   assert.equal(bad.code, 3);
   assert.match(bad.stderr, /diverged.*apply: Date\.now\(\)/s);
   assert.equal(JSON.parse(readFileSync(join(cwd, "failed.json"), "utf8")).version, 1);
+  const unwritten = await q("sim bad.mjs --trace no/such/place.json");
+  assert.equal(unwritten.code, 3);
+  assert.match(unwritten.stderr, /diverged.*STORAGE_WRITE_FAILED: no\/such\/place\.json cannot/s);
 
   for (const wrong of [
     "sim",

@@ -413,6 +413,13 @@ test("a source that fails, lies, or is not wanted any more", async (t) => {
   }
   await failure(() => target.import(endless(), { signal: stop.signal }), "ABORTED");
   assert.ok(ended, "its source hears of it");
+  const silent = new AbortController();
+  const nothing = () => {
+    silent.abort();
+    return new Promise(() => {});
+  };
+  const { signal } = silent;
+  await failure(() => target.import(from(header, nothing), { signal }), "ABORTED");
   const cut = new Blob([header]);
   await failure(() => target.import(cut, { signal: AbortSignal.abort() }), "ABORTED");
   const reader = target.export({ signal: AbortSignal.abort() }).getReader();

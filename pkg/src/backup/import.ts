@@ -1,5 +1,6 @@
 /** A backup into a store: its leases, and its keys in transactions of many, in order. */
 
+import { onAbort } from "../abort.js";
 import { abortedError } from "../bounded.js";
 import { invalid, show } from "../check.js";
 import { QuorateError, quorateError } from "../errors.js";
@@ -61,7 +62,8 @@ export async function summarize(
 ): Promise<BackupSummary> {
   let summary = { cluster: "", clusterId: "", revision: 0, time: 0, keys: 0, leases: 0, bytes: 0 };
   let total = 0;
-  for await (const { part, end } of readBackup(source)) {
+  if (signal?.aborted) throw abortedError(signal);
+  for await (const { part, end } of untilAborted(readBackup(source), signal)) {
     if (signal?.aborted) throw abortedError(signal);
     switch (part.type) {
       case "header": {
@@ -85,6 +87,33 @@ export async function summarize(
     progress({ keys: summary.keys, total, bytes: end });
   }
   return summary;
+}
+
+/** The same, and the end of it at an abort, also while the next one is waited for. */
+async function* untilAborted<T>(
+  items: AsyncGenerator<T, void>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void> {
+  let stop = () => {};
+  let waits = false;
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal !== undefined) stop = onAbort(signal, () => reject(abortedError(signal)));
+  });
+  aborted.catch(() => {});
+  try {
+    for (;;) {
+      waits = true;
+      const { done, value } = await Promise.race([items.next(), aborted]);
+      waits = false;
+      if (done === true) return;
+      yield value;
+    }
+  } finally {
+    stop();
+    const closed = items.return().catch(() => {});
+    // Who gives nothing hears of it when it gives something.
+    await (waits ? Promise.race([closed, new Promise((turn) => setTimeout(turn, 0))]) : closed);
+  }
 }
 
 /** The store that is filled. */

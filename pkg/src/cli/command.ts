@@ -36,7 +36,7 @@ export interface Call {
   readonly args: readonly string[];
   readonly options: Given;
   readonly out: Output;
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C, and by SIGTERM; `signalOf` says by which. */
   readonly signal: AbortSignal;
   /** What calls of the store take. */
   readonly bounds: CallOptions;
@@ -44,6 +44,21 @@ export interface Call {
   readonly cluster: Cluster;
   /** The prompt, if the command was given there. */
   readonly session: Session | undefined;
+}
+
+/** What ended the program: the reason of its signal. */
+export class Ended extends Error {
+  readonly by: NodeJS.Signals;
+
+  constructor(by: NodeJS.Signals) {
+    super(`ended by ${by}`);
+    this.by = by;
+  }
+}
+
+/** By which signal the program was ended. */
+export function signalOf({ reason }: AbortSignal): NodeJS.Signals {
+  return reason instanceof Ended ? reason.by : "SIGTERM";
 }
 
 /** Options as they were given. */

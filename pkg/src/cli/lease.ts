@@ -1,7 +1,7 @@
 /** Leases: keys that go when nobody gives a sign of life. */
 
 import type { Command } from "./command.js";
-import { numberOf, showKey, showTime, timeOf } from "./values.js";
+import { field, numberOf, showKey, showTime, timeOf } from "./values.js";
 
 export const LEASE: readonly Command[] = [
   {
@@ -53,9 +53,10 @@ export const LEASE: readonly Command[] = [
     async run({ args: [id = ""], cluster, out, bounds }) {
       const status = await cluster.kv.leaseStatus(numberOf(id), { keys: true, ...bounds });
       const { ttl, remaining } = status;
-      const keys = (status.keys ?? []).map(showKey);
+      const { keys = [] } = status;
       const about = `lives ${showTime(remaining)} of ${showTime(ttl)}`;
-      out.say({ id: status.id, ttl, remaining, keys }, [about, ...keys].join("\n  "));
+      const told = { id: status.id, ttl, remaining, keys: keys.map((key) => field("key", key)) };
+      out.say(told, [about, ...keys.map(showKey)].join("\n  "));
     },
   },
   {

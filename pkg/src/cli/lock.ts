@@ -1,9 +1,10 @@
 /** A lock, held while a command runs, or until somebody lets it go. */
 
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import { onAbort } from "../abort.js";
 import type { Lock } from "../recipes/types.js";
-import type { Call, Command } from "./command.js";
+import { type Call, type Command, signalOf } from "./command.js";
 import { EXIT, UsageError } from "./exit.js";
 import { timeOf } from "./values.js";
 
@@ -14,7 +15,7 @@ export const LOCK: readonly Command[] = [
     about: "take a lock, and hold it while a command runs",
     more: `Without a command it is held until Ctrl-C; at the prompt, until "unlock". The command finds the
 fencing token in $QUORATE_TOKEN, and its exit code is that of quorate. If the lock is lost, the
-command is ended (SIGTERM). With --wait it also waits for another process that has the directory.
+command is ended (SIGTERM); a signal that ends quorate is passed on. With --wait it also waits for another process that has the directory.
 
   quorate lock deploy --wait 1m -- ./deploy.sh --production`,
     options: {
@@ -76,13 +77,17 @@ async function runWith(
 ): Promise<number> {
   const env = { ...process.env, QUORATE_TOKEN: String(held.token) };
   const child = spawn(command, args, { stdio: "inherit", env });
-  const end = () => child.kill();
-  const deaf = [onAbort(signal, end), onAbort(held.lost, end)];
+  const deaf = [
+    onAbort(signal, () => child.kill(signalOf(signal))),
+    onAbort(held.lost, () => child.kill()),
+  ];
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", (error) => reject(new UsageError(`cannot run: ${error.message}`)));
       // As a shell tells of a command that a signal ended.
-      child.once("close", (code) => resolve(code ?? SIGNALLED));
+      child.once("close", (code, by) =>
+        resolve(code ?? SIGNALLED + (by ? constants.signals[by] : 0)),
+      );
     });
   } finally {
     for (const stop of deaf) stop();
@@ -99,4 +104,4 @@ async function ended(held: Lock, signal: AbortSignal): Promise<void> {
 }
 
 const TTL_MS = 10_000;
-const SIGNALLED = 143;
+const SIGNALLED = 128;

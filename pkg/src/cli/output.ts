@@ -17,7 +17,7 @@ export class Output {
 
   /** An answer. Without a text, people are told nothing. */
   say(object: object, text?: string): void {
-    if (this.json) this.#print(JSON.stringify(object));
+    if (this.json) this.#print(jsonOf(object));
     else if (text !== undefined) this.#print(text);
   }
 
@@ -40,7 +40,7 @@ export class Output {
   }
 
   fail(error: unknown): void {
-    console.error(this.json ? JSON.stringify({ error: errorObject(error) }) : describe(error));
+    console.error(this.json ? jsonOf({ error: errorObject(error) }) : describe(error));
   }
 }
 
@@ -48,7 +48,17 @@ export class Output {
 export function describe(error: unknown): string {
   const { code, message } = named(error);
   const hint = HINTS[code as ErrorCode];
-  return `${code}: ${message.replaceAll(/\s*\n\s*/g, " ")}${hint === undefined ? "" : `; ${hint}`}`;
+  const line = message.replaceAll(/\s*\n\s*/g, " ").replaceAll(/\p{Cc}/gu, escaped);
+  return `${code}: ${line}${hint === undefined ? "" : `; ${hint}`}`;
+}
+
+/** JSON without the control characters that it leaves as they are: terminals obey some of them. */
+export function jsonOf(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/[\x7f-\x9f]/g, escaped);
+}
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function errorObject(error: unknown): object {
@@ -68,6 +78,7 @@ function named(error: unknown): { code: string; message: string } {
 /** What to do next at a terminal. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
   NO_CLUSTER: "`quorate init` founds one, and --dir says where",
-  STORAGE_LOCKED: "give the command at its prompt, close it, or wait for it with --wait 30s",
+  STORAGE_LOCKED:
+    "one process at a time has a directory: ask that one (a program by its own calls, `quorate cluster` at its prompt), end it, or wait for it with --wait 30s",
   STORE_NOT_EMPTY: "on the command line that is --overwrite",
 };

@@ -46,11 +46,21 @@ async function sim({ args: [path = ""], options, out, signal }: Call): Promise<n
   const { ok, seed, worlds, failure, verdict, counts, seconds, hash, looks, report, trace } =
     result;
   const file = options.text("trace");
-  if (!ok && file !== undefined) await writeFile(file, JSON.stringify(trace));
   const told = { ok, seed, worlds, failure, verdict, counts, seconds, hash, looks };
-  if (!ok) return out.no(told, report);
-  out.say(told, report);
-  return EXIT.done;
+  if (ok) {
+    out.say(told, report);
+    return EXIT.done;
+  }
+  const code = out.no(told, report);
+  if (file !== undefined)
+    await writeFile(file, JSON.stringify(trace)).catch((cause) => out.fail(unwritten(file, cause)));
+  return code;
+}
+
+/** What was found is told all the same. */
+function unwritten(file: string, cause: unknown) {
+  const message = `${file} cannot be written: ${String(cause)}`;
+  return quorateError("STORAGE_WRITE_FAILED", message, { cause, place: file });
 }
 
 type Asked = Pick<SimulateOptions, "command" | "query" | "mayThrow">;

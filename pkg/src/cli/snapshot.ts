@@ -13,7 +13,7 @@ import { type Call, type Command, FOUNDING } from "./command.js";
 import { EXIT } from "./exit.js";
 import { directoryOf, loadCore, openOrFound } from "./open.js";
 import type { Output } from "./output.js";
-import { showCount } from "./values.js";
+import { showCount, showValue } from "./values.js";
 
 export const SNAPSHOT: readonly Command[] = [
   {
@@ -143,8 +143,9 @@ function told(out: Output): (progress: BackupProgress) => void {
 }
 
 function show({ cluster, clusterId, revision, time, keys, leases, bytes }: BackupSummary): string {
-  const at = new Date(time).toISOString();
-  return `cluster ${cluster} (${clusterId}) as of revision ${revision}, ${at}: ${showCount(keys, "key")}, ${showCount(leases, "lease")}, ${size(bytes)}`;
+  // Whoever wrote the file may have written anything.
+  const at = time <= MAX_TIME ? new Date(time).toISOString() : `${time} ms`;
+  return `cluster ${showValue(cluster)} (${showValue(clusterId)}) as of revision ${revision}, ${at}: ${showCount(keys, "key")}, ${showCount(leases, "lease")}, ${size(bytes)}`;
 }
 
 function lines(report: NodeReport): string[] {
@@ -165,6 +166,9 @@ function lines(report: NodeReport): string[] {
     ),
   ];
 }
+
+/** The last one that a `Date` can have. */
+const MAX_TIME = 8.64e15;
 
 function size(bytes: number): string {
   return bytes < 1024 ? `${bytes} bytes` : `${Math.round(bytes / 102.4) / 10} KiB`;

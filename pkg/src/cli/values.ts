@@ -3,6 +3,7 @@
 import type { Entry, KeyedEntry, Kv } from "../kv/types.js";
 import type { Cluster } from "../types.js";
 import { UsageError } from "./exit.js";
+import { jsonOf } from "./output.js";
 
 /** Text goes in, bytes come out: nobody knows what others have stored. */
 export type Value = string | Uint8Array;
@@ -28,7 +29,7 @@ const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
 const bytesOf = (value: Value) => (typeof value === "string" ? Buffer.from(value) : value);
 
 /** `{ value }`, or `{ valueBase64 }` where it is no text; likewise under another name. */
-function field(name: string, value: Value | undefined): object {
+export function field(name: string, value: Value | undefined): object {
   if (value === undefined) return {};
   const text = textOf(bytesOf(value));
   return text === undefined ? { [`${name}Base64`]: base64(bytesOf(value)) } : { [name]: text };
@@ -56,13 +57,7 @@ export function previousObject(previous: Entry<Value> | null | undefined): objec
 export function showValue(value: Value): string {
   const text = textOf(bytesOf(value));
   if (text === undefined) return `base64:${base64(bytesOf(value))}`;
-  return /\p{Cc}/u.test(text) ? quoted(text) : text;
-}
-
-/** As JSON, and without the control characters that JSON leaves as they are: terminals obey some of them. */
-function quoted(text: string): string {
-  const escaped = (char: string) => `\\u00${char.charCodeAt(0).toString(16)}`;
-  return JSON.stringify(text).replace(/[\x7f-\x9f]/g, escaped);
+  return /\p{Cc}/u.test(text) ? jsonOf(text) : text;
 }
 
 /** A key in a line: quoted where it would be taken for two. */

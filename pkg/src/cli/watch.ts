@@ -5,6 +5,7 @@ import type { Call, Command } from "./command.js";
 import type { Output } from "./output.js";
 import {
   entryObject,
+  field,
   numberOf,
   previousObject,
   showKey,
@@ -77,12 +78,13 @@ async function follow({ args, options, cluster, out }: Call, signal: AbortSignal
 
 function tell(out: Output, event: WatchEvent<Value>): void {
   if (event.type === "progress") return;
-  const { type, key, keyBytes, modRevision } = event;
+  const { type, keyBytes, modRevision } = event;
   const was = previousObject(event.previous);
   if (event.type === "put")
     out.say(
       { type, ...entryObject(event, keyBytes), ...was },
       `put ${showKey(keyBytes)} ${showValue(event.value)}`,
     );
-  else out.say({ type, key, modRevision, ...was }, `del ${showKey(keyBytes)}`);
+  else
+    out.say({ type, ...field("key", keyBytes), modRevision, ...was }, `del ${showKey(keyBytes)}`);
 }
