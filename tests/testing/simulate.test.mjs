@@ -271,3 +271,10 @@ test("worlds in which nothing is found share the modules of a URL", async () => 
   // Those of all worlds but the last, and those of the last: three nodes and two models each.
   assert.equal(globalThis.loadsOfCounted, 10);
 });
+
+test("timers that a test has replaced do not stop it", async (t) => {
+  t.mock.timers.enable();
+  const result = await simulate(Bank, { ...asked, seconds: 5 });
+  assert.ok(result.counts.events > 2_000);
+  result.assert();
+});

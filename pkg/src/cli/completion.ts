@@ -62,7 +62,7 @@ function placeholder(name: string, commands: readonly Command[]): Candidate[] {
     case "DIR":
       return [":dirs"];
     case "SHELL":
-      return Object.keys(SCRIPTS).map((word) => ({ word, about: "" }));
+      return Object.keys(SCRIPTS).map((word) => ({ word, about: `a script for ${word}` }));
     case "ABOUT":
       return nextWords(commands, []);
     default:

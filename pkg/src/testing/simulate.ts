@@ -74,6 +74,9 @@ export async function replay<M extends AnyMachine = Machine>(
 
 type MayThrow = (thrown: Thrown, command: unknown) => boolean;
 
+/** As it was when this module was loaded: tests put others in its place, which stand still. */
+const { setTimeout } = globalThis;
+
 /** One world from its first event to the verdict. */
 async function live<M extends AnyMachine>(
   all: readonly Maker[],
