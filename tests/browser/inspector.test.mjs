@@ -284,3 +284,24 @@ test("the same in Firefox: shown, killed, started", async (t) => {
   const sheets = await run(`${root} return getComputedStyle(root.querySelector("h2")).fontSize;`);
   assert.equal(sheets, "16px", "its styles are in force");
 });
+
+test("what was set before the element was known counts, and no pause is longer than a timer's", async (t) => {
+  const { page } = await visit(t);
+  const seen = await page.evaluate(() => {
+    const { early } = globalThis;
+    document.body.append(early);
+    const attributes = [early.hasAttribute("controls"), early.getAttribute("interval")];
+    const set = [early.cluster === globalThis.cluster, early.controls, early.interval];
+    const intervals = ["1e12", "Infinity", "5", "soon"].map((text) => {
+      early.setAttribute("interval", text);
+      return early.interval;
+    });
+    early.remove();
+    return { attributes, set, intervals };
+  });
+  assert.deepEqual(seen, {
+    attributes: [true, "250"],
+    set: [true, true, 250],
+    intervals: [2 ** 31 - 1, 2 ** 31 - 1, 1_000, 1_000],
+  });
+});

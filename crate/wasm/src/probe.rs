@@ -2,12 +2,13 @@
 //! they are called, what is counted of them, and what is written about them, is the observer's affair
 //! (`pkg/src/observe`).
 //!
-//! It is called while the node is borrowed, so it must not call back.
+//! It is called while the node is borrowed, so it must not call back. What it throws is its own affair.
 
 use quorate_raft::{
     AppendOutcome, Body, Instant, Message, NodeId, PersistBatch, RoleKind, SnapshotOutcome, Term,
 };
 use quorate_rsm::{Node, ReadAt, Reply, Request, RequestBody, RequestError};
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::machine::Machine;
@@ -18,8 +19,16 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "Probe")]
     pub type Probe;
 
-    #[wasm_bindgen(method, structural)]
-    fn note(this: &Probe, what: u32, a: f64, b: f64, c: f64, d: f64, e: f64);
+    #[wasm_bindgen(method, structural, catch, js_name = note)]
+    fn try_note(
+        this: &Probe,
+        what: u32,
+        a: f64,
+        b: f64,
+        c: f64,
+        d: f64,
+        e: f64,
+    ) -> Result<(), JsValue>;
 }
 
 /// Where a message was seen: added to its tag.
@@ -42,6 +51,10 @@ const REPLIES: u32 = 101;
 const ROLE: u32 = 102;
 
 impl Probe {
+    fn note(&self, what: u32, a: f64, b: f64, c: f64, d: f64, e: f64) {
+        let _ = self.try_note(what, a, b, c, d, e);
+    }
+
     /// An event was handled, and all outputs are out: when it came, and where the log stands now.
     pub fn step(&self, now: Instant, node: &Node<Machine>) {
         let raft = node.raft();

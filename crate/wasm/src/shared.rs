@@ -145,7 +145,7 @@ impl Shared {
                     writer: Writer::default(),
                     random,
                     probe,
-                    freeze: Freeze::new(timer::now(), js_sys::Date::now()),
+                    freeze: Freeze::new(timer::now(), timer::wall_ms()),
                     halted: None,
                     progress_interval: Duration::from_millis(progress_interval_ms.into()),
                     progress_due: Instant(0),
@@ -347,7 +347,7 @@ impl Shared {
         if self.closed.get() || state.halted.is_some() {
             return None;
         }
-        if state.freeze.look(now, js_sys::Date::now()) {
+        if state.freeze.look(now, timer::wall_ms()) {
             state.groups.handle_all(now, &Input::ClockStopped);
         }
         Some(state)

@@ -18,20 +18,35 @@ use wasm_bindgen_futures::JsFuture;
 /// Platforms treat longer delays as zero.
 const MAX_DELAY_MS: u64 = i32::MAX as u64;
 
+/// No clock goes on for three hundred years.
+const MAX_MICROS: f64 = 1e16;
+
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn performance_now() -> f64;
+    #[wasm_bindgen(js_namespace = performance, js_name = now, catch)]
+    fn performance_now() -> Result<f64, JsValue>;
+
+    #[wasm_bindgen(js_namespace = Date, js_name = now, catch)]
+    fn date_now() -> Result<f64, JsValue>;
 }
 
 /// The monotonic time of this thread, from an origin of its own.
 #[must_use]
 pub fn now() -> Instant {
     thread_local!(static LATEST: Cell<u64> = const { Cell::new(0) });
-    // The platform promises monotonic; a clock that still steps back here stands still.
-    let micros = LATEST.get().max((performance_now() * 1_000.0) as u64);
-    LATEST.set(micros);
-    Instant(micros)
+    // The platform promises monotonic; a clock that still steps back, fails, or says what no clock
+    // says, because somebody has put another in its place, stands still.
+    let micros = performance_now().unwrap_or_default() * 1_000.0;
+    if micros < MAX_MICROS {
+        LATEST.set(LATEST.get().max(micros as u64));
+    }
+    Instant(LATEST.get())
+}
+
+/// The wall clock's milliseconds; no number if it fails.
+#[must_use]
+pub fn wall_ms() -> f64 {
+    date_now().unwrap_or(f64::NAN)
 }
 
 /// Waits for `start`'s `resolve` or `reject`, at most `ms` milliseconds; then it gives `None`.

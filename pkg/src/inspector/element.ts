@@ -14,7 +14,7 @@ export interface InspectorElement extends HTMLElement {
   cluster: AnyCluster | null;
   /** Whether it has buttons that kill and start nodes, and cut them off: the attribute `controls`. Default false. */
   controls: boolean;
-  /** How often it looks, in milliseconds: the attribute `interval`. Default 1,000, at least 100. */
+  /** How often it looks, in milliseconds: the attribute `interval`. Default 1,000, at least 100, at most 2³¹ − 1. */
   interval: number;
 }
 
@@ -69,19 +69,20 @@ export function inspectorClass(): new () => InspectorElement {
 
     get interval(): number {
       const given = Number(this.getAttribute("interval") ?? INTERVAL_MS);
-      return given >= INTERVAL_MIN_MS ? given : INTERVAL_MS;
+      return given >= INTERVAL_MIN_MS ? Math.min(given, INTERVAL_MAX_MS) : INTERVAL_MS;
     }
 
     set interval(ms: number) {
-      this.setAttribute("interval", String(integer(ms, "interval", INTERVAL_MIN_MS, 2 ** 31 - 1)));
+      this.setAttribute("interval", String(integer(ms, "interval", INTERVAL_MIN_MS, INTERVAL_MAX_MS)));
     }
 
     connectedCallback(): void {
       // Set before the element was known.
-      if (Object.hasOwn(this, "cluster")) {
-        const early = (this as { cluster: AnyCluster | null }).cluster;
-        Reflect.deleteProperty(this, "cluster");
-        this.cluster = early;
+      for (const name of ["cluster", "controls", "interval"]) {
+        const early = Object.getOwnPropertyDescriptor(this, name);
+        if (early === undefined) continue;
+        Reflect.deleteProperty(this, name);
+        Reflect.set(this, name, early.value);
       }
       this.#unlisten = provided.listen(() => this.#choose());
       this.#choose();
@@ -188,5 +189,7 @@ function cutOffNodes({ network, nodes }: AnyCluster): ReadonlySet<number> {
 
 const INTERVAL_MS = 1_000;
 const INTERVAL_MIN_MS = 100;
+/** Platforms take a longer pause for none. */
+const INTERVAL_MAX_MS = 2 ** 31 - 1;
 /** The nodes are waited for as long as this. */
 const LOOK_MS = 2_000;

@@ -10,6 +10,8 @@ const cluster = await Cluster.open({
 });
 // Before the element is known, as a framework may.
 full.cluster = cluster;
+const early = { cluster, controls: true, interval: 250 };
+globalThis.early = Object.assign(document.createElement("quorate-inspector"), early);
 define();
 define();
 globalThis.forget = provide(cluster);
