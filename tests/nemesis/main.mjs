@@ -1,4 +1,5 @@
 // npm run nemesis [-- --host node|chromium|firefox|webkit] [--seconds N] [--seed N] [--nodes N] [--faults name,name]
+// npm run nemesis -- --tabs [--host chromium|firefox|webkit] [--seconds N] [--seed N]
 //
 // Exit codes, as the simulator's: 0 all is well, 2 wrong usage, 10 the run itself failed, 11 a safety property broke, 12 the
 // cluster did not become live.
@@ -6,9 +7,11 @@
 import { parseArgs } from "node:util";
 import { arenas, drive } from "./drive.mjs";
 import { kinds } from "./nemesis.mjs";
+import { driveTabs, tabHosts } from "./tabs.mjs";
 
 const usage = `usage: npm run nemesis -- [options]
-  --host NAME      ${Object.keys(arenas).join(", ")} (node)
+  --tabs           a cluster whose nodes are tabs, which come, go, are killed, frozen and reloaded
+  --host NAME      ${Object.keys(arenas).join(", ")} (node; with --tabs chromium)
   --seconds N      how long faults come (60)
   --seed N         what is chosen (a new one)
   --nodes N        1 to 7 (3 or 5, by the seed)
@@ -17,7 +20,8 @@ const usage = `usage: npm run nemesis -- [options]
 function read() {
   const { values } = parseArgs({
     options: {
-      host: { type: "string", default: "node" },
+      tabs: { type: "boolean", default: false },
+      host: { type: "string" },
       seconds: { type: "string", default: "60" },
       seed: { type: "string", default: `${Date.now() % 1_000_000}` },
       nodes: { type: "string" },
@@ -33,9 +37,19 @@ function read() {
   const faults = values.faults?.split(",");
   const unknown = faults?.filter((fault) => !kinds.includes(fault)) ?? [];
   if (unknown.length > 0) throw new Error(`there is no fault ${unknown.join(", ")}`);
-  if (!Object.hasOwn(arenas, values.host)) throw new Error(`there is no host ${values.host}`);
+  const { tabs, host = tabs ? "chromium" : "node" } = values;
+  const hosts = tabs ? tabHosts : arenas;
+  if (!Object.hasOwn(hosts, host)) {
+    const there = `${tabs ? " with tabs" : ""}; there is ${Object.keys(hosts).join(", ")}`;
+    throw new Error(`there is no host ${host}${there}`);
+  }
+  for (const name of ["nodes", "faults"]) {
+    if (tabs && values[name] !== undefined)
+      throw new Error(`--${name} is for workers: tabs come and go as the seed has it`);
+  }
   return {
-    host: values.host,
+    tabs,
+    host,
     seconds: number("seconds", 86_400),
     seed: number("seed", 2 ** 32 - 1),
     nodes: values.nodes === undefined ? undefined : number("nodes", 7),
@@ -73,6 +87,12 @@ function sumUp(summary) {
   for (const problem of summary.problems) console.log(`FAILED: ${problem}`);
 }
 
+function sumUpTabs({ calls, known, faults, history, problems }) {
+  console.log(`${calls} calls, ${known} of them with a known outcome`);
+  console.log(`faults: ${listed(faults)}\nhistory: ${history}`);
+  for (const problem of problems) console.log(`FAILED: ${problem}`);
+}
+
 /** The worst of what went wrong decides. */
 function codeOf(problems) {
   const is = (kind) => problems.some((problem) => problem.startsWith(`${kind}:`));
@@ -88,12 +108,14 @@ try {
   console.error(`${error.message}\n${usage}`);
   process.exit(2);
 }
-console.log(`${options.host}, ${options.seconds} s of faults, seed ${options.seed}`);
-const summary = await drive(options, tell);
-sumUp(summary);
+const where = options.tabs ? `tabs in ${options.host}` : options.host;
+console.log(`${where}, ${options.seconds} s of faults, seed ${options.seed}`);
+const summary = options.tabs ? await driveTabs(options) : await drive(options, tell);
+if (options.tabs) sumUpTabs(summary);
+else sumUp(summary);
 if (summary.problems.length > 0) {
   process.exitCode = codeOf(summary.problems);
   console.log(
-    `again: npm run nemesis -- --host ${options.host} --seconds ${options.seconds} --seed ${options.seed}`,
+    `again: npm run nemesis --${options.tabs ? " --tabs" : ""} --host ${options.host} --seconds ${options.seconds} --seed ${options.seed}`,
   );
-} else console.log("linearizable, live, and all replicas agree");
+} else console.log(`linearizable, live${options.tabs ? "" : ", and all replicas agree"}`);

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { at } from "../../scripts/lib/run.mjs";
+import { chromiumTabs, drivenTabs } from "../browser/tabs.mjs";
+import { firefox, webkit } from "../browser/webdriver.mjs";
 import { serve } from "../package/help.mjs";
 import { chanceOf } from "./chance.mjs";
 import { judge } from "./judge.mjs";
@@ -19,8 +21,27 @@ const bound = 60_000;
 /** What can become of a tab, and how often. Freezing and killing are for browsers whose tabs can be spoken to so. */
 const faults = { open: 4, close: 2, reload: 2, hang: 3, kill: 2, freeze: 3 };
 
+/** The browsers whose tabs can be spoken to. */
+export const tabHosts = {
+  chromium: chromiumTabs,
+  firefox: (t, url) => drivenTabs(t, firefox, url),
+  webkit: (t, url) => drivenTabs(t, webkit, url),
+};
+
+/** One run from its beginning to its end: `{ host, seed, seconds }`. */
+export async function driveTabs({ host, seed, seconds }) {
+  const ends = [];
+  const t = { after: (end) => ends.unshift(end) };
+  try {
+    const browser = await tabHosts[host](t, await serveTabs(t));
+    return await tormentTabs(browser, host, { seed, seconds });
+  } finally {
+    for (const end of ends) await end();
+  }
+}
+
 /** The tabs' page with the package beside it. */
-export async function serveTabs(t) {
+async function serveTabs(t) {
   const site = mkdtempSync(join(tmpdir(), "quorate-nemesis-"));
   cpSync(fileURLToPath(new URL(".", import.meta.url)), site, { recursive: true });
   cpSync(at("pkg", "dist"), join(site, "quorate"), { recursive: true });
@@ -37,7 +58,7 @@ export async function serveTabs(t) {
 }
 
 /** A run of so many seconds in a browser of `tabs.mjs`. What went wrong, what was counted, and where the history is. */
-export async function tormentTabs(browser, name, { seed, seconds }) {
+async function tormentTabs(browser, name, { seed, seconds }) {
   const chance = chanceOf(seed, "tabs");
   const counts = Object.fromEntries(Object.keys(faults).map((fault) => [fault, 0]));
   const recorder = await browser.open("#recorder");

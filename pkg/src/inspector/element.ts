@@ -73,7 +73,10 @@ export function inspectorClass(): new () => InspectorElement {
     }
 
     set interval(ms: number) {
-      this.setAttribute("interval", String(integer(ms, "interval", INTERVAL_MIN_MS, INTERVAL_MAX_MS)));
+      this.setAttribute(
+        "interval",
+        String(integer(ms, "interval", INTERVAL_MIN_MS, INTERVAL_MAX_MS)),
+      );
     }
 
     connectedCallback(): void {
