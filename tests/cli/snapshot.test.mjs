@@ -156,11 +156,13 @@ test("a check reads every node, and changes nothing", async (t) => {
     objects.map(({ node, damage, torn, segments }) => [node, damage, torn, segments]),
     [1, 2, 3].map((node) => [node, [], [], 1]),
   );
-  for (const { records, state } of objects) {
-    assert.ok(records > 3);
+  for (const { state } of objects)
     assert.deepEqual([state.cluster, state.members], ["shop", [1, 2, 3]]);
-    assert.ok(state.last >= 4 && state.term >= 1, JSON.stringify(state));
-  }
+  // What was acknowledged is on a majority; the third may have been slower than the end.
+  const whole = objects.filter(
+    ({ records, state }) => records > 3 && state.last >= 4 && state.term >= 1,
+  );
+  assert.ok(whole.length >= 2, JSON.stringify(objects));
   assert.deepEqual(contents(at()), before);
   assert.match((await q("storage check --dir d")).stdout, /^node 1: sound; 1 segment, \d+ rounds/);
   assert.equal((await q("storage check nowhere")).code, 1);
