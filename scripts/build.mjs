@@ -22,6 +22,7 @@ import { parseArgs } from "node:util";
 
 import { bundle } from "./lib/bundle.mjs";
 import { shortenImports } from "./lib/imports.mjs";
+import { nameForOrder } from "./lib/order.mjs";
 import { at, Failure, isMain, must, script, which } from "./lib/run.mjs";
 import { compressed, gzipped, kilobytes } from "./lib/size.mjs";
 import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
@@ -52,6 +53,9 @@ const optimize = [
   "--low-memory-unused",
   "--strip-producers",
 ];
+
+/** Then functions that are alike stand together. */
+const reorder = ["--reorder-functions-by-name", "--strip-debug"];
 
 const wasm = at("pkg", "wasm");
 const bound = join(wasm, "quorate_wasm_bg.wasm");
@@ -115,6 +119,8 @@ async function bindAndOptimize(module, folder, release, io) {
   if (statSync(optimized).size >= statSync(raw).size) {
     throw new Failure("wasm-opt made the module no smaller: did it run?");
   }
+  writeFileSync(optimized, nameForOrder(readFileSync(optimized)));
+  await must("wasm-opt", [...reorder, optimized, "-o", optimized], io);
   const glue = join(folder, "quorate_wasm.js");
   const short = shortenImports(readFileSync(optimized), readFileSync(glue, "utf8"));
   writeFileSync(raw, short.module);
