@@ -171,6 +171,7 @@ impl Record {
     }
 
     /// The bytes that stand for it in a snapshot and in a reply.
+    #[inline]
     pub(crate) fn encoded(&self) -> &[u8] {
         &self.0[PREFIX_LEN..]
     }
@@ -208,6 +209,7 @@ impl Record {
     }
 
     /// Where it stands in any tree.
+    #[inline]
     pub(crate) fn place(&self) -> Place<'_> {
         Place::new(self.key(), self.revision())
     }
@@ -236,6 +238,7 @@ impl Record {
         Arc::strong_count(&self.0)
     }
 
+    #[inline]
     fn number(&self, at: usize) -> u64 {
         let bytes = self.0[at..].first_chunk();
         u64::from_le_bytes(*bytes.expect("it is in the prefix"))

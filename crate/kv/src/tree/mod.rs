@@ -235,6 +235,7 @@ impl Drop for Tree {
 }
 
 impl Summary {
+    #[inline]
     fn of(record: &Record) -> Self {
         Self {
             count: 1,

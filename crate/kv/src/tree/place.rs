@@ -43,6 +43,7 @@ enum Key {
 const SHORT_MAX: usize = 22;
 
 impl By {
+    #[inline]
     pub(super) fn compare(self, record: &Record, place: Place<'_>) -> Ordering {
         // As `order`, but reads no more of the record than it takes.
         let by_key = || record.key().cmp(place.key);
