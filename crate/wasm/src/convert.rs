@@ -19,7 +19,7 @@ const NUMBER_MAX: u64 = (1 << 53) - 1;
 /// Writes records of one kind.
 pub fn write(value: &impl Serialize) -> JsValue {
     value
-        .serialize(&Serializer::new())
+        .serialize(&Serializer::new().serialize_maps_as_objects(true))
         // Only a number above 2^53 is refused, and none of ours gets there.
         .unwrap_or(JsValue::NULL)
 }

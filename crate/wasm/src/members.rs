@@ -4,7 +4,7 @@ use js_sys::Array;
 use quorate_raft::{
     Change, ConfState, MembershipError, NodeId, Status, StorageId, Table, TransferError,
 };
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::convert::{self, Plain, Settings};
@@ -23,10 +23,19 @@ pub fn parse_hex(text: &str) -> Option<u64> {
 }
 
 /// A member that founded the cluster.
-#[derive(Serialize)]
 struct Founder {
     node: u64,
     storage: String,
+}
+
+/// As a map: for the names of a struct's fields `serde` brings along a hash table.
+impl Serialize for Founder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("node", &self.node)?;
+        map.serialize_entry("storage", &self.storage)?;
+        map.end()
+    }
 }
 
 /// Whose storage this is. `cluster` is `None` while the node waits to be told, `raft` is where the
