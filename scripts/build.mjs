@@ -29,7 +29,7 @@ import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
 import { wasmTarget } from "./lib/tools.mjs";
 
 /** What the wasm may cost a visitor, in gzipped bytes: never more than now. The aim is 110,000. */
-const budget = 157_000;
+const budget = 148_000;
 
 // The places that panics name shall not tell on which machine this was built.
 const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
@@ -130,6 +130,17 @@ async function bindAndOptimize(module, folder, release, io) {
   writeFileSync(raw, short.module);
   writeFileSync(glue, short.glue);
   rmSync(optimized);
+}
+
+/** The module as it is shipped, but with the names of its functions, at `path`. */
+export async function named(path) {
+  const module = await compile("release", {});
+  const folder = at("target", "named");
+  const target = ["--target", "web", "--omit-default-module-path"];
+  await must("wasm-bindgen", [...target, "--out-dir", folder, module]);
+  const raw = join(folder, "quorate_wasm_bg.wasm");
+  await must("wasm-opt", ["-g", ...optimize, raw, "-o", path]);
+  return readFileSync(path);
 }
 
 /** Fills a new folder, and puts it where the old one was. */
