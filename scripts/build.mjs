@@ -29,7 +29,7 @@ import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
 import { wasmTarget } from "./lib/tools.mjs";
 
 /** What the wasm may cost a visitor, in gzipped bytes: never more than now. The aim is 110,000. */
-const budget = 148_000;
+const budget = 147_000;
 
 // The places that panics name shall not tell on which machine this was built.
 const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
@@ -40,7 +40,7 @@ export const releaseProfile = {
   CARGO_PROFILE_RELEASE_OPT_LEVEL: "s",
   CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: [
     `--remap-path-prefix=${registry}=crates`,
-    // A twentieth smaller. What a put needs often asks for it: `#[inline]`, and is where it was.
+    // A fortieth smaller. What a put needs often asks for it, `#[inline]`, and is no slower.
     "-Cllvm-args=-inline-threshold=5",
   ].join(" "),
 };

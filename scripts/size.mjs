@@ -13,7 +13,7 @@ import { parseArgs } from "node:util";
 
 import { build, named } from "./build.mjs";
 import { functions, imports, names, section, sectionId } from "./lib/module.mjs";
-import { at, answer, Failure, isMain, script } from "./lib/run.mjs";
+import { answer, at, Failure, isMain, script } from "./lib/run.mjs";
 import { compressed, kilobytes } from "./lib/size.mjs";
 import { setup } from "./setup.mjs";
 

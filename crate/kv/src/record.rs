@@ -198,6 +198,7 @@ impl Record {
     }
 
     /// The revision that made it.
+    #[inline]
     pub(crate) fn revision(&self) -> u64 {
         self.number(8)
     }

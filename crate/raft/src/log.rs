@@ -33,6 +33,7 @@ impl Log {
         self.start
     }
 
+    #[inline]
     pub(crate) fn last(&self) -> EntryId {
         self.entries.back().map_or(self.start, |entry| entry.id)
     }
@@ -177,6 +178,7 @@ impl Log {
         self.entries.get(self.offset(index)?)
     }
 
+    #[inline]
     fn offset(&self, index: Index) -> Option<usize> {
         let offset = index.0.checked_sub(self.start.index.0 + 1)?;
         usize::try_from(offset)

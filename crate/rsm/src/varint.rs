@@ -29,6 +29,7 @@ impl Writer {
         self.0.reserve(bytes);
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
@@ -76,6 +77,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
         let (&byte, left) = self.left.split_first().ok_or(TOO_EARLY)?;
         self.left = left;
