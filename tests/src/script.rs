@@ -369,14 +369,17 @@ impl Play {
                 self.say(&format!("{id} → {to} {term} {body}"));
                 self.messages.push(message);
             }
-            Output::Apply(entries) => {
+            Output::Apply { first, last } => {
                 let name = |entry: &Entry| match &entry.payload {
                     Payload::Membership(conf) => {
                         format!("{} ({})", entry.id, describe::membership(conf))
                     }
                     Payload::Noop | Payload::Command(_) => entry.id.to_string(),
                 };
-                let names: Vec<String> = entries.iter().map(name).collect();
+                let raft = self.raft(id);
+                let names: Vec<String> = (first.0..=last.0)
+                    .filter_map(|index| raft.entry(Index(index)).map(name))
+                    .collect();
                 self.say(&format!("{id} applies {}", names.join(" ")));
             }
             Output::RoleChanged { role, term, leader } => {

@@ -58,30 +58,35 @@ impl Log {
     /// The entries from `first` to `last_max` inclusive, until `max_bytes` of payload are passed. At
     /// least one, if there is one.
     pub(crate) fn slice(&self, first: Index, last_max: Index, max_bytes: usize) -> Vec<Entry> {
+        match (self.count(first, last_max, max_bytes), self.offset(first)) {
+            (1, Some(offset)) => vec![self.entries[offset].clone()],
+            (count, Some(offset)) => {
+                let range = self.entries.range(offset..offset + count);
+                range.cloned().collect()
+            }
+            (_, None) => Vec::new(),
+        }
+    }
+
+    /// How many entries that is.
+    pub(crate) fn count(&self, first: Index, last_max: Index, max_bytes: usize) -> usize {
         let end = last_max.min(self.last().index);
         let Some(offset) = self.offset(first).filter(|_| first <= end) else {
-            return Vec::new();
+            return 0;
         };
         let candidates = (end - first) as usize + 1;
-        if candidates == 1 {
-            return vec![self.entries[offset].clone()];
-        }
-        let range = self.entries.range(offset..offset + candidates);
-        if self.bytes <= max_bytes {
-            return range.cloned().collect();
+        if candidates == 1 || self.bytes <= max_bytes {
+            return candidates;
         }
         let mut bytes = 0;
-        let count = range
+        self.entries
+            .range(offset..offset + candidates)
             .take_while(|entry| {
                 let fits = bytes == 0 || bytes + entry.size_bytes() <= max_bytes;
                 bytes += entry.size_bytes();
                 fits
             })
-            .count();
-        self.entries
-            .range(offset..offset + count)
-            .cloned()
-            .collect()
+            .count()
     }
 
     /// The entries at and above `first`.
@@ -174,7 +179,7 @@ impl Log {
         self.bytes = 0;
     }
 
-    fn get(&self, index: Index) -> Option<&Entry> {
+    pub(crate) fn get(&self, index: Index) -> Option<&Entry> {
         self.entries.get(self.offset(index)?)
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::digest::StateDigest;
-use crate::entry::{Entry, PersistBatch, SnapshotChunk, SnapshotMeta};
+use crate::entry::{PersistBatch, SnapshotChunk, SnapshotMeta};
 use crate::message::Message;
 use crate::types::{Index, NodeId, Term};
 
@@ -63,8 +63,13 @@ pub enum Output {
     Persist(PersistBatch),
     /// Deliver this message, if possible.
     Send(Message),
-    /// These entries are committed: apply them in order.
-    Apply(Vec<Entry>),
+    /// These entries are committed: apply them in order. [`crate::Raft::entry`] has each, until the host compacts it.
+    Apply {
+        /// The first of them.
+        first: Index,
+        /// The last of them.
+        last: Index,
+    },
     /// Give the chunk `number` of the snapshot at `snapshot` back as [`Input::SnapshotData`].
     SendSnapshot {
         /// For which follower.

@@ -320,6 +320,12 @@ impl Raft {
         &self.log.snapshot
     }
 
+    /// The entry at `index`, if it is kept in memory.
+    #[must_use]
+    pub fn entry(&self, index: Index) -> Option<&Entry> {
+        self.log.get(index)
+    }
+
     /// Entries kept in memory at and above `first`, for checkers and tools.
     pub fn entries_from(&self, first: Index) -> impl Iterator<Item = &Entry> {
         self.log.from(first)
@@ -489,15 +495,15 @@ impl Raft {
         if self.applied >= self.commit {
             return None;
         }
+        let first = self.applied.next();
         let max_bytes = self.config.max_apply_bytes;
-        let entries = self.log.slice(self.applied.next(), self.commit, max_bytes);
-        let last = entries
-            .last()
-            .expect("what is committed and not applied is kept")
-            .id
-            .index;
-        self.applied = last;
-        Some(Output::Apply(entries))
+        let count = self.log.count(first, self.commit, max_bytes);
+        assert!(count > 0, "what is committed and not applied is kept");
+        self.applied.0 += count as u64;
+        Some(Output::Apply {
+            first,
+            last: self.applied,
+        })
     }
 
     fn poll_persist(&mut self) -> Option<Output> {

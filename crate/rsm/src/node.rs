@@ -357,12 +357,15 @@ impl<M: StateMachine> Node<M> {
         match effect {
             Effect::Persist(batch) => return Some(Output::Persist(batch)),
             Effect::Send(message) => return Some(Output::Send(message)),
-            Effect::Apply(entries) => {
-                for entry in &entries {
-                    // Behind an entry that cannot be read the state would be a wrong one.
-                    if !self.halted {
-                        self.apply(entry);
-                    }
+            Effect::Apply { first, last } => {
+                let mut index = first;
+                // Behind an entry that cannot be read the state would be a wrong one.
+                while !self.halted
+                    && index <= last
+                    && let Some(entry) = self.raft.entry(index).cloned()
+                {
+                    self.apply(&entry);
+                    index = index.next();
                 }
                 self.maybe_snapshot();
                 self.poll_parked();

@@ -241,11 +241,13 @@ impl Host {
                 check_size(&message);
                 self.disk.check_send(&message);
             }
-            Output::Apply(entries) => {
-                for entry in entries {
-                    assert_eq!(entry.id.index, self.applied.next(), "applied in order");
-                    self.applied = entry.id.index;
+            Output::Apply { first, last } => {
+                assert_eq!(first, self.applied.next(), "applied in order");
+                for index in first.0..=last.0 {
+                    let entry = self.raft.entry(Index(index)).expect("it is kept");
+                    assert_eq!(entry.id.index.0, index, "it is the one");
                 }
+                self.applied = last;
                 assert!(self.applied <= self.raft.commit());
             }
             Output::Restore(meta) => {

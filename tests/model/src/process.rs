@@ -280,11 +280,12 @@ impl Process {
                     self.check_sent(&message)?;
                     effects.sent.push(message);
                 }
-                Output::Apply(entries) => {
-                    for entry in &entries {
+                Output::Apply { first, last } => {
+                    for index in first.0..=last.0 {
+                        let entry = self.raft.entry(Index(index)).expect("it is kept");
                         self.machine.state = apply(self.machine.state, entry);
+                        effects.applied.push(entry.clone());
                     }
-                    effects.applied.extend(entries);
                 }
                 Output::SendSnapshot {
                     to,

@@ -153,9 +153,10 @@ impl Cluster {
                         }
                         node.outbox[to].push(message);
                     }
-                    Output::Apply(entries) => {
-                        for entry in entries {
-                            if let Payload::Command(data) = entry.payload {
+                    Output::Apply { first, last } => {
+                        for index in first.0..=last.0 {
+                            let entry = node.raft.entry(Index(index)).expect("it is kept");
+                            if let Payload::Command(data) = &entry.payload {
                                 node.commands += 1;
                                 node.applied_bytes += data.len() as u64;
                             }

@@ -222,7 +222,7 @@ impl Host {
     /// Indexes handed out to be applied, one list each time.
     pub(crate) fn applied(&self) -> Vec<Vec<u64>> {
         let indexes = |output: &Output| match output {
-            Output::Apply(entries) => Some(entries.iter().map(|entry| entry.id.index.0).collect()),
+            Output::Apply { first, last } => Some((first.0..=last.0).collect()),
             _ => None,
         };
         self.effects.iter().filter_map(indexes).collect()

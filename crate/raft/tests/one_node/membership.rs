@@ -916,7 +916,7 @@ fn committed_change_is_handed_out_like_any_entry() {
     let at = change(&mut host, &[add(4)]).expect("the change is fit");
     follow(&mut host, &[2]);
     let applied = host.effects.iter().any(|effect| match effect {
-        Output::Apply(entries) => entries.iter().any(|entry| entry.id == at),
+        Output::Apply { first, last } => (*first..=*last).contains(&at.index),
         _ => false,
     });
     assert!(applied);

@@ -90,7 +90,7 @@ fn read_is_answered_after_what_it_must_see_is_handed_out() {
         .effects
         .iter()
         .filter_map(|effect| match effect {
-            Output::Apply(_) => Some("apply"),
+            Output::Apply { .. } => Some("apply"),
             Output::ReadReady { .. } => Some("read"),
             _ => None,
         })
