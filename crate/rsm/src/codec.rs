@@ -103,16 +103,31 @@ pub fn encode_messages_in(
 /// # Errors
 /// The bytes are no such frame.
 pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
+    let mut messages = Vec::new();
+    let (cluster, group) = decode_messages_in(&mut messages, frame)?;
+    Ok((cluster, group, messages))
+}
+
+/// The same, with the messages in a list that was used before. After an error it has some of them.
+///
+/// # Errors
+/// The bytes are no such frame.
+pub fn decode_messages_in(messages: &mut Vec<Message>, frame: &Bytes) -> Decoded<(u64, u32)> {
+    messages.clear();
     let mut reader = open(frame, Kind::Messages)?;
     let cluster = fixed(&mut reader)?;
     let storage = StorageId(fixed(&mut reader)?);
     let group = group(&mut reader)?;
-    let messages = list(&mut reader, 4, |reader| read_message(reader, storage))?;
+    let count = reader.count(4)?;
+    messages.reserve(count);
+    for _ in 0..count {
+        messages.push(read_message(&mut reader, storage)?);
+    }
     reader.end()?;
     if messages.is_empty() && storage != StorageId(0) {
         return Err(FrameError::Malformed("a storage of nobody"));
     }
-    Ok((cluster, group, messages))
+    Ok((cluster, group))
 }
 
 /// Requests of one client to one node.

@@ -13,6 +13,9 @@ use crate::event::{HostEvent, Progress};
 use crate::machine::Machine;
 use crate::probe::{Probe, Way};
 
+/// Messages that there is room for between frames.
+const INBOX_MAX: usize = 64;
+
 /// One group's node, and where its records are.
 pub struct Group {
     /// The node.
@@ -37,6 +40,8 @@ impl Group {
 pub struct Groups {
     members: Table<u32, Group>,
     cluster: u64,
+    /// Empty, with room for the messages of a frame.
+    inbox: Vec<Message>,
 }
 
 /// What one drain gave, ready to go out.
@@ -55,7 +60,11 @@ pub struct Drained {
 impl Groups {
     /// `cluster` marks the frames to peers.
     pub fn new(members: Table<u32, Group>, cluster: u64) -> Self {
-        Self { members, cluster }
+        Self {
+            members,
+            cluster,
+            inbox: Vec::new(),
+        }
     }
 
     /// The group `id`, if this worker takes part in it.
@@ -90,18 +99,22 @@ impl Groups {
         frame: &Bytes,
         probe: Option<&Probe>,
     ) -> bool {
-        let Ok((cluster, group, messages)) = codec::decode_messages(frame) else {
+        let mut messages = core::mem::take(&mut self.inbox);
+        let Ok((cluster, group)) = codec::decode_messages_in(&mut messages, frame) else {
             return false;
         };
         let mut ours = messages.iter().map(|it| it.from == from && it.to == node);
         if cluster != self.cluster || !self.has(group) || !ours.all(|ours| ours) {
             return false;
         }
-        for message in messages {
+        for message in messages.drain(..) {
             if let Some(probe) = probe {
                 probe.message(Way::Received, from, &message);
             }
             self.handle(now, group, Input::Message(message));
+        }
+        if messages.capacity() <= INBOX_MAX {
+            self.inbox = messages;
         }
         true
     }

@@ -77,6 +77,7 @@ pub struct Cluster {
     now: Instant,
     network: Vec<(usize, Packet)>,
     buffer: Vec<u8>,
+    inbox: Vec<Message>,
     messages: u64,
     bytes: u64,
     leader: usize,
@@ -120,6 +121,7 @@ impl Cluster {
             now: Instant(0),
             network: Vec::new(),
             buffer: Vec::new(),
+            inbox: Vec::new(),
             messages: 0,
             bytes: 0,
             leader: 0,
@@ -188,13 +190,15 @@ impl Cluster {
 
     fn deliver(&mut self) {
         for (to, packet) in self.network.drain(..) {
-            let messages = match packet {
-                Packet::Direct(messages) => messages,
-                Packet::Wire(frame) => codec::decode_messages(&frame).expect("own frames").2,
-            };
+            match packet {
+                Packet::Direct(messages) => self.inbox = messages,
+                Packet::Wire(frame) => {
+                    codec::decode_messages_in(&mut self.inbox, &frame).expect("own frames");
+                }
+            }
             let node = &mut self.nodes[to];
             node.due = true;
-            for message in messages {
+            for message in self.inbox.drain(..) {
                 let input = Input::Message(message);
                 node.raft.handle(self.now, input).expect("nodes run");
             }
