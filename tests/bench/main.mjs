@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only peers,core,browser,node] [-- --json FILE]
+// npm run bench [-- --quick] [-- --only peers,core,browser,node,opponents] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -9,10 +9,11 @@ import { logs, newLog } from "../../scripts/lib/run.mjs";
 import { measureBrowser } from "./browser.mjs";
 import { measureCore } from "./core.mjs";
 import { measureNode } from "./node.mjs";
+import { measureOpponents, printOpponents } from "./opponents.mjs";
 import { measurePeers, printPeers } from "./peers.mjs";
 import { aims, medians, printCore, printHost, printStore } from "./table.mjs";
 
-const parts = ["peers", "core", "browser", "node"];
+const parts = ["peers", "core", "browser", "node", "opponents"];
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -54,6 +55,10 @@ for (const [name, title] of hosts) {
   );
   printHost(title, result[name]);
   printStore(title, result[name]);
+}
+if (only.includes("opponents")) {
+  result.opponents = await measureOpponents(ms, repeat);
+  printOpponents(result.opponents);
 }
 if (result.browser !== undefined) aims(result.browser);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);

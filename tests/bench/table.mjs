@@ -137,6 +137,6 @@ export function print(title, heads, rows) {
   }
 }
 
-const count = (number) => Math.round(number).toLocaleString("en");
-const time = (ms) => (ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : `${ms.toFixed(1)} ms`);
-const times = (ratio) => `${ratio.toFixed(ratio < 10 ? 2 : 0)}×`;
+export const count = (number) => Math.round(number).toLocaleString("en");
+export const time = (ms) => (ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : `${ms.toFixed(1)} ms`);
+export const times = (ratio) => `${ratio.toFixed(ratio < 10 ? 2 : 0)}×`;
