@@ -77,7 +77,8 @@ function named(error: unknown): { code: string; message: string } {
 
 /** What to do next at a terminal. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  NO_CLUSTER: "`quorate init` founds one, and --dir says where",
+  NO_CLUSTER:
+    "`quorate init` founds one, --name says which one of .quorate is meant, and --dir where else",
   STORAGE_LOCKED:
     "one process at a time has a directory: ask that one (a program by its own calls, `quorate cluster` at its prompt), end it, or wait for it with --wait 30s",
   STORE_NOT_EMPTY: "on the command line that is --overwrite",
