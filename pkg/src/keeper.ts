@@ -91,7 +91,11 @@ export class Keeper {
       this.#watched.delete(node);
       this.#look();
     };
-    navigator.locks.request(place, { mode: "shared", signal }, () => {}).then(ended, ended);
+    // Nobody can run it in this moment: whoever followed it need not wait until it is silent for long.
+    const over = () => {
+      for (const { mesh } of [this.#parts.own, ...this.#orphans.values()]) mesh.ended(node);
+    };
+    navigator.locks.request(place, { mode: "shared", signal }, over).then(ended, ended);
   }
 
   async #adopt(node: number, found: Found): Promise<void> {

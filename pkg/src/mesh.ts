@@ -184,6 +184,11 @@ export class Mesh {
     this.#send(Kind.Ask, node, number, this.#askOrder.give(encode(request)));
   }
 
+  /** Another node's life is over: whoever follows it need not wait until it is silent for long. It is known until its next life. */
+  ended(node: number): void {
+    if (this.#isRunning && this.peers.has(node)) this.#host?.disconnectPeer(node);
+  }
+
   status(): TransportStatus {
     const { sent, received, withheld, ...dropped } = this.#traffic;
     return { incarnation: this.#incarnation, sent, received, withheld, dropped };

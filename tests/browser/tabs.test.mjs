@@ -81,6 +81,33 @@ test("of two tabs one is killed: the other runs both nodes until one is enough; 
   assert.deepEqual(await other.ask("get", "n"), ok(21));
 });
 
+test("of three tabs the leader's is killed: the others see its lock free, and wait no longer", async (t) => {
+  const browser = await chromiumTabs(t);
+  const election = 6_000;
+  const tabs = await openTabs(browser, 3, { timeouts: { election } });
+  await members(tabs[0], [1, 2, 3]);
+  // Each has looked at the others' locks.
+  await until(async () => {
+    const { waited } = await tabs[0].ask("look");
+    const waits = [1, 2, 3].map((id) => waited.filter((name) => name === `quorate/tabs/${id}`));
+    return waits.every(({ length }) => length === 2) || waits;
+  }, "each waits for the ends of the others");
+  const { value } = await tabs[0].ask("status");
+  const at = tabs.findIndex((_, place) => place + 1 === value.leader);
+  const other = tabs[(at + 1) % 3];
+  const leading = async () =>
+    (await other.ask("state")).told.findLast(({ type }) => type === "leaderchange")?.leader;
+  await tabs[at].kill();
+  const killed = performance.now();
+  await until(async () => {
+    const leader = await leading();
+    return (leader != null && leader !== value.leader) || leader;
+  }, "another leads");
+  const took = performance.now() - killed;
+  assert.ok(took < election * 0.9, `${took} ms: by timers alone it takes longer`);
+  assert.deepEqual(await other.ask("put", "k", 1), ok(true));
+});
+
 test("a tab that is reloaded takes its node back, and nobody comes or goes", async (t) => {
   const browser = await chromiumTabs(t);
   const [one, two] = await openTabs(browser, 2);

@@ -179,6 +179,18 @@ test("the loss of the leader loses nothing that was acknowledged", async (t) => 
   assert.equal((await cluster.kv.get("during")).value, 2);
 });
 
+test("the others do not wait for a leader whose worker is gone", async (t) => {
+  const election = 4_000;
+  const cluster = await open(t, { timeouts: { election } });
+  const old = await cluster.leader();
+  // By timers alone it takes longer: the leader was heard just now.
+  const next = ({ leader }) => leader !== null && leader !== old;
+  const lead = event(cluster, "leaderchange", next, election * 0.9);
+  await cluster.node(old).kill();
+  await lead;
+  assert.ok((await cluster.kv.put("k", 1)).revision > 0);
+});
+
 test("writes under way when the leader is killed take effect once", async (t) => {
   const cluster = await open(t);
   await cluster.kv.increment("n");

@@ -55,6 +55,25 @@ impl Raft {
         }
     }
 
+    /// The connection to the leader was lost: it has ended, or perhaps not. This follower waits no longer than it must,
+    /// each by its place among the voters, so that one of them is ahead. It sooner asks, and is granted no more: others refuse
+    /// while the leader is fresh to them, and a word given to a leader that reads by it stands.
+    pub(crate) fn lose_leader(&mut self, peer: NodeId) {
+        if self.config.lease_reads || self.is_leader() || self.leader() != Some(peer) {
+            return;
+        }
+        self.become_follower(self.hard_state.term);
+        let ahead = self.other_voters().into_iter();
+        let ahead = ahead
+            .filter(|&id| id < self.config.id && id != peer)
+            .count();
+        let step = self.config.heartbeat_interval / 4;
+        let wait = step.saturating_mul(ahead.try_into().unwrap_or(u32::MAX));
+        if let Role::Follower(follower) = &mut self.role {
+            follower.deadline = follower.deadline.min(self.now.after(wait));
+        }
+    }
+
     /// Whether a leader other than the asker was heard so recently that no one should run.
     pub(crate) fn is_leader_fresh(&self, asker: NodeId) -> bool {
         // It may have confirmed a leader that relies on its word, before it went down or before it

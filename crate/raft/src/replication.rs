@@ -320,6 +320,7 @@ impl Raft {
 
     /// The connection was lost, and with it whatever was on it.
     pub(crate) fn handle_unreachable(&mut self, peer: NodeId) {
+        self.lose_leader(peer);
         self.with_progress(peer, |progress| {
             if matches!(progress.mode, Mode::Replicate(_)) {
                 progress.become_probe();

@@ -306,9 +306,19 @@ impl Nemesis {
             }
             _ => vec![node],
         };
+        // Whether the others see that its run is over, and when.
+        let seen = (self.random.below(2) == 0).then(|| now + self.random.below(10_000));
+        let all = &scene.nodes;
         nodes.into_iter().fold(plan, |plan, id| {
-            plan.then(now, Action::Crash(id))
-                .then(end, Action::Start(id))
+            let plan = plan.then(now, Action::Crash(id));
+            let others = all.iter().filter(|&&other| other != id);
+            let told = seen
+                .into_iter()
+                .flat_map(|at| others.clone().map(move |&other| (at, other)));
+            told.fold(plan, |plan, (at, other)| {
+                plan.then(at, Action::Disconnect(id, other))
+            })
+            .then(end, Action::Start(id))
         })
     }
 

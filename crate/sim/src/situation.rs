@@ -176,6 +176,8 @@ situations! {
     SnapshotReplacesLongerLog,
 
     // Crashes, restarts and disks.
+    /// A node is told that the run of its leader is over, or its connection lost.
+    LostSightOfLeader,
     /// A node starts with a vote of its term.
     RestartWithVote,
     /// A node starts from a snapshot.

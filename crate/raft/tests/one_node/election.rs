@@ -106,6 +106,67 @@ fn vote_is_not_even_heard_while_the_leader_is_fresh() {
 }
 
 #[test]
+fn lost_leader_is_not_waited_for_and_the_next_of_the_voters_goes_first() {
+    for (own, first_wait) in [(1, 0), (3, 15)] {
+        let mut host = Host::with(Config::new(NodeId(own)), stored(3, 1, None, &[1]));
+        host.hear(2, 1, heartbeat(0, 0));
+        host.sent();
+        host.input(Input::Unreachable { peer: NodeId(2) });
+        assert_eq!(host.raft.leader(), None);
+        assert_eq!(
+            host.raft.next_timeout(),
+            host.now.after(Duration::from_millis(first_wait))
+        );
+        host.time_out();
+        assert_eq!(
+            host.role(),
+            (RoleKind::PreCandidate, 1),
+            "it asks, and moves no term"
+        );
+    }
+}
+
+#[test]
+fn leader_that_was_lost_by_mistake_is_followed_again() {
+    let mut host = Host::new(3);
+    host.hear(2, 1, heartbeat(0, 0));
+    host.input(Input::Unreachable { peer: NodeId(2) });
+    host.time_out();
+    host.hear(3, 1, WOULD_NOT);
+    host.hear(2, 1, heartbeat(0, 1));
+    assert_eq!(host.role(), (RoleKind::Follower, 1));
+    assert_eq!(host.raft.leader(), Some(NodeId(2)));
+}
+
+#[test]
+fn peer_that_does_not_lead_is_lost_without_consequence() {
+    let mut host = Host::new(3);
+    host.hear(2, 1, heartbeat(0, 0));
+    let deadline = host.raft.next_timeout();
+    host.input(Input::Unreachable { peer: NodeId(3) });
+    assert_eq!(host.raft.leader(), Some(NodeId(2)));
+    assert_eq!(host.raft.next_timeout(), deadline);
+}
+
+#[test]
+fn word_given_to_a_leader_that_reads_by_it_outlives_its_connection() {
+    let config = Config {
+        lease_reads: true,
+        ..Config::new(NodeId(1))
+    };
+    let mut host = Host::with(config, stored(3, 1, None, &[1]));
+    host.pass(1_000);
+    host.hear(2, 1, heartbeat(0, 0));
+    host.sent();
+    host.input(Input::Unreachable { peer: NodeId(2) });
+    host.hear(3, 2, pre_vote(9, 9));
+    assert_eq!(host.sent(), [(3, 1, WOULD_NOT)]);
+    host.pass(300);
+    host.hear(3, 2, pre_vote(9, 9));
+    assert_eq!(host.sent(), [(3, 2, WOULD)]);
+}
+
+#[test]
 fn fresh_leader_itself_may_ask_and_so_may_one_it_sent() {
     let mut host = Host::new(3);
     host.hear(2, 1, heartbeat(0, 0));

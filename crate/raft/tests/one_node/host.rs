@@ -56,7 +56,7 @@ impl Host {
     pub(crate) fn hear(&mut self, from: u64, term: u64, body: Body) {
         self.input(Input::Message(Message {
             from: NodeId(from),
-            to: NodeId(1),
+            to: self.raft.status().id,
             storage: StorageId(0),
             term: Term(term),
             body,
@@ -241,7 +241,7 @@ impl Host {
         while let Some(output) = self.raft.poll_output() {
             match output {
                 Output::Send(message) => {
-                    assert_eq!(message.from, NodeId(1));
+                    assert_eq!(message.from, self.raft.status().id);
                     self.sent.push((message.to.0, message.term.0, message.body));
                 }
                 Output::Persist(batch) => {

@@ -326,13 +326,17 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.arm_anew(id);
     }
 
-    /// Two nodes lose their connection, and are told.
+    /// Two nodes lose their connection, and are told. So is a node by itself, where the other one runs no more.
     ///
     /// # Errors
     /// What they do breaks a property.
     pub fn disconnect(&mut self, a: NodeId, b: NodeId) -> Result<(), Violation> {
         for (id, peer) in [(a, b), (b, a)] {
             if !self.is_paused(id) {
+                let running = self.process_mut(id).running.as_ref();
+                if running.is_some_and(|running| running.node.raft().leader() == Some(peer)) {
+                    self.observer.note(Situation::LostSightOfLeader);
+                }
                 self.handle(id, [Input::Unreachable { peer }])?;
             }
         }
