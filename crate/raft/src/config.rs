@@ -33,6 +33,10 @@ pub struct Config {
     /// Whether reads may rest on a lease: see [`crate::Raft::lease_read`]. The same on all nodes: one
     /// that starts gives no vote for an election timeout. Default false.
     pub lease_reads: bool,
+    /// Whether writes are reported as durable before they are: a power cut may take the last rounds, of each node
+    /// others. Then all voters of a cluster run on one machine, and a node that starts knows that what it finds may
+    /// be older than what it said. The same on all nodes, and for a storage's whole life. Default false.
+    pub relaxed: bool,
     /// Whether a leader gives a member that has lost its storage a new start by itself: without a
     /// vote until it has caught up. Default true.
     pub auto_rebind: bool,
@@ -46,6 +50,7 @@ impl Config {
             id,
             storage: StorageId(0),
             lease_reads: false,
+            relaxed: false,
             auto_rebind: true,
             election_timeout: Duration::from_millis(300),
             heartbeat_interval: Duration::from_millis(60),

@@ -148,6 +148,11 @@ impl Raft {
     /// A pre-vote request in `term`, which is the one the asker would run in.
     pub(crate) fn handle_pre_vote(&mut self, from: NodeId, term: Term, last: EntryId) {
         if !self.may_vote() {
+            if self.config.relaxed {
+                // From its new storage, which tells that the one that had a vote is gone.
+                let body = Body::PreVoteResponse { granted: false };
+                self.send_when(RestsOn::HardState, from, body);
+            }
             return;
         }
         self.tell_removed(from, term);
@@ -188,11 +193,7 @@ impl Raft {
         let Role::PreCandidate(campaign) = &self.role else {
             return;
         };
-        match self
-            .membership
-            .current()
-            .vote_result(|id| campaign.votes.get(id).copied())
-        {
+        match self.ballot(&campaign.votes) {
             VoteResult::Won => self.campaign(false),
             // Lost is no reason to hurry: the deadline of the campaign tries again.
             VoteResult::Lost | VoteResult::Pending => {}
@@ -224,11 +225,10 @@ impl Raft {
             return;
         };
         campaign.votes.insert(from, granted);
-        match self
-            .membership
-            .current()
-            .vote_result(|id| campaign.votes.get(id).copied())
-        {
+        let Role::Candidate(campaign) = &self.role else {
+            return;
+        };
+        match self.ballot(&campaign.votes) {
             VoteResult::Won => self.become_leader(),
             // A later attempt in a later term may do better; the deadline decides when.
             VoteResult::Lost | VoteResult::Pending => {}

@@ -19,6 +19,7 @@ extern crate wasm_bindgen_test;
 
 mod config;
 mod digest;
+mod doubt;
 mod election;
 mod entry;
 mod error;

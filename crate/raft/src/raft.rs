@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::config::Config;
+use crate::doubt::Doubt;
 use crate::entry::{Entry, HardState, Payload, Restored, SnapshotMeta};
 use crate::error::{CorruptState, InputError, ProposeError};
 use crate::log::Log;
@@ -37,6 +38,8 @@ pub struct Raft {
     pub(crate) commit: Index,
     pub(crate) applied: Index,
     pub(crate) persistence: Persistence,
+    /// Whether nothing was committed yet in a term that began since this run did.
+    pub(crate) doubt: Option<Doubt>,
     /// A follower's reads.
     pub(crate) forwarded: Forwarded,
     /// When this run began, or when a leader was heard that is no longer followed.
@@ -78,7 +81,13 @@ impl Raft {
                 membership.push(entry.id.index, conf_state.clone());
             }
         }
+        // What was committed may have gone with the end of the log.
+        let commit = match config.relaxed {
+            true => snapshot.last.index,
+            false => commit.max(snapshot.last.index),
+        };
         let mut raft = Self {
+            doubt: config.relaxed.then(Doubt::default),
             config,
             now,
             random: Random::new(seed),
@@ -88,7 +97,7 @@ impl Raft {
                 deadline: now,
             }),
             membership,
-            commit: commit.max(snapshot.last.index),
+            commit,
             applied: snapshot.last.index,
             log: Log::new(log_start, entries, snapshot),
             persistence: Persistence::new(Index(0)),
@@ -345,6 +354,7 @@ impl Raft {
             return;
         }
         if body.is_answer() && !self.membership.current().knows(from, storage) {
+            self.excuse(from, &body);
             if let (Body::HeartbeatResponse { round }, true) = (&body, term == self.hard_state.term)
             {
                 self.note_stranger(from, storage, *round);
@@ -564,6 +574,9 @@ impl Raft {
             "what is committed is in the log"
         );
         self.commit = self.commit.max(commit);
+        if self.log.term_at(self.commit) == Some(self.hard_state.term) {
+            self.doubt = None;
+        }
     }
 
     /// The clock stood still for a while that nobody can tell.

@@ -198,8 +198,15 @@ impl Raft {
                 .log
                 .term_at(self.commit)
                 .expect("the commit index is kept");
-            prev = EntryId::new(known, self.commit);
-            entries.retain(|entry| entry.id.index > prev.index);
+            let skipped = entries.partition_point(|entry| entry.id.index <= self.commit);
+            let last = entries[..skipped].last().map_or(prev, |entry| entry.id);
+            let committed = EntryId::new(known, self.commit);
+            assert!(
+                last == committed || last.index < self.commit && last.term <= known,
+                "the leader lacks what is committed"
+            );
+            prev = committed;
+            entries.drain(..skipped);
         }
         if !self.log.contains(prev) {
             let hint = self.log.latest_possible_match(prev);

@@ -12,6 +12,7 @@ mod host;
 mod membership;
 mod persistence;
 mod reads;
+mod relaxed;
 mod replication;
 mod restart;
 mod snapshot;

@@ -44,7 +44,7 @@ impl<M: StateMachine> Node<M> {
     }
 
     pub(super) fn begin_snapshot(&mut self, index: Index, is_checkpoint: bool) {
-        if self.snapshots.is_taking() {
+        if self.snapshots.is_taking() || !self.raft.may_snapshot() {
             return;
         }
         self.bytes_since_snapshot = 0;
