@@ -250,6 +250,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         electionMs: settings.electionMs,
         heartbeatMs: settings.heartbeatMs,
         leaseReads: settings.leaseReads,
+        relaxed: settings.relaxed,
         storage,
         observe: settings.observe.orders,
         ...(settings.machine !== undefined && { machine: settings.machine }),

@@ -21,6 +21,7 @@ export interface Settings {
   readonly heartbeatMs: number;
   readonly deadlineMs: number;
   readonly leaseReads: boolean;
+  readonly relaxed: boolean;
   /** The URL of the machine's module; undefined for the key-value store. */
   readonly machine: string | undefined;
   readonly snapshotEntries: number | undefined;
@@ -57,6 +58,7 @@ function check(
     nodes = 3,
     storage = home,
     directory,
+    durability = "strict",
     timeouts = {},
     reads = "quorum",
     signal,
@@ -83,6 +85,11 @@ function check(
   if (reads !== "quorum" && reads !== "lease") {
     throw invalid(`"reads" is "quorum" or "lease", not ${show(reads)}`);
   }
+  if (durability !== "strict" && durability !== "relaxed") {
+    throw invalid(`"durability" is "strict" or "relaxed", not ${show(durability)}`);
+  }
+  if (durability === "relaxed" && storage !== "indexeddb")
+    throw invalid('"durability" is "relaxed" with storage: "indexeddb" only');
   if (createWorker !== undefined && typeof createWorker !== "function") {
     throw invalid(`"createWorker" is a function that makes a worker, not ${show(createWorker)}`);
   }
@@ -98,6 +105,7 @@ function check(
     electionMs,
     heartbeatMs,
     leaseReads: reads === "lease",
+    relaxed: durability === "relaxed",
     machine: machine === undefined ? undefined : moduleUrl(machine),
     snapshotEntries:
       snapshotEntries === undefined
@@ -163,6 +171,7 @@ const FIELDS: readonly string[] = [
   "nodes",
   "storage",
   "directory",
+  "durability",
   "timeouts",
   "deadline",
   "reads",

@@ -32,6 +32,7 @@ export type ToWorker =
       readonly electionMs: number;
       readonly heartbeatMs: number;
       readonly leaseReads: boolean;
+      readonly relaxed: boolean;
       readonly storage: WorkerStorage;
       /** The URL of the machine's module; without one it is the key-value store. */
       readonly machine?: string;

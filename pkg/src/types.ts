@@ -25,6 +25,13 @@ export interface ClusterOptions {
    * `"memory"` survives `kill`, but not `close`. A function makes one storage for each node.
    */
   readonly storage?: "indexeddb" | "directory" | "memory" | StorageFactory;
+  /**
+   * With IndexedDB: when a write counts as stored. `"strict"`: when the disk has it. `"relaxed"`: when the system has it, which is
+   * faster and survives the end of workers, page and browser; but a power cut, or a crash of the system, may take the last moments, and what was
+   * acknowledged in them. The nodes then go on together from a state that the cluster had. After the page was opened all nodes must be there once to
+   * elect a leader. A cluster is opened as it was founded: else `STORAGE_FOREIGN`. Default `"strict"`.
+   */
+  readonly durability?: "strict" | "relaxed";
   /** On Node: the directory for `storage: "directory"`. Default `.quorate/<name>`. */
   readonly directory?: string;
   /** How fast a lost leader is noticed. */

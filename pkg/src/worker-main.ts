@@ -299,6 +299,7 @@ function openHost(
       electionTimeoutMs: message.electionMs,
       heartbeatIntervalMs: message.heartbeatMs,
       leaseReads: message.leaseReads,
+      relaxed: message.relaxed,
       ...(probe === undefined ? {} : { probe }),
       ...(storage === undefined ? {} : { storage }),
       ...(machine === undefined ? {} : { machine }),

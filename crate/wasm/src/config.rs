@@ -120,6 +120,9 @@ fn read_node_config(settings: &Settings, config: &mut NodeConfig) -> Result<(), 
     if let Some(lease_reads) = settings.flag("leaseReads")? {
         config.raft.lease_reads = lease_reads;
     }
+    if let Some(relaxed) = settings.flag("relaxed")? {
+        config.raft.relaxed = relaxed;
+    }
     settings.count("snapshotEntries", &mut config.snapshot_entries)?;
     settings.count("snapshotBytes", &mut config.snapshot_bytes)?;
     settings.count("keepEntries", &mut config.keep_entries)?;

@@ -1,6 +1,6 @@
 //! Records in IndexedDB: one database per node, one object store, string keys kept out of line.
 //!
-//! A round is one transaction of `durability: "strict"`, begun and filled in one synchronous turn, so
+//! A round is one transaction, of `durability: "strict"` unless it is relaxed, begun and filled in one synchronous turn, so
 //! that it can neither commit half-filled nor go inactive in an `await`. Its first request looks at
 //! the [fence](crate::fence), and aborts it if that fails; otherwise it commits by itself. It counts when `complete` fires. Anything else
 //! ends the node (fail-stop): after a failed write nobody knows what the disk holds, and retrying
@@ -54,7 +54,7 @@ extern "C" {
 pub struct IndexedDb {
     database: IdbDatabase,
     fence: Rc<Fence>,
-    strict: Object,
+    options: Object,
     latest: RefCell<Option<IdbTransaction>>,
     complete: Closure<dyn Fn()>,
     abort: Closure<dyn Fn(Event)>,
@@ -93,10 +93,15 @@ impl IndexedDb {
         self.fence.raise(&transaction, store, timeout_ms).await
     }
 
+    /// From now on a round is done when the system has it: the last ones do not survive a power cut.
+    pub fn relax(&self) {
+        set_durability(&self.options, "relaxed");
+    }
+
     /// A transaction that writes, and survives a power cut once it is complete.
     fn begin(&self) -> Result<(IdbTransaction, IdbObjectStore), JsValue> {
         let database: &StrictDatabase = self.database.unchecked_ref();
-        let transaction = database.transaction(STORE, "readwrite", &self.strict)?;
+        let transaction = database.transaction(STORE, "readwrite", &self.options)?;
         let store = transaction.object_store(STORE)?;
         Ok((transaction, store))
     }
@@ -106,9 +111,11 @@ impl IndexedDb {
         let (on_change, on_lost, closing) = (sink.clone(), sink.clone(), database.clone());
         let fence = Rc::<Fence>::default();
         let passed = fence.clone();
+        let options = Object::new();
+        set_durability(&options, "strict");
         let this = Self {
             fence,
-            strict: strict_options(),
+            options,
             latest: RefCell::new(None),
             complete: Closure::new(move || on_complete.send(StorageEvent::Written)),
             abort: Closure::new(move |event: Event| {
@@ -382,9 +389,7 @@ fn aborted(event: &Event) -> Failure {
     )
 }
 
-fn strict_options() -> Object {
-    let options = Object::new();
-    // Cannot fail: the object is fresh and extensible. Engines that do not know it ignore it.
-    let _ = Reflect::set(&options, &"durability".into(), &"strict".into());
-    options
+fn set_durability(options: &Object, durability: &str) {
+    // Cannot fail: the object is ours and extensible. Engines that do not know it ignore it.
+    let _ = Reflect::set(options, &"durability".into(), &durability.into());
 }

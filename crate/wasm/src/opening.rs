@@ -110,6 +110,10 @@ impl Opened {
     /// Starts the node.
     pub async fn start(mut self) -> Result<Rc<Shared>, Failure> {
         let taken = self.gone.borrow_mut().take();
+        // Who it is, and that nobody else writes here, was strict.
+        if self.config.node_config.raft.relaxed {
+            self.platform.storage.relax();
+        }
         match taken.map_or_else(|| self.prepare(), Err) {
             Ok((identity, groups, random)) => Ok(Shared::start(
                 identity,
@@ -219,6 +223,14 @@ fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
             "this storage belongs to node {} of cluster \"{}\", not to node {} of \"{}\"",
             ident.node.0, ident.cluster, config.node.0, config.cluster
         ))
+    } else if (ident.machine ^ kind(config)) & RELAXED != 0 {
+        let (made, opened) = match config.node_config.raft.relaxed {
+            true => ("strict", "relaxed"),
+            false => ("relaxed", "strict"),
+        };
+        foreign(format!(
+            "this storage was made with durability \"{made}\", and is not opened with \"{opened}\""
+        ))
     } else if ident.machine != kind(config) {
         let message = "another kind of machine made this storage: what a key-value store made is \
                        opened without a machine, what a machine made with that";
@@ -228,10 +240,17 @@ fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
     }
 }
 
-/// 0 for the key-value store, 1 for a machine of the user's own.
+/// 0 for the key-value store, 1 for a machine of the user's own; and whether writes are relaxed.
 fn kind(config: &HostConfig) -> u64 {
-    config.machine.is_some().into()
+    let relaxed = if config.node_config.raft.relaxed {
+        RELAXED
+    } else {
+        0
+    };
+    u64::from(config.machine.is_some()) | relaxed
 }
+
+const RELAXED: u64 = 2;
 
 /// Gives a fresh storage its identity. Of a cluster it knows nothing yet, unless the caller vouches
 /// for the storages of all its voters.

@@ -70,6 +70,13 @@ impl Storage {
         }
     }
 
+    /// Rounds need no longer survive a power cut. What is the user's own knows best itself.
+    pub fn relax(&self) {
+        if let Self::IndexedDb(database) = self {
+            database.relax();
+        }
+    }
+
     /// Starts to write a round; never while another one is under way.
     pub fn write(&self, round: &Round) -> Result<(), Failure> {
         match self {

@@ -76,6 +76,8 @@ export interface HostConfig {
   heartbeatIntervalMs?: number;
   /** Whether reads may rest on a lease; the same on all nodes. */
   leaseReads?: boolean;
+  /** Whether rounds may be lost in a power cut; the same on all nodes, all in this place, for the storage's whole life. */
+  relaxed?: boolean;
   snapshotEntries?: number;
   snapshotBytes?: number;
   keepEntries?: number;
