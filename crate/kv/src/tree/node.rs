@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::record::Record;
 
 use super::Summary;
+use super::path::Path;
 use super::place::{By, Divider, Place};
 
 /// Records in a full leaf. The fan-out was measured (docs/kv.md). Unit tests have small nodes, so
@@ -125,35 +126,61 @@ impl Default for Child {
     }
 }
 
-/// The child that has the record of a place, if any has.
-pub(super) fn route(children: &[Child], place: Place<'_>, by: By) -> usize {
-    children[1..].partition_point(|child| by.is_behind(place, &child.low))
+impl Node {
+    /// How many records or children it has.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Leaf(records) => records.len(),
+            Self::Inner(children) => children.len(),
+        }
+    }
 }
 
-/// Stores a record. What comes back is the one that it replaced, and a new right neighbor.
+/// The child that has the record of a place, if any has.
+pub(super) fn route(children: &[Child], place: Place<'_>, by: By) -> usize {
+    let others = &children[1..];
+    if by == By::Revision
+        && others
+            .last()
+            .is_some_and(|last| by.is_behind(place, &last.low))
+    {
+        return others.len();
+    }
+    others.partition_point(|child| by.is_behind(place, &child.low))
+}
+
+/// Stores a record where its path leads. What comes back is the one that it replaced, and a new right
+/// neighbor.
 pub(super) fn insert(
     child: &mut Child,
+    height: usize,
+    path: &Path,
     record: Record,
     by: By,
     is_right_edge: bool,
 ) -> (Option<Record>, Option<Child>) {
     let added = Summary::of(&record);
+    let at = path.at(height);
     let mut kept = None;
     let replaced = match Arc::make_mut(&mut child.node) {
-        Node::Leaf(records) => match position(records, record.place(), by) {
-            Ok(at) => Some(std::mem::replace(&mut records[at], record)),
-            Err(at) => {
-                if is_right_edge && at == LEAF_MAX && by == By::Revision {
-                    kept = Some(LEAF_MAX);
-                }
-                records.insert(at, record);
-                None
+        Node::Leaf(records) if path.is_found() => Some(std::mem::replace(&mut records[at], record)),
+        Node::Leaf(records) => {
+            if is_right_edge && at == LEAF_MAX && by == By::Revision {
+                kept = Some(LEAF_MAX);
             }
-        },
+            records.insert(at, record);
+            None
+        }
         Node::Inner(children) => {
-            let at = route(children, record.place(), by);
             let is_right_edge = is_right_edge && at + 1 == children.len();
-            let (replaced, right) = insert(&mut children[at], record, by, is_right_edge);
+            let (replaced, right) = insert(
+                &mut children[at],
+                height - 1,
+                path,
+                record,
+                by,
+                is_right_edge,
+            );
             if let Some(right) = right {
                 children.insert(at + 1, right);
             }
@@ -161,22 +188,20 @@ pub(super) fn insert(
         }
     };
     child.total += added;
-    if let Some(replaced) = &replaced {
-        child.total -= Summary::of(replaced);
+    if let Some(old) = &replaced {
+        child.total -= Summary::of(old);
+        return (replaced, None);
     }
-    (replaced, child.split_if_overfull_at(by, kept))
+    (None, child.split_if_overfull_at(by, kept))
 }
 
-/// Removes the record of a place, where one is.
-pub(super) fn remove(child: &mut Child, place: Place<'_>, by: By) -> Record {
+/// Removes the record to which a path leads.
+pub(super) fn remove(child: &mut Child, height: usize, path: &Path, by: By) -> Record {
+    let at = path.at(height);
     let removed = match Arc::make_mut(&mut child.node) {
-        Node::Leaf(records) => {
-            let at = position(records, place, by).expect("the caller found it");
-            records.remove(at)
-        }
+        Node::Leaf(records) => records.remove(at),
         Node::Inner(children) => {
-            let at = route(children, place, by);
-            let removed = remove(&mut children[at], place, by);
+            let removed = remove(&mut children[at], height - 1, path, by);
             if children[at].is_underfull() {
                 // The first has no left neighbor, and takes its right one.
                 let left = at.saturating_sub(1);
