@@ -127,10 +127,9 @@ impl Kv {
             Some(old) => old.meta().changed(self.next()),
             None => Meta::created(self.next()),
         };
-        meta.lease = lease;
+        let old_lease = std::mem::replace(&mut meta.lease, lease);
         let record = Record::new(key, meta, value);
         let old = self.live.put(path, record.clone());
-        let old_lease = lease_of(old.as_ref());
         if old_lease != lease {
             self.let_go(old_lease, key);
             self.hang(lease, key);

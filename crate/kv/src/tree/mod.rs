@@ -23,7 +23,7 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 use crate::record::Record;
 
 use iter::Iter;
-use node::{Child, Node};
+use node::{Child, Node, Stored};
 use place::Divider;
 
 pub(crate) use node::LEAF_MAX;
@@ -129,13 +129,16 @@ impl Tree {
     /// The same, where the way to its place is known.
     pub(crate) fn put(&mut self, path: Path, record: Record) -> Option<Record> {
         let height = self.height as usize;
-        let (replaced, right) = node::insert(&mut self.root, height, &path, record, self.by, true);
-        if let Some(right) = right {
-            let left = std::mem::take(&mut self.root);
-            self.root = Child::inner(vec![left, right]);
-            self.height += 1;
+        match node::insert(&mut self.root, height, &path, record, self.by, true) {
+            Stored::Replaced(old) => return Some(old),
+            Stored::Added => {}
+            Stored::Split(right) => {
+                let left = std::mem::take(&mut self.root);
+                self.root = Child::inner(vec![left, right]);
+                self.height += 1;
+            }
         }
-        replaced
+        None
     }
 
     /// Removes the record of a place.

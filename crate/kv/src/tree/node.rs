@@ -97,6 +97,13 @@ impl Child {
         }
     }
 
+    fn is_overfull(&self) -> bool {
+        match &*self.node {
+            Node::Leaf(records) => records.len() > LEAF_MAX,
+            Node::Inner(children) => children.len() > INNER_MAX,
+        }
+    }
+
     /// Gives up its upper half if it is more than full.
     pub(super) fn split_if_overfull(&mut self, by: By) -> Option<Self> {
         self.split_if_overfull_at(by, None)
@@ -104,16 +111,16 @@ impl Child {
 
     /// A leaf keeps so many records, if that is said.
     fn split_if_overfull_at(&mut self, by: By, kept: Option<usize>) -> Option<Self> {
+        if !self.is_overfull() {
+            return None;
+        }
         let right = match Arc::make_mut(&mut self.node) {
-            Node::Leaf(records) if records.len() > LEAF_MAX => {
+            Node::Leaf(records) => {
                 let right = records.split_off(kept.unwrap_or(records.len() / 2));
                 let low = by.divider(&records[records.len() - 1], &right[0]);
                 Self::leaf(low, right)
             }
-            Node::Inner(children) if children.len() > INNER_MAX => {
-                Self::inner(children.split_off(children.len() / 2))
-            }
-            Node::Leaf(_) | Node::Inner(_) => return None,
+            Node::Inner(children) => Self::inner(children.split_off(children.len() / 2)),
         };
         self.total -= right.total;
         Some(right)
@@ -149,8 +156,17 @@ pub(super) fn route(children: &[Child], place: Place<'_>, by: By) -> usize {
     others.partition_point(|child| by.is_behind(place, &child.low))
 }
 
-/// Stores a record where its path leads. What comes back is the one that it replaced, and a new right
-/// neighbor.
+/// What became of a record that was stored.
+pub(super) enum Stored {
+    /// It stands in place of this one.
+    Replaced(Record),
+    /// It is one more.
+    Added,
+    /// It is one more, and the node has a new right neighbor.
+    Split(Child),
+}
+
+/// Stores a record where its path leads.
 pub(super) fn insert(
     child: &mut Child,
     height: usize,
@@ -158,41 +174,46 @@ pub(super) fn insert(
     record: Record,
     by: By,
     is_right_edge: bool,
-) -> (Option<Record>, Option<Child>) {
-    let added = Summary::of(&record);
+) -> Stored {
     let at = path.at(height);
     let mut kept = None;
-    let replaced = match Arc::make_mut(&mut child.node) {
-        Node::Leaf(records) if path.is_found() => Some(std::mem::replace(&mut records[at], record)),
+    child.total += Summary::of(&record);
+    let stored = match Arc::make_mut(&mut child.node) {
+        Node::Leaf(records) if path.is_found() => {
+            Stored::Replaced(std::mem::replace(&mut records[at], record))
+        }
         Node::Leaf(records) => {
             if is_right_edge && at == LEAF_MAX && by == By::Revision {
                 kept = Some(LEAF_MAX);
             }
             records.insert(at, record);
-            None
+            Stored::Added
         }
         Node::Inner(children) => {
             let is_right_edge = is_right_edge && at + 1 == children.len();
-            let (replaced, right) = insert(
+            match insert(
                 &mut children[at],
                 height - 1,
                 path,
                 record,
                 by,
                 is_right_edge,
-            );
-            if let Some(right) = right {
-                children.insert(at + 1, right);
+            ) {
+                Stored::Split(right) => {
+                    children.insert(at + 1, right);
+                    Stored::Added
+                }
+                stored => stored,
             }
-            replaced
         }
     };
-    child.total += added;
-    if let Some(old) = &replaced {
+    if let Stored::Replaced(old) = &stored {
         child.total -= Summary::of(old);
-        return (replaced, None);
+        return stored;
     }
-    (None, child.split_if_overfull_at(by, kept))
+    child
+        .split_if_overfull_at(by, kept)
+        .map_or(stored, Stored::Split)
 }
 
 /// Removes the record to which a path leads.
