@@ -188,13 +188,19 @@ impl Record {
         self.number(0)
     }
 
+    #[inline]
     pub(crate) fn key(&self) -> &[u8] {
         let encoded = self.encoded();
         match encoded[0] {
             // Most keys are short, and descents read many.
             len @ 0..0x80 => &encoded[1..=usize::from(len)],
-            _ => self.reader().bytes().expect("it was encoded here"),
+            _ => self.long_key(),
         }
+    }
+
+    #[cold]
+    fn long_key(&self) -> &[u8] {
+        self.reader().bytes().expect("it was encoded here")
     }
 
     /// The revision that made it.

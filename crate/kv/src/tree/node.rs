@@ -7,6 +7,7 @@
 //! In a tree by revision the leaves at the right edge may have fewer records: most records come
 //! there, and a full leaf is left full, not cut in halves that never grow.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::record::Record;
@@ -146,14 +147,14 @@ impl Node {
 /// The child that has the record of a place, if any has.
 pub(super) fn route(children: &[Child], place: Place<'_>, by: By) -> usize {
     let others = &children[1..];
-    if by == By::Revision
-        && others
-            .last()
-            .is_some_and(|last| by.is_behind(place, &last.low))
-    {
+    let is_before = |last: &Child| last.low.place().revision < place.revision;
+    if by == By::Revision && others.last().is_some_and(is_before) {
         return others.len();
     }
-    others.partition_point(|child| by.is_behind(place, &child.low))
+    match search(others, |child| by.order(child.low.place(), place)) {
+        Ok(at) => at + 1,
+        Err(at) => at,
+    }
 }
 
 /// What became of a record that was stored.
@@ -263,12 +264,24 @@ pub(super) fn balance(left: &mut Child, right: Child, by: By) -> Option<Child> {
 
 /// Where the record of a place is, or where it would be.
 pub(super) fn position(records: &[Record], place: Place<'_>, by: By) -> Result<usize, usize> {
-    if by == By::Revision
-        && records
-            .last()
-            .is_some_and(|last| by.compare(last, place).is_lt())
-    {
+    let is_before = |last: &Record| by.compare(last, place).is_lt();
+    if by == By::Revision && records.last().is_some_and(is_before) {
         return Err(records.len());
     }
-    records.binary_search_by(|record| by.compare(record, place))
+    search(records, |record| by.compare(record, place))
+}
+
+/// Where the equal one is, or would be. A plain loop asks in one place, so what is asked stands there:
+/// half the work of the library's.
+fn search<T>(items: &[T], compare: impl Fn(&T) -> Ordering) -> Result<usize, usize> {
+    let (mut low, mut high) = (0, items.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        match compare(&items[middle]) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Equal => return Ok(middle),
+            Ordering::Greater => high = middle,
+        }
+    }
+    Err(low)
 }
