@@ -188,7 +188,6 @@ impl Record {
         self.number(0)
     }
 
-    #[inline]
     pub(crate) fn key(&self) -> &[u8] {
         let encoded = self.encoded();
         match encoded[0] {
