@@ -5,9 +5,10 @@
 //! how many records and encoded bytes are under each child, so that the count of a range and the
 //! record at a byte offset cost one descent.
 //!
-//! `node` has the shape and the change of one record, `path` the way to it, `join` cuts trees apart and puts them together
-//! (a range is removed by two cuts and one join, a tree is loaded by joining leaves), `iter` walks,
-//! `reclaim` frees, `place` says by what records are ordered: one record can stand in several trees.
+//! `node` has the shape and the change of one record, `path` the way to it, `join` cuts trees apart
+//! and puts them together (a range is removed by two cuts and one join, a tree is loaded by joining
+//! leaves), `iter` walks, `reclaim` frees, `place` says by what records are ordered: one record can
+//! stand in several trees.
 
 mod iter;
 mod join;
