@@ -2,10 +2,16 @@
 
 import { answer, at, Failure, must, run } from "../../scripts/lib/run.mjs";
 
-/** Builds our driver; its path. */
+/** Builds our driver of Raft alone; its path. */
 export async function buildWork(log) {
   await must("cargo", ["build", "-p", "quorate-work", "--release"], { log });
   return at("target", "release", "quorate-work");
+}
+
+/** Builds our driver of a store and its client; its path. */
+export async function buildStore(log) {
+  await must("cargo", ["build", "-p", "quorate-bench", "--release"], { log });
+  return at("target", "release", "core");
 }
 
 /** The work as a driver takes it: with messages encoded. */
@@ -21,16 +27,18 @@ export function figures(driver, work, entries = 20_000, more = []) {
 
 /** Instructions per entry, by callgrind: of two runs the difference, so that the start cancels out. */
 export async function instructions(driver, work, [few, many] = [2_000, 12_000], more = []) {
-  const count = async (entries) => {
-    let counted;
-    const valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
-    const onLine = (line) => {
-      counted ??= /Collected : (\d+)/.exec(line)?.[1];
-    };
-    const options = { log: "callgrind.log", onLine };
-    await run("valgrind", [...valgrind, driver, ...words(work, entries), ...more], options);
-    if (counted === undefined) throw new Failure(`callgrind counted nothing of ${driver}`);
-    return Number(counted);
+  const counted = (entries) => callgrind(driver, [...words(work, entries), ...more]);
+  return ((await counted(many)) - (await counted(few))) / (many - few);
+}
+
+/** Instructions of one run. */
+export async function callgrind(program, args) {
+  let counted;
+  const valgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+  const onLine = (line) => {
+    counted ??= /Collected : (\d+)/.exec(line)?.[1];
   };
-  return ((await count(many)) - (await count(few))) / (many - few);
+  await run("valgrind", [...valgrind, program, ...args], { log: "callgrind.log", onLine });
+  if (counted === undefined) throw new Failure(`callgrind counted nothing of ${program}`);
+  return Number(counted);
 }

@@ -193,8 +193,13 @@ impl Record {
         match encoded[0] {
             // Most keys are short, and descents read many.
             len @ 0..0x80 => &encoded[1..=usize::from(len)],
-            _ => self.reader().bytes().expect("it was encoded here"),
+            _ => self.long_key(),
         }
+    }
+
+    #[cold]
+    fn long_key(&self) -> &[u8] {
+        self.reader().bytes().expect("it was encoded here")
     }
 
     /// The revision that made it.

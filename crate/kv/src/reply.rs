@@ -272,7 +272,8 @@ pub(crate) fn failed(code: Code) -> Bytes {
 }
 
 pub(crate) fn written(meta: Meta) -> Bytes {
-    let mut out = vec![WRITTEN];
+    let mut out = Vec::with_capacity(32);
+    out.push(WRITTEN);
     meta.encode(&mut out);
     out.into()
 }

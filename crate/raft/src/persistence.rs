@@ -216,6 +216,13 @@ impl Persistence {
         }
     }
 
+    /// Takes the room of what was released for what is held next: a round needs none of its own.
+    pub(crate) fn reuse(&mut self, released: Vec<Held>) {
+        if self.held.is_empty() {
+            self.held = released;
+        }
+    }
+
     /// Whether what an effect rests on is not even handed out.
     fn is_pending(&self, rests: RestsOn, log: &Log) -> bool {
         let log_pending = self.unstable_first <= log.last().index || self.manifest.is_some();

@@ -482,13 +482,14 @@ impl Raft {
     }
 
     fn handle_persisted(&mut self, seq: u64) -> Result<(), InputError> {
-        let done = self.persistence.handle_persisted(seq)?;
+        let mut done = self.persistence.handle_persisted(seq)?;
         if let Some(manifest) = done.manifest {
             self.handle_snapshot_durable(*manifest);
         }
-        for held in done.released {
+        for held in done.released.drain(..) {
             self.release(held);
         }
+        self.persistence.reuse(done.released);
         self.maybe_commit();
         Ok(())
     }

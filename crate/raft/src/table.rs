@@ -128,14 +128,15 @@ impl<K: Ord + Copy, V> Table<K, V> {
         if self.rows.back().is_none_or(|(last, _)| *last < key) {
             return Err(self.rows.len());
         }
-        let (mut low, mut high) = (0, self.rows.len());
+        // Most go in order, too: the front is looked at first.
+        let (mut low, mut middle, mut high) = (0, 0, self.rows.len());
         while low < high {
-            let middle = low.midpoint(high);
             if self.rows[middle].0 < key {
                 low = middle + 1;
             } else {
                 high = middle;
             }
+            middle = low.midpoint(high);
         }
         if self.rows[low].0 == key {
             Ok(low)

@@ -41,8 +41,9 @@ pub struct Client {
     sent_bytes: usize,
     /// Calls to be sent, oldest first.
     queue: Table<CallId, ()>,
-    /// Deadlines of calls and attempts.
-    timers: Table<(Instant, CallId), ()>,
+    /// When calls end, and when attempts do: apart, each comes mostly in order.
+    deadlines: Table<(Instant, CallId), ()>,
+    expiries: Table<(Instant, CallId), ()>,
     /// The latest attempts of every open call.
     requests: Table<RequestId, CallId>,
     next_call: u64,
@@ -64,6 +65,40 @@ struct Numbers {
     next: u64,
     /// Given out and not answered.
     open: Table<u64, ()>,
+}
+
+impl Session {
+    /// What to ask for a call, if it can be asked now.
+    fn request(&mut self, kind: &mut OpenKind, window: u64) -> Option<RequestBody> {
+        match kind {
+            OpenKind::OpenSession => Some(RequestBody::OpenSession),
+            OpenKind::Read { query, at } => Some(RequestBody::Read {
+                query: query.clone(),
+                at: *at,
+            }),
+            OpenKind::Write { command, number } => {
+                let Self::Open(numbers) = self else {
+                    return None;
+                };
+                let (session, sequence) = match *number {
+                    Some(number) => number,
+                    None if numbers.next - numbers.acknowledged() > window => return None,
+                    None => {
+                        numbers.open.insert(numbers.next, ());
+                        numbers.next += 1;
+                        (numbers.id, numbers.next - 1)
+                    }
+                };
+                *number = Some((session, sequence));
+                Some(RequestBody::Write {
+                    session,
+                    sequence,
+                    acknowledged: numbers.acknowledged(),
+                    command: command.clone(),
+                })
+            }
+        }
+    }
 }
 
 impl Numbers {
@@ -100,7 +135,8 @@ impl Client {
             open_bytes: 0,
             sent_bytes: 0,
             queue: Table::default(),
-            timers: Table::default(),
+            deadlines: Table::default(),
+            expiries: Table::default(),
             requests: Table::default(),
             next_call: 1,
             next_request: 1,
@@ -176,10 +212,7 @@ impl Client {
     /// When [`ClientInput::TimerFired`] is next due. A later or an earlier one does no harm.
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
-        let timer = self
-            .timers
-            .first()
-            .map_or(Instant::NEVER, |((at, _), ())| at);
+        let timer = self.next_timer().map_or(Instant::NEVER, |(at, _)| at);
         // With no node up there is nothing to wake for but the deadlines.
         if self.queue.is_empty() || self.up.is_empty() || self.pause_until <= self.now {
             timer
@@ -204,7 +237,7 @@ impl Client {
             uncertain: false,
         };
         self.calls.insert(id, open);
-        self.timers.insert((deadline, id), ());
+        self.deadlines.insert((deadline, id), ());
         self.queue.insert(id, ());
     }
 
@@ -217,27 +250,27 @@ impl Client {
         let queued: Vec<CallId> = self.queue.keys().collect();
         let mut requests = Vec::new();
         for call in queued {
-            let bytes = self.calls.get(call).map_or(0, |open| open.kind.bytes());
+            let open = self.calls.get_mut(call).expect("what is queued is open");
+            let bytes = open.kind.bytes();
             if self.sent_bytes > 0
                 && self.sent_bytes.saturating_add(bytes) > self.config.window_bytes
             {
                 break; // In order, so that small calls do not hold up a large one for ever.
             }
-            let Some(body) = self.request_body(call) else {
+            let Some(body) = self.session.request(&mut open.kind, self.config.window) else {
                 continue; // A write that waits for the session or the window.
             };
             let request = RequestId(self.next_request);
             self.next_request += 1;
             self.queue.remove(call);
             self.requests.insert(request, call);
-            let open = self.calls.get_mut(call).expect("what is queued is open");
             let parked = if open.kind.is_watch() {
                 park_timeout
             } else {
                 Duration::ZERO
             };
             let expires = self.now.after(timeout.saturating_add(parked));
-            self.timers.insert((expires, call), ());
+            self.expiries.insert((expires, call), ());
             open.attempt = Some(Attempt {
                 request,
                 to,
@@ -259,43 +292,6 @@ impl Client {
             }
         }
         (!requests.is_empty()).then_some(ClientOutput::Send { to, requests })
-    }
-
-    /// What to ask for `call`, if it can be asked now.
-    fn request_body(&mut self, call: CallId) -> Option<RequestBody> {
-        let open = self.calls.get_mut(call)?;
-        match &mut open.kind {
-            OpenKind::OpenSession => Some(RequestBody::OpenSession),
-            OpenKind::Read { query, at } => Some(RequestBody::Read {
-                query: query.clone(),
-                at: *at,
-            }),
-            OpenKind::Write { command, number } => {
-                let Session::Open(numbers) = &mut self.session else {
-                    return None;
-                };
-                let (session, sequence) = match *number {
-                    Some(number) => number,
-                    None if numbers.next - numbers.acknowledged() > self.config.window => {
-                        return None;
-                    }
-                    None => {
-                        numbers.open.insert(numbers.next, ());
-                        numbers.next += 1;
-                        (numbers.id, numbers.next - 1)
-                    }
-                };
-                *number = Some((session, sequence));
-                let acknowledged = numbers.acknowledged();
-                let command = command.clone();
-                Some(RequestBody::Write {
-                    session,
-                    sequence,
-                    acknowledged,
-                    command,
-                })
-            }
-        }
     }
 
     fn handle_reply(&mut self, from: NodeId, reply: Reply) {
@@ -410,11 +406,15 @@ impl Client {
         }
     }
 
+    fn next_timer(&self) -> Option<(Instant, CallId)> {
+        let firsts = [self.deadlines.first(), self.expiries.first()];
+        firsts.into_iter().flatten().map(|(timer, ())| timer).min()
+    }
+
     fn handle_timer(&mut self) {
-        while let Some(((at, call), ())) =
-            self.timers.first().filter(|((at, _), ())| *at <= self.now)
-        {
-            self.timers.pop_first();
+        while let Some((at, call)) = self.next_timer().filter(|(at, _)| *at <= self.now) {
+            self.deadlines.remove((at, call));
+            self.expiries.remove((at, call));
             let Some(open) = self.calls.get(call) else {
                 continue;
             };
@@ -457,7 +457,7 @@ impl Client {
                 .get_mut(call)
                 .expect("an attempt is of an open call");
             open.attempt = Some(Attempt { expires, ..attempt });
-            self.timers.insert((expires, call), ());
+            self.expiries.insert((expires, call), ());
         }
         expires > self.now
     }
@@ -494,10 +494,7 @@ impl Client {
     fn requeue(&mut self, call: CallId) {
         if let Some(open) = self.calls.get_mut(call) {
             if let Some(attempt) = open.attempt.take() {
-                // Both may be due in the same moment; then the one timer is the deadline's.
-                if attempt.expires != open.deadline {
-                    self.timers.remove((attempt.expires, call));
-                }
+                self.expiries.remove((attempt.expires, call));
                 self.sent_bytes -= open.kind.bytes();
             }
             self.queue.insert(call, ());
@@ -529,11 +526,11 @@ impl Client {
             return false;
         };
         self.queue.remove(call);
-        self.timers.remove((open.deadline, call));
+        self.deadlines.remove((open.deadline, call));
         self.open_bytes -= open.kind.bytes();
         if let Some(attempt) = open.attempt {
             self.sent_bytes -= open.kind.bytes();
-            self.timers.remove((attempt.expires, call));
+            self.expiries.remove((attempt.expires, call));
         }
         for request in open.requests {
             self.requests.remove(request);

@@ -7,6 +7,7 @@ use crate::error::Code;
 use crate::record::Record;
 use crate::reply;
 use crate::system;
+use crate::tree::Path;
 
 /// How many old changes a command drops at least. It drops two for each one it makes, too, so that
 /// none outlive their time for long.
@@ -101,20 +102,20 @@ impl Kv {
 
     /// Drops what the oldest compacted change ended. Whether there was one.
     fn sweep(&mut self) -> bool {
-        let Some(oldest) = self.swept().cloned() else {
+        if self.swept().is_none() {
             return false;
-        };
+        }
+        let oldest = self.log.take(Path::FIRST);
         self.drop_ended(&oldest);
-        self.log.take(oldest.place());
         true
     }
 
     /// Drops the version of a key that a compacted change ended, and the change if it was a deletion.
     fn drop_ended(&mut self, change: &Record) {
         let place = change.place();
-        let ended = self.past.below(place).cloned();
-        if let Some(ended) = ended.filter(|ended| ended.key() == place.key) {
-            self.past.take(ended.place());
+        let ended = self.past.find_below(place);
+        if let Some((path, _)) = ended.filter(|(_, ended)| ended.key() == place.key) {
+            self.past.take(path);
         }
         if change.is_deletion() {
             self.past.remove(place);

@@ -122,14 +122,14 @@ impl Kv {
     fn write(&mut self, key: &[u8], value: [&[u8]; 2], lease: u64) -> Result<Meta, Code> {
         check_value(value[0].len() + value[1].len())?;
         self.check_once(key)?;
-        let mut meta = match self.live.get(key) {
+        let (path, old) = self.live.find(key);
+        let mut meta = match old {
             Some(old) => old.meta().changed(self.next()),
             None => Meta::created(self.next()),
         };
-        meta.lease = lease;
+        let old_lease = std::mem::replace(&mut meta.lease, lease);
         let record = Record::new(key, meta, value);
-        let old = self.live.insert(record.clone());
-        let old_lease = lease_of(old.as_ref());
+        let old = self.live.put(path, record.clone());
         if old_lease != lease {
             self.let_go(old_lease, key);
             self.hang(lease, key);
@@ -212,7 +212,7 @@ impl Kv {
         let made: Vec<Record> = self.log.iter_from(first).cloned().collect();
         for record in made {
             let (place, key) = (record.place(), record.key());
-            self.log.take(place);
+            self.log.remove(place);
             if record.is_deletion() {
                 self.past.remove(place);
             } else {
@@ -220,10 +220,10 @@ impl Kv {
                 self.let_go(record.meta().lease, key);
             }
             // The last version of a key is in the past if this revision put it there, or removed it.
-            let last = self.past.below(place).cloned();
+            let last = self.past.find_below(place);
             let is_replaced = |last: &Record| last.key() == key && !last.is_deletion();
-            if let Some(last) = last.filter(is_replaced) {
-                self.past.take(last.place());
+            if let Some((path, _)) = last.filter(|(_, last)| is_replaced(last)) {
+                let last = self.past.take(path);
                 self.hang(last.meta().lease, key);
                 self.live.insert(last);
             }

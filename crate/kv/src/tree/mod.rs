@@ -5,13 +5,15 @@
 //! how many records and encoded bytes are under each child, so that the count of a range and the
 //! record at a byte offset cost one descent.
 //!
-//! `node` has the shape and the change of one record, `join` cuts trees apart and puts them together
-//! (a range is removed by two cuts and one join, a tree is loaded by joining leaves), `iter` walks,
-//! `reclaim` frees, `place` says by what records are ordered: one record can stand in several trees.
+//! `node` has the shape and the change of one record, `path` the way to it, `join` cuts trees apart
+//! and puts them together (a range is removed by two cuts and one join, a tree is loaded by joining
+//! leaves), `iter` walks, `reclaim` frees, `place` says by what records are ordered: one record can
+//! stand in several trees.
 
 mod iter;
 mod join;
 mod node;
+mod path;
 mod place;
 pub(crate) mod reclaim;
 #[cfg(test)]
@@ -22,10 +24,11 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 use crate::record::Record;
 
 use iter::Iter;
-use node::{Child, Node};
+use node::{Child, Node, Stored};
 use place::Divider;
 
 pub(crate) use node::LEAF_MAX;
+pub(crate) use path::Path;
 pub(crate) use place::{By, Place};
 
 /// Records in order.
@@ -80,42 +83,12 @@ impl Tree {
     }
 
     pub(crate) fn get<'a>(&self, place: impl Into<Place<'a>>) -> Option<&Record> {
-        let (place, by) = (place.into(), self.by);
-        let mut node = &*self.root.node;
-        loop {
-            match node {
-                Node::Leaf(records) => {
-                    let found = node::position(records, place, by);
-                    return found.ok().map(|at| &records[at]);
-                }
-                Node::Inner(children) => node = &children[node::route(children, place, by)].node,
-            }
-        }
+        self.find(place).1
     }
 
     /// The last record before a place.
     pub(crate) fn below<'a>(&self, place: impl Into<Place<'a>>) -> Option<&Record> {
-        let (place, by) = (place.into(), self.by);
-        let mut node = &*self.root.node;
-        let mut left = None;
-        loop {
-            match node {
-                Node::Leaf(records) => {
-                    let at = node::position(records, place, by).unwrap_or_else(|at| at);
-                    return match at {
-                        0 => left.and_then(Child::last),
-                        _ => Some(&records[at - 1]),
-                    };
-                }
-                Node::Inner(children) => {
-                    let at = node::route(children, place, by);
-                    if at > 0 {
-                        left = Some(&children[at - 1]);
-                    }
-                    node = &children[at].node;
-                }
-            }
-        }
+        self.find_below(place).map(|(_, record)| record)
     }
 
     /// The first record from a place on.
@@ -150,26 +123,36 @@ impl Tree {
 
     /// Stores a record in place of the one at its place, which comes back.
     pub(crate) fn insert(&mut self, record: Record) -> Option<Record> {
-        let (replaced, right) = node::insert(&mut self.root, record, self.by, true);
-        if let Some(right) = right {
-            let left = std::mem::take(&mut self.root);
-            self.root = Child::inner(vec![left, right]);
-            self.height += 1;
+        let (path, _) = self.find(record.place());
+        self.put(path, record)
+    }
+
+    /// The same, where the way to its place is known.
+    pub(crate) fn put(&mut self, path: Path, record: Record) -> Option<Record> {
+        let height = self.height as usize;
+        match node::insert(&mut self.root, height, &path, record, self.by, true) {
+            Stored::Replaced(old) => return Some(old),
+            Stored::Added => {}
+            Stored::Split(right) => {
+                let left = std::mem::take(&mut self.root);
+                self.root = Child::inner(vec![left, right]);
+                self.height += 1;
+            }
         }
-        replaced
+        None
     }
 
     /// Removes the record of a place.
     pub(crate) fn remove<'a>(&mut self, place: impl Into<Place<'a>>) -> Option<Record> {
-        let place = place.into();
         // Nothing may be copied for what is not there.
-        self.get(place)?;
-        Some(self.take(place))
+        let (path, found) = self.find(place);
+        found?;
+        Some(self.take(path))
     }
 
-    /// Removes the record of a place, where one must be.
-    pub(crate) fn take(&mut self, place: Place<'_>) -> Record {
-        let removed = node::remove(&mut self.root, place, self.by);
+    /// Removes the record to which a way leads.
+    pub(crate) fn take(&mut self, path: Path) -> Record {
+        let removed = node::remove(&mut self.root, self.height as usize, &path, self.by);
         if let Some(only) = self.root.only_child() {
             self.root = only;
             self.height -= 1;

@@ -7,11 +7,13 @@
 //! In a tree by revision the leaves at the right edge may have fewer records: most records come
 //! there, and a full leaf is left full, not cut in halves that never grow.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::record::Record;
 
 use super::Summary;
+use super::path::Path;
 use super::place::{By, Divider, Place};
 
 /// Records in a full leaf. The fan-out was measured (docs/kv.md). Unit tests have small nodes, so
@@ -96,6 +98,13 @@ impl Child {
         }
     }
 
+    fn is_overfull(&self) -> bool {
+        match &*self.node {
+            Node::Leaf(records) => records.len() > LEAF_MAX,
+            Node::Inner(children) => children.len() > INNER_MAX,
+        }
+    }
+
     /// Gives up its upper half if it is more than full.
     pub(super) fn split_if_overfull(&mut self, by: By) -> Option<Self> {
         self.split_if_overfull_at(by, None)
@@ -103,16 +112,16 @@ impl Child {
 
     /// A leaf keeps so many records, if that is said.
     fn split_if_overfull_at(&mut self, by: By, kept: Option<usize>) -> Option<Self> {
+        if !self.is_overfull() {
+            return None;
+        }
         let right = match Arc::make_mut(&mut self.node) {
-            Node::Leaf(records) if records.len() > LEAF_MAX => {
+            Node::Leaf(records) => {
                 let right = records.split_off(kept.unwrap_or(records.len() / 2));
                 let low = by.divider(&records[records.len() - 1], &right[0]);
                 Self::leaf(low, right)
             }
-            Node::Inner(children) if children.len() > INNER_MAX => {
-                Self::inner(children.split_off(children.len() / 2))
-            }
-            Node::Leaf(_) | Node::Inner(_) => return None,
+            Node::Inner(children) => Self::inner(children.split_off(children.len() / 2)),
         };
         self.total -= right.total;
         Some(right)
@@ -125,58 +134,96 @@ impl Default for Child {
     }
 }
 
-/// The child that has the record of a place, if any has.
-pub(super) fn route(children: &[Child], place: Place<'_>, by: By) -> usize {
-    children[1..].partition_point(|child| by.is_behind(place, &child.low))
+impl Node {
+    /// How many records or children it has.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Leaf(records) => records.len(),
+            Self::Inner(children) => children.len(),
+        }
+    }
 }
 
-/// Stores a record. What comes back is the one that it replaced, and a new right neighbor.
+/// The child that has the record of a place, if any has.
+pub(super) fn route(children: &[Child], place: Place<'_>, by: By) -> usize {
+    let others = &children[1..];
+    let is_before = |last: &Child| last.low.place().revision < place.revision;
+    if by == By::Revision && others.last().is_some_and(is_before) {
+        return others.len();
+    }
+    match search(others, |child| by.order(child.low.place(), place)) {
+        Ok(at) => at + 1,
+        Err(at) => at,
+    }
+}
+
+/// What became of a record that was stored.
+pub(super) enum Stored {
+    /// It stands in place of this one.
+    Replaced(Record),
+    /// It is one more.
+    Added,
+    /// It is one more, and the node has a new right neighbor.
+    Split(Child),
+}
+
+/// Stores a record where its path leads.
 pub(super) fn insert(
     child: &mut Child,
+    height: usize,
+    path: &Path,
     record: Record,
     by: By,
     is_right_edge: bool,
-) -> (Option<Record>, Option<Child>) {
-    let added = Summary::of(&record);
+) -> Stored {
+    let at = path.at(height);
     let mut kept = None;
-    let replaced = match Arc::make_mut(&mut child.node) {
-        Node::Leaf(records) => match position(records, record.place(), by) {
-            Ok(at) => Some(std::mem::replace(&mut records[at], record)),
-            Err(at) => {
-                if is_right_edge && at == LEAF_MAX && by == By::Revision {
-                    kept = Some(LEAF_MAX);
-                }
-                records.insert(at, record);
-                None
+    child.total += Summary::of(&record);
+    let stored = match Arc::make_mut(&mut child.node) {
+        Node::Leaf(records) if path.is_found() => {
+            Stored::Replaced(std::mem::replace(&mut records[at], record))
+        }
+        Node::Leaf(records) => {
+            if is_right_edge && at == LEAF_MAX && by == By::Revision {
+                kept = Some(LEAF_MAX);
             }
-        },
+            records.insert(at, record);
+            Stored::Added
+        }
         Node::Inner(children) => {
-            let at = route(children, record.place(), by);
             let is_right_edge = is_right_edge && at + 1 == children.len();
-            let (replaced, right) = insert(&mut children[at], record, by, is_right_edge);
-            if let Some(right) = right {
-                children.insert(at + 1, right);
+            match insert(
+                &mut children[at],
+                height - 1,
+                path,
+                record,
+                by,
+                is_right_edge,
+            ) {
+                Stored::Split(right) => {
+                    children.insert(at + 1, right);
+                    Stored::Added
+                }
+                stored => stored,
             }
-            replaced
         }
     };
-    child.total += added;
-    if let Some(replaced) = &replaced {
-        child.total -= Summary::of(replaced);
+    if let Stored::Replaced(old) = &stored {
+        child.total -= Summary::of(old);
+        return stored;
     }
-    (replaced, child.split_if_overfull_at(by, kept))
+    child
+        .split_if_overfull_at(by, kept)
+        .map_or(stored, Stored::Split)
 }
 
-/// Removes the record of a place, where one is.
-pub(super) fn remove(child: &mut Child, place: Place<'_>, by: By) -> Record {
+/// Removes the record to which a path leads.
+pub(super) fn remove(child: &mut Child, height: usize, path: &Path, by: By) -> Record {
+    let at = path.at(height);
     let removed = match Arc::make_mut(&mut child.node) {
-        Node::Leaf(records) => {
-            let at = position(records, place, by).expect("the caller found it");
-            records.remove(at)
-        }
+        Node::Leaf(records) => records.remove(at),
         Node::Inner(children) => {
-            let at = route(children, place, by);
-            let removed = remove(&mut children[at], place, by);
+            let removed = remove(&mut children[at], height - 1, path, by);
             if children[at].is_underfull() {
                 // The first has no left neighbor, and takes its right one.
                 let left = at.saturating_sub(1);
@@ -217,12 +264,24 @@ pub(super) fn balance(left: &mut Child, right: Child, by: By) -> Option<Child> {
 
 /// Where the record of a place is, or where it would be.
 pub(super) fn position(records: &[Record], place: Place<'_>, by: By) -> Result<usize, usize> {
-    if by == By::Revision
-        && records
-            .last()
-            .is_some_and(|last| by.compare(last, place).is_lt())
-    {
+    let is_before = |last: &Record| by.compare(last, place).is_lt();
+    if by == By::Revision && records.last().is_some_and(is_before) {
         return Err(records.len());
     }
-    records.binary_search_by(|record| by.compare(record, place))
+    search(records, |record| by.compare(record, place))
+}
+
+/// Where the equal one is, or would be. A plain loop asks in one place, so what is asked stands there:
+/// half the work of the library's.
+fn search<T>(items: &[T], compare: impl Fn(&T) -> Ordering) -> Result<usize, usize> {
+    let (mut low, mut high) = (0, items.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        match compare(&items[middle]) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Equal => return Ok(middle),
+            Ordering::Greater => high = middle,
+        }
+    }
+    Err(low)
 }

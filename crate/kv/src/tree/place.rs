@@ -55,7 +55,8 @@ impl By {
         }
     }
 
-    fn order(self, one: Place<'_>, other: Place<'_>) -> Ordering {
+    #[inline]
+    pub(super) fn order(self, one: Place<'_>, other: Place<'_>) -> Ordering {
         let by_key = || one.key.cmp(other.key);
         let by_revision = || one.revision.cmp(&other.revision);
         match self {
@@ -63,11 +64,6 @@ impl By {
             Self::Version => by_key().then_with(by_revision),
             Self::Revision => by_revision().then_with(by_key),
         }
-    }
-
-    /// Whether a place is at or behind a divider.
-    pub(super) fn is_behind(self, place: Place<'_>, divider: &Divider) -> bool {
-        self.order(divider.place(), place).is_le()
     }
 
     /// The shortest bytes above `left` and at or below `right`.

@@ -78,7 +78,7 @@ fn check_child(child: &Child, spot: Spot, (low, high): (Option<&Divider>, Option
             }
             for record in records {
                 let place = record.place();
-                let is_behind = |divider| spot.by.is_behind(place, divider);
+                let is_behind = |divider: &Divider| spot.by.order(divider.place(), place).is_le();
                 assert!(low.is_none_or(is_behind), "a record is below its divider");
                 assert!(
                     !high.is_some_and(is_behind),
