@@ -85,9 +85,8 @@ function printPuts(title, { limits, puts }) {
   print(title, [...heads, "p50/one", "p50/three", "puts/three", "puts/round"], rows);
   const all = sizes.flatMap((size) => depths.map((depth) => ({ size, depth })));
   const left = all.filter(({ size, depth }) => isLeftOut(size, depth));
-  console.log(
-    `\nLeft out, for more than 64 MiB at once would be many seconds in a queue: ${left.map(({ size, depth }) => `${depth} × ${names[size]}`).join(", ")}`,
-  );
+  const shown = left.map(({ size, depth }) => `${count(depth)} × ${names[size]}`).join(", ");
+  console.log(`\nLeft out, for a client takes less than 64 MiB of calls at once: ${shown}`);
 }
 
 function printGets(title, { limits, puts, gets }) {
@@ -102,7 +101,7 @@ function printGets(title, { limits, puts, gets }) {
       time(p95),
       time(p99),
       times(p50 / (2 * port)),
-      times(perSecond / put.perSecond),
+      put === undefined ? "" : times(perSecond / put.perSecond),
     ];
   });
   const heads = ["value", "in flight", "gets/s", "p50", "p95", "p99", "p50/ports", "gets/puts"];

@@ -5,12 +5,12 @@ export const sizes = [16, 256, 65_536, 1 << 20];
 export const depths = [1, 16, 256, 1024];
 const gotSizes = [16, 65_536];
 
-/** More than this at once is left out: it would take many seconds, all but the first of them a queue. */
-const AT_ONCE_BYTES = 64 << 20;
-export const isLeftOut = (size, depth) => size * depth > AT_ONCE_BYTES;
+/** A client takes no more at once, keys and all (`TOO_MANY_CALLS`): such puts are left out. */
+const OPEN_BYTES = 64 << 20;
+export const isLeftOut = (size, depth) => size * depth >= OPEN_BYTES;
 
 /** All values of one size together have at most this much, in at most a thousand keys. */
-const KEPT_BYTES = 16 << 20;
+const KEPT_BYTES = 4 << 20;
 
 /** Percentiles need so many calls; a cell takes up to three times as long to get them. */
 const P95_CALLS = 20;
