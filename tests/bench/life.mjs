@@ -11,10 +11,19 @@ import { ELECTION_MS, sleep } from "./life/steps.mjs";
 import { percentile, print, time, times, verdict } from "./table.mjs";
 
 const SETTLE_MS = 2_000;
-const full = { starts: 7, restMs: 8_000, faults: { node: 30, browser: 20 } };
-const quick = { starts: 2, restMs: 2_000, faults: { node: 5, browser: 3 } };
 /** The worker of the leader ends, which the page or process knows; or nobody hears the leader, which only timers tell. */
 const faultNames = { kill: "killed", isolate: "cut off" };
+/** How often, and how long. */
+const full = {
+  starts: 5,
+  restMs: 8_000,
+  faults: { node: { kill: 30, isolate: 20 }, browser: { kill: 20, isolate: 10 } },
+};
+const quick = {
+  starts: 2,
+  restMs: 2_000,
+  faults: { node: { kill: 5, isolate: 3 }, browser: { kill: 3, isolate: 2 } },
+};
 
 /** Aims: milliseconds until the first put is answered, part of one core at rest, election timeouts, milliseconds. */
 const aims = {
@@ -29,47 +38,53 @@ export async function measureLife(isQuick) {
   const plan = isQuick ? quick : full;
   const result = { starts: [], rests: [], faults: [], missing: [] };
   for (const [host, measure] of Object.entries({ Node, Chromium, Firefox })) {
-    try {
-      await measure(plan, (table, row) => result[table].push({ host, ...row }));
-    } catch (error) {
-      result.missing.push(`${host}: ${error.message.split("\n")[0]}`);
-    }
+    const add = (table, row) => result[table].push({ host, ...row });
+    const attempt = async (what, work) => {
+      try {
+        await work();
+      } catch (error) {
+        result.missing.push(`${host}${what}: ${error.message.split("\n")[0]}`);
+      }
+    };
+    await attempt("", () => measure(plan, add, attempt));
   }
   return result;
 }
 
-async function Node({ starts, restMs, faults }, add) {
+async function Node({ starts, restMs, faults }, add, attempt) {
   const folder = mkdtempSync(join(at("target"), "bench-"));
-  const perform = async (name, ...words) => {
-    const args = [at("tests", "bench", "life", "process.mjs"), join(folder, name)];
-    const [step, ...rest] = words;
-    args.push(step, ...rest.map((word) => JSON.stringify(word)));
+  const program = at("tests", "bench", "life", "process.mjs");
+  const perform = async (name, step, ...words) => {
+    const args = [program, join(folder, name), step, ...words.map((word) => JSON.stringify(word))];
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 120_000 });
     return JSON.parse(stdout);
   };
   try {
     await startOften(starts, add, (number, origin) => perform(`${number}`, "start", origin));
-    add("rests", { part: await perform("rest", "rest", SETTLE_MS, restMs) });
-    for (const fault of Object.keys(faultNames))
-      add("faults", summaries({ fault }, await perform(fault, "failOver", fault, faults.node)));
+    await attempt(" at rest", async () => {
+      const without = await perform("beats", "beats", SETTLE_MS, restMs);
+      add("rests", { without, part: await perform("rest", "rest", SETTLE_MS, restMs) });
+    });
+    await failOften(faults.node, add, perform);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const Chromium = ({ starts, restMs, faults }, add) =>
+const Chromium = ({ starts, restMs, faults }, add, attempt) =>
   inChromium(async ({ load, call }) => {
-    const perform = async (...words) => {
+    const perform = async (name, step, ...words) => {
       await load();
-      return call(...words);
+      return call(step, name, ...words);
     };
-    await startOften(starts, add, (number, origin) => perform("start", `${number}`, origin));
-    await perform("empty", SETTLE_MS);
-    const page = await coresUsed(restMs);
-    await perform("rest", "rest", SETTLE_MS);
-    add("rests", { page, part: (await coresUsed(restMs)) - page });
-    for (const fault of Object.keys(faultNames))
-      add("faults", summaries({ fault }, await perform("failOver", fault, fault, faults.browser)));
+    await startOften(starts, add, (number, origin) => perform(`${number}`, "start", origin));
+    await attempt(" at rest", async () => {
+      await perform("empty", "empty", SETTLE_MS);
+      const without = await coresUsed(restMs);
+      await perform("rest", "rest", SETTLE_MS);
+      add("rests", { without, part: (await coresUsed(restMs)) - without });
+    });
+    await failOften(faults.browser, add, perform);
   });
 
 const Firefox = ({ starts }, add) =>
@@ -79,6 +94,12 @@ const Firefox = ({ starts }, add) =>
       return call("start", `${number}`, origin);
     });
   });
+
+/** Faults of each kind, in a cluster of their own. */
+async function failOften(faults, add, perform) {
+  for (const [fault, often] of Object.entries(faults))
+    add("faults", summaries({ fault }, await perform(fault, "failOver", fault, often)));
+}
 
 /** So often: new storage, and the same again. `begin` gives what one start took. */
 async function startOften(starts, add, begin) {
@@ -129,17 +150,19 @@ function printStarts(starts) {
   print("From `Cluster.open` on, in a new process or page: three nodes", heads, rows);
 }
 
+/** Without: on Node three threads with the same messages and nothing else; in a browser the page alone, which is taken off. */
 function printRests(rests) {
-  const percent = (part) => (part === undefined ? "" : `${(part * 100).toFixed(2)} %`);
-  const rows = rests.map(({ host, page, part }) => [
+  const percent = (part) => `${(part * 100).toFixed(2)} %`;
+  const rows = rests.map(({ host, without, part }) => [
     host,
-    percent(page),
+    host === "Node" ? "bare messages" : "empty page",
+    percent(without),
     percent(part),
     `at most ${percent(aims.rest)}`,
     verdict(part <= aims.rest),
   ]);
-  const heads = ["", "without", "cluster at rest", "aim", ""];
-  print("Processor time of three nodes that have nothing to do, of one core", heads, rows);
+  const heads = ["", "beside", "takes", "three nodes", "aim", ""];
+  print("Processor time of three nodes that have nothing to do, as part of one core", heads, rows);
 }
 
 function printFaults(faults) {

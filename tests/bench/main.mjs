@@ -40,7 +40,7 @@ if (only.includes("core")) {
   printCore(result.core);
 }
 const whole = Object.keys(hosts).filter((name) => only.includes(name));
-const measured = await measureHosts(whole, ms / 3, repeat);
+const measured = await measureHosts(whole, ms / 4, repeat);
 Object.assign(result, measured);
 for (const name of whole) printHost(name, measured[name]);
 printAims(measured);

@@ -1,10 +1,9 @@
 // What is measured of a cluster's life, the same in a page and in a process. Times are in milliseconds.
 
-/** The election timeout of the package, as it is by default. */
+/** The package's election timeout, and how often an idle leader speaks, as they are by default. */
 export const ELECTION_MS = 300;
+export const HEARTBEAT_MS = 60;
 const TRICKLE_MS = 5;
-/** An idle leader speaks so often: a fault comes at any moment between. */
-const HEARTBEAT_MS = 60;
 const SETTLE_MS = 20_000;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -114,7 +113,7 @@ function nextLeader(cluster, old) {
   });
 }
 
-/** The leader, once all nodes follow it and have applied what was committed; and a moment that no heartbeat determines. */
+/** The leader, once all nodes follow it and have applied what was committed; at a moment between two heartbeats that chance determines. */
 async function settled(cluster) {
   for (const end = performance.now() + SETTLE_MS; performance.now() < end; await sleep(20)) {
     const target = (await cluster.status()).commit;

@@ -14,4 +14,4 @@ export const rest = async (name, settleMs) => {
 };
 
 /** The same page, without a cluster. */
-export const empty = (settleMs) => steps.sleep(settleMs);
+export const empty = (_name, settleMs) => steps.sleep(settleMs);
