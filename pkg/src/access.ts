@@ -71,6 +71,8 @@ export class Access<E extends Partial<ClusterEvents> & Pick<ClusterEvents, "lead
     if (leader === this.#leader.leader && (leader === null || term === this.#leader.term))
       return false;
     this.#leader = { leader, term: Math.max(term, this.#leader.term) };
+    // Calls that wait for a leader would else find it out after a pause.
+    if (leader !== null) this.calls.leads(leader);
     this.events.emit("leaderchange", this.#leader);
     this.#wake();
     return true;

@@ -63,6 +63,11 @@ export class Calls {
     if (this.#ended === undefined) this.#client.disconnect(node);
   }
 
+  /** The node leads now, as far as is known: it is asked next, without a pause. */
+  leads(node: number): void {
+    if (this.#ended === undefined) this.#client.leads(node);
+  }
+
   /** Executes a command, once. Resolves to the machine's reply. */
   write(command: Uint8Array, options: CallOptions): Promise<Uint8Array> {
     return this.#run(options, (ms) => this.#client.write(command, ms));

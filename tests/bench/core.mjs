@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { releaseProfile } from "../../scripts/build.mjs";
 import { answer, at, must } from "../../scripts/lib/run.mjs";
-import { depths, sizes } from "./load.mjs";
+import { count, names, print, time, times } from "./table.mjs";
 
+const sizes = [16, 1024, 65_536];
+const depths = [1, 16, 256];
 const crate = ["build", "-p", "quorate-bench", "--release"];
 const target = "wasm32-unknown-unknown";
 
@@ -57,4 +59,30 @@ export async function measureCore(seconds, repeat) {
     native: cells.map(({ native }) => native),
     wasm: cells.map(({ wasm }) => wasm),
   };
+}
+
+export function printCore({ native, wasm }) {
+  const rows = native.map((cell, at) => [
+    names[cell.size],
+    cell.depth,
+    count(cell.perSecond),
+    time(cell.p50),
+    time(cell.p99),
+    count(wasm[at].perSecond),
+    time(wasm[at].p50),
+    time(wasm[at].p99),
+    times(cell.perSecond / wasm[at].perSecond),
+  ]);
+  const heads = [
+    "value",
+    "in flight",
+    "native/s",
+    "p50",
+    "p99",
+    "wasm/s",
+    "p50",
+    "p99",
+    "native/wasm",
+  ];
+  print("The core alone: three nodes and a client in one thread, nothing to wait for", heads, rows);
 }

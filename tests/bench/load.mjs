@@ -1,17 +1,30 @@
-// The load, the same in a browser and on Node: so many puts under way at a time, for so long.
+// The load, the same in a browser and on Node: so many calls under way at a time, for so long.
 
-/** Sizes of values in bytes, and puts in flight. */
-export const sizes = [16, 1024, 65536];
-export const depths = [1, 16, 256];
+/** Sizes of values in bytes, the last of which is the largest that the store takes; and calls in flight. */
+export const sizes = [16, 256, 65_536, 1 << 20];
+export const depths = [1, 16, 256, 1024];
+const gotSizes = [16, 65_536];
 
-/** Puts until `ms` have passed; what it took. `put(number)` resolves when its put is answered. */
-export async function press(put, depth, ms) {
+/** A client takes no more at once, keys and all (`TOO_MANY_CALLS`): such puts are left out. */
+const OPEN_BYTES = 64 << 20;
+export const isLeftOut = (size, depth) => size * depth >= OPEN_BYTES;
+
+/** All values of one size together have at most this much, in at most a thousand keys. */
+const KEPT_BYTES = 4 << 20;
+
+/** Percentiles need so many calls; a cell takes up to three times as long to get them. */
+const P95_CALLS = 20;
+const P99_CALLS = 100;
+
+/** Calls until `ms` have passed; what it took. `call(number)` resolves when it is answered. */
+export async function press(call, depth, ms) {
   const latencies = [];
   const began = performance.now();
+  const isDue = (now) => now - began < (latencies.length < P99_CALLS ? 3 * ms : ms);
   let next = 0;
   const worker = async () => {
-    for (let now = performance.now(); now - began < ms; ) {
-      await put(next++);
+    for (let now = performance.now(); isDue(now); ) {
+      await call(next++);
       const after = performance.now();
       latencies.push(after - now);
       now = after;
@@ -21,38 +34,55 @@ export async function press(put, depth, ms) {
   return summarize(latencies, performance.now() - began);
 }
 
-export function summarize(latencies, elapsed) {
+/** A percentile of too few calls is not there. */
+function summarize(latencies, elapsed) {
   latencies.sort((a, b) => a - b);
-  const at = (part) =>
-    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * part))];
+  const count = latencies.length;
+  const at = (part) => latencies[Math.min(count - 1, Math.floor(count * part))];
   return {
-    perSecond: (latencies.length * 1000) / elapsed,
-    count: latencies.length,
+    perSecond: (count * 1000) / elapsed,
+    count,
     p50: at(0.5),
-    p99: at(0.99),
+    ...(count >= P95_CALLS && { p95: at(0.95) }),
+    ...(count >= P99_CALLS && { p99: at(0.99) }),
   };
 }
 
-/** All cells of a cluster, from `Cluster` of the package: puts of bytes, and how many shared a round of the leader's writes. */
+/** All cells of a cluster, from `Cluster` of the package: puts of bytes, and how many shared a round of the leader's writes; and gets. */
 export async function pressCluster(cluster, ms) {
   const kv = cluster.kv.as("bytes");
+  const timeout = 60_000;
   const rounds = async () => {
     const leader = await cluster.leader();
-    return (await cluster.node(leader).status()).storage.rounds;
+    return { leader, count: (await cluster.node(leader).status()).storage.rounds };
   };
-  const cells = [];
+  const puts = [];
+  const gets = [];
   for (const size of sizes) {
     const value = new Uint8Array(size).fill(7);
-    const put = (number) => kv.put(`key/${number % 1000}`, value, { timeout: 60_000 });
-    for (const depth of depths) {
-      await press(put, depth, ms / 5);
+    const keys = Math.min(1000, KEPT_BYTES / size);
+    const put = (number) => kv.put(`key/${number % keys}`, value, { timeout });
+    const get = (number) => kv.get(`key/${number % keys}`, { timeout });
+    await Promise.all(Array.from({ length: keys }, (_, number) => put(number)));
+    for (const depth of depths.filter((depth) => !isLeftOut(size, depth))) {
+      if (size < 65_536) await press(put, depth, ms / 5);
       const before = await rounds();
       const result = await press(put, depth, ms);
-      const shared = result.count / Math.max(1, (await rounds()) - before);
-      cells.push({ size, depth, ...result, shared });
+      const after = await rounds();
+      // Of one leader only: another one counts its own.
+      const shared =
+        after.leader === before.leader
+          ? result.count / Math.max(1, after.count - before.count)
+          : undefined;
+      puts.push({ size, depth, ...result, shared });
+    }
+    if (!gotSizes.includes(size)) continue;
+    for (const depth of depths) {
+      await press(get, depth, ms / 5);
+      gets.push({ size, depth, ...(await press(get, depth, ms)) });
     }
   }
-  return cells;
+  return { puts, gets };
 }
 
 /** How long one thing takes, done one after another for `ms`. */

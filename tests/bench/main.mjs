@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only peers,core,browser,node,opponents] [-- --json FILE]
+// npm run bench [-- --quick] [-- --only peers,core,browser,firefox,node,life,opponents] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -6,14 +6,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { logs, newLog } from "../../scripts/lib/run.mjs";
-import { measureBrowser } from "./browser.mjs";
-import { measureCore } from "./core.mjs";
-import { measureNode } from "./node.mjs";
+import { measureCore, printCore } from "./core.mjs";
+import { hosts, measureHosts, printAims, printHost } from "./hosts.mjs";
+import { measureLife, printLife } from "./life.mjs";
 import { measureOpponents, printOpponents } from "./opponents.mjs";
 import { measurePeers, printPeers } from "./peers.mjs";
-import { aims, medians, printCore, printHost, printStore } from "./table.mjs";
+import { medians } from "./table.mjs";
 
-const parts = ["peers", "core", "browser", "node", "opponents"];
+const parts = ["peers", "core", "browser", "firefox", "node", "life", "opponents"];
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -39,26 +39,17 @@ if (only.includes("core")) {
   result.core = { native: native.map(medians), wasm: wasm.map(medians) };
   printCore(result.core);
 }
-const hosts = [
-  ["browser", "Three workers in Chromium, IndexedDB strict", measureBrowser],
-  ["node", "Three threads on Node, append and fdatasync", measureNode],
-].filter(([name]) => only.includes(name));
-const runs = Object.fromEntries(hosts.map(([name]) => [name, []]));
-for (let turn = 0; turn < repeat; turn++) {
-  for (const [name, , measure] of hosts) runs[name].push(await measure(ms));
-}
-for (const [name, title] of hosts) {
-  const across = (part) =>
-    runs[name][0][part].map((_, at) => medians(runs[name].map((run) => run[part][at])));
-  result[name] = Object.fromEntries(
-    ["limits", "cells", "calls", "crowd"].map((part) => [part, across(part)]),
-  );
-  printHost(title, result[name]);
-  printStore(title, result[name]);
+const whole = Object.keys(hosts).filter((name) => only.includes(name));
+const measured = await measureHosts(whole, ms / 4, repeat);
+Object.assign(result, measured);
+for (const name of whole) printHost(name, measured[name]);
+printAims(measured);
+if (only.includes("life")) {
+  result.life = await measureLife(values.quick);
+  printLife(result.life);
 }
 if (only.includes("opponents")) {
   result.opponents = await measureOpponents(ms, repeat);
   printOpponents(result.opponents);
 }
-if (result.browser !== undefined) aims(result.browser);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);

@@ -29,7 +29,7 @@ export async function measureNode(ms) {
     }
     const cluster = await Cluster.open({ name: "bench", directory: join(directory, "cluster") });
     try {
-      return { limits, cells: await pressCluster(cluster, ms), ...(await pressStore(cluster, ms)) };
+      return { limits, ...(await pressCluster(cluster, ms)), ...(await pressStore(cluster, ms)) };
     } finally {
       await cluster.close();
     }

@@ -7,10 +7,11 @@ import { join } from "node:path";
 import { Cluster } from "quorate";
 
 import { at, Failure, must, which } from "../../scripts/lib/run.mjs";
-import { depths, press } from "./load.mjs";
+import { press } from "./load.mjs";
 import { count, medians, print, time, times } from "./table.mjs";
 
 const BYTES = 256;
+const depths = [1, 16, 256];
 const folder = at("tests", "bench", "opponents");
 
 /** Measures all that can be had, in turns. */

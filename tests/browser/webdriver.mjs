@@ -8,11 +8,12 @@ import { fileURLToPath } from "node:url";
 
 const ownGeckodriver = fileURLToPath(new URL("../../.tools/bin/geckodriver", import.meta.url));
 
-/** A headless Firefox with an empty profile. */
-export async function firefox() {
+/** A headless Firefox with an empty profile, in the folder `profiles` or where temporary files are. */
+export async function firefox(profiles) {
   const port = await freePort();
   const program = existsSync(ownGeckodriver) ? ownGeckodriver : "geckodriver";
-  const driver = start(program, ["--port", `${port}`]);
+  const root = profiles === undefined ? [] : ["--profile-root", profiles];
+  const driver = start(program, ["--port", `${port}`, ...root]);
   return drive(driver, port, { "moz:firefoxOptions": { args: ["-headless"] } });
 }
 

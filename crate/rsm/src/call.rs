@@ -97,6 +97,11 @@ pub enum ClientInput {
         /// Which one.
         node: NodeId,
     },
+    /// A node leads, by the word of somebody who sees them all: it is asked next, and at once. A hint, which may be wrong.
+    Leads {
+        /// Which one.
+        node: NodeId,
+    },
     /// The caller lost interest.
     Cancel {
         /// In this call.

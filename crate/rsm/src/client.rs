@@ -196,6 +196,13 @@ impl Client {
                 }
             }
             ClientInput::NodeDown { node } => self.handle_node_down(node),
+            ClientInput::Leads { node } => {
+                if self.up.has(node) {
+                    self.target = Some(node);
+                    self.failures = 0;
+                    self.pause_until = self.now;
+                }
+            }
             ClientInput::Cancel { call } => {
                 self.fail(call, |outcome| CallError::Cancelled { outcome });
             }

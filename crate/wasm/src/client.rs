@@ -114,6 +114,14 @@ impl Client {
         Ok(())
     }
 
+    /// The node leads, as its owner heard: it is asked next, without a pause.
+    pub fn leads(&self, node: f64) -> Result<(), JsValue> {
+        self.shared.check_open()?;
+        let node = NodeId(whole(node, "a node id")?);
+        self.shared.handle(ClientInput::Leads { node });
+        Ok(())
+    }
+
     /// Executes a command, once.
     pub fn write(&self, command: Vec<u8>, timeout_ms: f64) -> Result<f64, JsValue> {
         self.call(Call::Write(command.into()), timeout_ms)

@@ -1,4 +1,4 @@
-// Runs in the page: what ports and IndexedDB take by themselves, then a cluster of the package.
+// What ports and IndexedDB take by themselves, then a cluster of the package.
 
 import { pace, pressCluster, sizes } from "./load.mjs";
 import { Cluster } from "./quorate/auto.js";
@@ -16,7 +16,7 @@ export async function measure(ms) {
   }
   const cluster = await Cluster.open({ name: "bench", nodes: 3 });
   try {
-    return { limits, cells: await pressCluster(cluster, ms), ...(await pressStore(cluster, ms)) };
+    return { limits, ...(await pressCluster(cluster, ms)), ...(await pressStore(cluster, ms)) };
   } finally {
     await cluster.close();
   }

@@ -52,6 +52,40 @@ fn hints_in_a_row_may_be_a_circle_and_cost_a_pause_until_there_is_an_answer() {
 }
 
 #[test]
+fn who_leads_by_the_word_of_the_owner_is_asked_at_once() {
+    let mut caller = Caller::new(3, 1, |_| {});
+    caller.read();
+    let asked = caller.one();
+    caller.refuse(&asked, SILENCE);
+    assert!(caller.sent().is_empty(), "it pauses");
+    // The circle would come to another one first.
+    let leader = NodeId((asked.to.0 + 1) % 3 + 1);
+    caller.input(ClientInput::Leads { node: leader });
+    let asked = caller.one();
+    assert_eq!(asked.to, leader);
+    let other = NodeId(leader.0 % 3 + 1);
+    caller.refuse(&asked, hint(other));
+    assert_eq!(
+        caller.one().to,
+        other,
+        "the word was wrong, and is no reason to pause"
+    );
+}
+
+#[test]
+fn who_leads_and_is_out_of_reach_is_not_asked() {
+    let mut caller = Caller::new(3, 1, |_| {});
+    caller.down(NodeId(2));
+    caller.read();
+    let asked = caller.one();
+    caller.refuse(&asked, SILENCE);
+    caller.input(ClientInput::Leads { node: NodeId(2) });
+    assert!(caller.sent().is_empty(), "it pauses");
+    let (next, _) = caller.one_after_pause();
+    assert_ne!(next.to, NodeId(2));
+}
+
+#[test]
 fn a_hint_at_nobody_at_oneself_or_at_a_lost_node_is_none() {
     for wrong in 0..3 {
         let mut caller = Caller::new(4, 1, |_| {});
