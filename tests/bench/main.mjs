@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only peers,core,browser,node,opponents] [-- --json FILE]
+// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,node,opponents,growth] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -8,15 +8,17 @@ import { parseArgs } from "node:util";
 import { logs, newLog } from "../../scripts/lib/run.mjs";
 import { measureBrowser } from "./browser.mjs";
 import { measureCore } from "./core.mjs";
+import { measureGrowth, printGrowth } from "./growth.mjs";
 import { measureNode } from "./node.mjs";
 import { measureOpponents, printOpponents } from "./opponents.mjs";
 import { measurePeers, printPeers } from "./peers.mjs";
 import { aims, medians, printCore, printHost, printStore } from "./table.mjs";
 
-const parts = ["peers", "core", "browser", "node", "opponents"];
+const parts = ["peers", "core", "browser", "node", "opponents", "growth"];
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
     only: { type: "string", default: parts.join() },
     json: { type: "string" },
   },
@@ -59,6 +61,10 @@ for (const [name, title] of hosts) {
 if (only.includes("opponents")) {
   result.opponents = await measureOpponents(ms, repeat);
   printOpponents(result.opponents);
+}
+if (only.includes("growth")) {
+  result.growth = await measureGrowth(ms, repeat, values.long);
+  printGrowth(result.growth);
 }
 if (result.browser !== undefined) aims(result.browser);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
