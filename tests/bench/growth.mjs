@@ -38,7 +38,7 @@ export async function measureGrowth(ms, repeat, isLong) {
   const { lengths, counted, keys, lags, sizes } = isLong ? long : usual;
   return {
     lengths: await measureLengths(lengths, counted, repeat, missing),
-    keys: await measureKeys(keys, ms / 3, repeat),
+    keys: await measureKeys(keys, ms / 2, repeat),
     lag: await measureLag(lags, ms / 3),
     snapshots: await measureSnapshots(sizes),
     missing,

@@ -21,8 +21,8 @@ use web_sys::{
 };
 
 use crate::error::{Failure, get};
-use crate::heap;
 use crate::fence::Fence;
+use crate::heap;
 use crate::storage::{Sink, StorageEvent};
 use crate::timer;
 
