@@ -21,7 +21,7 @@ async function measure(directory, size) {
   const written = async () =>
     (await cluster.metrics()).nodes.map(({ metrics }) => metrics.snapshots.written);
   const load = press(kv, count);
-  // The one that the filling left under way, and then one from its beginning to its end.
+  // Until each node has written one more, which the filling or this load was reason for.
   await load.until(300);
   for (const node of nodes) await ask(node);
   const before = await written();
@@ -34,7 +34,7 @@ async function measure(directory, size) {
   const row = {
     storeBytes: metrics.store.bytes,
     writeMs: Math.max(...spans.map(({ start, end }) => end - start)),
-    ...longest("turn", noted),
+    turn: longest(noted),
     ...slowest(calls, spans),
   };
 
@@ -87,8 +87,8 @@ function press(kv, count) {
 }
 
 /** The longest turn of any node, by the clock and by the processor, while a snapshot was written and while none was. */
-function longest(name, noted) {
-  const figures = { [name]: {} };
+function longest(noted) {
+  const figures = {};
   for (const during of [true, false]) {
     const turns = noted.flatMap(({ turns, snapshots }) =>
       turns.filter(
@@ -97,7 +97,7 @@ function longest(name, noted) {
       ),
     );
     const most = (figure) => Math.max(0, ...turns.map((turn) => turn[figure]));
-    figures[name][during ? "during" : "else"] = {
+    figures[during ? "during" : "else"] = {
       waited: most("waited"),
       own: most("own"),
       ran: most("ran"),
