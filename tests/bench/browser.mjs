@@ -66,10 +66,10 @@ export function inFirefox(use) {
 }
 
 /** One run of the limits and all cells. */
-export const measurePage = (browser, ms) =>
+export const measurePage = (browser, ms, durability = "strict") =>
   browser(async ({ load, call }) => {
     await load();
-    return call("measure", ms);
+    return call("measure", ms, durability);
   });
 
 /** The page, served, and a folder for a profile. */

@@ -11,6 +11,10 @@ export const hosts = {
     title: "Three workers in Chromium, IndexedDB strict",
     measure: (ms) => measurePage(inChromium, ms),
   },
+  relaxed: {
+    title: "Three workers in Chromium, IndexedDB relaxed",
+    measure: (ms) => measurePage(inChromium, ms, "relaxed"),
+  },
   firefox: {
     title: "Three workers in Firefox, IndexedDB strict",
     measure: (ms) => measurePage(inFirefox, ms),

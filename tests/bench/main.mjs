@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only peers,core,browser,firefox,node,life,opponents] [-- --json FILE]
+// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,relaxed,firefox,node,life,opponents,growth] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -7,16 +7,28 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { logs, newLog } from "../../scripts/lib/run.mjs";
 import { measureCore, printCore } from "./core.mjs";
+import { measureGrowth, printGrowth } from "./growth.mjs";
 import { hosts, measureHosts, printAims, printHost } from "./hosts.mjs";
 import { measureLife, printLife } from "./life.mjs";
 import { measureOpponents, printOpponents } from "./opponents.mjs";
 import { measurePeers, printPeers } from "./peers.mjs";
 import { medians } from "./table.mjs";
 
-const parts = ["peers", "core", "browser", "firefox", "node", "life", "opponents"];
+const parts = [
+  "peers",
+  "core",
+  "browser",
+  "relaxed",
+  "firefox",
+  "node",
+  "life",
+  "opponents",
+  "growth",
+];
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
     only: { type: "string", default: parts.join() },
     json: { type: "string" },
   },
@@ -51,5 +63,9 @@ if (only.includes("life")) {
 if (only.includes("opponents")) {
   result.opponents = await measureOpponents(ms, repeat);
   printOpponents(result.opponents);
+}
+if (only.includes("growth")) {
+  result.growth = await measureGrowth(ms, repeat, values.long);
+  printGrowth(result.growth);
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);

@@ -56,7 +56,7 @@ async function portRoundTrip(size, ms) {
 }
 
 /** Milliseconds for appends that are durable, to so many files at once, until the last is done. */
-async function durableWrites(files, directory, size, ms) {
+export async function durableWrites(files, directory, size, ms) {
   const paths = Array.from({ length: files }, (_, at) => join(directory, `append-${size}-${at}`));
   const handles = await Promise.all(paths.map((path) => open(path, "a")));
   const bytes = new Uint8Array(size);

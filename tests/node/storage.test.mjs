@@ -11,9 +11,10 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  watch,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import test from "node:test";
 import { Cluster, StorageError } from "quorate";
 import { converged, event, failure, open, picture, scratch, until } from "./help.mjs";
@@ -261,6 +262,28 @@ test("many writes leave few segments; a missing or cut one is damage", async (t)
   }
   cluster = await open(t, options);
   await picture(cluster, converged);
+});
+
+test("what a large snapshot replaced is removed a few segments at a time", async (t) => {
+  const directory = scratch(t);
+  const cluster = await open(t, { storage: "directory", directory, nodes: 1, deadline: 60_000 });
+  // In the order in which it happened: a segment comes, and the oldest go.
+  const seen = new Set();
+  const runs = [0];
+  const watcher = watch(join(directory, "node-1"), (type, name) => {
+    if (type !== "rename") return;
+    if (seen.delete(name)) runs[runs.length - 1] += 1;
+    else if (seen.add(name)) runs.push(0);
+  });
+  for (const file of segments(directory, 1)) seen.add(basename(file));
+  const kv = cluster.kv.as("bytes");
+  const value = new Uint8Array(1 << 20);
+  const removed = () => runs.reduce((sum, run) => sum + run, 0);
+  for (let at = 0; at < 300 && removed() < 30; at++) await kv.put(`k${at % 48}`, value);
+  watcher.close();
+  await cluster.close();
+  assert.ok(removed() >= 30, `${removed()} segments were removed`);
+  assert.ok(Math.max(...runs) <= 4, `${runs} were removed between one segment and the next`);
 });
 
 test("a storage of one's own that fails halts its node, and the cluster goes on", async (t) => {

@@ -66,16 +66,16 @@ struct Read {
 }
 
 impl<M: StateMachine> Node<M> {
-    /// A node with the state that was stored: `chunks` are those of `restored.snapshot`, and
-    /// `machine` is the one to start with where there is no snapshot. `seed` decides its timeouts:
-    /// give every run of every node another one.
+    /// A node with the state that was stored: `chunks` are those of `restored.snapshot`, each freed
+    /// when it was read, and `machine` is the one to start with where there is no snapshot. `seed`
+    /// decides its timeouts: give every run of every node another one.
     ///
     /// # Errors
     /// The state cannot be that of a node: it must not start (fail-stop).
     pub fn new(
         config: NodeConfig,
         restored: Restored,
-        chunks: &[Bytes],
+        chunks: impl IntoIterator<Item = Bytes>,
         machine: M,
         now: Instant,
         seed: u64,
@@ -87,7 +87,7 @@ impl<M: StateMachine> Node<M> {
             let mut restoring = Restoring::new(index, &machine);
             for chunk in chunks {
                 restoring
-                    .chunk(chunk)
+                    .chunk(&chunk)
                     .map_err(|bad| OpenError::BadSnapshot(bad.0))?;
             }
             let restored = restoring.finish();

@@ -72,7 +72,7 @@ fn nothing_behind_an_unreadable_entry_is_applied() {
         entry(3, Payload::Membership(Arc::new(conf_state))),
     ];
     let config = NodeConfig::new(NodeId(1));
-    let mut node = Node::new(config, restored, &[], Empty, Instant(0), 1).expect("it opens");
+    let mut node = Node::new(config, restored, [], Empty, Instant(0), 1).expect("it opens");
     let mut outputs = Vec::new();
     while let Some(output) = node.poll_output() {
         outputs.push(output);

@@ -82,7 +82,7 @@ impl Host {
     /// Leads.
     fn start(restored: Restored, chunks: &[Bytes]) -> Self {
         let machine = Counter::default();
-        let node = Node::new(config(), restored, chunks, machine, Instant(0), 1);
+        let node = Node::new(config(), restored, chunks.to_vec(), machine, Instant(0), 1);
         let mut host = Self {
             node: node.expect("the state is sound"),
             writing: None,

@@ -246,7 +246,7 @@ impl<M: StateMachine + Default> Process<M> {
         let seed = self.node_random.next_u64();
         let machine = Probe::default();
         let config = self.settings.clone();
-        let node = Node::new(config, restored, &chunks, machine, clock.local(now), seed);
+        let node = Node::new(config, restored, chunks, machine, clock.local(now), seed);
         let node = node.map_err(|error| {
             Violation::new(
                 "A restart finds what was durable",

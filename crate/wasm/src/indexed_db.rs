@@ -22,6 +22,7 @@ use web_sys::{
 
 use crate::error::{Failure, get};
 use crate::fence::Fence;
+use crate::heap;
 use crate::storage::{Sink, StorageEvent};
 use crate::timer;
 
@@ -356,6 +357,7 @@ fn delete_range(store: &IdbObjectStore, from: &str, to: &str) -> Result<(), JsVa
 }
 
 fn parse_record(key: &JsValue, value: JsValue) -> Result<(String, Bytes), Failure> {
+    heap::look();
     let corrupt =
         |place: String| Failure::new("STORAGE_CORRUPT", "a stored record is not of ours").at(place);
     let Some(key) = key.as_string() else {

@@ -11,6 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::error::{Failure, get};
+use crate::heap;
 use crate::storage::{Sink, StorageEvent};
 
 #[wasm_bindgen]
@@ -110,6 +111,7 @@ pub(crate) fn arrays(round: &Round) -> (Array, Array) {
 }
 
 pub(crate) fn parse_record(record: &JsValue) -> Result<(String, Bytes), Failure> {
+    heap::look();
     let wrong = || Failure::argument("storage.load() must give an array of [string, Uint8Array]");
     let pair = record.dyn_ref::<Array>().ok_or_else(wrong)?;
     let key = pair.get(0).as_string().ok_or_else(wrong)?;

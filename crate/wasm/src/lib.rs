@@ -19,6 +19,7 @@ pub mod event;
 pub mod fence;
 pub mod freeze;
 pub mod groups;
+pub mod heap;
 pub mod host;
 pub mod indexed_db;
 pub mod js_storage;

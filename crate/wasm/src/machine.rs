@@ -12,6 +12,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::error::Failure;
+use crate::heap;
 
 #[wasm_bindgen]
 extern "C" {
@@ -116,6 +117,7 @@ impl StateMachine for Machine {
     type Restore = Restore;
 
     fn apply(&mut self, context: &ApplyContext, command: &Bytes) -> Bytes {
+        heap::look();
         match &mut self.own {
             None => self.kv.apply(context, command),
             Some(own) => own.change(What::Apply, command, context),
@@ -216,6 +218,7 @@ impl MachineRestore for Restore {
     type Machine = Machine;
 
     fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
+        heap::look();
         let Some((_, bytes)) = &mut self.own else {
             return self.kv.chunk(data);
         };

@@ -166,7 +166,7 @@ pub(crate) fn open_groups(
         node_config.raft.storage = ident.storage;
         let seed = random.next_u64();
         let machine = Machine::new(config.machine.as_ref());
-        let opened = Node::new(node_config, restored, &chunks, machine, now, seed);
+        let opened = Node::new(node_config, restored, chunks, machine, now, seed);
         // A machine that refuses its snapshot says why, better than what came of that.
         if let Some(failure) = config.machine.as_ref().and_then(MachineObject::failed) {
             return Err(failure);

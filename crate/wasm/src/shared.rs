@@ -19,6 +19,7 @@ use crate::error::Failure;
 use crate::event::HostEvent;
 use crate::freeze::Freeze;
 use crate::groups::Groups;
+use crate::heap;
 use crate::link::{Admitted, Link, LinkRule};
 use crate::lock::Lock;
 use crate::members::{hex, write_identity};
@@ -355,6 +356,7 @@ impl Shared {
 
     /// The drain and its effects.
     fn perform(&self, now: Instant) {
+        heap::look();
         let (effects, failure, deadline) = {
             let mut state = self.state.borrow_mut();
             let effects = state.drain(now);

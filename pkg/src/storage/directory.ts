@@ -3,7 +3,8 @@
  *
  * A round is one sealed record, one append and one `fdatasync`. Segments are numbered without gaps. When the last
  * one is full, the next round begins a new one, and so does whoever opens the storage; at its beginning, the live
- * records of the oldest segments are carried over, as far as that is cheap, and those segments are removed, oldest first.
+ * records of the oldest segments are carried over, as far as that is cheap, and those segments are removed, oldest first; a
+ * few at a time, so that the end of a large snapshot's use is no long round.
  *
  * Why this is safe wherever it stops: an unfinished append can only be at the end of a run's last segment, and was never
  * acknowledged; a new segment counts only once it and its directory entry are durable; a segment is removed only when
@@ -39,6 +40,8 @@ export interface DirectoryLimits {
   readonly segmentBytes: number;
   /** At most so many bytes are carried over at once. */
   readonly carryBytes: number;
+  /** At most so many segments are removed at once, each durably: a round that begins a segment waits for that. */
+  readonly removals: number;
 }
 
 /** A storage that can tell at any time whether it is still its user's. */
@@ -267,9 +270,11 @@ class DirectoryStorage implements CheckedStorage {
       liveBytes.set(segment, (liveBytes.get(segment) ?? 0) + bytes);
     }
     const records = new Map<string, Uint8Array>();
-    let budget = this.#limits.carryBytes;
+    const { carryBytes, removals } = this.#limits;
+    const end = Math.min(this.#last, this.#first + removals);
+    let budget = carryBytes;
     let number = this.#first;
-    for (; number < this.#last; number++) {
+    for (; number < end; number++) {
       budget -= liveBytes.get(number) ?? 0;
       if (budget < 0) break;
       if (!liveBytes.has(number)) continue;
@@ -324,4 +329,4 @@ const APPEND = constants.O_WRONLY | constants.O_APPEND;
 const CREATE = APPEND | constants.O_CREAT | constants.O_EXCL;
 /** How many others may open the storage at the same moment. */
 const ATTEMPTS = 5;
-const LIMITS: DirectoryLimits = { segmentBytes: 4 << 20, carryBytes: 1 << 20 };
+const LIMITS: DirectoryLimits = { segmentBytes: 4 << 20, carryBytes: 1 << 20, removals: 4 };

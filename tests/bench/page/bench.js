@@ -4,17 +4,17 @@ import { pace, pressCluster, sizes } from "./load.mjs";
 import { Cluster } from "./quorate/auto.js";
 import { pressStore } from "./store.mjs";
 
-export async function measure(ms) {
+export async function measure(ms, durability) {
   const limits = [];
   for (const size of sizes) {
     limits.push({
       size,
       port: await portRoundTrip(size, ms / 4),
-      durable: await strictTransactions(1, size, ms / 4),
-      three: await strictTransactions(3, size, ms / 4),
+      durable: await transactions(1, durability, size, ms / 4),
+      three: await transactions(3, durability, size, ms / 4),
     });
   }
-  const cluster = await Cluster.open({ name: "bench", nodes: 3 });
+  const cluster = await Cluster.open({ name: `bench-${durability}`, nodes: 3, durability });
   try {
     return { limits, ...(await pressCluster(cluster, ms)), ...(await pressStore(cluster, ms)) };
   } finally {
@@ -39,15 +39,15 @@ async function portRoundTrip(size, ms) {
   return median;
 }
 
-/** Milliseconds for strict transactions with one put each, in so many databases at once, until the last is done. */
-async function strictTransactions(databases, size, ms) {
+/** Milliseconds for transactions with one put each, in so many databases at once, until the last is done. */
+async function transactions(databases, durability, size, ms) {
   const names = Array.from({ length: databases }, (_, at) => `limit-${size}-${at}`);
   const open = await Promise.all(names.map(openDatabase));
   const bytes = new Uint8Array(size);
   let key = 0;
   const write = (database) =>
     new Promise((resolve, reject) => {
-      const transaction = database.transaction("records", "readwrite", { durability: "strict" });
+      const transaction = database.transaction("records", "readwrite", { durability });
       transaction.objectStore("records").put(bytes, String(key++ % 100));
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);

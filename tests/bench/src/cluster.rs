@@ -63,7 +63,7 @@ impl Cluster {
             let node = Node::new(
                 NodeConfig::new(*id),
                 restored,
-                &[],
+                [],
                 Kv::new(),
                 Instant(0),
                 id.0,

@@ -278,6 +278,6 @@ pub(crate) fn open(group: LoadedGroup, seed: u64) -> Node<Kv> {
     let LoadedGroup {
         restored, chunks, ..
     } = group;
-    Node::new(config(), restored, &chunks, Kv::new(), Instant(0), seed)
+    Node::new(config(), restored, chunks, Kv::new(), Instant(0), seed)
         .expect("what was written is sound")
 }

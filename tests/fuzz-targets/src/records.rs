@@ -108,7 +108,7 @@ fn open(loaded: Loaded) {
         let node = Node::new(
             config,
             group.restored,
-            &group.chunks,
+            group.chunks,
             Kv::new(),
             Instant(0),
             1,

@@ -95,7 +95,7 @@ impl Cluster {
             config.raft.id = id;
             config.raft.storage = StorageId(id.0);
             let restored = group.restored.clone();
-            let node = Node::new(config, restored, &[], Kv::new(), Instant(0), id.0);
+            let node = Node::new(config, restored, [], Kv::new(), Instant(0), id.0);
             let mut round = Round::default();
             let ident = Ident {
                 cluster: "shop".into(),

@@ -123,7 +123,7 @@ fn run_node(source: &mut Source<'_>) {
     restored.snapshot.last = last;
     restored.log_start = last;
     restored.hard_state.term = last.term;
-    let node = Node::new(config(), restored, &chunks, Kv::new(), Instant(0), 1);
+    let node = Node::new(config(), restored, chunks, Kv::new(), Instant(0), 1);
     if let Ok(node) = node {
         serve(node, requests);
     }

@@ -22,13 +22,14 @@ fn main() {
         let (cpu, secs) = (cpu_seconds() - cpu, begun.elapsed().as_secs_f64());
         let entries = work.entries as f64;
         println!(
-            "{{\"peer\":\"quorate\",\"nodes\":{},\"entries\":{},\"window\":{},\"size\":{},\"wire\":{},\"secs\":{secs:.4},\"cpu_secs\":{cpu:.4},\"entries_per_cpu_s\":{:.0},\"msgs_per_entry\":{:.3},\"bytes_per_entry\":{:.1},\"rounds\":{},\"lat_leader\":{},\"lat_all\":{},\"election_ticks\":{},\"election_msgs\":{},\"applied_bytes\":{}}}",
+            "{{\"peer\":\"quorate\",\"nodes\":{},\"entries\":{},\"window\":{},\"size\":{},\"wire\":{},\"secs\":{secs:.4},\"cpu_secs\":{cpu:.4},\"entries_per_cpu_s\":{:.0},\"msgs_per_entry\":{:.3},\"bytes_per_entry\":{:.1},\"rounds\":{},\"lat_leader\":{},\"lat_all\":{},\"election_ticks\":{},\"election_msgs\":{},\"applied_bytes\":{},\"peak_kib\":{}}}",
             work.nodes,
             work.entries,
             work.window,
             work.size,
             work.wire,
-            entries / cpu,
+            // A short work is over before the system has counted any.
+            entries / cpu.max(1e-9),
             stats.messages as f64 / entries,
             stats.bytes as f64 / entries,
             stats.rounds,
@@ -36,7 +37,8 @@ fn main() {
             stats.all_rounds,
             stats.election_ticks,
             stats.election_messages,
-            stats.applied_bytes
+            stats.applied_bytes,
+            peak_kib()
         );
     }
 }
@@ -49,4 +51,12 @@ fn cpu_seconds() -> f64 {
         .next()
         .and_then(|n| n.parse::<f64>().ok());
     nanos.unwrap_or(0.0) / 1e9
+}
+
+/// The most memory that the process had so far, from /proc.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.unwrap_or(0)
 }

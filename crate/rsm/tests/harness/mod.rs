@@ -119,7 +119,7 @@ impl<M: StateMachine> Cluster<M> {
             let mut config = NodeConfig::new(id);
             change(&mut config);
             let restored = Restored::fresh(conf_state.clone());
-            let node = Node::new(config, restored, &[], machine(id), Instant(0), id.0);
+            let node = Node::new(config, restored, [], machine(id), Instant(0), id.0);
             (id, node.expect("a fresh node"))
         };
         Self {

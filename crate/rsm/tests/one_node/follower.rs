@@ -277,9 +277,9 @@ fn a_stored_snapshot_that_cannot_be_read_opens_no_node() {
         restored.snapshot.last = at(50);
         restored.log_start = at(50);
         restored.commit = Index(50);
-        let chunks: Vec<_> = chunks.iter().map(|data| Bytes::from_static(data)).collect();
+        let chunks = chunks.iter().map(|data| Bytes::from_static(data));
         let (config, machine) = (NodeConfig::new(ME), Text::default());
-        let node = Node::new(config, restored, &chunks, machine, Instant(0), 1);
+        let node = Node::new(config, restored, chunks, machine, Instant(0), 1);
         node.map(|node| (node.machine().0.clone(), node.status().time_ms))
     };
     assert_eq!(opened(&[HEAD, b"ab", b"c"]), Ok((b"abc".to_vec(), 300)));

@@ -88,7 +88,7 @@ impl Host {
     pub(crate) fn restart(restored: Restored, change: impl FnOnce(&mut NodeConfig)) -> Self {
         let mut config = NodeConfig::new(ME);
         change(&mut config);
-        let node = Node::new(config, restored, &[], Text::default(), Instant(0), 1);
+        let node = Node::new(config, restored, [], Text::default(), Instant(0), 1);
         Self {
             node: node.expect("a sound state"),
             now: Instant(0),
