@@ -1,6 +1,8 @@
 //! Elections (§5.2, §5.4.1), with the pre-vote and the leader stickiness of the thesis (§9.6,
 //! §4.2.3) and a quorum check by the leader.
 
+use core::time::Duration;
+
 use crate::entry::Payload;
 use crate::message::Body;
 use crate::persistence::{Held, RestsOn};
@@ -55,22 +57,55 @@ impl Raft {
         }
     }
 
-    /// The connection to the leader was lost: it has ended, or perhaps not. This follower waits no longer than it must,
-    /// each by its place among the voters, so that one of them is ahead. It sooner asks, and is granted no more: others refuse
-    /// while the leader is fresh to them, and a word given to a leader that reads by it stands.
+    /// The connection to the leader was lost: it has ended, or perhaps not.
     pub(crate) fn lose_leader(&mut self, peer: NodeId) {
-        if self.config.lease_reads || self.is_leader() || self.leader() != Some(peer) {
+        if !self.config.lease_reads && self.leader() == Some(peer) && !self.is_leader() {
+            self.become_follower(self.hard_state.term);
+            self.hurry(Duration::ZERO, peer);
+        }
+    }
+
+    /// A peer can be reached from now on. Where nobody is known to lead, one who does would say so within a heartbeat interval.
+    pub(crate) fn handle_reachable(&mut self) {
+        if self.leader().is_none() {
+            self.hurry(self.config.heartbeat_interval, self.config.id);
+        }
+    }
+
+    /// Campaigns as soon as this, or a little later for each voter before this one that is not `gone`, so that one of them is
+    /// ahead. It asks sooner, and is granted no more: who hears a leader refuses, and where a leader may read by what others
+    /// said, nothing is sooner.
+    fn hurry(&mut self, wait: Duration, gone: NodeId) {
+        if self.config.lease_reads {
             return;
         }
-        self.become_follower(self.hard_state.term);
-        let ahead = self.other_voters().into_iter();
-        let ahead = ahead
-            .filter(|&id| id < self.config.id && id != peer)
-            .count();
+        let own = self.config.id;
+        let voters = self.other_voters().into_iter();
+        let ahead = voters.filter(|&id| id < own && id != gone).count();
         let step = self.config.heartbeat_interval / 4;
-        let wait = step.saturating_mul(ahead.try_into().unwrap_or(u32::MAX));
-        if let Role::Follower(follower) = &mut self.role {
-            follower.deadline = follower.deadline.min(self.now.after(wait));
+        let wait = wait + step.saturating_mul(ahead.try_into().unwrap_or(u32::MAX));
+        let soon = self.now.after(wait);
+        if let Role::Follower(Follower { deadline, .. })
+        | Role::PreCandidate(Campaign { deadline, .. }) = &mut self.role
+        {
+            *deadline = soon.min(*deadline);
+        }
+    }
+
+    /// Another was told that it could win: it has a heartbeat interval for that, before this one asks itself. Of two that ask at
+    /// the same time the one with the higher id gives way, or they would divide the votes.
+    fn make_way(&mut self, from: NodeId) {
+        let earliest = self.now.after(self.config.heartbeat_interval);
+        match &mut self.role {
+            Role::Follower(follower) => follower.deadline = earliest.max(follower.deadline),
+            Role::PreCandidate(campaign) if from < self.config.id => {
+                self.role = Role::Follower(Follower {
+                    leader: None,
+                    deadline: earliest.max(campaign.deadline),
+                });
+                self.push_role_changed();
+            }
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {}
         }
     }
 
@@ -160,6 +195,7 @@ impl Raft {
             term > self.hard_state.term && last >= self.log.last() && !self.is_leader_fresh(from);
         let body = Body::PreVoteResponse { granted };
         if granted {
+            self.make_way(from);
             let message = self.message(from, term, body);
             self.hold(Held::Send(message), RestsOn::HardState);
         } else {

@@ -49,6 +49,8 @@ pub enum Input {
     /// The host found that its clock had stopped for a while, as that of a frozen tab may: whatever
     /// rests on time that has not passed is void.
     ClockStopped,
+    /// The host has a connection to a peer, and had none.
+    Reachable,
     /// The host lost the connection to a peer, or knows that its run is over: pipelined appends are lost, and who followed it
     /// asks at once whether it could lead. A hint, which may be wrong.
     Unreachable {

@@ -148,6 +148,7 @@ impl Raft {
             } => {
                 self.send_chunk(to, snapshot, number, done, data);
             }
+            Input::Reachable => self.handle_reachable(),
             Input::Unreachable { peer } => self.handle_unreachable(peer),
             Input::ClockStopped => self.void_lease(),
         }

@@ -89,7 +89,9 @@ pub enum Input {
     TimerFired,
     /// The host found that its clock had stopped for a while, as that of a frozen tab may.
     ClockStopped,
-    /// The connection to a peer was lost.
+    /// There is a connection to a peer, and was none.
+    Reachable,
+    /// The connection to a peer was lost, or its run is over.
     Unreachable {
         /// Which one.
         peer: NodeId,

@@ -160,6 +160,7 @@ impl<M: StateMachine> Node<M> {
                 Ok(())
             }
             Input::ClockStopped => self.raft.handle(now, quorate_raft::Input::ClockStopped),
+            Input::Reachable => self.raft.handle(now, quorate_raft::Input::Reachable),
             Input::Unreachable { peer } => self
                 .raft
                 .handle(now, quorate_raft::Input::Unreachable { peer }),

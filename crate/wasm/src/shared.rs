@@ -426,10 +426,14 @@ impl State {
             Some(_) => self.links.or_default(id),
             None => self.links.get_mut(id)?,
         };
+        let is_there = port.is_some();
         let earlier = link.connect(port);
         if earlier.is_some() {
             self.groups
                 .handle_all(now, &Input::Unreachable { peer: id });
+        }
+        if is_there {
+            self.groups.handle_all(now, &Input::Reachable);
         }
         earlier
     }

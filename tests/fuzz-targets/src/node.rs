@@ -133,8 +133,10 @@ impl Host {
             }
             14 => match source.below(3) {
                 0 => {
-                    let peer = NodeId(2 + source.below(3));
-                    self.input(Input::Unreachable { peer });
+                    self.input(match NodeId(1 + source.below(4)) {
+                        NodeId(1) => Input::Reachable,
+                        peer => Input::Unreachable { peer },
+                    });
                 }
                 1 => {
                     let change = change(source);

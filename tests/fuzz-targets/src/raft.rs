@@ -122,8 +122,11 @@ impl Host {
             13 => self.send_chunk(source),
             14 => match source.below(3) {
                 0 => {
-                    let peer = NodeId(2 + source.below(4));
-                    self.input(Input::Unreachable { peer }).expect("a peer");
+                    let input = match NodeId(1 + source.below(5)) {
+                        NodeId(1) => Input::Reachable,
+                        peer => Input::Unreachable { peer },
+                    };
+                    self.input(input).expect("a peer");
                 }
                 1 => self.change_membership(source),
                 _ => {

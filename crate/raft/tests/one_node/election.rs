@@ -127,6 +127,78 @@ fn lost_leader_is_not_waited_for_and_the_next_of_the_voters_goes_first() {
 }
 
 #[test]
+fn where_nobody_leads_a_connection_is_worth_a_question() {
+    for (own, first_wait) in [(1, 60), (3, 90)] {
+        let mut host = Host::with(Config::new(NodeId(own)), stored(3, 1, None, &[1]));
+        let soon = host.now.after(Duration::from_millis(first_wait));
+        host.input(Input::Reachable);
+        assert_eq!(host.raft.next_timeout(), soon);
+        host.pass(10);
+        host.input(Input::Reachable);
+        assert_eq!(host.raft.next_timeout(), soon, "the first one counts");
+        host.time_out();
+        assert_eq!(host.role(), (RoleKind::PreCandidate, 1));
+        host.input(Input::Reachable);
+        let again = host.now.after(Duration::from_millis(first_wait));
+        assert_eq!(
+            host.raft.next_timeout(),
+            again,
+            "who can be reached now was not asked"
+        );
+    }
+    let mut host = Host::new(3);
+    host.hear(2, 1, heartbeat(0, 0));
+    let deadline = host.raft.next_timeout();
+    host.input(Input::Reachable);
+    assert_eq!(host.raft.next_timeout(), deadline);
+}
+
+#[test]
+fn where_leaders_read_by_what_others_said_nothing_is_sooner() {
+    let config = Config {
+        lease_reads: true,
+        ..Config::new(NodeId(1))
+    };
+    let mut host = Host::with(config, stored(3, 1, None, &[1]));
+    let deadline = host.raft.next_timeout();
+    host.input(Input::Reachable);
+    assert_eq!(host.raft.next_timeout(), deadline);
+    host.hear(2, 1, heartbeat(0, 0));
+    let deadline = host.raft.next_timeout();
+    host.input(Input::Unreachable { peer: NodeId(2) });
+    assert_eq!(host.raft.next_timeout(), deadline);
+}
+
+#[test]
+fn who_was_told_that_it_could_win_has_time_for_that() {
+    let mut host = Host::with(Config::new(NodeId(2)), stored(3, 1, None, &[1]));
+    host.input(Input::Reachable);
+    host.pass(75);
+    // A moment before the own question.
+    host.hear(1, 2, pre_vote(1, 1));
+    assert_eq!(
+        host.raft.next_timeout(),
+        host.now.after(Duration::from_millis(60))
+    );
+    host.hear(1, 2, pre_vote(0, 0));
+    assert_eq!(host.sent(), [(1, 2, WOULD), (1, 1, WOULD_NOT)]);
+}
+
+#[test]
+fn of_two_who_ask_the_one_with_the_higher_id_gives_way() {
+    let mut host = Host::with(Config::new(NodeId(2)), stored(3, 1, None, &[1]));
+    host.time_out();
+    host.hear(3, 2, pre_vote(1, 1));
+    assert_eq!(host.role(), (RoleKind::PreCandidate, 1));
+    host.hear(1, 2, pre_vote(0, 0));
+    assert_eq!(host.role(), (RoleKind::PreCandidate, 1), "it could not win");
+    host.hear(1, 2, pre_vote(1, 1));
+    assert_eq!(host.role(), (RoleKind::Follower, 1));
+    host.hear(3, 2, WOULD);
+    assert_eq!(host.role(), (RoleKind::Follower, 1));
+}
+
+#[test]
 fn leader_that_was_lost_by_mistake_is_followed_again() {
     let mut host = Host::new(3);
     host.hear(2, 1, heartbeat(0, 0));

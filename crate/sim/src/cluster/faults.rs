@@ -118,8 +118,21 @@ impl<M: StateMachine + Default> Cluster<M> {
                 let seen = format!("{id} started from a disk that has rotten");
                 Err(Violation::new(READABLE, seen))
             }
+            Ok(()) => self.meet(id),
             other => other,
         }
+    }
+
+    /// After every other start the nodes are told that they reach each other again.
+    fn meet(&mut self, id: NodeId) -> Result<(), Violation> {
+        if self.processes[id].run % 2 == 0 {
+            for node in self.voters.clone() {
+                if !self.is_paused(node) {
+                    self.handle(node, [Input::Reachable])?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn lose(&mut self, id: NodeId) -> Result<(), Violation> {
