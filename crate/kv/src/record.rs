@@ -148,7 +148,7 @@ impl Record {
         let key = reader.bytes_up_to(KEY_BYTES_MAX);
         let meta = Meta::decode(&mut reader);
         if key.is_empty() {
-            reader.fail(ReadError::Bad)
+            reader.refuse(ReadError::Bad);
         }
         reader.bytes_up_to(VALUE_BYTES_MAX);
         let len = bytes.len() - reader.rest()?.len();

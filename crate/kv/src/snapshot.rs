@@ -112,7 +112,7 @@ impl Header {
     fn parse(bytes: &[u8]) -> Result<(Self, usize), ReadError> {
         let mut reader = Reader::new(bytes);
         if reader.byte() != FORMAT {
-            reader.fail(ReadError::Bad)
+            reader.refuse(ReadError::Bad);
         }
         let numbers = Numbers {
             revision: reader.varint(),
@@ -127,7 +127,7 @@ impl Header {
             && numbers.compacted <= numbers.revision
             && numbers.last_lease <= NUMBER_MAX;
         if !is_possible {
-            reader.fail(ReadError::Bad)
+            reader.refuse(ReadError::Bad);
         }
         let (mut counts, mut lengths) = ([0; TREES], [0; TREES]);
         for (count, len) in counts.iter_mut().zip(&mut lengths) {

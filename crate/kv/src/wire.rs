@@ -31,10 +31,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Ends all reading; the first reason counts.
-    pub(crate) fn fail<T: Default>(&mut self, error: ReadError) -> T {
+    /// What was read cannot be: nothing more is. The first reason counts.
+    #[cold]
+    pub(crate) fn refuse(&mut self, why: ReadError) {
         self.rest = &[];
-        self.failed = self.failed.or(Some(error));
+        self.failed = self.failed.or(Some(why));
+    }
+
+    /// The same, in place of a value.
+    fn fail<T: Default>(&mut self, why: ReadError) -> T {
+        self.refuse(why);
         T::default()
     }
 
