@@ -190,10 +190,12 @@ impl<M: StateMachine> Restoring<M> {
             return self.machine.chunk(data);
         }
         let mut reader = Reader::new(data);
-        self.head = Some((reader.number(), Sessions::decode(&mut reader)));
+        let head = (reader.number(), Sessions::decode(&mut reader));
         reader
             .end()
-            .map_err(|_| BadSnapshot("the head is malformed"))
+            .map_err(|_| BadSnapshot("the head is malformed"))?;
+        self.head = Some(head);
+        Ok(())
     }
 
     /// The state, and the image that it came from.

@@ -67,7 +67,7 @@ impl Ident {
         let machine = match reader.is_empty() {
             true => 0,
             false => match reader.number() {
-                0 => reader.fail("the key-value store is said"),
+                0 => reader.fail("the key-value store is named"),
                 kind => kind,
             },
         };
