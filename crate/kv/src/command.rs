@@ -219,66 +219,60 @@ impl Command {
     }
 
     fn read(data: &Bytes, reader: &mut Reader<'_>, depth: usize) -> Result<Self, Malformed> {
-        let tag = reader.byte()?;
+        let tag = reader.byte();
         let key = match tag {
-            PUT | DELETE | APPEND | COMPARE_AND_SWAP | INCREMENT | PUT_WITH => {
-                data.slice_ref(reader.bytes()?)
-            }
+            PUT | DELETE | APPEND | COMPARE_AND_SWAP | INCREMENT | PUT_WITH => reader.shared(data),
             _ => Bytes::new(),
         };
         Ok(match tag {
             PUT => Self::Put {
                 key,
-                value: data.slice_ref(reader.bytes()?),
+                value: reader.shared(data),
             },
             DELETE => Self::Delete { key },
             DELETE_RANGE => Self::DeleteRange {
-                range: KeyRange::decode(data, reader)?,
+                range: KeyRange::decode(data, reader),
             },
             APPEND => Self::Append {
                 key,
-                value: data.slice_ref(reader.bytes()?),
+                value: reader.shared(data),
             },
             COMPARE_AND_SWAP => Self::CompareAndSwap {
                 key,
-                expected: Expected::decode(data, reader)?,
-                new: take_option(data, reader)?,
+                expected: Expected::decode(data, reader),
+                new: take_option(data, reader),
             },
             INCREMENT => Self::Increment {
                 key,
-                by: reader.signed()?,
+                by: reader.signed(),
             },
             PUT_WITH => Self::PutWith {
                 key,
-                value: take_option(data, reader)?,
-                lease: if reader.flag()? {
-                    Some(reader.varint()?)
-                } else {
-                    None
-                },
-                previous: reader.flag()?,
+                value: take_option(data, reader),
+                lease: reader.flag().then(|| reader.varint()),
+                previous: reader.flag(),
             },
             REMOVE_RANGE => Self::RemoveRange {
-                range: KeyRange::decode(data, reader)?,
+                range: KeyRange::decode(data, reader),
             },
             TXN => Self::Txn(Box::new(Txn::decode(data, reader, depth)?)),
             LEASE_GRANT => Self::LeaseGrant {
-                id: reader.varint()?,
-                ttl_ms: reader.varint()?,
+                id: reader.varint(),
+                ttl_ms: reader.varint(),
             },
             LEASE_KEEP_ALIVE => Self::LeaseKeepAlive {
-                id: reader.varint()?,
+                id: reader.varint(),
             },
             LEASE_REVOKE => Self::LeaseRevoke {
-                id: reader.varint()?,
+                id: reader.varint(),
             },
             COMPACT => Self::Compact {
-                revision: reader.varint()?,
+                revision: reader.varint(),
             },
             SET_RETENTION => Self::SetRetention {
-                revisions: reader.varint()?,
-                ms: reader.varint()?,
-                bytes: reader.varint()?,
+                revisions: reader.varint(),
+                ms: reader.varint(),
+                bytes: reader.varint(),
             },
             _ => return Err(Malformed),
         })
@@ -307,13 +301,12 @@ impl Expected {
         }
     }
 
-    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(match reader.byte()? {
+    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Self {
+        match reader.choice(3) {
             0 => Self::Absent,
-            1 => Self::Revision(reader.varint()?),
-            2 => Self::Value(data.slice_ref(reader.bytes()?)),
-            _ => return Err(Malformed),
-        })
+            1 => Self::Revision(reader.varint()),
+            _ => Self::Value(reader.shared(data)),
+        }
     }
 }
 

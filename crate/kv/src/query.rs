@@ -182,26 +182,26 @@ impl Query {
     /// If the bytes are no query.
     pub fn decode(data: &Bytes) -> Result<Self, Malformed> {
         let mut reader = Reader::new(data);
-        let query = match reader.byte()? {
+        let query = match reader.byte() {
             GET => Self::Get {
-                key: data.slice_ref(reader.bytes()?),
+                key: reader.shared(data),
             },
             RANGE => Self::Range {
-                range: KeyRange::decode(data, &mut reader)?,
-                limit: reader.varint()?,
-                projection: Projection::decode(&mut reader)?,
+                range: KeyRange::decode(data, &mut reader),
+                limit: reader.varint(),
+                projection: Projection::decode(&mut reader),
             },
             RANGE_WITH => Self::RangeWith {
-                range: KeyRange::decode(data, &mut reader)?,
-                options: RangeOptions::decode(&mut reader)?,
+                range: KeyRange::decode(data, &mut reader),
+                options: RangeOptions::decode(&mut reader),
             },
-            CHANGES => Self::Changes(Changes::decode(data, &mut reader)?),
+            CHANGES => Self::Changes(Changes::decode(data, &mut reader)),
             LEASE => Self::Lease {
-                id: reader.varint()?,
-                keys: take_option(data, &mut reader)?,
+                id: reader.varint(),
+                keys: take_option(data, &mut reader),
             },
             LEASES => Self::Leases {
-                start: reader.varint()?,
+                start: reader.varint(),
             },
             _ => return Err(Malformed),
         };
@@ -219,13 +219,12 @@ impl Projection {
         }
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(match reader.byte()? {
+    fn decode(reader: &mut Reader<'_>) -> Self {
+        match reader.choice(3) {
             0 => Self::Records,
             1 => Self::Keys,
-            2 => Self::Count,
-            _ => return Err(Malformed),
-        })
+            _ => Self::Count,
+        }
     }
 }
 
@@ -247,25 +246,24 @@ impl RangeOptions {
         }
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
-            at: reader.varint()?,
-            limit: reader.varint()?,
-            projection: Projection::decode(reader)?,
-            order: match reader.byte()? {
+    fn decode(reader: &mut Reader<'_>) -> Self {
+        Self {
+            at: reader.varint(),
+            limit: reader.varint(),
+            projection: Projection::decode(reader),
+            order: match reader.choice(5) {
                 0 => Order::Key,
                 1 => Order::CreateRevision,
                 2 => Order::ModRevision,
                 3 => Order::Version,
-                4 => Order::Value,
-                _ => return Err(Malformed),
+                _ => Order::Value,
             },
-            descending: reader.flag()?,
-            min_mod: reader.varint()?,
-            max_mod: reader.varint()?,
-            min_create: reader.varint()?,
-            max_create: reader.varint()?,
-        })
+            descending: reader.flag(),
+            min_mod: reader.varint(),
+            max_mod: reader.varint(),
+            min_create: reader.varint(),
+            max_create: reader.varint(),
+        }
     }
 }
 
@@ -284,23 +282,19 @@ impl Changes {
         put_varint(out, self.bytes);
     }
 
-    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let mut watches = Vec::new();
-        for _ in 0..reader.varint()? {
-            watches.push(Watch {
-                range: KeyRange::decode(data, reader)?,
-                no_put: reader.flag()?,
-                no_delete: reader.flag()?,
-                previous: reader.flag()?,
-            });
+    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Self {
+        Self {
+            watches: reader.list(|reader| Watch {
+                range: KeyRange::decode(data, reader),
+                no_put: reader.flag(),
+                no_delete: reader.flag(),
+                previous: reader.flag(),
+            }),
+            from: reader.varint(),
+            key: take_option(data, reader),
+            limit: reader.varint(),
+            bytes: reader.varint(),
         }
-        Ok(Self {
-            watches,
-            from: reader.varint()?,
-            key: take_option(data, reader)?,
-            limit: reader.varint()?,
-            bytes: reader.varint()?,
-        })
     }
 }
 

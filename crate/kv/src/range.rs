@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::error::{Code, Malformed};
+use crate::error::Code;
 use crate::limits::KEY_BYTES_MAX;
 use crate::wire::{Reader, put_bytes};
 
@@ -84,10 +84,11 @@ impl KeyRange {
         put_option(out, self.end.as_ref());
     }
 
-    pub(crate) fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let start = data.slice_ref(reader.bytes()?);
-        let end = take_option(data, reader)?;
-        Ok(Self { start, end })
+    pub(crate) fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Self {
+        Self {
+            start: reader.shared(data),
+            end: take_option(data, reader),
+        }
     }
 }
 
@@ -99,15 +100,8 @@ pub(crate) fn put_option(out: &mut Vec<u8>, bytes: Option<&Bytes>) {
     }
 }
 
-pub(crate) fn take_option(
-    data: &Bytes,
-    reader: &mut Reader<'_>,
-) -> Result<Option<Bytes>, Malformed> {
-    match reader.byte()? {
-        0 => Ok(None),
-        1 => Ok(Some(data.slice_ref(reader.bytes()?))),
-        _ => Err(Malformed),
-    }
+pub(crate) fn take_option(data: &Bytes, reader: &mut Reader<'_>) -> Option<Bytes> {
+    reader.flag().then(|| reader.shared(data))
 }
 
 #[cfg(test)]

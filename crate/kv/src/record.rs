@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
 
-use crate::error::Malformed;
 use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX, VALUE_BYTES_MAX};
 use crate::tree::Place;
 use crate::wire::{ReadError, Reader, put_bytes, put_varint, varint_len};
@@ -85,14 +84,14 @@ impl Meta {
             + varint_len(self.lease)
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, ReadError> {
-        let create_revision = reader.varint()?;
-        Ok(Self {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Self {
+        let create_revision = reader.varint();
+        Self {
             create_revision,
-            mod_revision: create_revision.wrapping_add(reader.varint()?),
-            version: reader.varint()?,
-            lease: reader.varint()?,
-        })
+            mod_revision: create_revision.wrapping_add(reader.varint()),
+            version: reader.varint(),
+            lease: reader.varint(),
+        }
     }
 }
 
@@ -108,11 +107,11 @@ pub struct KeyValue {
 }
 
 impl KeyValue {
-    pub(crate) fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let key = data.slice_ref(reader.bytes()?);
-        let meta = Meta::decode(reader)?;
-        let value = data.slice_ref(reader.bytes()?);
-        Ok(Self { key, value, meta })
+    pub(crate) fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Self {
+        let key = reader.shared(data);
+        let meta = Meta::decode(reader);
+        let value = reader.shared(data);
+        Self { key, value, meta }
     }
 }
 
@@ -146,13 +145,13 @@ impl Record {
     /// What its key and numbers mean is not checked.
     pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, usize), ReadError> {
         let mut reader = Reader::new(bytes);
-        let key = reader.bytes_up_to(KEY_BYTES_MAX)?;
-        let meta = Meta::decode(&mut reader)?;
+        let key = reader.bytes_up_to(KEY_BYTES_MAX);
+        let meta = Meta::decode(&mut reader);
         if key.is_empty() {
-            return Err(ReadError::Bad);
+            reader.refuse(ReadError::Bad);
         }
-        reader.bytes_up_to(VALUE_BYTES_MAX)?;
-        let len = bytes.len() - reader.rest().len();
+        reader.bytes_up_to(VALUE_BYTES_MAX);
+        let len = bytes.len() - reader.rest()?.len();
         let record = Self::filled(len, meta.mod_revision, |out| {
             out.copy_from_slice(&bytes[..len]);
         });
@@ -199,7 +198,7 @@ impl Record {
 
     #[cold]
     fn long_key(&self) -> &[u8] {
-        self.reader().bytes().expect("it was encoded here")
+        self.reader().bytes()
     }
 
     /// The revision that made it.
@@ -210,8 +209,8 @@ impl Record {
 
     pub(crate) fn meta(&self) -> Meta {
         let mut reader = self.reader();
-        let meta = reader.bytes().and_then(|_| Meta::decode(&mut reader));
-        meta.expect("it was encoded here")
+        reader.bytes();
+        Meta::decode(&mut reader)
     }
 
     /// Where it stands in any tree.
@@ -251,12 +250,11 @@ impl Record {
     }
 
     fn parts(&self) -> (&[u8], Meta, &[u8]) {
-        fn read<'a>(mut reader: Reader<'a>) -> Result<(&'a [u8], Meta, &'a [u8]), ReadError> {
-            Ok((reader.bytes()?, Meta::decode(&mut reader)?, reader.bytes()?))
-        }
-        read(self.reader()).expect("it was encoded here")
+        let mut reader = self.reader();
+        (reader.bytes(), Meta::decode(&mut reader), reader.bytes())
     }
 
+    /// Nothing fails: it was encoded here.
     fn reader(&self) -> Reader<'_> {
         Reader::new(self.encoded())
     }

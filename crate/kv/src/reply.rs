@@ -160,69 +160,69 @@ impl Reply {
 
     fn decode_within(data: &Bytes, depth: usize) -> Result<Self, Malformed> {
         let mut reader = Reader::new(data);
-        let reply = match reader.byte()? {
-            FAILED => Self::Failed(Code::from_number(reader.byte()?)?),
+        let reply = match reader.byte() {
+            FAILED => Self::Failed(Code::from_number(reader.byte())?),
             WRITTEN => Self::Written {
-                meta: Meta::decode(&mut reader)?,
+                meta: Meta::decode(&mut reader),
             },
             INCREMENTED => Self::Incremented {
-                value: reader.signed()?,
-                meta: Meta::decode(&mut reader)?,
+                value: reader.signed(),
+                meta: Meta::decode(&mut reader),
             },
             DELETED => Self::Deleted {
-                count: reader.varint()?,
-                revision: reader.varint()?,
+                count: reader.varint(),
+                revision: reader.varint(),
             },
             MISMATCH => Self::Mismatch {
-                revision: reader.varint()?,
-                current: take_record(data, &mut reader)?,
+                revision: reader.varint(),
+                current: take_record(data, &mut reader),
             },
             GOT => Self::Got {
-                revision: reader.varint()?,
-                record: take_record(data, &mut reader)?,
+                revision: reader.varint(),
+                record: take_record(data, &mut reader),
             },
             RANGE => Self::Range {
-                revision: reader.varint()?,
-                count: reader.varint()?,
-                next: take_option(data, &mut reader)?,
-                records: take_records(data, &mut reader)?,
+                revision: reader.varint(),
+                count: reader.varint(),
+                next: take_option(data, &mut reader),
+                records: take_records(data, &mut reader),
             },
             PUT => Self::Put {
-                meta: Meta::decode(&mut reader)?,
-                previous: take_record(data, &mut reader)?,
+                meta: Meta::decode(&mut reader),
+                previous: take_record(data, &mut reader),
             },
             REMOVED => Self::Removed {
-                revision: reader.varint()?,
-                records: take_records(data, &mut reader)?,
+                revision: reader.varint(),
+                records: take_records(data, &mut reader),
             },
             TXN if depth < TXN_DEPTH_MAX => Self::Txn {
-                succeeded: reader.flag()?,
-                revision: reader.varint()?,
-                replies: take_all(&mut reader, |reader| {
-                    let reply = data.slice_ref(reader.bytes()?);
-                    Self::decode_within(&reply, depth + 1)
-                })?,
+                succeeded: reader.flag(),
+                revision: reader.varint(),
+                replies: take_all(&mut reader, |reader| reader.shared(data))
+                    .iter()
+                    .map(|reply| Self::decode_within(reply, depth + 1))
+                    .collect::<Result<_, _>>()?,
             },
             LEASE => Self::Lease {
-                id: reader.varint()?,
-                ttl_ms: reader.varint()?,
-                left_ms: reader.varint()?,
-                next: take_option(data, &mut reader)?,
-                keys: take_all(&mut reader, |reader| Ok(data.slice_ref(reader.bytes()?)))?,
+                id: reader.varint(),
+                ttl_ms: reader.varint(),
+                left_ms: reader.varint(),
+                next: take_option(data, &mut reader),
+                keys: take_all(&mut reader, |reader| reader.shared(data)),
             },
             LEASES => Self::Leases {
-                next: reader.varint()?,
-                ids: take_all(&mut reader, |reader| Ok(reader.varint()?))?,
+                next: reader.varint(),
+                ids: take_all(&mut reader, Reader::varint),
             },
             COMPACTED => Self::Compacted {
-                compacted: reader.varint()?,
-                revision: reader.varint()?,
+                compacted: reader.varint(),
+                revision: reader.varint(),
             },
             CHANGES => Self::Changes {
-                revision: reader.varint()?,
-                next: reader.varint()?,
-                key: take_option(data, &mut reader)?,
-                events: take_all(&mut reader, |reader| Event::decode(data, reader))?,
+                revision: reader.varint(),
+                next: reader.varint(),
+                key: take_option(data, &mut reader),
+                events: take_all(&mut reader, |reader| Event::decode(data, reader)),
             },
             _ => return Err(Malformed),
         };
@@ -231,37 +231,30 @@ impl Reply {
     }
 }
 
-fn take_record(data: &Bytes, reader: &mut Reader<'_>) -> Result<Option<KeyValue>, Malformed> {
-    match reader.byte()? {
-        0 => Ok(None),
-        1 => Ok(Some(KeyValue::decode(data, reader)?)),
-        _ => Err(Malformed),
-    }
+fn take_record(data: &Bytes, reader: &mut Reader<'_>) -> Option<KeyValue> {
+    reader.flag().then(|| KeyValue::decode(data, reader))
 }
 
 /// The records fill the rest, so that no number of them can be claimed that is not there.
-fn take_records(data: &Bytes, reader: &mut Reader<'_>) -> Result<Vec<KeyValue>, Malformed> {
+fn take_records(data: &Bytes, reader: &mut Reader<'_>) -> Vec<KeyValue> {
     take_all(reader, |reader| KeyValue::decode(data, reader))
 }
 
-fn take_all<'a, T>(
-    reader: &mut Reader<'a>,
-    mut take: impl FnMut(&mut Reader<'a>) -> Result<T, Malformed>,
-) -> Result<Vec<T>, Malformed> {
+fn take_all<'a, T>(reader: &mut Reader<'a>, mut take: impl FnMut(&mut Reader<'a>) -> T) -> Vec<T> {
     let mut all = Vec::new();
-    while !reader.rest().is_empty() {
-        all.push(take(reader)?);
+    while !reader.is_empty() {
+        all.push(take(reader));
     }
-    Ok(all)
+    all
 }
 
 impl Event {
-    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
-            deleted: reader.flag()?,
-            record: KeyValue::decode(data, reader)?,
-            previous: take_record(data, reader)?,
-        })
+    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Self {
+        Self {
+            deleted: reader.flag(),
+            record: KeyValue::decode(data, reader),
+            previous: take_record(data, reader),
+        }
     }
 }
 

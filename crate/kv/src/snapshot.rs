@@ -111,39 +111,36 @@ struct Header {
 impl Header {
     fn parse(bytes: &[u8]) -> Result<(Self, usize), ReadError> {
         let mut reader = Reader::new(bytes);
-        if reader.byte()? != FORMAT {
-            return Err(ReadError::Bad);
+        if reader.byte() != FORMAT {
+            reader.refuse(ReadError::Bad);
         }
         let numbers = Numbers {
-            revision: reader.varint()?,
-            compacted: reader.varint()?,
-            keep_revisions: reader.varint()?,
-            keep_ms: reader.varint()?,
-            keep_bytes: reader.varint()?,
-            time_ms: reader.varint()?,
-            last_lease: reader.varint()?,
+            revision: reader.varint(),
+            compacted: reader.varint(),
+            keep_revisions: reader.varint(),
+            keep_ms: reader.varint(),
+            keep_bytes: reader.varint(),
+            time_ms: reader.varint(),
+            last_lease: reader.varint(),
         };
         let is_possible = numbers.revision <= NUMBER_MAX
             && numbers.compacted <= numbers.revision
             && numbers.last_lease <= NUMBER_MAX;
         if !is_possible {
-            return Err(ReadError::Bad);
+            reader.refuse(ReadError::Bad);
         }
         let (mut counts, mut lengths) = ([0; TREES], [0; TREES]);
         for (count, len) in counts.iter_mut().zip(&mut lengths) {
-            (*count, *len) = (reader.varint()?, reader.varint()?);
+            (*count, *len) = (reader.varint(), reader.varint());
         }
         let header = Self {
             numbers,
             counts,
             bytes: lengths,
-            swept: (
-                reader.varint()?,
-                reader.bytes_up_to(KEY_BYTES_MAX)?.to_vec(),
-            ),
-            digest: u64::from_le_bytes(reader.array()?),
+            swept: (reader.varint(), reader.bytes_up_to(KEY_BYTES_MAX).to_vec()),
+            digest: reader.fixed(),
         };
-        Ok((header, bytes.len() - reader.rest().len()))
+        Ok((header, bytes.len() - reader.rest()?.len()))
     }
 
     /// Whether the store has in mind that a revision changed a key.

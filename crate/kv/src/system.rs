@@ -95,8 +95,8 @@ impl Terms {
     pub(crate) fn decode(value: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(value);
         let terms = Self {
-            ttl_ms: reader.varint().ok()?,
-            deadline_ms: reader.varint().ok()?,
+            ttl_ms: reader.varint(),
+            deadline_ms: reader.varint(),
         };
         reader.finish().ok()?;
         (1..=TTL_MS_MAX).contains(&terms.ttl_ms).then_some(terms)
@@ -122,7 +122,7 @@ pub(crate) fn time_record(time_ms: u64, revision: u64) -> Record {
 pub(crate) fn take_time(record: &Record) -> Option<(u64, u64)> {
     let (time_ms, rest) = take_tagged(TIME, record.key())?;
     let mut reader = Reader::new(record.value());
-    let revision = reader.varint().ok()?;
+    let revision = reader.varint();
     reader.finish().ok()?;
     (rest.is_empty() && (1..=NUMBER_MAX).contains(&revision)).then_some((time_ms, revision))
 }

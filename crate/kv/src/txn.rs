@@ -109,14 +109,14 @@ impl Txn {
         if depth == TXN_DEPTH_MAX {
             return Err(Malformed);
         }
-        let mut txn = Self::default();
-        for _ in 0..reader.varint()? {
-            txn.compares.push(Compare::decode(data, reader)?);
-        }
+        let mut txn = Self {
+            compares: reader.list(|reader| Compare::decode(data, reader)),
+            ..Self::default()
+        };
         for ops in [&mut txn.then, &mut txn.otherwise] {
-            for _ in 0..reader.varint()? {
-                let encoded = data.slice_ref(reader.bytes()?);
-                ops.push(Op::decode(&encoded, depth + 1)?);
+            // Where the bytes end, nothing is no operation.
+            for _ in 0..reader.varint() {
+                ops.push(Op::decode(&reader.shared(data), depth + 1)?);
             }
         }
         Ok(txn)
@@ -175,24 +175,22 @@ impl Compare {
         put_varint(out, number);
     }
 
-    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
-            range: KeyRange::decode(data, reader)?,
-            relation: match reader.byte()? {
+    fn decode(data: &Bytes, reader: &mut Reader<'_>) -> Self {
+        Self {
+            range: KeyRange::decode(data, reader),
+            relation: match reader.choice(4) {
                 0 => Relation::Equal,
                 1 => Relation::NotEqual,
                 2 => Relation::Greater,
-                3 => Relation::Less,
-                _ => return Err(Malformed),
+                _ => Relation::Less,
             },
-            target: match reader.byte()? {
-                0 => Target::Version(reader.varint()?),
-                1 => Target::CreateRevision(reader.varint()?),
-                2 => Target::ModRevision(reader.varint()?),
-                3 => Target::Lease(reader.varint()?),
-                4 => Target::Value(data.slice_ref(reader.bytes()?)),
-                _ => return Err(Malformed),
+            target: match reader.choice(5) {
+                0 => Target::Version(reader.varint()),
+                1 => Target::CreateRevision(reader.varint()),
+                2 => Target::ModRevision(reader.varint()),
+                3 => Target::Lease(reader.varint()),
+                _ => Target::Value(reader.shared(data)),
             },
-        })
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each value has one encoding, so that equal things are equal bytes: a longer varint is refused.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 
 use crate::error::Malformed;
 
@@ -15,95 +15,145 @@ pub(crate) enum ReadError {
     Bad,
 }
 
-impl From<ReadError> for Malformed {
-    fn from(_: ReadError) -> Self {
-        Self
-    }
-}
-
-/// Reads from the front of a slice.
-#[derive(Clone, Copy, Debug)]
+/// Reads from the front of a slice. What cannot be read is zero or empty, and so is everything behind
+/// it: whoever reads asks once, at the end, whether it was there.
+#[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    failed: Option<ReadError>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    /// What is unread.
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
-    pub(crate) fn byte(&mut self) -> Result<u8, ReadError> {
-        let (&first, rest) = self.rest.split_first().ok_or(ReadError::Short)?;
-        self.rest = rest;
-        Ok(first)
-    }
-
-    /// A byte that is 0 or 1.
-    pub(crate) fn flag(&mut self) -> Result<bool, ReadError> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(ReadError::Bad),
+        Self {
+            rest: bytes,
+            failed: None,
         }
     }
 
-    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], ReadError> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(ReadError::Short)?;
-        self.rest = rest;
-        Ok(taken)
+    /// What was read cannot be: nothing more is. The first reason counts.
+    #[cold]
+    pub(crate) fn refuse(&mut self, why: ReadError) {
+        self.rest = &[];
+        self.failed = self.failed.or(Some(why));
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
-        let (&taken, rest) = self.rest.split_first_chunk().ok_or(ReadError::Short)?;
-        self.rest = rest;
-        Ok(taken)
+    /// The same, in place of a value.
+    fn fail<T: Default>(&mut self, why: ReadError) -> T {
+        self.refuse(why);
+        T::default()
     }
 
-    pub(crate) fn varint(&mut self) -> Result<u64, ReadError> {
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(crate) fn byte(&mut self) -> u8 {
+        let Some((&first, rest)) = self.rest.split_first() else {
+            return self.fail(ReadError::Short);
+        };
+        self.rest = rest;
+        first
+    }
+
+    /// A byte below `end`.
+    pub(crate) fn choice(&mut self, end: u8) -> u8 {
+        let byte = self.byte();
+        if byte < end {
+            byte
+        } else {
+            self.fail(ReadError::Bad)
+        }
+    }
+
+    /// A byte that is 0 or 1.
+    pub(crate) fn flag(&mut self) -> bool {
+        self.choice(2) == 1
+    }
+
+    fn take(&mut self, len: usize) -> &'a [u8] {
+        let Some((taken, rest)) = self.rest.split_at_checked(len) else {
+            return self.fail(ReadError::Short);
+        };
+        self.rest = rest;
+        taken
+    }
+
+    /// Eight bytes, for a number that is not counted.
+    pub(crate) fn fixed(&mut self) -> u64 {
+        let Some((bytes, rest)) = self.rest.split_first_chunk() else {
+            return self.fail(ReadError::Short);
+        };
+        self.rest = rest;
+        u64::from_le_bytes(*bytes)
+    }
+
+    pub(crate) fn varint(&mut self) -> u64 {
         let mut value = 0;
         for (at, &byte) in self.rest.iter().enumerate() {
             // The tenth byte has room for one bit, and a zero at the end is a longer way to say it.
             if (at == 9 && byte > 1) || (at > 0 && byte == 0) {
-                return Err(ReadError::Bad);
+                return self.fail(ReadError::Bad);
             }
             value |= u64::from(byte & 0x7f) << (7 * at);
             if byte < 0x80 {
                 self.rest = &self.rest[at + 1..];
-                return Ok(value);
+                return value;
             }
         }
-        Err(ReadError::Short)
+        self.fail(ReadError::Short)
     }
 
-    pub(crate) fn signed(&mut self) -> Result<i64, ReadError> {
-        let zigzag = self.varint()?;
-        Ok((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+    pub(crate) fn signed(&mut self) -> i64 {
+        let zigzag = self.varint();
+        (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()
     }
 
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], ReadError> {
+    pub(crate) fn bytes(&mut self) -> &'a [u8] {
         self.bytes_up_to(usize::MAX)
     }
 
     /// A byte string of at most `max` bytes; a longer one is bad even before it is there.
-    pub(crate) fn bytes_up_to(&mut self, max: usize) -> Result<&'a [u8], ReadError> {
-        let len = usize::try_from(self.varint()?).map_err(|_| ReadError::Bad)?;
-        if len > max {
-            return Err(ReadError::Bad);
+    pub(crate) fn bytes_up_to(&mut self, max: usize) -> &'a [u8] {
+        let len = self.varint();
+        if len > max as u64 {
+            return self.fail(ReadError::Bad);
         }
-        self.take(len)
+        self.take(len as usize)
+    }
+
+    /// A byte string that shares `data`, which this reads from.
+    pub(crate) fn shared(&mut self, data: &Bytes) -> Bytes {
+        data.slice_ref(self.bytes())
+    }
+
+    /// A number, and so many things.
+    pub(crate) fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let mut list = Vec::new();
+        for _ in 0..self.varint() {
+            list.push(read(self));
+            // The number may be any.
+            if self.has_failed() {
+                break;
+            }
+        }
+        list
+    }
+
+    /// What is unread.
+    pub(crate) fn rest(self) -> Result<&'a [u8], ReadError> {
+        self.failed.map_or(Ok(self.rest), Err)
     }
 
     /// Everything must have been read.
     pub(crate) fn finish(self) -> Result<(), Malformed> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(Malformed)
+        match self.rest() {
+            Ok([]) => Ok(()),
+            _ => Err(Malformed),
         }
     }
 }
@@ -142,14 +192,21 @@ mod tests {
             put_varint(&mut out, value);
             assert_eq!(out.len(), varint_len(value), "{value}");
             let mut reader = Reader::new(&out);
-            assert_eq!(reader.varint(), Ok(value));
+            assert_eq!(reader.varint(), value);
             reader.finish().expect("nothing is left");
 
             let value = value.cast_signed();
             let mut out = Vec::new();
             put_signed(&mut out, value);
-            assert_eq!(Reader::new(&out).signed(), Ok(value));
+            assert_eq!(Reader::new(&out).signed(), value);
         }
+    }
+
+    /// How a read ends.
+    fn end<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, ReadError> {
+        let mut reader = Reader::new(bytes);
+        let value = read(&mut reader);
+        reader.rest().map(|_| value)
     }
 
     #[test]
@@ -160,18 +217,40 @@ mod tests {
             &[0x80; 10],
             &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
         ] {
-            assert_eq!(
-                Reader::new(bytes).varint(),
-                Err(ReadError::Bad),
-                "{bytes:?}"
-            );
+            let varint = end(bytes, |reader| reader.varint());
+            assert_eq!(varint, Err(ReadError::Bad), "{bytes:?}");
         }
-        assert_eq!(Reader::new(&[0x80]).varint(), Err(ReadError::Short));
+        assert_eq!(
+            end(&[0x80], |reader| reader.varint()),
+            Err(ReadError::Short)
+        );
     }
 
     #[test]
     fn a_string_that_is_too_long_is_bad_before_it_arrives() {
-        assert_eq!(Reader::new(&[5]).bytes_up_to(5), Err(ReadError::Short));
-        assert_eq!(Reader::new(&[6]).bytes_up_to(5), Err(ReadError::Bad));
+        let up_to_5 = |bytes| end(bytes, |reader| reader.bytes_up_to(5).len());
+        assert_eq!(up_to_5(&[5]), Err(ReadError::Short));
+        assert_eq!(up_to_5(&[6]), Err(ReadError::Bad));
+    }
+
+    #[test]
+    fn nothing_is_read_behind_a_failure() {
+        let mut reader = Reader::new(&[2, 7, 7]);
+        assert!(!reader.flag(), "2 is neither");
+        assert_eq!((reader.byte(), reader.bytes()), (0, &[][..]));
+        assert_eq!(
+            reader.rest(),
+            Err(ReadError::Bad),
+            "the first reason counts"
+        );
+    }
+
+    #[test]
+    fn a_list_ends_with_the_bytes_whatever_its_number() {
+        let mut out = Vec::new();
+        put_varint(&mut out, u64::MAX);
+        out.extend([1, 2, 3]);
+        let list = end(&out, |reader| reader.list(|reader| reader.byte()));
+        assert_eq!(list, Err(ReadError::Short));
     }
 }

@@ -108,20 +108,20 @@ pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
     Ok((cluster, group, messages))
 }
 
-/// The same, with the messages in a list that was used before. After an error it has some of them.
+/// The same, with the messages in a list that was used before. After an error what it has is nothing.
 ///
 /// # Errors
 /// The bytes are no such frame.
 pub fn decode_messages_in(messages: &mut Vec<Message>, frame: &Bytes) -> Decoded<(u64, u32)> {
     messages.clear();
     let mut reader = open(frame, Kind::Messages)?;
-    let cluster = fixed(&mut reader)?;
-    let storage = StorageId(fixed(&mut reader)?);
-    let group = group(&mut reader)?;
-    let count = reader.count(4)?;
+    let cluster = reader.fixed();
+    let storage = StorageId(reader.fixed());
+    let group = small(&mut reader);
+    let count = reader.count(4);
     messages.reserve(count);
     for _ in 0..count {
-        messages.push(read_message(&mut reader, storage)?);
+        messages.push(read_message(&mut reader, storage));
     }
     reader.end()?;
     if messages.is_empty() && storage != StorageId(0) {
@@ -156,8 +156,8 @@ pub fn encode_requests(group: u32, requests: &[Request]) -> Vec<u8> {
 /// The bytes are no such frame.
 pub fn decode_requests(frame: &Bytes) -> Decoded<(u32, Vec<Request>)> {
     let mut reader = open(frame, Kind::Requests)?;
-    let group = group(&mut reader)?;
-    let requests = list(&mut reader, 2, read_request)?;
+    let group = small(&mut reader);
+    let requests = reader.list(2, read_request);
     reader.end()?;
     Ok((group, requests))
 }
@@ -181,8 +181,8 @@ pub fn encode_replies(group: u32, replies: &[Reply]) -> Vec<u8> {
 /// The bytes are no such frame.
 pub fn decode_replies(frame: &Bytes) -> Decoded<(u32, Vec<Reply>)> {
     let mut reader = open(frame, Kind::Replies)?;
-    let group = group(&mut reader)?;
-    let replies = list(&mut reader, 2, read_reply)?;
+    let group = small(&mut reader);
+    let replies = reader.list(2, read_reply);
     reader.end()?;
     Ok((group, replies))
 }
@@ -200,48 +200,29 @@ fn begin_in(buffer: Vec<u8>, kind: Kind, size: usize) -> Writer {
 
 fn open(frame: &Bytes, kind: Kind) -> Decoded<Reader<'_>> {
     let mut reader = Reader::new(frame);
-    match reader.byte()? {
-        FRAME_VERSION => {}
-        found => return Err(FrameError::Version { found }),
+    let found = reader.byte();
+    if found != FRAME_VERSION {
+        reader.check()?;
+        return Err(FrameError::Version { found });
     }
-    match reader.byte()? {
-        found if found == kind as u8 => Ok(reader),
-        found => Err(FrameError::Kind { found }),
+    let found = reader.byte();
+    if found != kind as u8 {
+        reader.check()?;
+        return Err(FrameError::Kind { found });
     }
+    Ok(reader)
 }
 
-/// Eight bytes, for numbers that are drawn and not counted.
-pub(crate) fn fixed(reader: &mut Reader<'_>) -> Decoded<u64> {
-    Ok(reader.fixed()?)
+pub(crate) fn small(reader: &mut Reader<'_>) -> u32 {
+    let number = reader.number();
+    u32::try_from(number).unwrap_or_else(|_| reader.fail("a number exceeds 32 bits"))
 }
 
-fn group(reader: &mut Reader<'_>) -> Decoded<u32> {
-    small(reader)
-}
-
-fn small(reader: &mut Reader<'_>) -> Decoded<u32> {
-    u32::try_from(reader.number()?).map_err(|_| FrameError::Malformed("a number exceeds 32 bits"))
-}
-
-pub(crate) fn safe(reader: &mut Reader<'_>) -> Decoded<u64> {
-    let number = reader.number()?;
+pub(crate) fn safe(reader: &mut Reader<'_>) -> u64 {
+    let number = reader.number();
     if number < MAX_SAFE {
-        Ok(number)
+        number
     } else {
-        Err(FrameError::Malformed("a number exceeds 2^53"))
+        reader.fail("a number exceeds 2^53")
     }
-}
-
-/// Things that are each at least `min_bytes` long.
-fn list<T>(
-    reader: &mut Reader<'_>,
-    min_bytes: usize,
-    mut read: impl FnMut(&mut Reader<'_>) -> Decoded<T>,
-) -> Decoded<Vec<T>> {
-    let count = reader.count(min_bytes)?;
-    let mut things = Vec::with_capacity(count);
-    for _ in 0..count {
-        things.push(read(reader)?);
-    }
-    Ok(things)
 }

@@ -80,33 +80,31 @@ impl Command {
     /// `None` if this is nothing that `encode` makes. The machine's command shares the buffer.
     pub(crate) fn decode(data: &Bytes) -> Option<Self> {
         let mut reader = Reader::new(data);
-        let tag = reader.byte().ok()?;
-        let time_ms = reader.number().ok()?;
+        let tag = reader.byte();
+        let time_ms = reader.number();
         let kind = match tag {
             OPEN => Kind::OpenSession,
             CLOSE => Kind::CloseSession {
-                session: SessionId(reader.number().ok()?),
+                session: SessionId(reader.number()),
             },
             WRITE => {
-                let session = SessionId(reader.number().ok()?);
-                let sequence = reader.number().ok()?;
-                let acknowledged = sequence.checked_sub(reader.number().ok()?)?;
+                let session = SessionId(reader.number());
+                let sequence = reader.number();
+                let acknowledged = sequence.checked_sub(reader.number())?;
                 let command = reader.rest();
-                return Some(Self {
-                    time_ms,
-                    kind: Kind::Write {
-                        session,
-                        sequence,
-                        acknowledged,
-                        command,
-                    },
-                });
+                Kind::Write {
+                    session,
+                    sequence,
+                    acknowledged,
+                    command,
+                }
             }
             CHECKPOINT => Kind::Checkpoint,
             TICK => Kind::Tick,
             _ => return None,
         };
-        reader.is_empty().then_some(Self { time_ms, kind })
+        reader.end().ok()?;
+        Some(Self { time_ms, kind })
     }
 }
 

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quorate_raft::Table;
 
-use crate::machine::BadSnapshot;
 use crate::request::{RequestError, SessionId};
 use crate::varint::{Reader, Writer};
 
@@ -192,27 +191,25 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, BadSnapshot> {
-        const BAD: BadSnapshot = BadSnapshot("the session table is malformed");
-        let number = |reader: &mut Reader<'_>| reader.number().map_err(|_| BAD);
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Self {
         let mut sessions = Self::default();
-        for _ in 0..number(reader)? {
-            let id = SessionId(number(reader)?);
+        for _ in 0..reader.count(4) {
+            let id = SessionId(reader.number());
             let mut session = Session {
-                active_ms: number(reader)?,
-                acknowledged: number(reader)?,
+                active_ms: reader.number(),
+                acknowledged: reader.number(),
                 ..Session::default()
             };
-            for _ in 0..number(reader)? {
-                let sequence = number(reader)?;
-                let reply = reader.bytes().map_err(|_| BAD)?;
+            for _ in 0..reader.count(2) {
+                let sequence = reader.number();
+                let reply = reader.bytes();
                 session.bytes += reply.len();
                 session.replies.insert(sequence, reply);
             }
             sessions.bytes += session.bytes;
             sessions.table.insert(id, Arc::new(session));
         }
-        Ok(sessions)
+        sessions
     }
 }
 
@@ -371,9 +368,14 @@ mod tests {
         let mut writer = Writer::new();
         sessions.encode(&mut writer);
         let bytes = Bytes::from(writer.finish());
-        assert_eq!(Sessions::decode(&mut Reader::new(&bytes)), Ok(sessions));
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(Sessions::decode(&mut reader), sessions);
+        assert_eq!(reader.end(), Ok(()));
         for cut in 0..bytes.len() {
-            assert!(Sessions::decode(&mut Reader::new(&bytes.slice(..cut))).is_err());
+            let bytes = bytes.slice(..cut);
+            let mut reader = Reader::new(&bytes);
+            Sessions::decode(&mut reader);
+            assert!(reader.end().is_err(), "{cut}");
         }
     }
 }

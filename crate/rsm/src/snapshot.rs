@@ -190,15 +190,12 @@ impl<M: StateMachine> Restoring<M> {
             return self.machine.chunk(data);
         }
         let mut reader = Reader::new(data);
-        let time_ms = reader
-            .number()
+        let head = (reader.number(), Sessions::decode(&mut reader));
+        reader
+            .end()
             .map_err(|_| BadSnapshot("the head is malformed"))?;
-        self.head = Some((time_ms, Sessions::decode(&mut reader)?));
-        if reader.is_empty() {
-            Ok(())
-        } else {
-            Err(BadSnapshot("bytes follow the head"))
-        }
+        self.head = Some(head);
+        Ok(())
     }
 
     /// The state, and the image that it came from.

@@ -62,11 +62,13 @@ impl Writer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
-/// Takes from the front of a buffer.
+/// Takes from the front of a buffer. What cannot be read is zero or empty, and so is everything behind
+/// it: whoever reads asks once, at the end, whether it was there.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     buffer: &'a Bytes,
     left: &'a [u8],
+    failed: Option<Malformed>,
 }
 
 impl<'a> Reader<'a> {
@@ -74,79 +76,122 @@ impl<'a> Reader<'a> {
         Self {
             buffer,
             left: buffer,
+            failed: None,
         }
     }
 
+    /// What was read cannot be: nothing more is. The first reason counts.
+    #[cold]
+    pub(crate) fn refuse(&mut self, why: &'static str) {
+        self.left = &[];
+        self.failed = self.failed.or(Some(Malformed(why)));
+    }
+
+    /// The same, in place of a value.
+    pub(crate) fn fail<T: Default>(&mut self, why: &'static str) -> T {
+        self.refuse(why);
+        T::default()
+    }
+
     #[inline]
-    pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
-        let (&byte, left) = self.left.split_first().ok_or(TOO_EARLY)?;
+    pub(crate) fn byte(&mut self) -> u8 {
+        let Some((&byte, left)) = self.left.split_first() else {
+            return self.fail(TOO_EARLY);
+        };
         self.left = left;
-        Ok(byte)
+        byte
     }
 
     /// Eight bytes, for numbers that are drawn and not counted.
-    pub(crate) fn fixed(&mut self) -> Result<u64, Malformed> {
-        let (bytes, left) = self.left.split_first_chunk().ok_or(TOO_EARLY)?;
+    pub(crate) fn fixed(&mut self) -> u64 {
+        let Some((bytes, left)) = self.left.split_first_chunk() else {
+            return self.fail(TOO_EARLY);
+        };
         self.left = left;
-        Ok(u64::from_le_bytes(*bytes))
+        u64::from_le_bytes(*bytes)
     }
 
-    pub(crate) fn number(&mut self) -> Result<u64, Malformed> {
+    pub(crate) fn number(&mut self) -> u64 {
         // Most are small.
         if let [byte @ 0..0x80, left @ ..] = self.left {
             self.left = left;
-            return Ok(u64::from(*byte));
+            return u64::from(*byte);
         }
         let mut number = 0;
         for (position, &byte) in self.left.iter().take(10).enumerate() {
             let bits = u64::from(byte & 0x7f);
             if position == 9 && byte > 1 {
-                return Err(Malformed("a number exceeds 64 bits"));
+                return self.fail("a number exceeds 64 bits");
             }
             number |= bits << (7 * position);
             if byte & 0x80 == 0 {
                 if byte == 0 && position > 0 {
-                    return Err(Malformed("a number is longer than it must be"));
+                    return self.fail("a number is longer than it must be");
                 }
                 self.left = &self.left[position + 1..];
-                return Ok(number);
+                return number;
             }
         }
-        Err(TOO_EARLY)
+        self.fail(TOO_EARLY)
     }
 
     /// A number of things that follow, each at least `min_bytes` long: never more than the bytes
     /// left can hold, so that it may be reserved for.
-    pub(crate) fn count(&mut self, min_bytes: usize) -> Result<usize, Malformed> {
-        let count = self.number()?;
+    pub(crate) fn count(&mut self, min_bytes: usize) -> usize {
+        let count = self.number();
         let room = (self.left.len() / min_bytes.max(1)) as u64;
         if count > room {
-            return Err(Malformed("a count exceeds the bytes that follow"));
+            return self.fail("a count exceeds the bytes that follow");
         }
-        Ok(count as usize)
+        count as usize
+    }
+
+    /// So many things, each at least `min_bytes` long.
+    pub(crate) fn list<T>(
+        &mut self,
+        min_bytes: usize,
+        mut read: impl FnMut(&mut Self) -> T,
+    ) -> Vec<T> {
+        let count = self.count(min_bytes);
+        let mut things = Vec::with_capacity(count);
+        for _ in 0..count {
+            things.push(read(self));
+        }
+        things
     }
 
     /// The next `len` bytes, sharing the buffer.
-    pub(crate) fn take(&mut self, len: usize) -> Result<Bytes, Malformed> {
-        self.raw(len).map(|bytes| self.buffer.slice_ref(bytes))
+    pub(crate) fn take(&mut self, len: usize) -> Bytes {
+        let bytes = self.raw(len);
+        self.buffer.slice_ref(bytes)
     }
 
     /// A byte string after its length, sharing the buffer.
-    pub(crate) fn bytes(&mut self) -> Result<Bytes, Malformed> {
-        let len = self.count(1)?;
+    pub(crate) fn bytes(&mut self) -> Bytes {
+        let len = self.count(1);
         self.take(len)
     }
 
     /// The same, to be copied.
-    pub(crate) fn borrowed(&mut self) -> Result<&'a [u8], Malformed> {
-        let len = self.count(1)?;
+    pub(crate) fn borrowed(&mut self) -> &'a [u8] {
+        let len = self.count(1);
         self.raw(len)
     }
 
-    fn raw(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let (bytes, left) = self.left.split_at_checked(len).ok_or(TOO_EARLY)?;
+    /// The same, if it is text.
+    pub(crate) fn text(&mut self) -> String {
+        match core::str::from_utf8(self.borrowed()) {
+            Ok(text) => text.to_owned(),
+            Err(_) => self.fail("a key is no text"),
+        }
+    }
+
+    fn raw(&mut self, len: usize) -> &'a [u8] {
+        let Some((bytes, left)) = self.left.split_at_checked(len) else {
+            return self.fail(TOO_EARLY);
+        };
         self.left = left;
-        Ok(bytes)
+        bytes
     }
 
     /// All that is left.
@@ -158,8 +203,14 @@ impl<'a> Reader<'a> {
         self.left.is_empty()
     }
 
-    /// Nothing may be left.
+    /// Everything up to here was there.
+    pub(crate) fn check(&self) -> Result<(), Malformed> {
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// The same, and nothing may be left.
     pub(crate) fn end(&self) -> Result<(), Malformed> {
+        self.check()?;
         if self.is_empty() {
             Ok(())
         } else {
@@ -168,7 +219,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-const TOO_EARLY: Malformed = Malformed("the bytes end too early");
+const TOO_EARLY: &str = "the bytes end too early";
 
 #[cfg(test)]
 mod tests {
@@ -182,8 +233,8 @@ mod tests {
                 writer.number(number);
                 let bytes = Bytes::from(writer.finish());
                 let mut reader = Reader::new(&bytes);
-                assert_eq!(reader.number(), Ok(number));
-                assert!(reader.is_empty());
+                assert_eq!(reader.number(), number);
+                assert_eq!(reader.end(), Ok(()));
             }
         }
     }
@@ -193,31 +244,40 @@ mod tests {
         let long = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
         let endless = [0xff; 11];
         for bytes in [&[][..], &[0x80], &[0x80, 0x00], &long, &endless] {
-            assert!(
-                Reader::new(&Bytes::copy_from_slice(bytes))
-                    .number()
-                    .is_err(),
-                "{bytes:?}"
-            );
+            let bytes = Bytes::copy_from_slice(bytes);
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(reader.number(), 0, "{bytes:?}");
+            assert!(reader.check().is_err(), "{bytes:?}");
         }
     }
 
     #[test]
     fn lengths_and_counts_never_exceed_what_is_there() {
-        assert!(
-            Reader::new(&Bytes::from_static(&[3, 1, 2]))
-                .bytes()
-                .is_err()
-        );
+        let buffer = Bytes::from_static(&[3, 1, 2]);
+        let mut reader = Reader::new(&buffer);
         assert_eq!(
-            Reader::new(&Bytes::from_static(&[4, 1, 2, 3, 4]))
-                .count(2)
-                .ok(),
-            None
+            (reader.bytes(), reader.check().is_err()),
+            (Bytes::new(), true)
         );
+        for (bytes, count) in [(&[4, 1, 2, 3, 4], 0), (&[2, 1, 2, 3, 4], 2)] {
+            let buffer = Bytes::copy_from_slice(bytes);
+            let mut reader = Reader::new(&buffer);
+            assert_eq!(reader.count(2), count);
+            assert_eq!(reader.check().is_ok(), count > 0);
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_behind_a_failure() {
+        let buffer = Bytes::from_static(&[9, 1, 2]);
+        let mut reader = Reader::new(&buffer);
+        let why = "a count exceeds the bytes that follow";
+        assert_eq!(reader.count(1), 0);
+        assert_eq!((reader.byte(), reader.number(), reader.fixed()), (0, 0, 0));
         assert_eq!(
-            Reader::new(&Bytes::from_static(&[2, 1, 2, 3, 4])).count(2),
-            Ok(2)
+            (reader.bytes(), reader.rest()),
+            (Bytes::new(), Bytes::new())
         );
+        assert_eq!(reader.end(), Err(Malformed(why)), "the first reason counts");
     }
 }

@@ -7,7 +7,7 @@ use quorate_raft::{
     SnapshotOutcome, StateDigest, StorageId, Table, Term,
 };
 
-use super::{Decoded, FrameError, MAX_SAFE, fixed, list, safe, small};
+use super::{MAX_SAFE, safe, small};
 use crate::varint::{Reader, Writer};
 
 /// An upper bound, so that a frame is one allocation.
@@ -182,31 +182,31 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
     }
 }
 
-pub(super) fn read_message(reader: &mut Reader<'_>, storage: StorageId) -> Decoded<Message> {
-    let tag = reader.byte()?;
-    let from = NodeId(safe(reader)?);
-    let to = NodeId(safe(reader)?);
-    let term = Term(safe(reader)?);
+pub(super) fn read_message(reader: &mut Reader<'_>, storage: StorageId) -> Message {
+    let tag = reader.byte();
+    let from = NodeId(safe(reader));
+    let to = NodeId(safe(reader));
+    let term = Term(safe(reader));
     let body = match tag {
         PRE_VOTE => Body::PreVote {
-            last: read_id(reader)?,
+            last: read_id(reader),
         },
         PRE_VOTE_GRANTED => Body::PreVoteResponse { granted: true },
         PRE_VOTE_REFUSED => Body::PreVoteResponse { granted: false },
         REQUEST_VOTE => Body::RequestVote {
-            last: read_id(reader)?,
+            last: read_id(reader),
             transfer: false,
         },
         REQUEST_VOTE_TRANSFER => Body::RequestVote {
-            last: read_id(reader)?,
+            last: read_id(reader),
             transfer: true,
         },
         VOTE_GRANTED => Body::RequestVoteResponse { granted: true },
         VOTE_REFUSED => Body::RequestVoteResponse { granted: false },
         APPEND => {
-            let prev = read_id(reader)?;
-            let commit = Index(safe(reader)?);
-            let entries = read_entries(reader, prev)?;
+            let prev = read_id(reader);
+            let commit = Index(safe(reader));
+            let entries = read_entries(reader, prev);
             Body::AppendEntries {
                 prev,
                 commit,
@@ -214,32 +214,32 @@ pub(super) fn read_message(reader: &mut Reader<'_>, storage: StorageId) -> Decod
             }
         }
         APPEND_ACCEPTED => {
-            let matched = Index(safe(reader)?);
+            let matched = Index(safe(reader));
             Body::AppendEntriesResponse(AppendOutcome::Accepted { matched })
         }
         APPEND_REJECTED => {
-            let prev = Index(safe(reader)?);
-            let hint = read_id(reader)?;
+            let prev = Index(safe(reader));
+            let hint = read_id(reader);
             Body::AppendEntriesResponse(AppendOutcome::Rejected { prev, hint })
         }
         HEARTBEAT => {
-            let commit = Index(safe(reader)?);
+            let commit = Index(safe(reader));
             Body::Heartbeat {
                 commit,
-                round: Some(safe(reader)?),
+                round: Some(safe(reader)),
             }
         }
         COMMIT_NOTICE => Body::Heartbeat {
-            commit: Index(safe(reader)?),
+            commit: Index(safe(reader)),
             round: None,
         },
         HEARTBEAT_RESPONSE => Body::HeartbeatResponse {
-            round: safe(reader)?,
+            round: safe(reader),
         },
         SNAPSHOT | SNAPSHOT_LAST => {
-            let meta = Box::new(read_meta(reader)?);
-            let number = small(reader)?;
-            let data = reader.bytes()?;
+            let meta = Box::new(read_meta(reader));
+            let number = small(reader);
+            let data = reader.bytes();
             Body::InstallSnapshot {
                 meta,
                 number,
@@ -248,42 +248,45 @@ pub(super) fn read_message(reader: &mut Reader<'_>, storage: StorageId) -> Decod
             }
         }
         SNAPSHOT_CONTINUE => {
-            let snapshot = Index(safe(reader)?);
+            let snapshot = Index(safe(reader));
             let outcome = SnapshotOutcome::Continue {
-                next: small(reader)?,
+                next: small(reader),
             };
             Body::InstallSnapshotResponse { snapshot, outcome }
         }
         SNAPSHOT_INSTALLED => {
-            let snapshot = Index(safe(reader)?);
+            let snapshot = Index(safe(reader));
             let outcome = SnapshotOutcome::Installed {
-                matched: Index(safe(reader)?),
+                matched: Index(safe(reader)),
             };
             Body::InstallSnapshotResponse { snapshot, outcome }
         }
-        TIMEOUT_NOW => Body::TimeoutNow,
-        READ_INDEX => Body::ReadIndex { ctx: safe(reader)? },
+        READ_INDEX => Body::ReadIndex { ctx: safe(reader) },
         READ_INDEX_RESPONSE => Body::ReadIndexResponse {
-            ctx: safe(reader)?,
-            index: Index(safe(reader)?),
+            ctx: safe(reader),
+            index: Index(safe(reader)),
         },
         DIGEST => Body::Digest(StateDigest {
-            index: Index(safe(reader)?),
-            format: safe(reader)?,
-            hash: fixed(reader)?,
+            index: Index(safe(reader)),
+            format: safe(reader),
+            hash: reader.fixed(),
         }),
-        _ => return Err(FrameError::Malformed("an unknown message")),
+        tag => {
+            if tag != TIMEOUT_NOW {
+                reader.refuse("an unknown message");
+            }
+            Body::TimeoutNow
+        }
     };
-    if is_possible(term, &body) {
-        Ok(Message {
-            from,
-            to,
-            storage,
-            term,
-            body,
-        })
-    } else {
-        Err(FrameError::Malformed("newer than its own term"))
+    if !is_possible(term, &body) {
+        reader.refuse("newer than its own term");
+    }
+    Message {
+        from,
+        to,
+        storage,
+        term,
+        body,
     }
 }
 
@@ -335,49 +338,50 @@ pub(crate) fn write_entries(writer: &mut Writer, mut term: Term, entries: &[Entr
     }
 }
 
-pub(crate) fn read_entries(reader: &mut Reader<'_>, prev: EntryId) -> Decoded<Vec<Entry>> {
-    let count = reader.count(1)?;
+pub(crate) fn read_entries(reader: &mut Reader<'_>, prev: EntryId) -> Vec<Entry> {
     let EntryId {
         mut term,
         mut index,
     } = prev;
-    let mut entries = Vec::with_capacity(count);
-    for _ in 0..count {
-        let head = reader.number()?;
+    reader.list(1, |reader| {
+        let head = reader.number();
         if head & 1 == 1 {
-            let step = safe(reader)?;
+            let step = safe(reader);
             if step == 0 {
-                return Err(FrameError::Malformed("a term that rises by nothing"));
+                reader.refuse("a term that rises by nothing");
             }
             term = Term(term.0 + step);
         }
         index = index.next();
         if term.0 >= MAX_SAFE || index.0 >= MAX_SAFE {
-            return Err(FrameError::Malformed("a term or an index exceeds 2^53"));
+            reader.refuse("a term or an index exceeds 2^53");
         }
         let payload = match (head >> 1).checked_sub(1) {
-            None => match reader.byte()? {
-                NOOP => Payload::Noop,
-                MEMBERSHIP => Payload::Membership(Arc::new(read_membership(reader)?)),
-                _ => return Err(FrameError::Malformed("an unknown entry")),
+            None => match reader.byte() {
+                MEMBERSHIP => Payload::Membership(Arc::new(read_membership(reader))),
+                kind => {
+                    if kind != NOOP {
+                        reader.refuse("an unknown entry");
+                    }
+                    Payload::Noop
+                }
             },
-            Some(len) => Payload::Command(reader.take(usize::try_from(len).unwrap_or(usize::MAX))?),
+            Some(len) => Payload::Command(reader.take(usize::try_from(len).unwrap_or(usize::MAX))),
         };
-        entries.push(Entry {
+        Entry {
             id: EntryId::new(term, index),
             payload,
-        });
-    }
-    Ok(entries)
+        }
+    })
 }
 
 /// A configuration that is in force somewhere: it has voters.
-fn read_membership(reader: &mut Reader<'_>) -> Decoded<ConfState> {
-    let conf_state = read_conf(reader)?;
+fn read_membership(reader: &mut Reader<'_>) -> ConfState {
+    let conf_state = read_conf(reader);
     if conf_state.voters.is_empty() {
-        return Err(FrameError::Malformed("a membership without voters"));
+        reader.refuse("a membership without voters");
     }
-    Ok(conf_state)
+    conf_state
 }
 
 pub(crate) fn write_id(writer: &mut Writer, id: EntryId) {
@@ -385,8 +389,8 @@ pub(crate) fn write_id(writer: &mut Writer, id: EntryId) {
     writer.number(id.index.0);
 }
 
-pub(crate) fn read_id(reader: &mut Reader<'_>) -> Decoded<EntryId> {
-    Ok(EntryId::new(Term(safe(reader)?), Index(safe(reader)?)))
+pub(crate) fn read_id(reader: &mut Reader<'_>) -> EntryId {
+    EntryId::new(Term(safe(reader)), Index(safe(reader)))
 }
 
 pub(crate) fn write_meta(writer: &mut Writer, meta: &SnapshotMeta) {
@@ -394,11 +398,11 @@ pub(crate) fn write_meta(writer: &mut Writer, meta: &SnapshotMeta) {
     write_conf(writer, &meta.conf_state);
 }
 
-pub(crate) fn read_meta(reader: &mut Reader<'_>) -> Decoded<SnapshotMeta> {
-    Ok(SnapshotMeta {
-        last: read_id(reader)?,
-        conf_state: Arc::new(read_conf(reader)?),
-    })
+pub(crate) fn read_meta(reader: &mut Reader<'_>) -> SnapshotMeta {
+    SnapshotMeta {
+        last: read_id(reader),
+        conf_state: Arc::new(read_conf(reader)),
+    }
 }
 
 pub(crate) fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
@@ -417,30 +421,29 @@ pub(crate) fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
     }
 }
 
-pub(crate) fn read_conf(reader: &mut Reader<'_>) -> Decoded<ConfState> {
-    let ids = |reader: &mut Reader<'_>| list(reader, 1, |reader| safe(reader).map(NodeId));
-    let storages = |reader: &mut Reader<'_>| -> Decoded<Table<NodeId, StorageId>> {
-        let pairs = list(reader, 9, |reader| {
-            Ok((NodeId(safe(reader)?), StorageId(fixed(reader)?)))
-        })?;
-        match pairs.is_sorted_by(|a, b| a.0 < b.0) {
-            true => Ok(pairs.into_iter().collect()),
-            false => Err(FrameError::Malformed("a membership is not sorted")),
+pub(crate) fn read_conf(reader: &mut Reader<'_>) -> ConfState {
+    let ids = |reader: &mut Reader<'_>| reader.list(1, |reader| NodeId(safe(reader)));
+    let storages = |reader: &mut Reader<'_>| -> Table<NodeId, StorageId> {
+        let pairs = reader.list(9, |reader| {
+            (NodeId(safe(reader)), StorageId(reader.fixed()))
+        });
+        if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
+            reader.refuse("a membership is not sorted");
         }
+        pairs.into_iter().collect()
     };
     let conf_state = ConfState {
-        voters: ids(reader)?,
-        voters_outgoing: ids(reader)?,
-        learners: ids(reader)?,
-        learners_next: ids(reader)?,
-        joining: ids(reader)?,
-        leaving: ids(reader)?,
-        storages: storages(reader)?,
-        storages_next: storages(reader)?,
+        voters: ids(reader),
+        voters_outgoing: ids(reader),
+        learners: ids(reader),
+        learners_next: ids(reader),
+        joining: ids(reader),
+        leaving: ids(reader),
+        storages: storages(reader),
+        storages_next: storages(reader),
     };
-    if conf_state.is_sound() {
-        Ok(conf_state)
-    } else {
-        Err(FrameError::Malformed("a membership makes no sense"))
+    if !conf_state.is_sound() {
+        reader.refuse("a membership makes no sense");
     }
+    conf_state
 }

@@ -2,7 +2,7 @@
 
 use quorate_raft::NodeId;
 
-use super::{Decoded, FrameError, safe, small};
+use super::{safe, small};
 use crate::request::{ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId};
 use crate::varint::{Reader, Writer};
 
@@ -48,21 +48,20 @@ pub(super) fn write_request(writer: &mut Writer, request: &Request) {
     }
 }
 
-pub(super) fn read_request(reader: &mut Reader<'_>) -> Decoded<Request> {
-    let id = RequestId(safe(reader)?);
-    let body = match reader.byte()? {
-        OPEN_SESSION => RequestBody::OpenSession,
+pub(super) fn read_request(reader: &mut Reader<'_>) -> Request {
+    let id = RequestId(safe(reader));
+    let body = match reader.byte() {
         CLOSE_SESSION => RequestBody::CloseSession {
-            session: SessionId(safe(reader)?),
+            session: SessionId(safe(reader)),
         },
         WRITE => RequestBody::Write {
-            session: SessionId(safe(reader)?),
-            sequence: safe(reader)?,
-            acknowledged: safe(reader)?,
-            command: reader.bytes()?,
+            session: SessionId(safe(reader)),
+            sequence: safe(reader),
+            acknowledged: safe(reader),
+            command: reader.bytes(),
         },
         tag @ (READ | READ_HERE | READ_LEASE | READ_LOCAL | WATCH) => RequestBody::Read {
-            query: reader.bytes()?,
+            query: reader.bytes(),
             at: match tag {
                 READ_HERE => ReadAt::Here,
                 READ_LEASE => ReadAt::Lease,
@@ -71,9 +70,14 @@ pub(super) fn read_request(reader: &mut Reader<'_>) -> Decoded<Request> {
                 _ => ReadAt::Leader,
             },
         },
-        _ => return Err(FrameError::Malformed("an unknown request")),
+        tag => {
+            if tag != OPEN_SESSION {
+                reader.refuse("an unknown request");
+            }
+            RequestBody::OpenSession
+        }
     };
-    Ok(Request { id, body })
+    Request { id, body }
 }
 
 const DONE: u8 = 0;
@@ -108,26 +112,24 @@ pub(super) fn write_reply(writer: &mut Writer, reply: &Reply) {
     }
 }
 
-pub(super) fn read_reply(reader: &mut Reader<'_>) -> Decoded<Reply> {
-    let id = RequestId(safe(reader)?);
-    let hint = |reader: &mut Reader<'_>| -> Decoded<Option<NodeId>> {
-        Ok(Some(NodeId(safe(reader)?)).filter(|node| node.0 > 0))
-    };
-    let result = match reader.byte()? {
-        DONE => Ok(reader.bytes()?),
-        NOT_LEADER => Err(RequestError::NotLeader {
-            hint: hint(reader)?,
-        }),
-        LEADERSHIP_LOST => Err(RequestError::LeadershipLost {
-            hint: hint(reader)?,
-        }),
+pub(super) fn read_reply(reader: &mut Reader<'_>) -> Reply {
+    let id = RequestId(safe(reader));
+    let hint = |reader: &mut Reader<'_>| Some(NodeId(safe(reader))).filter(|node| node.0 > 0);
+    let result = match reader.byte() {
+        DONE => Ok(reader.bytes()),
+        NOT_LEADER => Err(RequestError::NotLeader { hint: hint(reader) }),
+        LEADERSHIP_LOST => Err(RequestError::LeadershipLost { hint: hint(reader) }),
         OVERLOADED => Err(RequestError::Overloaded),
         SESSION_EXPIRED => Err(RequestError::SessionExpired),
         TOO_LARGE => Err(RequestError::TooLarge {
-            limit: small(reader)?,
+            limit: small(reader),
         }),
-        WINDOW_EXCEEDED => Err(RequestError::WindowExceeded),
-        _ => return Err(FrameError::Malformed("an unknown reply")),
+        tag => {
+            if tag != WINDOW_EXCEEDED {
+                reader.refuse("an unknown reply");
+            }
+            Err(RequestError::WindowExceeded)
+        }
     };
-    Ok(Reply { id, result })
+    Reply { id, result }
 }

@@ -7,7 +7,7 @@ use quorate_raft::{ConfState, NodeId, StorageId};
 
 use super::record::{Kind, seal, unseal};
 use super::{Damage, Round, StorageError};
-use crate::codec::{fixed, read_conf, safe, write_conf};
+use crate::codec::{read_conf, safe, write_conf};
 use crate::varint::{Malformed, Reader, Writer};
 
 /// The identity of a store.
@@ -56,18 +56,20 @@ impl Ident {
     }
 
     fn decode(payload: &[u8]) -> Result<Self, Malformed> {
-        const BAD: Malformed = Malformed("no identity");
         let payload = Bytes::copy_from_slice(payload);
         let mut reader = Reader::new(&payload);
-        let cluster = String::from_utf8(reader.borrowed()?.to_vec()).map_err(|_| BAD)?;
-        let node = NodeId(safe(&mut reader).map_err(|_| BAD)?);
-        let storage = StorageId(fixed(&mut reader).map_err(|_| BAD)?);
-        let cluster_id = fixed(&mut reader).map_err(|_| BAD)?;
-        let founders = read_conf(&mut reader).map_err(|_| BAD)?;
+        let cluster = reader.text();
+        let node = NodeId(safe(&mut reader));
+        let storage = StorageId(reader.fixed());
+        let cluster_id = reader.fixed();
+        let founders = read_conf(&mut reader);
         // One spelling: of the key-value store nothing is said.
         let machine = match reader.is_empty() {
             true => 0,
-            false => Some(reader.number()?).filter(|kind| *kind > 0).ok_or(BAD)?,
+            false => match reader.number() {
+                0 => reader.fail("the key-value store is named"),
+                kind => kind,
+            },
         };
         reader.end()?;
         Ok(Self {

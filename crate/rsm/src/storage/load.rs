@@ -10,7 +10,7 @@ use super::ident::{self, Ident};
 use super::layout::{Layout, chunk_key, hard_key, log_key, manifest_key};
 use super::record::{Kind, unseal};
 use super::{Damage, StorageError};
-use crate::codec::{FrameError, read_entries, read_id, read_meta, safe};
+use crate::codec::{read_entries, read_id, read_meta, safe, small};
 use crate::varint::Reader;
 
 /// Everything in a store.
@@ -141,33 +141,28 @@ impl Records {
     }
 
     fn decode(&mut self, name: Name, payload: &Bytes) -> Result<(), &'static str> {
-        let malformed = |error| match error {
-            FrameError::Malformed(what) => what,
-            FrameError::Version { .. } | FrameError::Kind { .. } => "no such record",
-        };
         let mut reader = Reader::new(payload);
         match name {
             Name::Hard => {
-                let term = quorate_raft::Term(safe(&mut reader).map_err(malformed)?);
-                let vote = NodeId(safe(&mut reader).map_err(malformed)?);
+                let term = quorate_raft::Term(safe(&mut reader));
+                let vote = NodeId(safe(&mut reader));
                 let vote = Some(vote).filter(|vote| vote.0 > 0);
                 self.hard_state = Some(HardState { term, vote });
             }
             Name::Manifest => {
-                let meta = read_meta(&mut reader).map_err(malformed)?;
-                let chunks = safe(&mut reader).map_err(malformed)?;
-                let chunks = u32::try_from(chunks).map_err(|_| "too many chunks")?;
-                let log_start = read_id(&mut reader).map_err(malformed)?;
+                let meta = read_meta(&mut reader);
+                let chunks = small(&mut reader);
+                let log_start = read_id(&mut reader);
                 self.manifest = Some((meta, chunks, log_start));
             }
             Name::Log(first) => {
-                let commit = Index(safe(&mut reader).map_err(malformed)?);
-                let start = read_id(&mut reader).map_err(malformed)?;
+                let commit = Index(safe(&mut reader));
+                let start = read_id(&mut reader);
                 if start.index != first || first.0 == 0 {
-                    return Err("its index is not that of its key");
+                    reader.refuse("its index is not that of its key");
                 }
                 let prev = EntryId::new(start.term, first.prev());
-                let entries = read_entries(&mut reader, prev).map_err(malformed)?;
+                let entries = read_entries(&mut reader, prev);
                 self.log.insert(first, (commit, entries));
             }
             Name::Chunk(index, number) => {

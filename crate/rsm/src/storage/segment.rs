@@ -148,19 +148,11 @@ fn read_round(payload: &[u8]) -> Result<ScannedRound, Malformed> {
     mask(&mut payload);
     let payload = Bytes::from(payload);
     let mut reader = Reader::new(&payload);
-    let text = |reader: &mut Reader<'_>| {
-        String::from_utf8(reader.borrowed()?.to_vec()).map_err(|_| Malformed("a key is no text"))
+    let sequence = reader.number();
+    let round = Round {
+        deletes: reader.list(2, |reader| (reader.text(), reader.text())),
+        puts: reader.list(2, |reader| (reader.text(), reader.borrowed().to_vec())),
     };
-    let sequence = reader.number()?;
-    let mut round = Round::default();
-    for _ in 0..reader.count(2)? {
-        round.deletes.push((text(&mut reader)?, text(&mut reader)?));
-    }
-    for _ in 0..reader.count(2)? {
-        round
-            .puts
-            .push((text(&mut reader)?, reader.borrowed()?.to_vec()));
-    }
     reader.end()?;
     Ok(ScannedRound { sequence, round })
 }

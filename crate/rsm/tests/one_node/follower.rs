@@ -257,8 +257,8 @@ fn a_snapshot_that_cannot_be_read_halts_the_node() {
     let heads: [(&[u8], &str); 4] = [
         (b"", "the head is malformed"),
         (&[0xac], "the head is malformed"),
-        (&HEAD[..5], "the session table is malformed"),
-        (&[HEAD, &[0]].concat(), "bytes follow the head"),
+        (&HEAD[..5], "the head is malformed"),
+        (&[HEAD, &[0]].concat(), "the head is malformed"),
     ];
     for (head, what) in heads {
         let mut host = Host::following(|_| {});
