@@ -2,12 +2,12 @@
 //
 //   npm run size                  the crates, and the largest functions
 //   npm run size -- --top 100     more of these
-//   npm run size -- --record "why"   also adds a row to docs/size.json
+//   npm run size -- --record "why"   also adds a row to docs/size.json, with all scripts: raw, gzip, brotli
 //
 // Of a build with names: what is shipped has none. A generic function counts for the crate that wrote it, not for the one
 // that asked for a copy.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -18,7 +18,8 @@ import { compressed, kilobytes } from "./lib/size.mjs";
 import { setup } from "./setup.mjs";
 
 const history = at("docs", "size.json");
-const shipped = at("pkg", "dist", "quorate.wasm");
+const dist = at("pkg", "dist");
+const shipped = join(dist, "quorate.wasm");
 
 /** The functions of a module that has names, each with its bytes, the largest first. */
 export function measure(module) {
@@ -71,7 +72,12 @@ if (isMain(import.meta.url)) {
     const rows = JSON.parse(readFileSync(history, "utf8"));
     const date = answer("git", ["log", "-1", "--format=%cs"]);
     const crates = Object.fromEntries(byCrate(list).map(([crate, [bytes]]) => [crate, bytes]));
-    rows.push({ date, why: values.record, raw, gzip, brotli, crates });
+    const scripts = Object.fromEntries(
+      readdirSync(dist)
+        .filter((name) => name.endsWith(".js"))
+        .map((name) => [name, compressed(join(dist, name))]),
+    );
+    rows.push({ date, why: values.record, raw, gzip, brotli, crates, scripts });
     writeFileSync(history, `${JSON.stringify(rows, undefined, 2)}\n`);
   });
 }

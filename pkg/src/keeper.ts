@@ -3,6 +3,7 @@
  * needs them any more. What becomes of them as members is the leader's affair: see `steward.ts`.
  */
 
+import { now } from "./clock.js";
 import type { HostStatus, Identity } from "./protocol.js";
 import type { Resident } from "./resident.js";
 import { type Found, isOurs, look, placeOf } from "./tab.js";
@@ -60,7 +61,7 @@ export class Keeper {
   async #step(): Promise<void> {
     const { name, own } = this.#parts;
     const found = await look(name);
-    const time = performance.now();
+    const time = now();
     for (const known of [this.#free, this.#failures, this.#strange])
       for (const id of known.keys())
         if (found.held.has(id) || !found.stored.has(id)) known.delete(id);

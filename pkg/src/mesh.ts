@@ -6,6 +6,7 @@
  */
 
 import type { Host } from "../wasm/quorate_wasm.js";
+import { now, nowSinceEpoch } from "./clock.js";
 import { type PlainError, toPlain } from "./errors.js";
 import { MAX_ID } from "./limits.js";
 import { randomName } from "./names.js";
@@ -80,7 +81,7 @@ export class Mesh {
   readonly #self: Self;
   readonly #events: MeshEvents;
   readonly #incarnation = randomName();
-  readonly #born = performance.timeOrigin + now();
+  readonly #born = nowSinceEpoch();
   readonly #traffic = {
     sent: 0,
     received: 0,
@@ -457,10 +458,6 @@ export class Mesh {
       // A frame that cannot be sent is lost.
     }
   }
-}
-
-function now(): number {
-  return performance.now();
 }
 
 function bufferOf(body: Uint8Array): ArrayBuffer {

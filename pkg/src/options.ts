@@ -82,14 +82,10 @@ function check(
     1,
     Math.floor(electionMs / 2),
   );
-  if (reads !== "quorum" && reads !== "lease") {
-    throw invalid(`"reads" is "quorum" or "lease", not ${show(reads)}`);
-  }
-  if (durability !== "strict" && durability !== "relaxed") {
-    throw invalid(`"durability" is "strict" or "relaxed", not ${show(durability)}`);
-  }
+  either(reads, "reads", "quorum", "lease");
+  either(durability, "durability", "strict", "relaxed");
   if (durability === "relaxed" && storage !== "indexeddb")
-    throw invalid('"durability" is "relaxed" with storage: "indexeddb" only');
+    throw invalid('durability: "relaxed" goes with storage: "indexeddb"');
   if (createWorker !== undefined && typeof createWorker !== "function") {
     throw invalid(`"createWorker" is a function that makes a worker, not ${show(createWorker)}`);
   }
@@ -117,6 +113,11 @@ function check(
     wasm,
     createWorker,
   };
+}
+
+function either(value: unknown, what: string, one: string, other: string): void {
+  if (value !== one && value !== other)
+    throw invalid(`"${what}" is "${one}" or "${other}", not ${show(value)}`);
 }
 
 /** A time limit in milliseconds. */

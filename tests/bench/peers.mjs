@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 
 import { releaseProfile } from "../../scripts/build.mjs";
 import { at, Failure, must, which } from "../../scripts/lib/run.mjs";
-import { buildWork, figures, instructions, words } from "../work/count.mjs";
+import { compressed, kilobytes } from "../../scripts/lib/size.mjs";
+import { buildWork, elections, figures, instructions, words } from "../work/count.mjs";
 import { print } from "./table.mjs";
 
 const io = { log: "bench.log" };
@@ -80,10 +81,12 @@ export async function measurePeers(repeat) {
         cell.operators = engine(row.module, work);
     }
   }
+  const own = rows.find(({ name }) => name === "Quorate");
   return {
     works,
     missing,
-    peers: rows.map(({ name, cells }) => ({ name, cells: cells.map(summary) })),
+    elections: own && [3, 5, 7].map((nodes) => ({ nodes, ...elections(own.driver, nodes) })),
+    peers: rows.map(({ name, cells, size }) => ({ name, size, cells: cells.map(summary) })),
   };
 }
 
@@ -108,7 +111,10 @@ async function build({ build: own, crate, wasm, needs = [] }) {
     ...io,
     env: { ...env, ...profile },
   });
-  return { driver, module: `${folder}/${target}/release/${wasm}.wasm` };
+  const module = `${folder}/${target}/release/${wasm}.wasm`;
+  const small = `${folder}/small.wasm`;
+  await must("wasm-opt", ["-Oz", "--strip-debug", "--strip-producers", module, "-o", small], io);
+  return { driver, module, size: compressed(small) };
 }
 
 /** The same work in this engine: the second run, when the code is hot. */
@@ -178,7 +184,7 @@ function summary({ native, wasm, ...counts }) {
   };
 }
 
-export function printPeers({ works: all, peers: rows, missing }) {
+export function printPeers({ works: all, peers: rows, elections: won = [], missing }) {
   const table = (what, name, show, only = () => true) => {
     const shown = all.map((work, at) => ({ work, at })).filter(({ work }) => only(work));
     const heads = ["", ...shown.map(({ work }) => title(work))];
@@ -201,5 +207,21 @@ export function printPeers({ works: all, peers: rows, missing }) {
   table("WebAssembly operators per entry", "operators", whole, counted);
   table("Messages per entry", "messages", (number) => number.toFixed(3), counted);
   table("Bytes per entry", "bytes", (number) => number.toFixed(1), counted);
+  const sized = rows.filter(({ size }) => size !== undefined);
+  const lines = sized.map(({ name, size }) => [name, ...size.map(kilobytes)]);
+  if (lines.length > 0)
+    print(
+      "The core, its codec and the driver as WebAssembly, after wasm-opt -Oz",
+      ["", "raw", "gzip", "brotli"],
+      lines,
+    );
+  const ballots = won.map(({ nodes, ticks, messages, most }) => [
+    nodes,
+    (ticks / 10).toFixed(2),
+    messages,
+    most,
+  ]);
+  const heads = ["nodes", "average / least timeout", "messages, median", "at most"];
+  if (ballots.length > 0) print("A thousand elections of ours, by timeouts alone", heads, ballots);
   for (const one of missing) console.log(`\nNot measured: ${one}`);
 }

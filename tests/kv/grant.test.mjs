@@ -30,3 +30,19 @@ test("a lease that was made is not said to be none when its first sign of life f
   });
   assert.deepEqual(written, [10, 11]);
 });
+
+test("clocks that fail are no end of a lease", async (t) => {
+  const fails = () => {
+    throw new Error("no clock");
+  };
+  for (const clock of [performance, Date]) t.mock.method(clock, "now", fails);
+  const home = {
+    store: {},
+    onEnd: () => () => {},
+    write: async () => ({ type: "lease", id: 7, ttlMs: 1_000, leftMs: 1_000 }),
+  };
+  const held = await lease.grantLease(home, { ttl: 1_000 }, {});
+  t.after(() => held.revoke());
+  assert.equal(held.lost.aborted, false);
+  assert.equal(await held.renew(), 1_000);
+});

@@ -34,6 +34,8 @@ test("options are checked before anything starts", async () => {
     [{ name: "a", timeouts: { elections: 5 } }, /no field "elections"/],
     [{ name: "a", timeouts: { election: 1 } }, /"timeouts.election"/],
     [{ name: "a", timeouts: { election: 100, heartbeat: 80 } }, /"timeouts.heartbeat".*50/],
+    [{ name: "a", durability: "none" }, /"durability" is "strict" or "relaxed", not "none"/],
+    [{ name: "a", durability: "relaxed" }, /durability.*goes with storage: "indexeddb"/],
     [{ name: "a", deadline: 0 }, /"deadline"/],
     [{ name: "a", deadline: Infinity }, /"deadline"/],
     [{ name: "a", signal: {} }, /"signal"/],

@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { before, test } from "node:test";
 
 import { answer, logs, newLog } from "../../scripts/lib/run.mjs";
-import { buildStore, buildWork, callgrind, figures, instructions } from "./count.mjs";
+import { buildStore, buildWork, callgrind, elections, figures, instructions } from "./count.mjs";
 
 let driver, store;
 before(async () => {
@@ -48,9 +48,12 @@ test("a longer log costs no more, nor do larger entries but for their bytes", as
   assert.ok(perByte <= 0.5, `${perByte} instructions a byte`);
 });
 
-test("an election takes no more than a ballot and its pre-vote", () => {
-  const { election_msgs } = figures(driver, works[0].work);
-  assert.ok(election_msgs <= 16, `${election_msgs} messages`);
+test("an election takes no more than a ballot and its pre-vote, and seldom a second one", () => {
+  const { ticks, messages, most } = elections(driver, 3);
+  assert.ok(messages <= 14, `${messages} messages`);
+  assert.ok(most <= 22, `at most ${most} messages`);
+  // The earliest of three waits 12.5 ticks on average, and half a one until the next.
+  assert.ok(ticks <= 13.2, `${ticks} ticks`);
 });
 
 const loads = [

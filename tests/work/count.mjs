@@ -25,6 +25,9 @@ export function figures(driver, work, entries = 20_000, more = []) {
   return JSON.parse(line);
 }
 
+/** A thousand elections by timeouts alone: ticks on average, of which the least timeout is ten; messages by median, and at most. */
+export const elections = (driver, nodes) => JSON.parse(answer(driver, [nodes, 1000].map(String)));
+
 /** Instructions per entry, by callgrind: of two runs the difference, so that the start cancels out. */
 export async function instructions(driver, work, [few, many] = [2_000, 12_000], more = []) {
   const counted = (entries) => callgrind(driver, [...words(work, entries), ...more]);

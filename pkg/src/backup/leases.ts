@@ -3,6 +3,7 @@
  * and then has its whole time.
  */
 
+import { now } from "../clock.js";
 import { QuorateError, quorateError } from "../errors.js";
 import type { Kv } from "../kv/types.js";
 import type { CallOptions } from "../types.js";
@@ -36,7 +37,7 @@ export class Leases {
   }
 
   async grant(id: number, ttl: number): Promise<void> {
-    const aliveAt = performance.now();
+    const aliveAt = now();
     const grant = (name: { id?: number }) =>
       this.#kv.lease({ ttl, keepAlive: false, ...name, ...this.#bounds });
     let lease: { readonly id: number };
@@ -77,9 +78,9 @@ export class Leases {
 
   /** Gives signs of life for those who had none for a third of their time, and for all at the end. */
   async renew(which: "due" | "all"): Promise<void> {
-    const now = performance.now();
+    const time = now();
     const due = [...this.#granted].filter(
-      ([, { ttl, aliveAt }]) => which === "all" || now - aliveAt > ttl / 3,
+      ([, { ttl, aliveAt }]) => which === "all" || time - aliveAt > ttl / 3,
     );
     for (let at = 0; at < due.length; at += AT_ONCE)
       await Promise.all(due.slice(at, at + AT_ONCE).map(([id]) => this.revive(id)));
@@ -110,7 +111,7 @@ export class Leases {
 
   /** Whether it lives. */
   async #renew(lease: Granted): Promise<boolean> {
-    const aliveAt = performance.now();
+    const aliveAt = now();
     try {
       await this.#kv.renewLease(lease.id, this.#bounds);
     } catch (error) {

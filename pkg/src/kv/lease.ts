@@ -2,6 +2,7 @@
 
 import { checkBounds } from "../bounded.js";
 import { integer, invalid, show } from "../check.js";
+import { now, wallMs } from "../clock.js";
 import { QuorateError, quorateError, withOutcome } from "../errors.js";
 import { MAX_TTL_MS } from "../limits.js";
 import type { CallOptions } from "../types.js";
@@ -59,12 +60,13 @@ interface Clocks {
   readonly wall: number;
 }
 
-const clocks = (): Clocks => ({ steady: performance.now(), wall: Date.now() });
+const clocks = (): Clocks => ({ steady: now(), wall: wallMs() });
 
 /** How many milliseconds passed, by the clock that says more. */
 function passed(since: Clocks): number {
-  const now = clocks();
-  return Math.max(now.steady - since.steady, now.wall - since.wall);
+  const { steady, wall } = clocks();
+  // The other one says nothing where it has failed.
+  return Math.max(steady - since.steady, wall - since.wall || 0);
 }
 
 /** The longest that a call may take, and that a timer is set for. */

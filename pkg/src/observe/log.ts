@@ -3,6 +3,7 @@
  * under way at a time, so that an owner who is busy is not buried; what does not fit is counted.
  */
 
+import { nowSinceEpoch } from "../clock.js";
 import type { MembersNow } from "../protocol.js";
 import type { Role } from "../types.js";
 import {
@@ -52,7 +53,7 @@ export class Log {
       this.#left++;
       return;
     }
-    const time = performance.timeOrigin + performance.now() - this.#since;
+    const time = nowSinceEpoch() - this.#since;
     this.#waiting.push({
       time,
       node: this.#node,

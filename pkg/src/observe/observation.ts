@@ -1,6 +1,7 @@
 /** What the owner of nodes wants to know of them, and hears of them beside their work. */
 
 import { invalid, show } from "../check.js";
+import { nowSinceEpoch } from "../clock.js";
 import { formatted, TOPICS } from "./debug.js";
 import type { DebugEntry, DebugListener, DebugTopic } from "./types.js";
 
@@ -23,7 +24,7 @@ export class Observation {
   trace: boolean;
   readonly #topics: readonly DebugTopic[];
   readonly #write: DebugListener;
-  readonly #since = performance.timeOrigin + performance.now();
+  readonly #since = nowSinceEpoch();
 
   constructor(trace: unknown, debug: unknown, home: DebugHome) {
     this.trace = flag(trace, '"trace"');

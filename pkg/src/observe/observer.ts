@@ -4,6 +4,7 @@
  */
 
 import type { Probe } from "../../wasm/quorate_wasm.js";
+import { now } from "../clock.js";
 import type { MembersNow } from "../protocol.js";
 import type { Role } from "../types.js";
 import type { Counts } from "./counts.js";
@@ -31,7 +32,7 @@ export class Observer implements Probe {
   tracer: Tracer | undefined;
   readonly #cluster: string;
   readonly #node: number;
-  readonly #since = performance.now();
+  readonly #since = now();
   readonly #messages: number[] = new Array(STEP).fill(0);
   readonly #requests = [0, 0, 0, 0];
   readonly #replies = [0, 0, 0, 0, 0];
@@ -123,7 +124,7 @@ export class Observer implements Probe {
   counts(): Counts {
     const trips = [...this.#roundTrips].map(([peer, trip]) => [peer, trip.picture()] as const);
     return {
-      uptime: (performance.now() - this.#since) / 1_000,
+      uptime: (now() - this.#since) / 1_000,
       elections: this.#elections,
       leaderChanges: this.#leaderChanges,
       messages: [...this.#messages],
@@ -177,7 +178,7 @@ export class Observer implements Probe {
     if (leads && last > this.#last) this.#proposed(last, at);
     if (leads) this.#committed(commit, at);
     // Behind a node's first step stands what it brought with it.
-    if (applied > this.#applied && this.#last > 0) this.#apply.observe(performance.now() - at);
+    if (applied > this.#applied && this.#last > 0) this.#apply.observe(now() - at);
     this.#leads = leads;
     this.#last = last;
     this.#applied = applied;
@@ -208,19 +209,19 @@ export class Observer implements Probe {
   }
 
   #written(): void {
-    const now = this.#clock();
-    this.#persist.observe(now - this.#writeAt);
-    this.tracer?.written(this.#writeAt, now);
+    const time = this.#clock();
+    this.#persist.observe(time - this.#writeAt);
+    this.tracer?.written(this.#writeAt, time);
     if (this.#writing === 0) return;
     this.#snapshotsWritten++;
-    this.tracer?.snapshot(this.#snapshotAt ?? this.#writeAt, now, this.#writing);
+    this.tracer?.snapshot(this.#snapshotAt ?? this.#writeAt, time, this.#writing);
     this.#snapshotAt = undefined;
     this.#writing = 0;
   }
 
   /** Read once for all that one event brings about. */
   #clock(): number {
-    if (this.#now === 0) this.#now = performance.now();
+    if (this.#now === 0) this.#now = now();
     return this.#now;
   }
 }

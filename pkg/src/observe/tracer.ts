@@ -3,6 +3,7 @@
  * node. The timeline keeps none of them: a measure that was told is forgotten at once.
  */
 
+import { now } from "../clock.js";
 import type { Role } from "../types.js";
 
 /** Of those that the panel knows. */
@@ -19,18 +20,18 @@ export class Tracer {
 
   /** From when the worker began to exist to when its node runs. */
   started(): void {
-    this.#measure("start", 0, performance.now(), "tertiary", {});
+    this.#measure("start", 0, now(), "tertiary", {});
   }
 
   /** An election: from the loss of the leader, or the first campaign, to the next one. */
   role(role: Role, term: number, leader: number | null): void {
-    const now = performance.now();
+    const time = now();
     if (leader === null) {
-      this.#leaderless ??= now;
+      this.#leaderless ??= time;
       return;
     }
     if (this.#leaderless === undefined) return;
-    this.#measure("election", this.#leaderless, now, "error", { leader, term, role });
+    this.#measure("election", this.#leaderless, time, "error", { leader, term, role });
     this.#leaderless = undefined;
   }
 
@@ -50,8 +51,8 @@ export class Tracer {
 
   /** A leader's snapshot is in place. */
   restored(index: number): void {
-    const now = performance.now();
-    this.#measure("restore", now, now, "tertiary-dark", { upTo: index });
+    const time = now();
+    this.#measure("restore", time, time, "tertiary-dark", { upTo: index });
   }
 
   #measure(

@@ -1,10 +1,12 @@
+import { nowSinceEpoch } from "../clock.js";
+
 /**
  * The order of what a client and a far node say to each other, over a way on which frames come twice, late, and out of order: each
  * bears a number above those before it, and one that does not is dropped. Only so a node's refusal is its last word on a request.
  */
 export class Order {
   /** From the clock, so that it is above all that another one before it has given. */
-  #given = Math.floor((performance.timeOrigin + performance.now()) * 1_000);
+  #given = Math.floor(nowSinceEpoch() * 1_000);
   #taken = 0;
 
   /** A frame with its number. */

@@ -321,6 +321,28 @@ pub fn run(work: Work, seed: u64) -> Stats {
     cluster.finish()
 }
 
+/// An election among nodes that start at the same moment: its ticks, and its messages.
+#[must_use]
+pub fn election(nodes: usize, seed: u64) -> (u64, u64) {
+    let mut cluster = Cluster::new(
+        Work {
+            nodes,
+            entries: 0,
+            window: 1,
+            size: 16,
+            wire: true,
+        },
+        seed,
+    );
+    cluster.elect();
+    let Stats {
+        election_ticks,
+        election_messages,
+        ..
+    } = cluster.stats;
+    (election_ticks, election_messages)
+}
+
 #[cfg(target_arch = "wasm32")]
 mod exports {
     use core::cell::Cell;

@@ -1,14 +1,18 @@
 //! `quorate-work NODES ENTRIES WINDOW SIZE WIRE(0|1) [BATCH [REPEAT]]`: the work, as a line of JSON.
+//! `quorate-work NODES SEEDS`: so many elections, as a line of JSON.
 
 use std::time::Instant;
 
-use quorate_work::{Work, run};
+use quorate_work::{Work, election, run};
 
 fn main() {
     let args: Vec<u64> = std::env::args()
         .skip(1)
         .map(|arg| arg.parse().expect("a number"))
         .collect();
+    if let [nodes, seeds] = args[..] {
+        return elections(nodes as usize, seeds);
+    }
     let work = Work {
         nodes: args[0] as usize,
         entries: args[1],
@@ -41,6 +45,19 @@ fn main() {
             peak_kib()
         );
     }
+}
+
+/// Ticks on average, and messages by median and at most. The least election timeout is ten ticks.
+fn elections(nodes: usize, seeds: u64) {
+    let all: Vec<(u64, u64)> = (1..=seeds).map(|seed| election(nodes, seed)).collect();
+    let ticks = all.iter().map(|(ticks, _)| ticks).sum::<u64>() as f64 / seeds as f64;
+    let mut messages: Vec<u64> = all.into_iter().map(|(_, messages)| messages).collect();
+    messages.sort_unstable();
+    println!(
+        "{{\"ticks\":{ticks:.2},\"messages\":{},\"most\":{}}}",
+        messages[messages.len() / 2],
+        messages[messages.len() - 1]
+    );
 }
 
 /// The process's, from /proc: user and system time, in hundredths of a second.
