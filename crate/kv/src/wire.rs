@@ -247,10 +247,9 @@ mod tests {
 
     #[test]
     fn a_list_ends_with_the_bytes_whatever_its_number() {
-        let mut out = Vec::new();
-        put_varint(&mut out, u64::MAX);
-        out.extend([1, 2, 3]);
-        let list = end(&out, |reader| reader.list(|reader| reader.byte()));
-        assert_eq!(list, Err(ReadError::Short));
+        let mut reader = Reader::new(&[100, 1, 2, 3]);
+        let list = reader.list(|reader| reader.byte());
+        assert_eq!(list, [1, 2, 3, 0]);
+        assert_eq!(reader.rest(), Err(ReadError::Short));
     }
 }

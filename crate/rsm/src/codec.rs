@@ -108,7 +108,7 @@ pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
     Ok((cluster, group, messages))
 }
 
-/// The same, with the messages in a list that was used before. After an error what it has is nothing.
+/// The same, with the messages in a list that was used before. After an error what is in it does not count.
 ///
 /// # Errors
 /// The bytes are no such frame.
