@@ -125,7 +125,7 @@ impl<M: StateMachine + Default> Cluster<M> {
 
     /// After every other start the nodes are told that they reach each other again.
     fn meet(&mut self, id: NodeId) -> Result<(), Violation> {
-        if self.processes[id].run % 2 == 0 {
+        if self.processes[id].run.is_multiple_of(2) {
             for node in self.voters.clone() {
                 if !self.is_paused(node) {
                     self.handle(node, [Input::Reachable])?;
