@@ -26,7 +26,7 @@ export class History {
    */
   async record(call, make) {
     const line = { ...call, call: this.now() };
-    this.begun(line);
+    await this.begun(line);
     try {
       const answer = await make();
       this.ended(line, { ...line, return: this.now(), ok: true, ...answer });
@@ -37,8 +37,8 @@ export class History {
     }
   }
 
-  /** A call begins. */
-  begun() {}
+  /** A call begins, once what this resolves to has come. */
+  async begun() {}
 
   /** What is known of a call that began as `line`; nothing if it had no effect. */
   ended(_line, known) {

@@ -14,6 +14,7 @@ const channel = new BroadcastChannel("nemesis-history");
 /** Tells the one that writes down. */
 class Told extends History {
   #next;
+  #waiting = new Map();
 
   constructor(number) {
     super();
@@ -25,9 +26,18 @@ class Told extends History {
     return performance.timeOrigin + performance.now();
   }
 
+  /** Before the call is made: what a tab said last can be lost when it dies, while what it asked for takes effect. */
   begun(line) {
     line.id = this.#next++;
-    channel.postMessage({ begun: line });
+    return new Promise((resolve) => {
+      this.#waiting.set(line.id, resolve);
+      channel.postMessage({ begun: line });
+    });
+  }
+
+  heard(id) {
+    this.#waiting.get(id)?.();
+    this.#waiting.delete(id);
   }
 
   ended({ id }, known) {
@@ -41,8 +51,10 @@ function recorder() {
   const problems = [];
   channel.onmessage = ({ data: { begun, ended, known, problem } }) => {
     if (problem !== undefined) problems.push(problem);
-    else if (begun !== undefined) calls.set(begun.id, begun);
-    else if (known === undefined) calls.delete(ended);
+    else if (begun !== undefined) {
+      calls.set(begun.id, begun);
+      channel.postMessage({ heard: begun.id });
+    } else if (known === undefined) calls.delete(ended);
     else calls.set(ended, known);
   };
   return {
@@ -97,6 +109,7 @@ function participant() {
         channel.postMessage({ problem: `halted: ${reason.code}: ${reason.message}` });
       });
       history = new Told(number);
+      channel.onmessage = ({ data }) => history.heard(data.heard);
       last = (number + 1) * CALLS - 1;
       const share = { clients: 2, first: number * CALLS };
       workload = new Workload(node.kv, history, seed * 1_000 + number, share);
