@@ -51,7 +51,7 @@ test("a cluster on Node survives the nemesis, and the judge finds what is made w
   };
   await wrong("stale", makeStale);
   const { told, line } = await wrong("denied", makeDenied);
-  assert.match(told, new RegExp(`line ${line}: with this .* never to take effect`));
+  assert.match(told, new RegExp(`line ${line}: said never to take effect`));
 });
 
 /** Gives a get the value that an earlier one read, and one between the two no longer did. Values never come back. */
