@@ -51,6 +51,8 @@ pub struct Shape {
     pub call_timeout: Duration,
     /// Clients are told when a node goes or comes.
     pub notices: bool,
+    /// In a thousand times that a node finds out who leads, how often one client is told.
+    pub hints_permille: u64,
     /// The faults that may come.
     pub faults: Vec<FaultKind>,
     /// Mean time between two of them, in microseconds.
@@ -169,6 +171,7 @@ impl Shape {
             notices: random.below(2) == 0,
             faults,
             fault_mean: weighted(random, &[(1, 300_000), (2, 1_000_000), (1, 4_000_000)]),
+            hints_permille: weighted(random, &[(2, 0), (1, 200), (1, 1_000)]),
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),
             mute: BTreeSet::new(),
         }
@@ -248,6 +251,7 @@ impl Shape {
             value_bytes: 0,
             call_timeout: Duration::from_secs(2),
             notices: true,
+            hints_permille: 500,
             faults: FaultKind::planned().to_vec(),
             fault_mean: 2_000_000,
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),

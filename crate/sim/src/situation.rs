@@ -148,6 +148,10 @@ situations! {
     ExecutedAfterItsDeadline,
     /// A call ends, and is known to have no effect.
     KnownNotApplied,
+    /// A client hears who leads.
+    HeardOfLeader,
+    /// And that one does not.
+    HeardOfWrongLeader,
 
     // Snapshots.
     /// A node takes a snapshot.

@@ -199,6 +199,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 }
                 Output::Reply { client, replies } => self.send_replies(id, client, replies)?,
                 Output::RoleChanged { role, term, leader } => {
+                    self.told_leader = leader.or(self.told_leader);
                     let (now, value) = (self.now(), term.0 << 2 | role as u64);
                     self.trace.event(now, &id, trace::Event::Role, value, || {
                         let leader = leader.map_or("none".to_owned(), |leader| leader.to_string());

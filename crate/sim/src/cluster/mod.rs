@@ -182,6 +182,8 @@ pub struct Cluster<M: StateMachine> {
     frame: Vec<u8>,
     /// What nodes answered from their own states, until somebody looks at it.
     own_answers: Vec<OwnAnswer>,
+    /// Who leads, as a node said last, until somebody looks at it.
+    told_leader: Option<NodeId>,
     steps: u64,
     starts: u64,
     ends: u64,
@@ -224,6 +226,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             applied: Vec::new(),
             frame: Vec::new(),
             own_answers: Vec::new(),
+            told_leader: None,
             steps: 0,
             starts: 0,
             ends: 0,
@@ -496,6 +499,11 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// What nodes answered from their own states since this was asked last.
     pub fn take_own_answers(&mut self) -> Vec<OwnAnswer> {
         core::mem::take(&mut self.own_answers)
+    }
+
+    /// Who leads, as a node said last, if it was not taken before. That may be long ago, or never have been so.
+    pub fn take_told_leader(&mut self) -> Option<NodeId> {
+        self.told_leader.take()
     }
 
     /// Compares all of every running node's log with what was seen of it.
