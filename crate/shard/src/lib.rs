@@ -4,6 +4,11 @@
 //! [`Configuration`]. A group beside the others, the controller, makes configurations and numbers
 //! them: its machine is [`Controller`].
 //!
+//! A group that has shards runs a [`ShardStore`]: each shard is a whole store, with its sessions and its
+//! clock, so that all of it moves together. What its leader does beside the log, to have configurations
+//! adopted and shards fetched and given up, is a [`Mover`]; what finds the group of a key, and follows
+//! it, is a [`ShardClient`]. `docs/ARCHITECTURE.md` has the steps of a migration.
+//!
 //! Everything here is pure: no clock, no chance, no order but that of ids. All bytes from outside are
 //! decoded without panic.
 

@@ -83,7 +83,7 @@ impl History {
         for _ in 0..reader.count(2) {
             history.append(Change::decode(reader, latest.shards.len()));
         }
-        if history.len() > HISTORY_MAX || history.bytes > HISTORY_BYTES_MAX {
+        if history.len() > HISTORY_MAX.min(latest.number) || history.bytes > HISTORY_BYTES_MAX {
             reader.refuse("the history is too long");
         }
         history
