@@ -8,7 +8,7 @@
 //! ```
 
 use bytes::Bytes;
-use quorate_kv::{Kv, KvDelta, KvSnapshot};
+use quorate_kv::{self as kv, Kv, KvDelta, KvSnapshot};
 use quorate_rsm::wire::{Reader, Writer};
 use quorate_rsm::{Admission, ApplyContext, SessionId, SessionLimits, Sessions, StateMachine};
 
@@ -51,6 +51,8 @@ pub(crate) struct Frozen {
     /// The shard's time, which stands still.
     pub(crate) time_ms: u64,
     pub(crate) mark: u64,
+    /// The shard's time and sessions, as they travel.
+    pub(crate) head: Bytes,
     /// What the taker lacks, if it has the mark that is named. Not part of the state: a node that
     /// comes from a snapshot has it no more, and gives the whole shard instead.
     pub(crate) since: Option<(u64, KvDelta)>,
@@ -63,6 +65,9 @@ pub(crate) struct Mark {
     since: Option<(u64, KvDelta)>,
 }
 
+/// What a shard keeps of the past at least, where there are many.
+const PAST_BYTES_MIN: u64 = 256 << 10;
+
 /// Bounds on the sessions of a shard.
 const LIMITS: SessionLimits = SessionLimits {
     max_sessions: 4_096,
@@ -73,7 +78,19 @@ const LIMITS: SessionLimits = SessionLimits {
 };
 
 impl Shard {
-    /// A shard that nobody wrote to yet.
+    /// A shard that nobody has had before, one of so many: what all keep of the past is bounded together.
+    pub(crate) fn first(context: &ApplyContext, shards: usize) -> Self {
+        let mut shard = Self::new(Phase::Serving);
+        let retention = kv::Command::SetRetention {
+            revisions: kv::RETENTION_REVISIONS,
+            ms: 0,
+            bytes: (kv::RETENTION_BYTES / shards.max(1) as u64).max(PAST_BYTES_MIN),
+        };
+        shard.kv.apply(context, &retention.encode());
+        shard
+    }
+
+    /// A shard of which nothing is here yet.
     pub(crate) fn new(phase: Phase) -> Self {
         Self {
             kv: Kv::new(),
@@ -149,6 +166,7 @@ impl Shard {
                 to: *to,
                 time_ms,
                 mark: context.index.0,
+                head: self.clients.written(time_ms),
                 since: since(marks, base, &self.kv.snapshot()),
             }));
         }
@@ -162,8 +180,7 @@ impl Shard {
                 (Bytes::new(), mark.state.clone(), &mark.since)
             }
             Phase::Frozen(frozen) if frozen.mark == mark => {
-                let head = self.clients.written(frozen.time_ms);
-                (head, self.kv.snapshot(), &frozen.since)
+                (frozen.head.clone(), self.kv.snapshot(), &frozen.since)
             }
             Phase::Frozen(_) | Phase::Serving | Phase::Arriving(_) => return None,
         };
@@ -206,7 +223,7 @@ impl Shard {
 
 impl Clients {
     /// What travels at the end, before the store: the shard's time, and its sessions.
-    fn written(&self, time_ms: u64) -> Bytes {
+    pub(crate) fn written(&self, time_ms: u64) -> Bytes {
         let mut body = Writer::new();
         body.number(time_ms);
         body.number(self.last);

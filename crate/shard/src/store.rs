@@ -119,7 +119,7 @@ impl ShardStore {
         }
         match command {
             Command::Found { .. } => Ok(Reply::Ok),
-            Command::Adopt(configuration) => self.adopt(configuration),
+            Command::Adopt(configuration) => self.adopt(context, configuration),
             Command::Skip(configuration) => self.skip(configuration),
             Command::Request { shard, body } => self.request(context, shard, body),
             Command::Mark {
@@ -161,7 +161,7 @@ impl ShardStore {
         }
     }
 
-    fn adopt(&mut self, next: Configuration) -> Result<Reply, StoreError> {
+    fn adopt(&mut self, context: &ApplyContext, next: Configuration) -> Result<Reply, StoreError> {
         let now = &self.configuration;
         if next.shards.len() != now.shards.len() {
             return Err(StoreError::Foreign);
@@ -186,7 +186,8 @@ impl ShardStore {
                     shard.phase = Phase::Leaving { to: *to, marks };
                 }
             } else if *to == self.group && from == GroupId::NONE {
-                self.shards.insert(shard, Shard::new(Phase::Serving));
+                let first = Shard::first(context, next.shards.len());
+                self.shards.insert(shard, first);
             } else if *to == self.group {
                 let nodes = now.groups.get(from).map(|info| info.nodes.clone());
                 let arrival = Arrival::new(from, nodes.unwrap_or_default());

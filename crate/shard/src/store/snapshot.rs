@@ -266,16 +266,18 @@ fn read_shard(id: ShardId, reader: &mut Reader<'_>, parts: &mut VecDeque<Coming>
             what: What::Store(Box::new(Kv::restore())),
         });
     };
-    let phase = match reader.byte() {
+    let mut phase = match reader.byte() {
         SERVING => Phase::Serving,
         LEAVING => Phase::Leaving {
             to: group(reader),
             marks: Vec::new(),
         },
+        // Its head is written down again when its sessions are there.
         FROZEN => Phase::Frozen(Box::new(Frozen {
             to: group(reader),
             time_ms: reader.number(),
             mark: reader.number(),
+            head: Bytes::new(),
             since: None,
         })),
         tag => {
@@ -316,6 +318,9 @@ fn read_shard(id: ShardId, reader: &mut Reader<'_>, parts: &mut VecDeque<Coming>
         sessions: Sessions::decode(reader),
     };
     store(reader);
+    if let Phase::Frozen(frozen) = &mut phase {
+        frozen.head = clients.written(frozen.time_ms);
+    }
     Shard {
         kv: Kv::new(),
         clients,
