@@ -72,11 +72,6 @@ impl Tree {
         self.by
     }
 
-    /// Whether the places of two records are in order, and not the same.
-    pub(crate) fn rises(&self, low: &Record, high: &Record) -> bool {
-        self.by.compare(low, high.place()).is_lt()
-    }
-
     /// What is in it.
     pub(crate) fn total(&self) -> Summary {
         self.root.total

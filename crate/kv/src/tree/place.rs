@@ -43,6 +43,11 @@ enum Key {
 const SHORT_MAX: usize = 22;
 
 impl By {
+    /// Whether the places of two records are in order, and not the same.
+    pub(crate) fn rises(self, low: &Record, high: &Record) -> bool {
+        self.compare(low, high.place()).is_lt()
+    }
+
     #[inline]
     pub(super) fn compare(self, record: &Record, place: Place<'_>) -> Ordering {
         // As `order`, but reads no more of the record than it takes.
