@@ -49,7 +49,7 @@ impl By {
     }
 
     #[inline]
-    pub(super) fn compare(self, record: &Record, place: Place<'_>) -> Ordering {
+    pub(crate) fn compare(self, record: &Record, place: Place<'_>) -> Ordering {
         // As `order`, but reads no more of the record than it takes.
         let by_key = || record.key().cmp(place.key);
         let by_revision = || record.revision().cmp(&place.revision);
