@@ -6,6 +6,8 @@
 //! alone, whatever the trees look like, exactly as large as asked for, and found in O(log n).
 
 mod check;
+mod delta;
+mod patch;
 mod restore;
 
 use bytes::Bytes;
@@ -17,6 +19,8 @@ use crate::record::Record;
 use crate::tree::{Place, Tree, reclaim};
 use crate::wire::{ReadError, Reader, put_bytes, put_varint};
 
+pub use delta::KvDelta;
+pub use patch::KvPatch;
 pub use restore::KvRestore;
 
 /// The store as of one revision. A clone is a few pointers.
@@ -46,6 +50,12 @@ impl KvSnapshot {
         put_bytes(&mut header, swept.key);
         header.extend_from_slice(&kv.digest().to_le_bytes());
         Self { trees, header }
+    }
+
+    /// The digest of the state, with which the header ends.
+    fn digest(&self) -> u64 {
+        let digest = self.header.last_chunk();
+        u64::from_le_bytes(*digest.expect("it was written"))
     }
 
     /// How many bytes its stream has.
