@@ -6,7 +6,13 @@ import { at } from "./run.mjs";
 import { wasmTarget } from "./tools.mjs";
 
 /** Crates without a browser in them: they are tested on both targets. */
-export const pureCrates = ["quorate-raft", "quorate-rsm", "quorate-kv", "quorate-sim"];
+export const pureCrates = [
+  "quorate-raft",
+  "quorate-rsm",
+  "quorate-kv",
+  "quorate-shard",
+  "quorate-sim",
+];
 /** Crates that exist on wasm32 only. */
 export const wasmCrates = ["quorate-wasm"];
 /** What a fuzzer runs, and a suite of its own replays. */

@@ -5,6 +5,7 @@
 //! Times are virtual. The nodes have the shipped default timeouts.
 
 pub mod clerk;
+pub mod control;
 pub mod forgetful;
 pub mod history;
 pub mod report;
@@ -23,6 +24,7 @@ use quorate_sim::network::RuleId;
 use quorate_sim::rules::{Cut, Partition, Unreliable};
 
 use crate::lab::clerk::Clerk;
+use crate::lab::control::Order;
 use crate::lab::history::History;
 use crate::lab::report::{Agreement, Limit};
 
@@ -49,6 +51,8 @@ pub struct Lab<M: StateMachine = Journal> {
     unreliable: Option<RuleId>,
     partitions: Vec<RuleId>,
     clerks: Vec<Clerk>,
+    /// What was asked of a machine that is no store.
+    orders: Vec<Order>,
     session: Option<SessionId>,
     /// Commands begun on the spot; also the number of the last one.
     begun: u64,
@@ -82,6 +86,7 @@ impl<M: StateMachine + Default> Lab<M> {
             unreliable: None,
             partitions: Vec::new(),
             clerks: Vec::new(),
+            orders: Vec::new(),
             session: None,
             begun: 0,
             agreement: Agreement::default(),

@@ -21,6 +21,9 @@
 //!
 //! `log` and `index` follow from the others, and are not in a snapshot. Compaction at C hides what is
 //! older at once; what no revision from C on shows is dropped by the commands that follow, a piece each.
+//!
+//! A copy of the store follows it by what changed: [`KvDelta`] finds it by what two states do not share,
+//! and [`KvPatch`] makes the later state of the earlier one.
 
 // On wasm32 `#[test]` is the one that wasm-bindgen's runner sees.
 #[cfg(all(test, target_arch = "wasm32"))]
@@ -56,5 +59,5 @@ pub use query::{Changes, Order, Projection, Query, RangeOptions, Watch};
 pub use range::KeyRange;
 pub use record::{KeyValue, Meta};
 pub use reply::{Event, Reply};
-pub use snapshot::{KvRestore, KvSnapshot};
+pub use snapshot::{KvDelta, KvPatch, KvRestore, KvSnapshot};
 pub use txn::{Compare, Op, Relation, TXN_DEPTH_MAX, TXN_OPS_MAX, Target, Txn};

@@ -115,8 +115,9 @@ impl KeyValue {
     }
 }
 
-/// A stored record: its hash and its revision, eight bytes each, then the encoding.
-#[derive(Clone)]
+/// A stored record: its hash and its revision, eight bytes each, then the encoding. One that stands in
+/// two places is known to be equal without a look at its bytes.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Record(Arc<[u8]>);
 
 /// Of the hash and the revision, which is in the encoding, too: descents read it often.

@@ -65,6 +65,9 @@ pub struct CallId(pub u64);
 pub enum Call {
     /// Execute a command of the machine, once.
     Write(Bytes),
+    /// Execute a command of the machine at least once, outside of the session: it is repeated until it is answered. For commands that do nothing
+    /// a second time.
+    Propose(Bytes),
     /// Answer a query of the machine, in the way of [`ClientConfig::read_at`].
     Read(Bytes),
     /// Answer a query of the machine, in this way. What any node can answer goes to the one that the

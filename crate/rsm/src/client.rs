@@ -76,6 +76,9 @@ impl Session {
                 query: query.clone(),
                 at: *at,
             }),
+            OpenKind::Propose { command } => Some(RequestBody::Propose {
+                command: command.clone(),
+            }),
             OpenKind::Write { command, number } => {
                 let Self::Open(numbers) = self else {
                     return None;
@@ -160,7 +163,10 @@ impl Client {
                 outcome: Outcome::NotApplied,
             });
         }
-        let (Call::Write(body) | Call::Read(body) | Call::ReadAt { query: body, .. }) = &call;
+        let (Call::Write(body)
+        | Call::Propose(body)
+        | Call::Read(body)
+        | Call::ReadAt { query: body, .. }) = &call;
         let room = self
             .config
             .max_pending_bytes
@@ -175,6 +181,7 @@ impl Client {
                 command,
                 number: None,
             },
+            Call::Propose(command) => OpenKind::Propose { command },
             Call::Read(query) => OpenKind::Read {
                 query,
                 at: self.config.read_at,
@@ -511,7 +518,7 @@ impl Client {
 
     fn fail(&mut self, call: CallId, error: impl FnOnce(Outcome) -> CallError) {
         if let Some(open) = self.calls.get(call) {
-            let is_write = matches!(open.kind, OpenKind::Write { .. });
+            let is_write = matches!(open.kind, OpenKind::Write { .. } | OpenKind::Propose { .. });
             let unknown = is_write && (open.uncertain || open.attempt.is_some());
             let outcome = if unknown {
                 Outcome::Unknown

@@ -135,7 +135,7 @@ pub fn decode_messages_in(messages: &mut Vec<Message>, frame: &Bytes) -> Decoded
 pub fn encode_requests(group: u32, requests: &[Request]) -> Vec<u8> {
     let size = |request: &Request| match &request.body {
         RequestBody::OpenSession | RequestBody::CloseSession { .. } => 24,
-        RequestBody::Write { command, .. } => command.len() + 48,
+        RequestBody::Write { command, .. } | RequestBody::Propose { command } => command.len() + 48,
         RequestBody::Read { query, .. } => query.len() + 24,
     };
     let mut writer = begin(

@@ -25,6 +25,10 @@ pub(crate) enum Kind {
         acknowledged: u64,
         command: Bytes,
     },
+    /// A command outside of all sessions.
+    Propose {
+        command: Bytes,
+    },
     /// Here all nodes take a snapshot, so that they can compare what it comes to.
     Checkpoint,
     /// By now the machine has something to do.
@@ -36,6 +40,7 @@ const CLOSE: u8 = 2;
 const WRITE: u8 = 3;
 const CHECKPOINT: u8 = 4;
 const TICK: u8 = 5;
+const PROPOSE: u8 = 6;
 
 impl Command {
     pub(crate) fn encode(&self) -> Bytes {
@@ -73,6 +78,12 @@ impl Command {
                 writer.number(sequence.saturating_sub(*acknowledged));
                 writer.raw(command);
             }
+            Kind::Propose { command } => {
+                writer.reserve(command.len() + 8);
+                writer.byte(PROPOSE);
+                writer.number(self.time_ms);
+                writer.raw(command);
+            }
         }
         Bytes::from(writer.finish())
     }
@@ -99,6 +110,9 @@ impl Command {
                     command,
                 }
             }
+            PROPOSE => Kind::Propose {
+                command: reader.rest(),
+            },
             CHECKPOINT => Kind::Checkpoint,
             TICK => Kind::Tick,
             _ => return None,
@@ -123,8 +137,11 @@ mod tests {
         let close = Kind::CloseSession {
             session: SessionId(1 << 40),
         };
+        let propose = Kind::Propose {
+            command: Bytes::from_static(b"freeze"),
+        };
         let plain = [Kind::OpenSession, Kind::Checkpoint, Kind::Tick];
-        for kind in plain.into_iter().chain([close, write]) {
+        for kind in plain.into_iter().chain([close, write, propose]) {
             let command = Command {
                 time_ms: 1_234_567,
                 kind,
@@ -139,7 +156,7 @@ mod tests {
             b"\x04\x05\x05",
             b"\x05",
             b"\x05\x05\x05",
-            b"\x06\x05",
+            b"\x07\x05",
             b"\x03\x05\x01\x01\x02",
             b"\xff\xff",
         ] {

@@ -25,6 +25,11 @@ mod snapshot;
 pub mod storage;
 mod varint;
 
+/// Numbers and byte strings, for the machines' own encodings.
+pub mod wire {
+    pub use crate::varint::{Malformed, Reader, Writer};
+}
+
 pub use call::{Call, CallError, CallId, ClientConfig, ClientInput, ClientOutput, Outcome};
 pub use client::Client;
 pub use interface::{HaltCause, Input, NodeConfig, NodeStatus, OpenError, Output};
@@ -34,4 +39,4 @@ pub use quorate_raft as raft;
 pub use request::{
     ClientId, ReadAt, Reply, Request, RequestBody, RequestError, RequestId, SessionId,
 };
-pub use session::SessionLimits;
+pub use session::{Admission, SessionLimits, Sessions};

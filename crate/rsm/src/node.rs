@@ -250,6 +250,7 @@ impl<M: StateMachine> Node<M> {
             RequestBody::CloseSession { session } => {
                 self.propose(client, id, Kind::CloseSession { session })
             }
+            RequestBody::Propose { command } => self.propose(client, id, Kind::Propose { command }),
             RequestBody::Write {
                 session,
                 sequence,
@@ -286,7 +287,7 @@ impl<M: StateMachine> Node<M> {
                 hint: self.raft.leader(),
             });
         }
-        if let Kind::Write { command, .. } = &kind
+        if let Kind::Write { command, .. } | Kind::Propose { command } = &kind
             && command.len() > self.config.max_command_bytes
         {
             let limit = u32::try_from(self.config.max_command_bytes).unwrap_or(u32::MAX);
@@ -476,6 +477,7 @@ impl<M: StateMachine> Node<M> {
                 self.machine.tick(&context);
                 Ok(Bytes::new())
             }
+            Kind::Propose { command } => Ok(self.machine.apply(&context, &command)),
             Kind::Write {
                 session,
                 sequence,

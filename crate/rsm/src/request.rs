@@ -47,6 +47,12 @@ pub enum RequestBody {
         /// The command, opaque here.
         command: Bytes,
     },
+    /// Execute a command as often as it is committed, which after a retry may be more than once: for
+    /// machines that keep sessions of their own, and for commands that do nothing a second time.
+    Propose {
+        /// The command, opaque here.
+        command: Bytes,
+    },
     /// Answer a query, from a state as new as `at` says.
     Read {
         /// The query, opaque here.

@@ -45,8 +45,8 @@ impl Default for SessionLimits {
 }
 
 /// What to do with a write.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
     /// It is new: apply it, and record the reply.
     Apply,
     /// It was applied before, with this reply.
@@ -57,7 +57,7 @@ pub(crate) enum Admission {
 
 /// The replicated table. Cloning shares the sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sessions {
+pub struct Sessions {
     table: Table<SessionId, Arc<Session>>,
     /// Bytes of all replies kept.
     bytes: usize,
@@ -76,11 +76,20 @@ struct Session {
 }
 
 impl Sessions {
-    pub(crate) fn len(&self) -> usize {
+    /// Open sessions.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    pub(crate) fn open(&mut self, id: SessionId, time_ms: u64, limits: &SessionLimits) {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Begins a session, at the cost of those that have expired, and of the most silent where there are too many.
+    pub fn open(&mut self, id: SessionId, time_ms: u64, limits: &SessionLimits) {
         let expired = |session: &Session| session.is_expired(time_ms, limits);
         self.table.retain(|_, session| !expired(session));
         self.bytes = self.table.iter().map(|(_, session)| session.bytes).sum();
@@ -96,7 +105,8 @@ impl Sessions {
         );
     }
 
-    pub(crate) fn close(&mut self, id: SessionId) {
+    /// Ends a session.
+    pub fn close(&mut self, id: SessionId) {
         if let Some(session) = self.table.remove(id) {
             self.bytes -= session.bytes;
         }
@@ -117,7 +127,7 @@ impl Sessions {
     }
 
     /// Decides on a write, and forgets what `acknowledged` allows to forget.
-    pub(crate) fn admit(
+    pub fn admit(
         &mut self,
         id: SessionId,
         sequence: u64,
@@ -154,13 +164,7 @@ impl Sessions {
     }
 
     /// Keeps the reply to a write that was just admitted.
-    pub(crate) fn record(
-        &mut self,
-        id: SessionId,
-        sequence: u64,
-        reply: Bytes,
-        limits: &SessionLimits,
-    ) {
+    pub fn record(&mut self, id: SessionId, sequence: u64, reply: Bytes, limits: &SessionLimits) {
         let Some(session) = self.table.get_mut(id).map(Arc::make_mut) else {
             return;
         };
@@ -173,11 +177,13 @@ impl Sessions {
     }
 
     /// The reply to a write that was applied before.
-    pub(crate) fn reply(&self, id: SessionId, sequence: u64) -> Option<&Bytes> {
+    #[must_use]
+    pub fn reply(&self, id: SessionId, sequence: u64) -> Option<&Bytes> {
         self.table.get(id)?.replies.get(sequence)
     }
 
-    pub(crate) fn encode(&self, writer: &mut Writer) {
+    /// Writes the table down.
+    pub fn encode(&self, writer: &mut Writer) {
         writer.number(self.table.len() as u64);
         for (id, session) in self.table.iter() {
             writer.number(id.0);
@@ -191,7 +197,8 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Self {
+    /// Reads what [`Sessions::encode`] wrote. Whether it was there is known at the reader's end.
+    pub fn decode(reader: &mut Reader<'_>) -> Self {
         let mut sessions = Self::default();
         for _ in 0..reader.count(4) {
             let id = SessionId(reader.number());

@@ -7,34 +7,40 @@ use bytes::Bytes;
 
 /// Appends to a buffer.
 #[derive(Debug, Default)]
-pub(crate) struct Writer(Vec<u8>);
+pub struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(crate) fn new() -> Self {
+    /// Begins.
+    #[must_use]
+    pub fn new() -> Self {
         Self::default()
     }
 
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// Begins with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 
     /// Begins anew in a buffer that was used before.
-    pub(crate) fn reuse(mut buffer: Vec<u8>, bytes: usize) -> Self {
+    pub fn reuse(mut buffer: Vec<u8>, bytes: usize) -> Self {
         buffer.clear();
         buffer.reserve(bytes);
         Self(buffer)
     }
 
-    pub(crate) fn reserve(&mut self, bytes: usize) {
+    /// Makes room for so many bytes more.
+    pub fn reserve(&mut self, bytes: usize) {
         self.0.reserve(bytes);
     }
 
+    /// One byte.
     #[inline]
-    pub(crate) fn byte(&mut self, byte: u8) {
+    pub fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
-    pub(crate) fn number(&mut self, mut number: u64) {
+    /// A number.
+    pub fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);
             number >>= 7;
@@ -43,36 +49,41 @@ impl Writer {
     }
 
     /// A byte string whose length is known from elsewhere.
-    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+    pub fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     /// A byte string after its length.
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         self.raw(bytes);
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
+    /// What was written.
+    pub fn finish(self) -> Vec<u8> {
         self.0
     }
 }
 
 /// The bytes end too early, or are nothing that a [`Writer`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(crate) &'static str);
+pub struct Malformed(
+    /// What is wrong, as a person understands it.
+    pub &'static str,
+);
 
 /// Takes from the front of a buffer. What cannot be read is zero or empty, and so is everything behind
 /// it: whoever reads asks once, at the end, whether it was there.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     buffer: &'a Bytes,
     left: &'a [u8],
     failed: Option<Malformed>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(buffer: &'a Bytes) -> Self {
+    /// Begins at the front.
+    pub fn new(buffer: &'a Bytes) -> Self {
         Self {
             buffer,
             left: buffer,
@@ -82,19 +93,20 @@ impl<'a> Reader<'a> {
 
     /// What was read cannot be: nothing more is. The first reason counts.
     #[cold]
-    pub(crate) fn refuse(&mut self, why: &'static str) {
+    pub fn refuse(&mut self, why: &'static str) {
         self.left = &[];
         self.failed = self.failed.or(Some(Malformed(why)));
     }
 
     /// The same, in place of a value.
-    pub(crate) fn fail<T: Default>(&mut self, why: &'static str) -> T {
+    pub fn fail<T: Default>(&mut self, why: &'static str) -> T {
         self.refuse(why);
         T::default()
     }
 
+    /// One byte.
     #[inline]
-    pub(crate) fn byte(&mut self) -> u8 {
+    pub fn byte(&mut self) -> u8 {
         let Some((&byte, left)) = self.left.split_first() else {
             return self.fail(TOO_EARLY);
         };
@@ -103,7 +115,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Eight bytes, for numbers that are drawn and not counted.
-    pub(crate) fn fixed(&mut self) -> u64 {
+    pub fn fixed(&mut self) -> u64 {
         let Some((bytes, left)) = self.left.split_first_chunk() else {
             return self.fail(TOO_EARLY);
         };
@@ -111,7 +123,8 @@ impl<'a> Reader<'a> {
         u64::from_le_bytes(*bytes)
     }
 
-    pub(crate) fn number(&mut self) -> u64 {
+    /// A number.
+    pub fn number(&mut self) -> u64 {
         // Most are small.
         if let [byte @ 0..0x80, left @ ..] = self.left {
             self.left = left;
@@ -137,7 +150,7 @@ impl<'a> Reader<'a> {
 
     /// A number of things that follow, each at least `min_bytes` long: never more than the bytes
     /// left can hold, so that it may be reserved for.
-    pub(crate) fn count(&mut self, min_bytes: usize) -> usize {
+    pub fn count(&mut self, min_bytes: usize) -> usize {
         let count = self.number();
         let room = (self.left.len() / min_bytes.max(1)) as u64;
         if count > room {
@@ -147,11 +160,7 @@ impl<'a> Reader<'a> {
     }
 
     /// So many things, each at least `min_bytes` long.
-    pub(crate) fn list<T>(
-        &mut self,
-        min_bytes: usize,
-        mut read: impl FnMut(&mut Self) -> T,
-    ) -> Vec<T> {
+    pub fn list<T>(&mut self, min_bytes: usize, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let count = self.count(min_bytes);
         let mut things = Vec::with_capacity(count);
         for _ in 0..count {
@@ -161,25 +170,25 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `len` bytes, sharing the buffer.
-    pub(crate) fn take(&mut self, len: usize) -> Bytes {
+    pub fn take(&mut self, len: usize) -> Bytes {
         let bytes = self.raw(len);
         self.buffer.slice_ref(bytes)
     }
 
     /// A byte string after its length, sharing the buffer.
-    pub(crate) fn bytes(&mut self) -> Bytes {
+    pub fn bytes(&mut self) -> Bytes {
         let len = self.count(1);
         self.take(len)
     }
 
     /// The same, to be copied.
-    pub(crate) fn borrowed(&mut self) -> &'a [u8] {
+    pub fn borrowed(&mut self) -> &'a [u8] {
         let len = self.count(1);
         self.raw(len)
     }
 
     /// The same, if it is text.
-    pub(crate) fn text(&mut self) -> String {
+    pub fn text(&mut self) -> String {
         match core::str::from_utf8(self.borrowed()) {
             Ok(text) => text.to_owned(),
             Err(_) => self.fail("a key is no text"),
@@ -195,21 +204,28 @@ impl<'a> Reader<'a> {
     }
 
     /// All that is left.
-    pub(crate) fn rest(&mut self) -> Bytes {
+    pub fn rest(&mut self) -> Bytes {
         self.buffer.slice_ref(core::mem::take(&mut self.left))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
         self.left.is_empty()
     }
 
     /// Everything up to here was there.
-    pub(crate) fn check(&self) -> Result<(), Malformed> {
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn check(&self) -> Result<(), Malformed> {
         self.failed.map_or(Ok(()), Err)
     }
 
     /// The same, and nothing may be left.
-    pub(crate) fn end(&self) -> Result<(), Malformed> {
+    ///
+    /// # Errors
+    /// It was not, or something is.
+    pub fn end(&self) -> Result<(), Malformed> {
         self.check()?;
         if self.is_empty() {
             Ok(())

@@ -114,6 +114,7 @@ fn describe_request(text: &mut String, request: &Request) {
         } => {
             format!("Write {}/{sequence} acknowledged {acknowledged}", session.0)
         }
+        RequestBody::Propose { command } => format!("Propose bytes {}", command.len()),
         RequestBody::Read { .. } => "Read".to_owned(),
     };
     write!(text, "; request {id} {said}").expect("writing to a string never fails");

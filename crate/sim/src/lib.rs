@@ -32,6 +32,7 @@ pub mod reduce;
 pub mod replay;
 pub mod rules;
 pub mod shape;
+pub mod shards;
 pub mod shrink;
 pub mod situation;
 pub mod streams;

@@ -33,6 +33,15 @@ pub fn tagged(tag: u64, command: &[u8]) -> Bytes {
     Bytes::from(bytes)
 }
 
+/// Before a command that may be executed more than once.
+const UNNAMED: u64 = u64::MAX;
+
+/// Puts no name before a command, as [`Probe`] expects it: it may be executed more than once.
+#[must_use]
+pub fn unnamed(command: &[u8]) -> Bytes {
+    tagged(UNNAMED, command)
+}
+
 /// A machine whose every command carries a name, so that a checker can tell executions apart.
 #[derive(Debug, Default)]
 pub struct Probe<M> {
@@ -65,7 +74,8 @@ impl<M: StateMachine> StateMachine for Probe<M> {
             None => (0, command.clone()),
         };
         let reply = self.machine.apply(context, &inner);
-        self.note(context, Some(tag), [&inner, &reply]);
+        let tag = Some(tag).filter(|tag| *tag != UNNAMED);
+        self.note(context, tag, [&inner, &reply]);
         reply
     }
 

@@ -301,7 +301,9 @@ impl Observer {
                     self.note_if(elsewhere, Situation::RetriedElsewhere);
                 }
             }
-            RequestBody::OpenSession | RequestBody::CloseSession { .. } => {}
+            RequestBody::OpenSession
+            | RequestBody::CloseSession { .. }
+            | RequestBody::Propose { .. } => {}
         }
     }
 

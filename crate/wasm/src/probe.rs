@@ -111,7 +111,8 @@ impl Probe {
             counts[match &request.body {
                 RequestBody::OpenSession
                 | RequestBody::CloseSession { .. }
-                | RequestBody::Write { .. } => 0,
+                | RequestBody::Write { .. }
+                | RequestBody::Propose { .. } => 0,
                 RequestBody::Read { at, .. } => match at {
                     ReadAt::Leader | ReadAt::Here | ReadAt::Lease => 1,
                     ReadAt::Local => 2,

@@ -21,7 +21,7 @@ pub(crate) fn run(data: &[u8]) {
 
 fn check_request(request: &Request) {
     match &request.body {
-        RequestBody::Write { command, .. } => {
+        RequestBody::Write { command, .. } | RequestBody::Propose { command } => {
             if let Ok(decoded) = Command::decode(command) {
                 assert_eq!(decoded.encode(), command);
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId, Random};
 use quorate_rsm::{
-    CallError, CallId, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Reply,
+    Call, CallError, CallId, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Reply,
     StateMachine,
 };
 use quorate_sim::checker::linearizability::{Action, Answer, Versioned};
@@ -119,13 +119,36 @@ impl<M: StateMachine + Default> Lab<M> {
         let now = self.cluster.now();
         let wish = wish(key, &action);
         let tag = self.history.begin(now, key, action);
+        self.hand(clerk, tag, wish.call(tag), timeout)?;
+        Ok(tag)
+    }
+
+    /// Gives a call to a clerk's client.
+    fn hand(
+        &mut self,
+        clerk: ClerkId,
+        tag: u64,
+        call: Call,
+        timeout: Duration,
+    ) -> Result<(), Failure> {
+        let now = Instant(self.cluster.now());
         let Clerk { client, open, .. } = &mut self.clerks[clerk.0];
-        let deadline = Instant(now).after(timeout);
-        match client.call(Instant(now), wish.call(tag), deadline) {
+        match client.call(now, call, now.after(timeout)) {
             Ok(call) => open.insert(call, tag),
             Err(error) => return Err(self.fail(&error.to_string())),
         };
-        Ok(tag)
+        Ok(())
+    }
+
+    /// Begins a call of which the history knows nothing.
+    pub(super) fn begin_order(
+        &mut self,
+        clerk: ClerkId,
+        tag: u64,
+        call: Call,
+    ) -> Result<(), Failure> {
+        self.hand(clerk, tag, call, PATIENCE)?;
+        self.drain_clerk(clerk)
     }
 
     /// Waits for the end of a call, at most `limit`; what it was told.
@@ -234,8 +257,11 @@ impl<M: StateMachine + Default> Lab<M> {
                     ClientOutput::Done { call, result } => {
                         let tag = self.clerks[clerk.0].open.remove(&call);
                         let tag = tag.ok_or("a call ended twice")?;
-                        self.end_call(clerk, tag, &result)
-                            .map_err(|what| self.fail(&what))?;
+                        let ended = match self.end_order(tag, &result) {
+                            Some(ended) => ended,
+                            None => self.end_call(clerk, tag, &result),
+                        };
+                        ended.map_err(|what| self.fail(&what))?;
                     }
                 }
             }

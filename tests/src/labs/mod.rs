@@ -1,5 +1,6 @@
 //! The scenarios of the labs' testers, by name, with their limits. Each is a function of a seed.
 
+pub mod controller;
 pub mod election;
 pub mod kv;
 pub mod kv_snapshots;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Scenario> {
         kv::SCENARIOS,
         kv_snapshots::SCENARIOS,
         once::SCENARIOS,
+        controller::SCENARIOS,
     ]
     .concat()
 }

@@ -118,7 +118,7 @@ impl Kv {
         terms.deadline_ms - self.numbers.time_ms
     }
 
-    fn keys_of(&self, id: u64, start: &[u8]) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn keys_of(&self, id: u64, start: &[u8]) -> impl Iterator<Item = &[u8]> {
         self.index
             .iter_from(&system::hanging(id, start))
             .map_while(move |record| {

@@ -180,14 +180,14 @@ impl Kv {
         self.note(deletion);
     }
 
-    fn hang(&mut self, lease: u64, key: &[u8]) {
+    pub(crate) fn hang(&mut self, lease: u64, key: &[u8]) {
         if lease != 0 {
             let hanging = system::hanging(lease, key);
             self.index.insert(system::mark(&hanging));
         }
     }
 
-    fn let_go(&mut self, lease: u64, key: &[u8]) {
+    pub(crate) fn let_go(&mut self, lease: u64, key: &[u8]) {
         if lease != 0 {
             self.index.remove(&system::hanging(lease, key));
         }

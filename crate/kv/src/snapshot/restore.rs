@@ -6,13 +6,15 @@
 use bytes::Bytes;
 use quorate_rsm::{BadSnapshot, MachineRestore};
 
+use super::check::{
+    DAMAGED, DISORDERED, NO_HISTORY, NO_LEASE, TOO_NEW, check_system, follows, is_version,
+    is_whole, take_whole, whole,
+};
 use super::{Header, TREES};
-use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX};
-use crate::machine::{Kv, Numbers};
-use crate::record::{Meta, Record};
-use crate::system::{self, Terms};
+use crate::machine::Kv;
+use crate::record::Record;
+use crate::system;
 use crate::tree::{LEAF_MAX, Tree, reclaim};
-use crate::wire::ReadError;
 
 /// A store being built from chunks of any size.
 #[derive(Default)]
@@ -35,23 +37,13 @@ const SYSTEM: usize = 0;
 const LIVE: usize = 1;
 
 const TOO_LONG: BadSnapshot = BadSnapshot("the store is longer than it says");
-const DAMAGED: BadSnapshot = BadSnapshot("a record of the store is damaged");
-const NO_HISTORY: BadSnapshot = BadSnapshot("the past of a key does not lead to what it is");
 
 impl MachineRestore for KvRestore {
     type Machine = Kv;
 
     fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
         let mut rest = std::mem::take(&mut self.rest);
-        rest.extend_from_slice(data);
-        let mut used = 0;
-        while used < rest.len() {
-            match self.take(&rest[used..])? {
-                Some(len) => used += len,
-                None => break,
-            }
-        }
-        rest.drain(..used);
+        take_whole(&mut rest, data, |bytes| self.take(bytes))?;
         self.rest = rest;
         let bytes = self.bytes + self.rest.len() as u64;
         if self
@@ -73,28 +65,13 @@ impl MachineRestore for KvRestore {
             return Err(BadSnapshot("the store is cut short"));
         }
         let kv = self.kv;
-        for (at, tree) in kv.carried().iter().enumerate() {
-            let total = tree.total();
-            if (total.count, total.bytes) != (header.counts[at], header.bytes[at]) {
-                return Err(BadSnapshot(
-                    "the store has another number of records than it says",
-                ));
-            }
-        }
+        header.check_totals(&kv)?;
         let last = kv.past.last();
         let ended = last.map_or(Ok(0), |last| ended_by_live(&kv, last, &header))?;
         if ended != self.awaited {
             return Err(NO_HISTORY);
         }
-        let swept = kv.swept().map(Record::place);
-        if swept.map_or((0, &[][..]), |swept| (swept.revision, swept.key))
-            != (header.swept.0, &header.swept.1[..])
-        {
-            return Err(BadSnapshot("the oldest change is another than it says"));
-        }
-        if kv.digest() != header.digest {
-            return Err(BadSnapshot("the store's digest differs"));
-        }
+        header.check_digest(&kv)?;
         Ok(kv)
     }
 }
@@ -126,8 +103,8 @@ impl KvRestore {
         }
         let tree = self.kv.carried()[self.at];
         let last = self.leaf.last().or_else(|| tree.last());
-        if last.is_some_and(|last| !tree.rises(last, &record)) {
-            return Err(BadSnapshot("the records are not in order"));
+        if last.is_some_and(|last| !tree.by().rises(last, &record)) {
+            return Err(DISORDERED);
         }
         let last = last.cloned();
         self.check(&record, last)?;
@@ -152,7 +129,7 @@ impl KvRestore {
         };
         let (key, meta) = (record.key(), record.meta());
         if meta.mod_revision > header.numbers.revision {
-            return Err(BadSnapshot("a record is newer than the store"));
+            return Err(TOO_NEW);
         }
         if self.at == SYSTEM {
             if let Some(deadline) = check_system(record, header.numbers).ok_or(DAMAGED)? {
@@ -160,19 +137,16 @@ impl KvRestore {
             }
             return Ok(());
         }
-        let is_deletion = meta == Meta::deleted(meta.mod_revision) && record.value().is_empty();
-        let is_possible = meta.is_possible() || (self.at > LIVE && is_deletion);
-        if key.len() > KEY_BYTES_MAX || !is_possible {
+        if !is_version(record, self.at > LIVE) {
             return Err(DAMAGED);
         }
         let is_logged = header.is_logged(record.place());
-        // Whether the past has, or must have, a version before it.
-        let is_next = meta.version != 1;
         if self.at == LIVE {
-            self.awaited += u64::from(is_logged && is_next);
+            // What it was must be in the past.
+            self.awaited += u64::from(is_logged && meta.version != 1);
             if meta.lease != 0 {
                 if kv.system.get(&system::lease(meta.lease)).is_none() {
-                    return Err(BadSnapshot("a key hangs on a lease that is not there"));
+                    return Err(NO_LEASE);
                 }
                 let hanging = system::hanging(meta.lease, key);
                 kv.index.insert(system::mark(&hanging));
@@ -187,12 +161,7 @@ impl KvRestore {
                 }
                 None => None,
             };
-            let is_whole = match older {
-                Some(older) => is_logged && follows(older.meta(), meta),
-                None if is_deletion => false,
-                None => !is_next || !is_logged,
-            };
-            if !is_whole {
+            if !is_whole(older.as_ref(), record, is_logged) {
                 return Err(NO_HISTORY);
             }
         }
@@ -222,48 +191,5 @@ fn ended_by_live(kv: &Kv, last: &Record, header: &Header) -> Result<u64, BadSnap
             Ok(u64::from(!is_deletion))
         }
         None | Some(_) => Err(NO_HISTORY),
-    }
-}
-
-/// Whether a version of a key, or its deletion, can come next after another.
-fn follows(older: Meta, newer: Meta) -> bool {
-    let is_later = newer.mod_revision > older.mod_revision;
-    let fits = match (older.version, newer.version) {
-        (0, 0) => false,
-        (0, _) => {
-            newer
-                == Meta {
-                    lease: newer.lease,
-                    ..Meta::created(newer.mod_revision)
-                }
-        }
-        (_, 0) => true,
-        _ => newer.create_revision == older.create_revision && newer.version == older.version + 1,
-    };
-    is_later && fits
-}
-
-/// Whether it is a record of leases or times; of a lease, its deadline as the index has it.
-fn check_system(record: &Record, numbers: Numbers) -> Option<Option<Vec<u8>>> {
-    if !system::is_no_meta(record.meta()) {
-        return None;
-    }
-    if let Some(id) = system::take_lease(record.key()) {
-        let terms = Terms::decode(record.value())?;
-        let is_possible = (1..=NUMBER_MAX).contains(&id)
-            && terms.deadline_ms >= terms.ttl_ms
-            && terms.deadline_ms <= numbers.time_ms.saturating_add(terms.ttl_ms);
-        return is_possible.then(|| Some(system::deadline(terms.deadline_ms, id)));
-    }
-    let (time_ms, revision) = system::take_time(record)?;
-    (time_ms <= numbers.time_ms && revision <= numbers.revision).then_some(None)
-}
-
-/// What was parsed, or none if it is not all there.
-fn whole<T>(parsed: Result<T, ReadError>, damage: BadSnapshot) -> Result<Option<T>, BadSnapshot> {
-    match parsed {
-        Ok(parsed) => Ok(Some(parsed)),
-        Err(ReadError::Short) => Ok(None),
-        Err(ReadError::Bad) => Err(damage),
     }
 }

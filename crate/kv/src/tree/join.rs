@@ -37,7 +37,7 @@ impl Tree {
     }
 
     /// Takes out the records from `place` on.
-    fn split_off(&mut self, place: Place<'_>) -> Self {
+    pub(crate) fn split_off(&mut self, place: Place<'_>) -> Self {
         let (left, right) = split(self.take_all(), place, self.by);
         self.set(left.unwrap_or_default());
         let mut beyond = Self::new(self.by);

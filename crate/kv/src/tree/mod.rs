@@ -7,9 +7,10 @@
 //!
 //! `node` has the shape and the change of one record, `path` the way to it, `join` cuts trees apart
 //! and puts them together (a range is removed by two cuts and one join, a tree is loaded by joining
-//! leaves), `iter` walks, `reclaim` frees, `place` says by what records are ordered: one record can
-//! stand in several trees.
+//! leaves), `iter` walks, `diff` says what differs between two, `reclaim` frees, `place` says by what
+//! records are ordered: one record can stand in several trees.
 
+mod diff;
 mod iter;
 mod join;
 mod node;
@@ -27,6 +28,7 @@ use iter::Iter;
 use node::{Child, Node, Stored};
 use place::Divider;
 
+pub(crate) use diff::Change;
 pub(crate) use node::LEAF_MAX;
 pub(crate) use path::Path;
 pub(crate) use place::{By, Place};
@@ -67,14 +69,18 @@ impl Tree {
         }
     }
 
+    /// A tree of records in order.
+    pub(crate) fn from_rising(by: By, records: &[Record]) -> Self {
+        let mut tree = Self::new(by);
+        for leaf in records.chunks(LEAF_MAX) {
+            tree.append(Self::from_leaf(by, leaf.to_vec()));
+        }
+        tree
+    }
+
     /// By what it is ordered.
     pub(crate) fn by(&self) -> By {
         self.by
-    }
-
-    /// Whether the places of two records are in order, and not the same.
-    pub(crate) fn rises(&self, low: &Record, high: &Record) -> bool {
-        self.by.compare(low, high.place()).is_lt()
     }
 
     /// What is in it.

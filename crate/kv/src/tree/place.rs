@@ -43,8 +43,13 @@ enum Key {
 const SHORT_MAX: usize = 22;
 
 impl By {
+    /// Whether the places of two records are in order, and not the same.
+    pub(crate) fn rises(self, low: &Record, high: &Record) -> bool {
+        self.compare(low, high.place()).is_lt()
+    }
+
     #[inline]
-    pub(super) fn compare(self, record: &Record, place: Place<'_>) -> Ordering {
+    pub(crate) fn compare(self, record: &Record, place: Place<'_>) -> Ordering {
         // As `order`, but reads no more of the record than it takes.
         let by_key = || record.key().cmp(place.key);
         let by_revision = || record.revision().cmp(&place.revision);

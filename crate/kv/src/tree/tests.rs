@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::node::{Child, Node};
 use super::place::Divider;
-use super::{By, LEAF_MAX, Place, Summary, Tree, reclaim};
+use super::{By, Change, LEAF_MAX, Place, Summary, Tree, reclaim};
 use crate::record::{Meta, Record};
 use crate::testing::Random;
 
@@ -408,4 +408,106 @@ fn a_small_tree_is_freed_at_once() {
     drop(tree);
     assert_eq!(kept.owners(), 1);
     assert_eq!(reclaim::waiting(), 0);
+}
+
+/// Random records for a tree of any order: most are new, some are in the tree already.
+fn drawn(random: &mut Random, step: usize) -> Record {
+    let len = 1 + random.below(3);
+    let key: Vec<u8> = (0..len).map(|_| b"\0ab\xff"[random.below(4)]).collect();
+    let revision = 1 + step as u64 / 3 - random.below(9).min(step / 3) as u64;
+    let value = random.bytes(step % 2);
+    Record::new(&key, Meta::created(revision), [&value, &[]])
+}
+
+/// What differs, by a look at every record.
+fn expected_changes(base: &Tree, now: &Tree) -> Vec<(bool, Record)> {
+    let mut changes: Vec<(bool, Record)> = Vec::new();
+    changes.extend(
+        base.iter()
+            .filter(|old| now.get(old.place()).is_none())
+            .map(|old| (false, old.clone())),
+    );
+    changes.extend(
+        now.iter()
+            .filter(|new| base.get(new.place()) != Some(new))
+            .map(|new| (true, new.clone())),
+    );
+    changes.sort_by(|(_, a), (_, b)| now.by.compare(a, b.place()));
+    changes
+}
+
+fn changes(base: &Tree, now: &Tree) -> Vec<(bool, Record)> {
+    let own = |change| match change {
+        Change::Removed(record) => (false, Record::clone(record)),
+        Change::Added(record) => (true, Record::clone(record)),
+    };
+    now.changes_since(base).map(own).collect()
+}
+
+#[test]
+fn the_difference_of_two_trees_is_that_of_their_records() {
+    for (seed, by) in (0..30).zip([By::Key, By::Version, By::Revision].into_iter().cycle()) {
+        let mut random = Random::new(seed);
+        let mut tree = Tree::new(by);
+        let mut olds = vec![tree.clone()];
+        for step in 0..1_500 {
+            match random.below(if (step / 500) % 2 == 0 { 12 } else { 4 }) {
+                0 => drop(tree.remove(drawn(&mut random, step).place())),
+                1 => drop(
+                    tree.first()
+                        .cloned()
+                        .map(|first| tree.remove(first.place())),
+                ),
+                2 if random.below(8) == 0 => {
+                    let (from, to) = (drawn(&mut random, step), drawn(&mut random, step));
+                    let mut beyond = tree.split_off(from.place());
+                    if by.rises(&from, &to) {
+                        tree.append(beyond.split_off(to.place()));
+                    }
+                    check(&tree);
+                }
+                _ => drop(tree.insert(drawn(&mut random, step))),
+            }
+            if random.below(20) == 0 {
+                olds.push(tree.clone());
+            }
+        }
+        for _ in 0..300 {
+            let (base, now) = (random.below(olds.len()), random.below(olds.len()));
+            let (base, now) = (&olds[base], &olds[now]);
+            let expected = expected_changes(base, now);
+            assert_eq!(changes(base, now), expected);
+            // The same records in nodes of their own.
+            let records: Vec<Record> = now.iter().cloned().collect();
+            let other = Tree::from_rising(by, &records);
+            check(&other);
+            assert_eq!(changes(base, &other), expected);
+            assert!(changes(&other, now).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_difference_costs_what_one_tree_alone_has() {
+    let mut random = Random::new(3);
+    let base = numbers(0..7_000);
+    for changed in [0, 1, 10, 100] {
+        let mut now = base.clone();
+        for _ in 0..changed {
+            // Some split nodes, some merge them: what is shared stands elsewhere.
+            match random.below(4) {
+                0 => drop(now.remove(format!("{:06}", random.below(7_000)).as_bytes())),
+                1 => drop(now.insert(record(&random.bytes(5), b""))),
+                _ => drop(now.insert(numbered(random.below(9_000)))),
+            }
+        }
+        let (old, new) = (nodes(&base), nodes(&now));
+        let apart = old.symmetric_difference(&new).count();
+        let mut diff = now.changes_since(&base);
+        let steps = std::iter::from_fn(|| diff.step()).count();
+        // Each of them is opened, and what is in it passed.
+        let most = 1 + apart * (1 + LEAF_MAX);
+        assert!(steps <= most, "{steps} steps for {apart} nodes");
+        assert!(apart <= 2 * 6 * changed, "{apart} nodes");
+    }
 }

@@ -25,6 +25,9 @@ pub(super) enum OpenKind {
         command: Bytes,
         number: Option<(SessionId, u64)>,
     },
+    Propose {
+        command: Bytes,
+    },
     Read {
         query: Bytes,
         at: ReadAt,
@@ -35,7 +38,9 @@ impl OpenKind {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::OpenSession => 0,
-            Self::Write { command: body, .. } | Self::Read { query: body, .. } => body.len(),
+            Self::Write { command: body, .. }
+            | Self::Propose { command: body }
+            | Self::Read { query: body, .. } => body.len(),
         }
     }
 
@@ -43,7 +48,7 @@ impl OpenKind {
     fn at(&self) -> Option<ReadAt> {
         match self {
             Self::Read { at, .. } => Some(*at),
-            Self::OpenSession | Self::Write { .. } => None,
+            Self::OpenSession | Self::Write { .. } | Self::Propose { .. } => None,
         }
     }
 

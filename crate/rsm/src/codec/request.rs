@@ -14,6 +14,7 @@ const READ_HERE: u8 = 5;
 const READ_LEASE: u8 = 6;
 const READ_LOCAL: u8 = 7;
 const WATCH: u8 = 8;
+const PROPOSE: u8 = 9;
 
 pub(super) fn write_request(writer: &mut Writer, request: &Request) {
     writer.number(request.id.0);
@@ -33,6 +34,10 @@ pub(super) fn write_request(writer: &mut Writer, request: &Request) {
             writer.number(session.0);
             writer.number(*sequence);
             writer.number(*acknowledged);
+            writer.bytes(command);
+        }
+        RequestBody::Propose { command } => {
+            writer.byte(PROPOSE);
             writer.bytes(command);
         }
         RequestBody::Read { query, at } => {
@@ -58,6 +63,9 @@ pub(super) fn read_request(reader: &mut Reader<'_>) -> Request {
             session: SessionId(safe(reader)),
             sequence: safe(reader),
             acknowledged: safe(reader),
+            command: reader.bytes(),
+        },
+        PROPOSE => RequestBody::Propose {
             command: reader.bytes(),
         },
         tag @ (READ | READ_HERE | READ_LEASE | READ_LOCAL | WATCH) => RequestBody::Read {

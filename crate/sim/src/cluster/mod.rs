@@ -383,6 +383,12 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.voters.iter().copied().filter(leads).collect()
     }
 
+    /// Moves time forward to `at`, where nothing lies in between: of several clusters in one world, each
+    /// waits for the others.
+    pub fn pass_to(&mut self, at: u64) {
+        self.queue.pass_to(at);
+    }
+
     /// [`Occurrence::Wake`] comes with `token` at virtual time `at`.
     pub fn wake_at(&mut self, at: u64, token: u64) {
         self.queue.push(at, Event::Wake(token));

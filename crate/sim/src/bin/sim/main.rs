@@ -10,6 +10,7 @@ mod connectivity;
 mod cpu;
 mod options;
 mod panics;
+mod shards;
 mod shrink;
 mod total;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Ok(Command::Shrink(request)) => shrink::run(&request),
         Ok(Command::Check(file)) => check::run(&file),
         Ok(Command::Connectivity(seeds)) => connectivity::run(seeds),
+        Ok(Command::Shards { first, count }) => shards::run(first, count),
         Ok(Command::BenchChecker) => bench::run(),
         Err(what) => {
             eprintln!("sim: {what}\n{USAGE}");

@@ -26,6 +26,7 @@ usage: sim [options]              many worlds
   --plain S,…      link, disk, medium, clock, node, frames, pipeline, keys, notices, store as in a fair world
        sim check FILE             a history of real clients, one operation a line; - reads the input
        sim connectivity [N]       partial connectivity, N seeds of each scenario (50)
+       sim shards [--from S] [--seeds N]   worlds of sharded stores (200)
        sim --bench-checker        how long the checker takes for 7,000 operations
 exit codes: 0 all is well, 2 usage or bad file, 10 panic, 11 safety, 12 liveness, 13 other worlds than
 in other builds, 14 something never came up, 15 a history took too long to decide";
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Shrink(Request),
     Check(String),
     Connectivity(u64),
+    Shards { first: u64, count: u64 },
     BenchChecker,
 }
 
@@ -63,6 +65,10 @@ pub(crate) fn parse(words: &[&str]) -> Result<Command, String> {
             _ => Err(format!("{seeds:?} is no number of seeds")),
         },
         ["connectivity", ..] => Err("connectivity needs one number".to_owned()),
+        ["shards", rest @ ..] => {
+            let Options { first, count, .. } = parse_campaign(rest)?;
+            Ok(Command::Shards { first, count })
+        }
         ["--bench-checker"] => Ok(Command::BenchChecker),
         _ if words.contains(&"--seed") => {
             let rest = words.iter().copied().filter(|word| *word != "--shrink");
