@@ -220,6 +220,8 @@ impl Observer {
             }
             Body::PreVoteResponse { .. }
             | Body::HeartbeatResponse { .. }
+            | Body::Sleep { .. }
+            | Body::SleepResponse { .. }
             | Body::InstallSnapshotResponse { .. }
             | Body::TimeoutNow
             | Body::ReadIndex { .. }
@@ -522,6 +524,8 @@ impl Observer {
                     | Body::RequestVote { .. }
                     | Body::Heartbeat { .. }
                     | Body::HeartbeatResponse { .. }
+                    | Body::Sleep { .. }
+                    | Body::SleepResponse { .. }
                     | Body::InstallSnapshot { .. }
                     | Body::InstallSnapshotResponse { .. }
                     | Body::TimeoutNow
