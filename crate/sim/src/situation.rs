@@ -179,6 +179,16 @@ situations! {
     /// Which went further than it.
     SnapshotReplacesLongerLog,
 
+    // Idle groups.
+    /// A leader that has nothing to do falls asleep.
+    LeaderFellAsleep,
+    /// A leader wakes by what it is asked.
+    WokenByRequest,
+    /// A follower wakes because its host says that the leader is gone.
+    WokenByUnreachable,
+    /// A node starts while others sleep.
+    RestartedWhileOthersSlept,
+
     // Crashes, restarts and disks.
     /// A node is told that the run of its leader is over, or its connection lost.
     LostSightOfLeader,

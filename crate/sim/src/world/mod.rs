@@ -236,6 +236,7 @@ impl World {
         self.calm_down()?;
         let recovery = self.await_agreement()?;
         self.await_quiet()?;
+        self.await_silence()?;
         // Once more: a snapshot that was put off while another was written is due with an entry.
         self.prove_all()?;
         self.await_agreement()?;
