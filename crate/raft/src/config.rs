@@ -44,7 +44,7 @@ pub struct Config {
     /// is, and no election times out. Then the host must say when a node is gone
     /// ([`crate::Input::Unreachable`]) or comes ([`crate::Input::Reachable`]): a sleeping follower
     /// does not find out by itself that its leader is. At least the election timeout. The same on all
-    /// nodes: one without it never sleeps, and keeps its leader awake. Default none.
+    /// nodes: one without it never sleeps, and keeps its leader awake. Without the feature `sleep` nobody does. Default none.
     pub quiesce_after: Option<Duration>,
     /// Whether heartbeats are due at multiples of their interval by the node's clock, so that those of
     /// all groups of a host come together and share frames. None comes later for it. Default false.

@@ -28,6 +28,9 @@ use crate::role::{Follower, Role};
 use crate::table::Table;
 use crate::types::{EntryId, Index, Instant, NodeId};
 
+/// Whether any of this is compiled: a module that holds one group has no use for it.
+const POSSIBLE: bool = cfg!(feature = "sleep");
+
 /// Whether a leader speaks.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Sleep {
@@ -52,6 +55,10 @@ pub(crate) struct Asking {
 impl Raft {
     /// Whether this node lets time pass until there is something to do.
     pub(crate) fn is_asleep(&self) -> bool {
+        POSSIBLE && self.has_gone_to_sleep()
+    }
+
+    fn has_gone_to_sleep(&self) -> bool {
         match &self.role {
             Role::Leader(leader) => matches!(leader.sleep, Sleep::Asleep),
             Role::Follower(follower) => follower.asleep.is_some(),
@@ -61,7 +68,7 @@ impl Raft {
 
     /// There is something to do, about which a leader speaks to all by itself. Whether it was asleep.
     pub(crate) fn stir(&mut self) -> bool {
-        if self.config.quiesce_after.is_none() {
+        if !POSSIBLE || self.config.quiesce_after.is_none() {
             return false;
         }
         let slept = self.is_asleep();
@@ -99,7 +106,7 @@ impl Raft {
 
     /// Whether a leader whose heartbeats are due may tell all to sleep instead.
     pub(crate) fn may_sleep(&mut self) -> bool {
-        let Some(patience) = self.config.quiesce_after else {
+        let Some(patience) = self.config.quiesce_after.filter(|_| POSSIBLE) else {
             return false;
         };
         let (now, timeout, idle) = (self.now, self.config.election_timeout, self.is_idle());
@@ -179,7 +186,7 @@ impl Raft {
     /// The leader has nothing to do, and its log ends at `last`, all of it committed.
     pub(crate) fn handle_sleep(&mut self, from: NodeId, last: Index, round: u64) {
         let same = self.log.last() == EntryId::new(self.hard_state.term, last);
-        if !same || self.forwarded.is_open() || self.config.quiesce_after.is_none() {
+        if !POSSIBLE || !same || self.forwarded.is_open() || self.config.quiesce_after.is_none() {
             return self.handle_heartbeat(from, last, Some(round));
         }
         self.set_commit(last);
@@ -192,6 +199,9 @@ impl Raft {
     /// A member sleeps. When all do, and nothing has come up, so does the leader.
     pub(crate) fn handle_sleep_response(&mut self, from: NodeId, round: u64) {
         self.handle_heartbeat_response(from, round);
+        if !POSSIBLE {
+            return;
+        }
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
