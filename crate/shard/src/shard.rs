@@ -206,7 +206,7 @@ impl Shard {
 
 impl Clients {
     /// What travels at the end, before the store: the shard's time, and its sessions.
-    fn written(&self, time_ms: u64) -> Bytes {
+    pub(crate) fn written(&self, time_ms: u64) -> Bytes {
         let mut body = Writer::new();
         body.number(time_ms);
         body.number(self.last);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use quorate_raft::NodeId;
 
-use super::{ShardWorld, Wake};
+use super::places::Seen;
+use super::{ShardWorld, Sight, Wake};
 use crate::checker::Violation;
 use crate::network::RuleId;
 use crate::rules::Isolate;
@@ -54,6 +55,9 @@ impl ShardWorld {
         if !self.trouble.may_crash(worker) {
             return Ok(());
         }
+        if self.random.below(8) == 0 {
+            return self.all_down();
+        }
         let number = match self.random.below(3) {
             0 => {
                 self.crash(worker)?;
@@ -77,6 +81,21 @@ impl ShardWorld {
         };
         let long = between(&mut self.random, 50_000, 3_000_000);
         self.plan_at(self.now + long, Wake::Undo(number));
+        Ok(())
+    }
+
+    /// All workers crash, and come back one after another.
+    fn all_down(&mut self) -> Result<(), Failure> {
+        let moves = self.seen.values().any(Seen::moves);
+        self.summary.note_if(moves, Sight::AllDown);
+        for worker in self.workers() {
+            if self.trouble.may_crash(worker) {
+                self.crash(worker)?;
+                let number = self.trouble.note(Fault::Crashed(worker));
+                let long = between(&mut self.random, 50_000, 1_000_000);
+                self.plan_at(self.now + long, Wake::Undo(number));
+            }
+        }
         Ok(())
     }
 

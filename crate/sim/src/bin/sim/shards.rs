@@ -31,6 +31,12 @@ pub(crate) fn run(first: u64, count: u64) -> u8 {
         eprintln!("seed {seed}: {what}\n  again: npm run sim -- shards --from {seed} --seeds 1");
         return code;
     }
-    println!("{count} worlds: {total}");
-    0
+    println!("{total}");
+    match total.complaint() {
+        None => 0,
+        Some(complaint) => {
+            eprintln!("{complaint}");
+            exit::MISSING
+        }
+    }
 }
