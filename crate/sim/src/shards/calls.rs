@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use quorate_rsm::{ClientId, Reply as NodeReply, Request, RequestBody, RequestId, SessionId};
-use quorate_shard::{Body, Command, GroupId, Reply, ShardId};
+use quorate_kv as kv;
+use quorate_raft::NodeId;
+use quorate_rsm::{
+    ClientId, Reply as NodeReply, Request, RequestBody, RequestId, SessionId, StateMachine,
+};
+use quorate_shard::{Body, Command, GroupId, Query, Reply, ShardId, ShardStore};
 
 use super::places::Stand;
 use super::summary::Sight;
@@ -19,6 +23,8 @@ pub(super) struct Calls {
     out: BTreeMap<(ClientId, RequestId), Write>,
     /// Who answered a write first, and what.
     done: BTreeMap<Write, (GroupId, Bytes)>,
+    /// The revision with which a shard arrived last.
+    arrived: BTreeMap<(GroupId, ShardId), u64>,
     /// Where each user's watch was answered last.
     watched: BTreeMap<ClientId, GroupId>,
 }
@@ -78,17 +84,28 @@ impl ShardWorld {
     fn written(&mut self, group: GroupId, write: Write, answer: Bytes) -> Result<(), Violation> {
         let leaves = self.stand(group, write.0) == Some(Stand::Leaving);
         self.summary.note_if(leaves, Sight::AnsweredWhileLeaving);
-        let Some((first, before)) = self.calls.done.get(&write) else {
-            self.calls.done.insert(write, (group, answer));
-            return Ok(());
-        };
+        let since = self.calls.arrived.get(&(group, write.0));
+        let is_earlier = revision(&answer).is_some_and(|made| since.is_some_and(|it| made <= *it));
+        self.summary.note_if(is_earlier, Sight::RepeatedAfterMove);
+        let (first, before) = self
+            .calls
+            .done
+            .entry(write)
+            .or_insert_with(|| (group, answer.clone()));
         if *before != answer {
             let seen = format!("{write:?} has one answer of {first} and another of {group}");
             return Err(Violation::new("A write has one answer", seen));
         }
-        let is_other = *first != group;
-        self.summary.note_if(is_other, Sight::RepeatedAfterMove);
         Ok(())
+    }
+
+    /// A shard has just arrived, as it is on this node.
+    pub(super) fn note_arrival(&mut self, group: GroupId, node: NodeId, shard: ShardId) {
+        let key = Bytes::from_static(b"key/0");
+        let store = self.groups[&group].machine(node).expect("it runs");
+        if let Some(kv::Reply::Got { revision, .. }) = ask(store, shard, &kv::Query::Get { key }) {
+            self.calls.arrived.insert((group, shard), revision);
+        }
     }
 
     fn watched(&mut self, group: GroupId, client: ClientId) {
@@ -98,5 +115,25 @@ impl ShardWorld {
             let is_other = before.is_some_and(|before| before != group);
             self.summary.note_if(is_other, Sight::WatchResumedElsewhere);
         }
+    }
+}
+
+/// What a group says of a shard that it serves.
+pub(super) fn ask(store: &ShardStore, shard: ShardId, query: &kv::Query) -> Option<kv::Reply> {
+    let query = query.encode();
+    let reply = store.query(&Query::Ask { shard, query }.encode());
+    match Reply::decode(&reply) {
+        Ok(Reply::Done(reply)) => kv::Reply::decode(&reply).ok(),
+        _ => None,
+    }
+}
+
+/// By which revision a write took effect, if its answer says so.
+fn revision(answer: &Bytes) -> Option<u64> {
+    match kv::Reply::decode(answer).ok()? {
+        kv::Reply::Written { meta } | kv::Reply::Incremented { meta, .. } => {
+            Some(meta.mod_revision)
+        }
+        _ => None,
     }
 }

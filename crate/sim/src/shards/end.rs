@@ -4,9 +4,9 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use quorate_kv as kv;
-use quorate_rsm::StateMachine;
-use quorate_shard::{Controller, GroupId, Place, Query, Reply, ShardId, ShardStore};
+use quorate_shard::{Controller, GroupId, Place, ShardId, ShardStore};
 
+use super::calls::ask;
 use super::{Failure, Role, ShardSummary, ShardWorld, User};
 use crate::checker::Violation;
 use crate::checker::linearizability::{self, Verdict};
@@ -77,11 +77,18 @@ impl ShardWorld {
             return Ok(());
         }
         let timeout = Duration::from_secs(60);
+        let (before, callers) = (self.history.answered, self.shape.users);
         for user in 0..self.users.len() {
             self.users[user].read_all(self.now, timeout, &mut self.history);
             self.drain_user(user)?;
         }
-        self.settle()
+        self.settle()?;
+        let (answered, all) = (self.history.answered - before, callers * self.shape.keys);
+        if answered < all {
+            let seen = format!("{answered} of the last {all} reads have an answer");
+            return Err(Failure::Liveness(seen));
+        }
+        Ok(())
     }
 
     /// Whether there is a group to serve shards: once there is one, there always is.
@@ -93,13 +100,7 @@ impl ShardWorld {
     /// What the group that serves a shard says.
     fn ask(&self, shard: ShardId, query: &kv::Query) -> Option<kv::Reply> {
         let mut stores = self.groups.values().flat_map(stores);
-        let store = stores.find(|store| store.serves(shard))?;
-        let query = query.encode();
-        let reply = store.query(&Query::Ask { shard, query }.encode());
-        match Reply::decode(&reply) {
-            Ok(Reply::Done(reply)) => kv::Reply::decode(&reply).ok(),
-            _ => None,
-        }
+        ask(stores.find(|store| store.serves(shard))?, shard, query)
     }
 
     pub(super) fn judge(&mut self) -> Result<ShardSummary, Failure> {

@@ -124,6 +124,7 @@ impl ShardWorld {
                     self.arrived(*shard);
                     if is_one {
                         self.arrived_whole(group, node, *shard)?;
+                        self.note_arrival(group, node, *shard);
                     }
                 }
                 (Some(Stand::Arriving(copies, Some(one))), Stand::Arriving(now, Some(other))) => {

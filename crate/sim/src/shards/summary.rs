@@ -42,7 +42,7 @@ sights! {
     AnsweredWhileLeaving,
     /// A client is sent elsewhere while the shard is frozen.
     RefusedWhileFrozen,
-    /// A write is answered by two groups: it was repeated after a move.
+    /// A write that took effect before a move is repeated after it, and answered.
     RepeatedAfterMove,
     /// A watch goes on in another group.
     WatchResumedElsewhere,

@@ -251,9 +251,8 @@ impl User {
                 Ok(reply) => Ok(Ok(reply)),
                 Err(_) => Err(self.no_answer()),
             },
-            Err(
-                CallError::DeadlineExceeded { outcome } | CallError::SessionExpired { outcome },
-            ) => Ok(Err(outcome)),
+            Err(CallError::DeadlineExceeded { outcome }) => Ok(Err(outcome)),
+            // Sessions are few and live long: none ends in a world, wherever its shard goes.
             Err(error) => {
                 let seen = format!("c{}: a call ended with {error:?}", self.id.0);
                 Err(Violation::new("Calls fail only for a reason", seen))
