@@ -189,19 +189,21 @@ impl ShardWorld {
 
     /// A shard has just arrived, and nothing was done to it yet: it is as the giver has it, still.
     fn arrived_whole(&self, group: GroupId, node: NodeId, shard: ShardId) -> Result<(), Violation> {
-        let taken = |store: &ShardStore| store.fingerprint(shard);
-        let here = self.groups[&group].machine(node).and_then(taken);
+        let taker = self.groups[&group].machine(node).expect("it runs");
+        let number = taker.configuration().number;
         for (other, cluster) in self.groups.iter().filter(|(id, _)| **id != group) {
             let stores = cluster
                 .voters()
                 .iter()
                 .filter_map(|id| cluster.machine(*id));
+            // A node that is behind may have it frozen for an earlier migration.
             let is_frozen = |store: &&ShardStore| {
                 let mut places = store.places();
-                places.any(|(id, place)| id == shard && place == Place::Frozen(group))
+                store.configuration().number == number
+                    && places.any(|(id, place)| id == shard && place == Place::Frozen(group))
             };
             for store in stores.filter(is_frozen) {
-                if taken(store) != here {
+                if store.fingerprint(shard) != taker.fingerprint(shard) {
                     let seen = format!("{shard} is not in {group} what it is in {other}");
                     return Err(Violation::new("A shard arrives as it was frozen", seen));
                 }

@@ -79,7 +79,7 @@ impl ShardShape {
             think_mean: weighted(random, &[(1, 3_000), (2, 10_000), (1, 100_000)]),
             change_mean: weighted(
                 random,
-                &[(1, second / 20), (2, second / 2), (1, 3 * second)],
+                &[(2, second / 20), (2, second / 2), (1, 3 * second)],
             ),
             fault_mean: weighted(random, &[(1, 0), (2, second / 2), (1, 2 * second)]),
             step_crash_permille: weighted(random, &[(2, 0), (2, 50), (1, 300)]),

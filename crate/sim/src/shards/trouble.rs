@@ -1,14 +1,15 @@
-//! The faults of a sharded world: workers that crash, are cut off, or stand still.
+//! The faults of a sharded world: workers that crash, are cut off, or stand still, and answers and
+//! requests that are lost or late.
 
 use std::collections::BTreeMap;
 
-use quorate_raft::NodeId;
+use quorate_raft::{NodeId, Random};
 
 use super::places::Seen;
-use super::{ShardWorld, Sight, Wake};
+use super::{ADMIN, ShardWorld, Sight, Wake};
 use crate::checker::Violation;
-use crate::network::RuleId;
-use crate::rules::Isolate;
+use crate::network::{Address, Packet, Rule, RuleId, Verdict};
+use crate::rules::{Isolate, LateRequests, LoseReplies};
 use crate::streams::between;
 use crate::world::Failure;
 
@@ -22,8 +23,21 @@ pub(super) struct Trouble {
 enum Fault {
     Crashed(NodeId),
     Paused(NodeId),
-    /// By a rule in each group's network, the controller's first.
-    Isolated(Vec<RuleId>),
+    /// A rule in each group's network, the controller's first.
+    Ruled(Vec<RuleId>),
+}
+
+/// Whatever users are told is lost, by all nodes, while everything else goes on.
+#[derive(Clone, Copy)]
+struct LoseAnswers;
+
+impl Rule for LoseAnswers {
+    fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
+        match packet.to {
+            Address::Client(client) if client < ADMIN => Verdict::Drop,
+            Address::Client(_) | Address::Node(_) => Verdict::Pass,
+        }
+    }
 }
 
 impl Trouble {
@@ -58,30 +72,41 @@ impl ShardWorld {
         if self.random.below(8) == 0 {
             return self.all_down();
         }
-        let number = match self.random.below(3) {
+        let long = between(&mut self.random, 50_000, 3_000_000);
+        let until = self.now + long;
+        let fault = match self.random.below(6) {
             0 => {
                 self.crash(worker)?;
-                self.trouble.note(Fault::Crashed(worker))
+                Fault::Crashed(worker)
             }
             1 => {
                 self.each(|group| {
                     group.pause_node(worker);
                     Ok(())
                 })?;
-                self.trouble.note(Fault::Paused(worker))
+                Fault::Paused(worker)
             }
-            _ => {
-                let mut rules = Vec::new();
-                self.each(|group| {
-                    rules.push(group.network().add(Isolate(worker)));
-                    Ok(())
-                })?;
-                self.trouble.note(Fault::Isolated(rules))
-            }
+            2 => self.rule(Isolate(worker))?,
+            3 => self.rule(LoseReplies(worker))?,
+            4 => self.rule(LoseAnswers)?,
+            _ => self.rule(LateRequests {
+                node: worker,
+                until,
+            })?,
         };
-        let long = between(&mut self.random, 50_000, 3_000_000);
-        self.plan_at(self.now + long, Wake::Undo(number));
+        let number = self.trouble.note(fault);
+        self.plan_at(until, Wake::Undo(number));
         Ok(())
+    }
+
+    /// Has a rule hold in every group.
+    fn rule(&mut self, rule: impl Rule + Copy + 'static) -> Result<Fault, Violation> {
+        let mut rules = Vec::new();
+        self.each(|group| {
+            rules.push(group.network().add(rule));
+            Ok(())
+        })?;
+        Ok(Fault::Ruled(rules))
     }
 
     /// All workers crash, and come back one after another.
@@ -107,7 +132,7 @@ impl ShardWorld {
                 group.resume_node(worker);
                 Ok(())
             }),
-            Some(Fault::Isolated(rules)) => {
+            Some(Fault::Ruled(rules)) => {
                 let mut rules = rules.into_iter();
                 self.each(|group| {
                     rules
