@@ -6,6 +6,7 @@ use quorate_raft::Instant;
 use quorate_rsm::{Call, ClientOutput};
 use quorate_shard::{ControllerCommand, ControllerReply, GroupId, GroupInfo, ShardId};
 
+use super::places::Seen;
 use super::{ADMIN, ShardWorld, Wake};
 use crate::checker::Violation;
 use crate::machine::tagged;
@@ -47,6 +48,13 @@ impl ShardWorld {
                 group: other,
             }
         }
+    }
+
+    /// By how many configurations the slowest group is behind.
+    pub(super) fn behind(&self) -> u64 {
+        let reached = |seen: &Seen| seen.number;
+        let slowest = self.seen.values().map(reached).min().unwrap_or(0);
+        self.summary.configurations.saturating_sub(slowest)
     }
 
     pub(super) fn decide(&mut self, command: &ControllerCommand) -> Result<(), Violation> {

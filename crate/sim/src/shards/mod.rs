@@ -351,7 +351,7 @@ impl ShardWorld {
                 self.drain_admin();
             }
             Wake::Change if !self.calm => {
-                if !self.admin_busy {
+                if !self.admin_busy && self.behind() <= self.shape.behind {
                     let change = self.change();
                     self.decide(&change)?;
                 }

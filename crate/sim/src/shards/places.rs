@@ -6,17 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use quorate_raft::NodeId;
 use quorate_shard::{GroupId, Place, ShardId, ShardStore};
 
+use super::ShardWorld;
 use super::summary::Sight;
 use super::user::{Role, User};
-use super::{ShardWorld, Wake};
 use crate::checker::Violation;
-use crate::streams::{between, chance};
 use crate::world::Failure;
 
 /// A group as its most advanced node has it.
 #[derive(Default)]
 pub(super) struct Seen {
     applied: u64,
+    /// Its configuration.
+    pub(super) number: u64,
     places: BTreeMap<ShardId, Stand>,
     /// Who led it last.
     leader: Option<NodeId>,
@@ -100,6 +101,7 @@ impl ShardWorld {
         let is_one = applied == seen.applied + 1;
         seen.applied = applied;
         let store = cluster.machine(node).expect("it runs");
+        seen.number = store.configuration().number;
         let now: BTreeMap<ShardId, Stand> = store
             .places()
             .map(|(id, place)| (id, place.into()))
@@ -208,36 +210,6 @@ impl ShardWorld {
                     return Err(Violation::new("A shard arrives as it was frozen", seen));
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// A migration took a step: the worker that leads the group, or another one, may crash just now,
-    /// or another one leads.
-    fn trouble_at_step(&mut self, group: GroupId) -> Result<(), Failure> {
-        if self.calm || !chance(&mut self.random, self.shape.step_crash_permille) {
-            return Ok(());
-        }
-        let workers = self.workers();
-        let other = workers[self.random.below(workers.len() as u64) as usize];
-        if self.random.below(3) == 0 {
-            let cluster = self.groups.get_mut(&group);
-            let cluster = cluster.expect("a group that took a step");
-            cluster.pass_to(self.now);
-            let leader = cluster.leaders().last().copied();
-            if leader.is_some_and(|leader| !cluster.is_paused(leader)) {
-                cluster.transfer_leadership(other)?;
-            }
-            return Ok(());
-        }
-        let leader = self.groups[&group].leaders().first().copied();
-        let worker = leader.filter(|_| self.random.below(4) > 0).unwrap_or(other);
-        if self.trouble.may_crash(worker) {
-            self.summary.step_crashes += 1;
-            self.crash(worker)?;
-            let back = between(&mut self.random, 10_000, 1_000_000);
-            let number = self.trouble.crashed(worker);
-            self.plan_at(self.now + back, Wake::Undo(number));
         }
         Ok(())
     }

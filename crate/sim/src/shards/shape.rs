@@ -35,10 +35,13 @@ pub struct ShardShape {
     pub think_mean: u64,
     /// Mean time between two changes of the configuration, in microseconds.
     pub change_mean: u64,
+    /// No configuration is made while a group is behind by more than so many.
+    pub behind: u64,
     /// Mean time between two faults, in microseconds; zero for none.
     pub fault_mean: u64,
-    /// Of a thousand steps of migrations, how many crash a worker that leads giver or taker.
-    pub step_crash_permille: u64,
+    /// Of a thousand steps of migrations, how many make trouble: mostly a crash of the worker that leads
+    /// the giver or the taker.
+    pub step_trouble_permille: u64,
     /// Bytes of a piece of a shard.
     pub chunk_bytes: u32,
     /// How long faults come, in microseconds.
@@ -81,8 +84,9 @@ impl ShardShape {
                 random,
                 &[(2, second / 20), (2, second / 2), (1, 3 * second)],
             ),
+            behind: weighted(random, &[(3, 1), (1, 5), (1, 100)]),
             fault_mean: weighted(random, &[(1, 0), (2, second / 2), (1, 2 * second)]),
-            step_crash_permille: weighted(random, &[(2, 0), (2, 50), (1, 300)]),
+            step_trouble_permille: weighted(random, &[(1, 0), (2, 50), (2, 200)]),
             chunk_bytes: weighted(random, &[(1, 40), (2, 200), (1, 4_096)]),
             torment: torment.as_micros() as u64,
         }

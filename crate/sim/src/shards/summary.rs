@@ -78,6 +78,8 @@ pub struct ShardSummary {
     pub events: u64,
     /// Leases that were granted.
     pub leases: u64,
+    /// Worlds in which what clients saw of a key could not be explained in time, and may be right.
+    pub undecided: u64,
     sights: [u64; Sight::ALL.len()],
 }
 
@@ -95,6 +97,7 @@ impl ShardSummary {
             step_crashes,
             events,
             leases,
+            undecided,
             sights,
         } = other;
         self.worlds += worlds;
@@ -107,6 +110,7 @@ impl ShardSummary {
         self.step_crashes += step_crashes;
         self.events += events;
         self.leases += leases;
+        self.undecided += undecided;
         for (count, more) in self.sights.iter_mut().zip(sights) {
             *count += more;
         }
@@ -135,12 +139,18 @@ impl ShardSummary {
         all.filter(|sight| self.count(*sight) == 0).collect()
     }
 
-    /// What many worlds must not lack, in one sentence; `None` if they lack nothing, or are few.
+    /// What is wrong with many worlds, in one sentence: something never came up, or too much was left
+    /// undecided. `None` if nothing is, or they are few.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
-        let (worlds, missing) = (self.worlds, self.missing());
-        (worlds >= LONG && !missing.is_empty())
-            .then(|| format!("never in {worlds} worlds: {missing:?}"))
+        let (worlds, undecided, missing) = (self.worlds, self.undecided, self.missing());
+        if worlds < LONG {
+            return None;
+        }
+        if undecided * 20 > worlds {
+            return Some(format!("{undecided} of {worlds} worlds are undecided"));
+        }
+        (!missing.is_empty()).then(|| format!("never in {worlds} worlds: {missing:?}"))
     }
 }
 
@@ -157,6 +167,7 @@ impl fmt::Display for ShardSummary {
             step_crashes,
             events,
             leases,
+            undecided,
             sights: _,
         } = self;
         let seconds = time / 1_000_000;
@@ -164,7 +175,7 @@ impl fmt::Display for ShardSummary {
             f,
             "{worlds} worlds: {seconds} s, {answered} of {calls} calls answered, {configurations} \
              configurations, {moves} moves, {crashes} crashes, {step_crashes} of them at a step of a \
-             migration, {events} events watched, {leases} leases\nsituations: "
+             migration, {events} events watched, {leases} leases, {undecided} undecided\nsituations: "
         )?;
         let sights = Sight::ALL.map(|sight| format!("{sight:?} {}", self.count(sight)));
         f.write_str(&sights.join(", "))

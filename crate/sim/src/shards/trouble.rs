@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use quorate_raft::{NodeId, Random};
+use quorate_shard::GroupId;
 
 use super::places::Seen;
 use super::{ADMIN, ShardWorld, Sight, Wake};
 use crate::checker::Violation;
 use crate::network::{Address, Packet, Rule, RuleId, Verdict};
 use crate::rules::{Isolate, LateRequests, LoseReplies};
-use crate::streams::between;
+use crate::streams::{between, chance};
 use crate::world::Failure;
 
 /// Faults under way.
@@ -27,31 +28,36 @@ enum Fault {
     Ruled(Vec<RuleId>),
 }
 
-/// Whatever users are told is lost, by all nodes, while everything else goes on.
+/// Whatever they are told is lost, by all nodes, while everything else goes on.
 #[derive(Clone, Copy)]
-struct LoseAnswers;
+enum LoseAnswers {
+    OfUsers,
+    OfMovers,
+}
 
 impl Rule for LoseAnswers {
     fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
-        match packet.to {
-            Address::Client(client) if client < ADMIN => Verdict::Drop,
-            Address::Client(_) | Address::Node(_) => Verdict::Pass,
+        let Address::Client(client) = packet.to else {
+            return Verdict::Pass;
+        };
+        let is_lost = match self {
+            Self::OfUsers => client < ADMIN,
+            Self::OfMovers => client > ADMIN,
+        };
+        match is_lost {
+            true => Verdict::Drop,
+            false => Verdict::Pass,
         }
     }
 }
 
 impl Trouble {
     /// Whether a worker is not down or paused.
-    pub(super) fn may_crash(&self, worker: NodeId) -> bool {
+    fn may_crash(&self, worker: NodeId) -> bool {
         let mut faults = self.open.values();
         !faults.any(
             |fault| matches!(fault, Fault::Crashed(node) | Fault::Paused(node) if *node == worker),
         )
-    }
-
-    /// Notes a crash; the name by which it is undone.
-    pub(super) fn crashed(&mut self, worker: NodeId) -> u64 {
-        self.note(Fault::Crashed(worker))
     }
 
     fn note(&mut self, fault: Fault) -> u64 {
@@ -88,7 +94,7 @@ impl ShardWorld {
             }
             2 => self.rule(Isolate(worker))?,
             3 => self.rule(LoseReplies(worker))?,
-            4 => self.rule(LoseAnswers)?,
+            4 => self.rule(LoseAnswers::OfUsers)?,
             _ => self.rule(LateRequests {
                 node: worker,
                 until,
@@ -96,6 +102,43 @@ impl ShardWorld {
         };
         let number = self.trouble.note(fault);
         self.plan_at(until, Wake::Undo(number));
+        Ok(())
+    }
+
+    /// A migration took a step in a group: the worker that leads it, or another one, may crash just now,
+    /// or another one leads, or answers are lost.
+    pub(super) fn trouble_at_step(&mut self, group: GroupId) -> Result<(), Failure> {
+        if self.calm || !chance(&mut self.random, self.shape.step_trouble_permille) {
+            return Ok(());
+        }
+        let workers = self.workers();
+        let other = workers[self.random.below(workers.len() as u64) as usize];
+        let cluster = self.groups.get_mut(&group);
+        let cluster = cluster.expect("a group that took a step");
+        let leader = cluster.leaders().last().copied();
+        let fault = match self.random.below(5) {
+            0 => {
+                cluster.pass_to(self.now);
+                if leader.is_some_and(|leader| !cluster.is_paused(leader)) {
+                    cluster.transfer_leadership(other)?;
+                }
+                return Ok(());
+            }
+            1 => self.rule(LoseAnswers::OfUsers)?,
+            2 => self.rule(LoseAnswers::OfMovers)?,
+            _ => {
+                let worker = leader.filter(|_| self.random.below(4) > 0).unwrap_or(other);
+                if !self.trouble.may_crash(worker) {
+                    return Ok(());
+                }
+                self.summary.step_crashes += 1;
+                self.crash(worker)?;
+                Fault::Crashed(worker)
+            }
+        };
+        let number = self.trouble.note(fault);
+        let long = between(&mut self.random, 10_000, 1_000_000);
+        self.plan_at(self.now + long, Wake::Undo(number));
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use quorate_sim::shards::{ShardShape, ShardSummary, ShardWorld};
 use quorate_sim::world::Failure;
 
 /// How long faults come in each, simulated.
-const TORMENT: Duration = Duration::from_secs(10);
+const TORMENT: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(first: u64, count: u64) -> u8 {
     let mut total = ShardSummary::default();
