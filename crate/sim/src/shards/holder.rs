@@ -144,3 +144,46 @@ impl Holder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_kv::Code;
+
+    /// Has a lease of 100 ms since the time 1,000 µs, with its key.
+    fn holder(random: &mut Random) -> Holder {
+        let mut holder = Holder::new("held".to_owned(), 100);
+        holder.next(1_000, random);
+        let lease = Reply::Lease {
+            id: 7,
+            ttl_ms: 100,
+            left_ms: 100,
+            keys: Vec::new(),
+            next: None,
+        };
+        assert_eq!(holder.answered(2_000, &lease), Ok(false));
+        holder.has_key = true;
+        holder
+    }
+
+    #[test]
+    fn a_lease_that_ends_too_early_or_never_is_objected_to() {
+        let random = &mut Random::new(1);
+        let gone = Reply::Got {
+            record: None,
+            revision: 3,
+        };
+        let mut early = holder(random);
+        early.look(90_000);
+        assert!(early.answered(91_000, &gone).is_err());
+        let mut failed = holder(random);
+        failed.asked = (What::Beat, 90_000);
+        let reply = Reply::Failed(Code::LeaseNotFound);
+        assert!(failed.answered(91_000, &reply).is_err());
+        let mut late = holder(random);
+        late.look(101_000);
+        assert_eq!(late.answered(102_000, &gone), Ok(true));
+        assert_eq!(late.check_end(), Ok(()));
+        assert!(holder(random).check_end().is_err());
+    }
+}

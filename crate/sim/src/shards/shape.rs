@@ -62,6 +62,9 @@ impl ShardShape {
         cluster.link.loss_permille = cluster.link.loss_permille.min(100);
         cluster.node.raft.lease_reads = false;
         // A group that takes a second for an entry is not done in any time.
+        if let Some(queue) = &mut cluster.link.queue {
+            queue.packets = queue.packets.max(16);
+        }
         let raft = &mut cluster.node.raft;
         raft.max_append_bytes = raft.max_append_bytes.max(1_000);
         raft.max_inflight_messages = raft.max_inflight_messages.max(8);

@@ -181,3 +181,29 @@ impl fmt::Display for ShardSummary {
         f.write_str(&sights.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_worlds_in_which_something_never_came_up_are_complained_of() {
+        let few = ShardSummary {
+            worlds: LONG - 1,
+            ..ShardSummary::default()
+        };
+        assert_eq!(few.complaint(), None);
+        let many = ShardSummary {
+            worlds: LONG,
+            ..few
+        };
+        let complaint = many.complaint().expect("nothing came up");
+        assert!(complaint.contains("MovedBack"), "{complaint}");
+        let undecided = ShardSummary {
+            undecided: LONG,
+            ..many
+        };
+        let complaint = undecided.complaint().expect("nothing was decided");
+        assert!(complaint.contains("undecided"), "{complaint}");
+    }
+}

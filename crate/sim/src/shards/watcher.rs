@@ -85,3 +85,48 @@ impl Watcher {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_kv::{Command, Kv};
+    use quorate_raft::{Index, Term};
+    use quorate_rsm::{ApplyContext, StateMachine};
+
+    fn store() -> Kv {
+        let mut store = Kv::new();
+        for number in 1..=4 {
+            let context = ApplyContext {
+                index: Index(number),
+                term: Term(1),
+                time_ms: 0,
+            };
+            let key = Bytes::from(format!("key/{number}"));
+            let value = Bytes::from_static(b"value");
+            store.apply(&context, &Command::Put { key, value }.encode());
+        }
+        store
+    }
+
+    fn ask(store: &Kv, query: &Query) -> Option<Reply> {
+        Reply::decode(&store.query(&query.encode())).ok()
+    }
+
+    #[test]
+    fn a_watcher_that_misses_an_event_or_is_told_of_it_twice_objects() {
+        let store = store();
+        let mut watcher = Watcher::new();
+        watcher
+            .answered(ask(&store, &watcher.query()).unwrap())
+            .unwrap();
+        assert_eq!(watcher.events.len(), 4);
+        let check = |watcher: &Watcher| watcher.check_end(|query| ask(&store, query));
+        assert_eq!(check(&watcher), Ok(()));
+        let event = watcher.events.remove(2);
+        assert!(check(&watcher).is_err());
+        watcher.events.insert(2, event.clone());
+        assert_eq!(check(&watcher), Ok(()));
+        watcher.events.push(event);
+        assert!(check(&watcher).is_err());
+    }
+}
