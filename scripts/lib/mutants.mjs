@@ -72,7 +72,8 @@ export function parseBugs(text, from) {
   const fail = (number, what) => new Failure(`${from}:${number}: ${what}`);
   for (const [place, line] of text.split("\n").entries()) {
     const number = place + 1;
-    const [, sign, rest] = line.match(/^(##|classes:|breaks:|worlds:|caught by:|in|-|\+)(?: (.*))?$/) ?? [];
+    const [, sign, rest] =
+      line.match(/^(##|classes:|breaks:|worlds:|caught by:|in|-|\+)(?: (.*))?$/) ?? [];
     const bug = bugs.at(-1);
     if (sign === undefined) {
       if (line !== "" && !line.startsWith("//")) throw fail(number, `what is ${line}?`);

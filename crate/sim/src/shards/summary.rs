@@ -157,7 +157,7 @@ impl ShardSummary {
 impl fmt::Display for ShardSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            worlds,
+            worlds: _,
             time,
             answered,
             calls,
@@ -173,7 +173,7 @@ impl fmt::Display for ShardSummary {
         let seconds = time / 1_000_000;
         write!(
             f,
-            "{worlds} worlds: {seconds} s, {answered} of {calls} calls answered, {configurations} \
+            "{seconds} s, {answered} of {calls} calls answered, {configurations} \
              configurations, {moves} moves, {crashes} crashes, {step_crashes} of them at a step of a \
              migration, {events} events watched, {leases} leases, {undecided} undecided\nsituations: "
         )?;

@@ -31,7 +31,7 @@ pub(crate) fn run(first: u64, count: u64) -> u8 {
         eprintln!("seed {seed}: {what}\n  again: npm run sim -- shards --from {seed} --seeds 1");
         return code;
     }
-    println!("{total}");
+    println!("{} seeds passed: {total}", total.worlds);
     match total.complaint() {
         None => 0,
         Some(complaint) => {
