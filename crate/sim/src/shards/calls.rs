@@ -63,7 +63,7 @@ impl ShardWorld {
         }
         let write = self.calls.out.get(&(client, reply.id)).copied();
         match (told, write) {
-            (Ok(Reply::Done(answer)), Some(write)) => self.written(group, write, answer),
+            (Ok(Reply::Done(answer)), Some(write)) => self.written(group, write, &answer),
             (Ok(Reply::Done(_)), None) => {
                 self.watched(group, client);
                 Ok(())
@@ -81,18 +81,18 @@ impl ShardWorld {
         self.seen.get(&group)?.stand(shard)
     }
 
-    fn written(&mut self, group: GroupId, write: Write, answer: Bytes) -> Result<(), Violation> {
+    fn written(&mut self, group: GroupId, write: Write, answer: &Bytes) -> Result<(), Violation> {
         let leaves = self.stand(group, write.0) == Some(Stand::Leaving);
         self.summary.note_if(leaves, Sight::AnsweredWhileLeaving);
         let since = self.calls.arrived.get(&(group, write.0));
-        let is_earlier = revision(&answer).is_some_and(|made| since.is_some_and(|it| made <= *it));
+        let is_earlier = revision(answer).is_some_and(|made| since.is_some_and(|it| made <= *it));
         self.summary.note_if(is_earlier, Sight::RepeatedAfterMove);
         let (first, before) = self
             .calls
             .done
             .entry(write)
             .or_insert_with(|| (group, answer.clone()));
-        if *before != answer {
+        if before != answer {
             let seen = format!("{write:?} has one answer of {first} and another of {group}");
             return Err(Violation::new("A write has one answer", seen));
         }

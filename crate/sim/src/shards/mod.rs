@@ -3,8 +3,9 @@
 //!
 //! Each group is a [`Cluster`] of its own, with all that checks one. A worker is the node of its
 //! number in every group: it crashes, and is cut off, in all of them at once. After every step no
-//! shard is served by two groups; at the end each is served by one, nothing is left of it elsewhere, and
-//! one store per key explains what clients saw.
+//! shard is served by two groups, and one that has just arrived is as it was frozen; at the end each is
+//! served by one, nothing is left of it elsewhere, one store per key explains what clients saw, and leases
+//! and watches have gone along with their shards.
 
 mod admin;
 mod calls;
