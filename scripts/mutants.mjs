@@ -20,7 +20,7 @@ async function hunt(plot, bug, seeds) {
     return failed ? { bug, seconds, refuted: true } : { bug, problem: "NOT FOUND by its test" };
   }
   if (!(await plot.build())) return { bug, problem: "does not build" };
-  const { found, seconds, blamed, aborted } = await plot.hunt(seeds);
+  const { found, seconds, blamed, aborted } = await plot.hunt(seeds, bug.worlds);
   if (blamed.length > 0)
     console.log(`without any bug these seeds fail, too, and do not count: ${blamed.join(", ")}`);
   if (found === undefined) return { bug, seconds, problem: aborted ? "out of time" : "NOT FOUND" };

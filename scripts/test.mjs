@@ -16,6 +16,8 @@ import { wasmTarget } from "./lib/tools.mjs";
 import { setup } from "./setup.mjs";
 
 const seeds = 200;
+const shardSeeds = 60;
+const runSim = ["run", "--release", "-p", "quorate-sim", "--bin", "sim", "--"];
 
 /** For tests in browsers: machines of a continuous integration are slow and busy. */
 const browserEnv = { WASM_BINDGEN_TEST_TIMEOUT: "300", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60" };
@@ -48,28 +50,16 @@ const suites = [
   },
   {
     name: "sim",
-    about: `the simulator, ${seeds} seeds`,
+    about: `the simulator, ${seeds} seeds, and ${shardSeeds} of sharded stores`,
     minutes: 30,
     counts: true,
     steps: [
-      {
-        command: "cargo",
-        args: [
-          "run",
-          "--release",
-          "-p",
-          "quorate-sim",
-          "--bin",
-          "sim",
-          "--",
-          "--seeds",
-          `${seeds}`,
-        ],
-      },
+      { command: "cargo", args: [...runSim, "--seeds", `${seeds}`] },
+      { command: "cargo", args: [...runSim, "shards", "--seeds", `${shardSeeds}`] },
     ],
   },
   nodeSuite("cost", "what an entry costs the core, counted without a clock", "tests/work"),
-  nodeSuite("mutants", "planted bugs: the list, and three of them hunted", "tests/mutants"),
+  nodeSuite("mutants", "planted bugs: the list, and four of them hunted", "tests/mutants"),
   {
     name: "fuzz",
     about: "the corpus of the fuzzer, replayed",

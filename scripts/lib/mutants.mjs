@@ -16,6 +16,18 @@ export const SEEDS = 1000;
 /** Minutes of the simulator for one bug. */
 const MINUTES = 10;
 
+/** The worlds in which a bug may be hunted: how the simulator is asked for some, and for one. */
+const WORLDS = {
+  groups: { many: [], one: (seed) => ["--seed", `${seed}`] },
+  shards: { many: ["shards"], one: (seed) => ["shards", "--from", `${seed}`, "--seeds", "1"] },
+};
+
+/**
+ * What the simulator ends with when no world failed: also when they differ from those of the tree, and when something
+ * never came up in them.
+ */
+const CLEAN = [0, 13, 14];
+
 /** Rust of the simulator and of all below it, and what Cargo needs to know of the rest. */
 const copied = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "crate", "tests"];
 
@@ -49,8 +61,9 @@ export function hasTest(file, test) {
 
 /**
  * Reads one list. A bug is
- *   { name, from, classes, breaks, caughtBy, test?, edits: [{ path, find, replace }, …] }
- * where `find` and `replace` are lines without their indentation, and `test` is { file, name } where no seed can find it.
+ *   { name, from, classes, breaks, caughtBy, worlds, test?, edits: [{ path, find, replace }, …] }
+ * where `find` and `replace` are lines without their indentation, `worlds` is one of `WORLDS`, and `test` is
+ * { file, name } where no seed can find it.
  */
 export function parseBugs(text, from) {
   const bugs = [];
@@ -59,12 +72,13 @@ export function parseBugs(text, from) {
   const fail = (number, what) => new Failure(`${from}:${number}: ${what}`);
   for (const [place, line] of text.split("\n").entries()) {
     const number = place + 1;
-    const [, sign, rest] = line.match(/^(##|classes:|breaks:|caught by:|in|-|\+)(?: (.*))?$/) ?? [];
+    const [, sign, rest] =
+      line.match(/^(##|classes:|breaks:|worlds:|caught by:|in|-|\+)(?: (.*))?$/) ?? [];
     const bug = bugs.at(-1);
     if (sign === undefined) {
       if (line !== "" && !line.startsWith("//")) throw fail(number, `what is ${line}?`);
     } else if (sign === "##") {
-      bugs.push({ name: rest, from: `${from}:${number}`, edits: [] });
+      bugs.push({ name: rest, from: `${from}:${number}`, worlds: "groups", edits: [] });
       path = undefined;
     } else if (bug === undefined) {
       throw fail(number, "a list begins with the name of a bug");
@@ -72,6 +86,9 @@ export function parseBugs(text, from) {
       bug.classes = rest.split(", ").map(Number);
     } else if (sign === "breaks:") {
       bug.breaks = rest;
+    } else if (sign === "worlds:") {
+      if (WORLDS[rest] === undefined) throw fail(number, `there are no worlds of ${rest}`);
+      bug.worlds = rest;
     } else if (sign === "caught by:") {
       bug.caughtBy = rest.split(" | ");
       const [, file, name] = rest.match(/^(crate\/\S+)::(\w+)$/) ?? [];
@@ -216,10 +233,10 @@ export class Plot {
   }
 
   /**
-   * Runs seeds until one fails that passes without the bug: how many that took and what was seen, or undefined when
-   * none does.
+   * Runs seeds of the worlds named until one fails that passes without the bug: how many that took and what was seen, or
+   * undefined when none does.
    */
-  async hunt(seeds) {
+  async hunt(seeds, worlds) {
     const limit = AbortSignal.timeout(MINUTES * 60_000);
     const blamed = [];
     const started = performance.now();
@@ -228,9 +245,10 @@ export class Plot {
       return { found, seconds, blamed, aborted: limit.aborted };
     };
     for (let from = 1; from <= seeds; ) {
-      const found = await this.firstFailure(from, seeds, limit);
+      const found = await this.firstFailure(from, seeds, limit, worlds);
       if (limit.aborted || found === undefined) return end(undefined);
-      const { code } = await run(this.sound, ["--seed", `${found.seed}`], { log: this.log, limit });
+      const args = WORLDS[worlds].one(found.seed);
+      const { code } = await run(this.sound, args, { log: this.log, limit });
       // The seeds that taught something come behind the range.
       if (code === 0) return end({ ...found, count: Math.min(found.seed, seeds + 1) });
       blamed.push(found.seed);
@@ -239,16 +257,16 @@ export class Plot {
     return end(undefined);
   }
 
-  async firstFailure(from, seeds, limit) {
+  async firstFailure(from, seeds, limit, worlds) {
     let found;
     const onLine = (line) => {
       const [, seed, what] = line.match(/^seed (\d+): (.+)$/) ?? [];
       if (seed !== undefined) found ??= { seed: Number(seed), ...verdict(what) };
     };
-    const args = ["--from", `${from}`, "--seeds", `${seeds - from + 1}`];
+    const range = ["--from", `${from}`, "--seeds", `${seeds - from + 1}`];
+    const args = [...WORLDS[worlds].many, ...range];
     const { code } = await run(this.sim, args, { log: this.log, onLine, limit });
-    // Zero: nothing found. Thirteen: as much, in worlds that differ from those of the tree.
-    if (found === undefined && code !== 0 && code !== 13 && !limit.aborted)
+    if (found === undefined && !CLEAN.includes(code) && !limit.aborted)
       throw new Failure(`the simulator ended with code ${code}, and says nothing of a seed`);
     return found;
   }

@@ -15,11 +15,12 @@ import {
 
 const CLASSES = 60;
 
-/** One of Raft, one of what stands on it, one of storage. Each takes few seeds. */
+/** One of Raft, one of what stands on it, one of storage, one of shards. Each takes few seeds. */
 const SAMPLE = [
   "old-term-committed-by-counting",
   "repeated-write-is-applied-again",
   "damage-is-taken-for-a-torn-end",
+  "frozen-shard-is-served",
 ];
 
 test("each bug fits one place of the crates as they are", () => {
@@ -62,6 +63,7 @@ test("a text that fits nowhere, or twice, is refused", () => {
   assert.equal(mutate(bug("one();\n- two();"), read).get("d.rs"), "x\n    two();\n");
   assert.throws(() => parseBugs("nonsense", "list"), /list:1: what is nonsense/);
   assert.throws(() => parseBugs("## a\nbreaks: b\n", "list"), /a lacks classes/);
+  assert.throws(() => parseBugs("## a\nworlds: b\n", "list"), /list:2: there are no worlds of b/);
 });
 
 test("planted bugs are found, and without them nothing is", async (t) => {
@@ -72,12 +74,15 @@ test("planted bugs are found, and without them nothing is", async (t) => {
     const bug = readBugs().find((one) => one.name === name);
     plot.plant(bug);
     assert.ok(await plot.build(), `${name} builds`);
-    const { found } = await plot.hunt(100);
+    const { found } = await plot.hunt(100, bug.worlds);
     assert.ok(found !== undefined, `${name} is found`);
     assert.ok(bug.caughtBy.includes(found.property), `${name} broke ${found.property}`);
   }
   const limit = AbortSignal.timeout(60_000);
   plot.plant(undefined);
   assert.ok(await plot.build(), "the crates build without a bug");
-  assert.equal(await plot.firstFailure(1, 5, limit), undefined, "nothing is planted any more");
+  for (const worlds of ["groups", "shards"]) {
+    const found = await plot.firstFailure(1, 5, limit, worlds);
+    assert.equal(found, undefined, `nothing is planted any more, in worlds of ${worlds}`);
+  }
 });

@@ -110,6 +110,20 @@ impl ShardStore {
         self.shards.iter().map(|(_, shard)| shard.kv.bytes()).sum()
     }
 
+    /// Tells apart what may be in a shard, its sessions included: one that has just arrived has that of
+    /// the one that was frozen. `None` while it arrives, and where it is not.
+    #[must_use]
+    pub fn fingerprint(&self, shard: ShardId) -> Option<(u64, u32)> {
+        let shard = self.shards.get(shard)?;
+        match shard.phase {
+            Phase::Arriving(_) => None,
+            Phase::Serving | Phase::Leaving { .. } | Phase::Frozen(_) => {
+                let clients = checksum(&shard.clients.written(0));
+                Some((shard.kv.digest(), clients))
+            }
+        }
+    }
+
     fn execute(&mut self, context: &ApplyContext, command: Command) -> Result<Reply, StoreError> {
         if let Command::Found { group, shards } = command {
             return self.found(group, shards);

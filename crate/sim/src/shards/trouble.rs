@@ -1,14 +1,17 @@
-//! The faults of a sharded world: workers that crash, are cut off, or stand still.
+//! The faults of a sharded world: workers that crash, are cut off, or stand still, and answers and
+//! requests that are lost or late.
 
 use std::collections::BTreeMap;
 
-use quorate_raft::NodeId;
+use quorate_raft::{NodeId, Random};
+use quorate_shard::GroupId;
 
-use super::{ShardWorld, Wake};
+use super::places::Seen;
+use super::{ADMIN, ShardWorld, Sight, Wake};
 use crate::checker::Violation;
-use crate::network::RuleId;
-use crate::rules::Isolate;
-use crate::streams::between;
+use crate::network::{Address, Packet, Rule, RuleId, Verdict};
+use crate::rules::{Isolate, LateRequests, LoseReplies};
+use crate::streams::{between, chance};
 use crate::world::Failure;
 
 /// Faults under way.
@@ -21,22 +24,40 @@ pub(super) struct Trouble {
 enum Fault {
     Crashed(NodeId),
     Paused(NodeId),
-    /// By a rule in each group's network, the controller's first.
-    Isolated(Vec<RuleId>),
+    /// A rule in each group's network, the controller's first.
+    Ruled(Vec<RuleId>),
+}
+
+/// Whatever they are told is lost, by all nodes, while everything else goes on.
+#[derive(Clone, Copy)]
+enum LoseAnswers {
+    OfUsers,
+    OfMovers,
+}
+
+impl Rule for LoseAnswers {
+    fn verdict(&mut self, packet: &Packet, _: &mut Random) -> Verdict {
+        let Address::Client(client) = packet.to else {
+            return Verdict::Pass;
+        };
+        let is_lost = match self {
+            Self::OfUsers => client < ADMIN,
+            Self::OfMovers => client > ADMIN,
+        };
+        match is_lost {
+            true => Verdict::Drop,
+            false => Verdict::Pass,
+        }
+    }
 }
 
 impl Trouble {
     /// Whether a worker is not down or paused.
-    pub(super) fn may_crash(&self, worker: NodeId) -> bool {
+    fn may_crash(&self, worker: NodeId) -> bool {
         let mut faults = self.open.values();
         !faults.any(
             |fault| matches!(fault, Fault::Crashed(node) | Fault::Paused(node) if *node == worker),
         )
-    }
-
-    /// Notes a crash; the name by which it is undone.
-    pub(super) fn crashed(&mut self, worker: NodeId) -> u64 {
-        self.note(Fault::Crashed(worker))
     }
 
     fn note(&mut self, fault: Fault) -> u64 {
@@ -54,29 +75,95 @@ impl ShardWorld {
         if !self.trouble.may_crash(worker) {
             return Ok(());
         }
-        let number = match self.random.below(3) {
+        if self.random.below(8) == 0 {
+            return self.all_down();
+        }
+        let long = between(&mut self.random, 50_000, 3_000_000);
+        let until = self.now + long;
+        let fault = match self.random.below(6) {
             0 => {
                 self.crash(worker)?;
-                self.trouble.note(Fault::Crashed(worker))
+                Fault::Crashed(worker)
             }
             1 => {
                 self.each(|group| {
                     group.pause_node(worker);
                     Ok(())
                 })?;
-                self.trouble.note(Fault::Paused(worker))
+                Fault::Paused(worker)
             }
+            2 => self.rule(Isolate(worker))?,
+            3 => self.rule(LoseReplies(worker))?,
+            4 => self.rule(LoseAnswers::OfUsers)?,
+            _ => self.rule(LateRequests {
+                node: worker,
+                until,
+            })?,
+        };
+        let number = self.trouble.note(fault);
+        self.plan_at(until, Wake::Undo(number));
+        Ok(())
+    }
+
+    /// A migration took a step in a group: the worker that leads it, or another one, may crash just now,
+    /// or another one leads, or answers are lost.
+    pub(super) fn trouble_at_step(&mut self, group: GroupId) -> Result<(), Failure> {
+        if self.calm || !chance(&mut self.random, self.shape.step_trouble_permille) {
+            return Ok(());
+        }
+        let workers = self.workers();
+        let other = workers[self.random.below(workers.len() as u64) as usize];
+        let cluster = self.groups.get_mut(&group);
+        let cluster = cluster.expect("a group that took a step");
+        let leader = cluster.leaders().last().copied();
+        let fault = match self.random.below(5) {
+            0 => {
+                cluster.pass_to(self.now);
+                if leader.is_some_and(|leader| !cluster.is_paused(leader)) {
+                    cluster.transfer_leadership(other)?;
+                }
+                return Ok(());
+            }
+            1 => self.rule(LoseAnswers::OfUsers)?,
+            2 => self.rule(LoseAnswers::OfMovers)?,
             _ => {
-                let mut rules = Vec::new();
-                self.each(|group| {
-                    rules.push(group.network().add(Isolate(worker)));
-                    Ok(())
-                })?;
-                self.trouble.note(Fault::Isolated(rules))
+                let worker = leader.filter(|_| self.random.below(4) > 0).unwrap_or(other);
+                if !self.trouble.may_crash(worker) {
+                    return Ok(());
+                }
+                self.summary.step_crashes += 1;
+                self.crash(worker)?;
+                Fault::Crashed(worker)
             }
         };
-        let long = between(&mut self.random, 50_000, 3_000_000);
+        let number = self.trouble.note(fault);
+        let long = between(&mut self.random, 10_000, 1_000_000);
         self.plan_at(self.now + long, Wake::Undo(number));
+        Ok(())
+    }
+
+    /// Has a rule hold in every group.
+    fn rule(&mut self, rule: impl Rule + Copy + 'static) -> Result<Fault, Violation> {
+        let mut rules = Vec::new();
+        self.each(|group| {
+            rules.push(group.network().add(rule));
+            Ok(())
+        })?;
+        Ok(Fault::Ruled(rules))
+    }
+
+    /// All workers crash, and come back one after another.
+    fn all_down(&mut self) -> Result<(), Failure> {
+        let moves = self.seen.values().any(Seen::moves);
+        self.summary.note_if(moves, Sight::AllDown);
+        for worker in self.workers() {
+            if self.trouble.may_crash(worker) {
+                self.crash(worker)?;
+                let number = self.trouble.note(Fault::Crashed(worker));
+                let long = between(&mut self.random, 50_000, 1_000_000);
+                self.plan_at(self.now + long, Wake::Undo(number));
+            }
+        }
         Ok(())
     }
 
@@ -88,7 +175,7 @@ impl ShardWorld {
                 group.resume_node(worker);
                 Ok(())
             }),
-            Some(Fault::Isolated(rules)) => {
+            Some(Fault::Ruled(rules)) => {
                 let mut rules = rules.into_iter();
                 self.each(|group| {
                     rules

@@ -8,7 +8,7 @@ use quorate_sim::shards::{ShardShape, ShardSummary, ShardWorld};
 use quorate_sim::world::Failure;
 
 /// How long faults come in each, simulated.
-const TORMENT: Duration = Duration::from_secs(10);
+const TORMENT: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(first: u64, count: u64) -> u8 {
     let mut total = ShardSummary::default();
@@ -31,6 +31,12 @@ pub(crate) fn run(first: u64, count: u64) -> u8 {
         eprintln!("seed {seed}: {what}\n  again: npm run sim -- shards --from {seed} --seeds 1");
         return code;
     }
-    println!("{count} worlds: {total}");
-    0
+    println!("{} seeds passed: {total}", total.worlds);
+    match total.complaint() {
+        None => 0,
+        Some(complaint) => {
+            eprintln!("{complaint}");
+            exit::MISSING
+        }
+    }
 }

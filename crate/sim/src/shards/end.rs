@@ -1,0 +1,180 @@
+//! The end of a sharded world: faults stop, everything comes to rest, and what is left is judged.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use quorate_kv as kv;
+use quorate_shard::{Controller, GroupId, Place, ShardId, ShardStore};
+
+use super::calls::ask;
+use super::{Failure, Role, ShardSummary, ShardWorld, User};
+use crate::checker::Violation;
+use crate::checker::linearizability::{self, Verdict};
+use crate::cluster::Cluster;
+
+/// Without faults something of what is open must get on in this time, in microseconds.
+const PATIENCE: u64 = 60_000_000;
+
+impl ShardWorld {
+    /// The faults stop, and so do the changes.
+    pub(super) fn calm_down(&mut self) -> Result<(), Failure> {
+        self.calm = true;
+        self.heal()?;
+        Ok(())
+    }
+
+    /// Runs until every group is done with the last configuration, and every call has ended.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        let began = self.now;
+        loop {
+            self.run_until(self.now + 50_000)?;
+            let Some(open) = self.open_business() else {
+                return Ok(());
+            };
+            let quiet = self.now - self.stepped.max(began);
+            if quiet > PATIENCE {
+                return Err(Failure::Liveness(format!(
+                    "{quiet} µs without a step: {open}"
+                )));
+            }
+        }
+    }
+
+    fn open_business(&self) -> Option<String> {
+        let calls: usize = self.users.iter().map(User::open).sum();
+        if calls > 0 || self.admin_busy {
+            return Some(format!("{calls} calls are open"));
+        }
+        let newest = |cluster: &Cluster<Controller>| {
+            let machines = cluster
+                .voters()
+                .iter()
+                .filter_map(|id| cluster.machine(*id));
+            machines.filter_map(|it| Some(it.latest()?.number)).max()
+        };
+        let number = newest(&self.controller).unwrap_or(0);
+        for (group, cluster) in &self.groups {
+            for worker in cluster.voters() {
+                let Some(store) = cluster.machine(*worker) else {
+                    return Some(format!("{worker} does not run"));
+                };
+                let at = store.configuration().number;
+                if !store.is_settled() || at < number {
+                    let all = self.groups.iter().map(|(group, it)| describe(*group, it));
+                    let all: String = all.collect();
+                    return Some(format!(
+                        "{group} on {worker} is not done; {number} is the last{all}"
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// Every key is read once more by everyone.
+    pub(super) fn read_all(&mut self) -> Result<(), Failure> {
+        if !self.has_joined() {
+            return Ok(());
+        }
+        let timeout = Duration::from_secs(60);
+        let (before, callers) = (self.history.answered, self.shape.users);
+        for user in 0..self.users.len() {
+            self.users[user].read_all(self.now, timeout, &mut self.history);
+            self.drain_user(user)?;
+        }
+        self.settle()?;
+        let (answered, all) = (self.history.answered - before, callers * self.shape.keys);
+        if answered < all {
+            let seen = format!("{answered} of the last {all} reads have an answer");
+            return Err(Failure::Liveness(seen));
+        }
+        Ok(())
+    }
+
+    /// Whether there is a group to serve shards: once there is one, there always is.
+    fn has_joined(&self) -> bool {
+        let mut stores = self.groups.values().flat_map(stores);
+        stores.any(|store| !store.configuration().groups.is_empty())
+    }
+
+    /// What the group that serves a shard says.
+    fn ask(&self, shard: ShardId, query: &kv::Query) -> Option<kv::Reply> {
+        let mut stores = self.groups.values().flat_map(stores);
+        ask(stores.find(|store| store.serves(shard))?, shard, query)
+    }
+
+    pub(super) fn judge(&mut self) -> Result<ShardSummary, Failure> {
+        let mut served = BTreeSet::new();
+        for (group, cluster) in &self.groups {
+            cluster.check_all()?;
+            for worker in cluster.voters() {
+                let store = cluster.machine(*worker).expect("all run");
+                for (shard, place) in store.places() {
+                    if place != Place::Serving || store.configuration().owner(shard) != *group {
+                        let seen = format!("{group} on {worker} keeps {shard}: {place:?}");
+                        return Err(Violation::new("What left is deleted", seen).into());
+                    }
+                    served.insert(shard);
+                }
+            }
+        }
+        self.controller.check_all()?;
+        let shards = self.shape.shards as usize;
+        if self.has_joined() && served.len() != shards {
+            let seen = format!("{} of {shards} shards are served", served.len());
+            return Err(Violation::new("No shard is lost", seen).into());
+        }
+        for user in &self.users {
+            match user.role() {
+                Role::Caller => {}
+                Role::Holder(_, holder) => {
+                    holder.check_end()?;
+                    self.summary.leases += holder.granted;
+                }
+                Role::Watcher(shard, watcher) => {
+                    watcher.check_end(|query| self.ask(*shard, query))?;
+                    self.summary.events += watcher.events.len() as u64;
+                }
+            }
+        }
+        self.summary.worlds = 1;
+        self.summary.time = self.now;
+        self.summary.answered = self.history.answered;
+        self.summary.calls = self.history.operations().len() as u64;
+        match linearizability::check(self.history.operations()) {
+            Verdict::Linearizable => Ok(self.summary),
+            Verdict::Illegal { key } => {
+                let seen = format!("no order explains what clients saw of key {key}");
+                Err(Violation::new("Linearizability", seen).into())
+            }
+            Verdict::Undecided { .. } => {
+                self.summary.undecided = 1;
+                Ok(self.summary)
+            }
+        }
+    }
+}
+
+/// A group's state, as each of its nodes has it.
+fn stores(cluster: &Cluster<ShardStore>) -> impl Iterator<Item = &ShardStore> {
+    let nodes = cluster.voters().iter();
+    nodes.filter_map(|id| cluster.machine(*id))
+}
+
+/// Who leads a group, and what is open there.
+fn describe(group: GroupId, cluster: &Cluster<ShardStore>) -> String {
+    let leaders = cluster.leaders();
+    let store = leaders.first().and_then(|id| cluster.machine(*id));
+    let places = store.into_iter().flat_map(ShardStore::places);
+    let open: Vec<_> = places
+        .filter(|(_, place)| *place != Place::Serving)
+        .collect();
+    let number = store.map(|store| store.configuration().number);
+    let nodes = cluster.voters().iter().filter_map(|id| cluster.raft(*id));
+    let ends: Vec<_> = nodes
+        .map(|raft| (raft.status().last, raft.applied().index))
+        .collect();
+    format!(
+        "\n  {group}: led by {leaders:?}, last and applied {ends:?}, at configuration {number:?}, open: {open:?}"
+    )
+}
