@@ -1,36 +1,33 @@
 //! One seed, one world of a sharded store: a controller, groups, movers and clients, while groups join
 //! and leave, shards move, and workers crash, are cut off, and stand still.
 //!
-//! Each group is a [`Cluster`] of its own, with all that checks one. A worker is the node of its
-//! number in every group: it crashes, and is cut off, in all of them at once. After every step no
-//! shard is served by two groups; at the end each is served by one, nothing is left of it elsewhere, and
-//! one store per key explains what clients saw.
+//! After every step no shard is served by two groups; at the end each is served by one, nothing is left of
+//! it elsewhere, and one store per key explains what clients saw. What all of it runs on is a
+//! [`ShardCluster`].
 
+mod cluster;
 mod trouble;
 mod user;
 
 use core::fmt;
 use core::time::Duration;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use quorate_raft::{Instant, NodeId, Random};
-use quorate_rsm::{
-    Call, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Reply, Request, RequestBody,
-};
+use quorate_rsm::{Call, Client, ClientConfig, ClientId, ClientInput, ClientOutput, Reply};
 use quorate_shard::{
-    CONTROLLER, Controller, ControllerCommand, ControllerReply, GroupId, GroupInfo, Mover,
-    MoverConfig, Outgoing, Place, ShardId, ShardStore,
+    CONTROLLER, ControllerCommand, ControllerReply, GroupId, GroupInfo, MoverConfig, Outgoing,
+    ShardId, ShardStore,
 };
 
 use crate::checker::Violation;
 use crate::checker::linearizability::{self, Verdict};
-use crate::cluster::{Cluster, ClusterConfig, Occurrence};
-use crate::machine::{tagged, unnamed};
+use crate::cluster::{Cluster, ClusterConfig};
+use crate::machine::tagged;
 use crate::shape::Shape;
 use crate::streams::{Concern, Streams, between, chance, exponential, weighted};
 use crate::world::Failure;
 
+pub use cluster::{Group, Placement, ShardCluster, ShardClusterConfig, ShardEvent, mover_of};
 use trouble::Trouble;
 pub use user::History;
 use user::User;
@@ -168,7 +165,6 @@ impl fmt::Display for ShardSummary {
 enum Wake {
     User(usize),
     NextCall(usize),
-    Mover(NodeId, u64),
     Admin,
     Change,
     Fault,
@@ -178,68 +174,29 @@ enum Wake {
 /// Without faults something of what is open must get on in this time, in microseconds.
 const PATIENCE: u64 = 60_000_000;
 
-/// Where an answer goes: connections are numbered by what they are of.
-const MOVERS: u64 = 1_000;
+/// Who makes configurations. The users are numbered from 1.
 const ADMIN: ClientId = ClientId(900);
 
 /// A world under way.
 pub struct ShardWorld {
     shape: ShardShape,
-    now: u64,
     random: Random,
-    controller: Cluster<Controller>,
-    groups: BTreeMap<GroupId, Cluster<ShardStore>>,
-    movers: BTreeMap<NodeId, Moving>,
+    cluster: ShardCluster<Wake>,
     users: Vec<User>,
     /// Makes configurations.
     admin: Client,
     admin_busy: bool,
     history: History,
-    wakes: BinaryHeap<Reverse<(u64, u64, Wake)>>,
-    order: u64,
     names: u64,
     trouble: Trouble,
-    /// Of each group, as its most advanced node has it: applied so far, and how its shards stand.
-    seen: BTreeMap<GroupId, Seen>,
     calm: bool,
-    /// When a migration took its last step.
-    stepped: u64,
     summary: ShardSummary,
-}
-
-struct Moving {
-    mover: Mover,
-    run: u64,
-    armed: Instant,
-    /// What it was told of each group: whether it is led here, and up to where it is applied.
-    told: BTreeMap<GroupId, (bool, u64)>,
-}
-
-#[derive(Default)]
-struct Seen {
-    applied: u64,
-    places: BTreeMap<ShardId, Stand>,
-}
-
-/// How a shard stands, as far as steps are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
-    Serving,
-    Leaving,
-    Frozen,
-    Arriving(u32),
-}
-
-impl Stand {
-    fn is_served(self) -> bool {
-        matches!(self, Self::Serving | Self::Leaving)
-    }
 }
 
 impl fmt::Debug for ShardWorld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShardWorld")
-            .field("now", &self.now)
+            .field("now", &self.cluster.now())
             .finish_non_exhaustive()
     }
 }
@@ -250,15 +207,19 @@ impl ShardWorld {
     pub fn new(shape: ShardShape) -> Self {
         let seed = shape.cluster.seed;
         let streams = Streams::new(seed);
-        let config = |group: u32| ClusterConfig {
-            seed: seed ^ (u64::from(group) + 1) << 40,
-            voters: shape.workers,
-            ..shape.cluster.clone()
-        };
-        let controller = Cluster::new(config(0));
-        let groups = (1..=shape.groups).map(|group| (GroupId(group), Cluster::new(config(group))));
-        let groups = groups.collect();
-        let workers: Vec<NodeId> = controller.voters().to_vec();
+        let mut mover = MoverConfig::new(Vec::new());
+        mover.chunk_bytes = shape.chunk_bytes;
+        mover.small_bytes = 300;
+        mover.copies = 3;
+        mover.timeout = Duration::from_secs(2);
+        let cluster = ShardCluster::new(ShardClusterConfig {
+            cluster: shape.cluster.clone(),
+            nodes: shape.workers,
+            groups: shape.groups,
+            placement: Placement::Together,
+            mover,
+        });
+        let workers = cluster.workers();
         let user = |number| {
             let random = streams.stream(Concern::Workload, number);
             let id = ClientId(number);
@@ -267,22 +228,15 @@ impl ShardWorld {
         let users = (1..=shape.users).map(user).collect();
         let mut random = streams.stream(Concern::Nemesis, 1);
         Self {
-            controller,
-            groups,
-            movers: BTreeMap::new(),
+            cluster,
             users,
             admin: Client::new(ClientConfig::new(workers), random.next_u64()),
             admin_busy: false,
             history: History::default(),
-            wakes: BinaryHeap::new(),
-            order: 0,
             names: 0,
             trouble: Trouble::default(),
-            seen: BTreeMap::new(),
             calm: false,
-            stepped: 0,
             summary: ShardSummary::default(),
-            now: 0,
             random,
             shape,
         }
@@ -315,125 +269,60 @@ impl ShardWorld {
     }
 
     fn workers(&self) -> Vec<NodeId> {
-        self.controller.voters().to_vec()
+        self.cluster.workers()
     }
 
     /// Starts a worker: a node of every group, and a mover.
     fn start(&mut self, worker: NodeId) -> Result<(), Violation> {
-        self.each(|cluster| cluster.restart_or_start(worker))?;
-        self.order += 1;
-        let controllers = self.workers();
-        let mut config = MoverConfig::new(controllers);
-        config.chunk_bytes = self.shape.chunk_bytes;
-        config.small_bytes = 300;
-        config.copies = 3;
-        config.timeout = Duration::from_secs(2);
-        let mover = Mover::new(config, worker, self.random.next_u64());
-        let moving = Moving {
-            mover,
-            run: self.order,
-            armed: Instant::NEVER,
-            told: BTreeMap::new(),
-        };
-        self.movers.insert(worker, moving);
-        Ok(())
+        let seed = self.random.next_u64();
+        self.cluster.start(worker, seed)
     }
 
     /// Ends a worker without farewell.
     fn crash(&mut self, worker: NodeId) -> Result<(), Violation> {
         self.summary.crashes += 1;
-        self.movers.remove(&worker);
-        self.each(|cluster| cluster.crash_node(worker))
-    }
-
-    /// Does the same to every group, the controller's included.
-    fn each(
-        &mut self,
-        mut what: impl FnMut(&mut dyn Group) -> Result<(), Violation>,
-    ) -> Result<(), Violation> {
-        let now = self.now;
-        let groups = self.groups.values_mut().map(|it| it as &mut dyn Group);
-        let controller = core::iter::once(&mut self.controller as &mut dyn Group);
-        for group in controller.chain(groups) {
-            group.pass(now);
-            what(group)?;
-        }
-        Ok(())
+        self.cluster.crash(worker)
     }
 
     fn run_until(&mut self, end: u64) -> Result<(), Failure> {
-        while self.next_at().is_some_and(|at| at <= end) {
+        while self.cluster.next_at().is_some_and(|at| at <= end) {
             self.step()?;
         }
-        self.now = self.now.max(end);
+        self.cluster.pass_to(end);
         Ok(())
-    }
-
-    fn next_at(&self) -> Option<u64> {
-        let groups = self.groups.values().filter_map(Cluster::next_at);
-        let wake = self.wakes.peek().map(|Reverse((at, ..))| *at);
-        groups.chain(self.controller.next_at()).chain(wake).min()
     }
 
     /// Does what comes next in the whole world.
     fn step(&mut self) -> Result<(), Failure> {
-        let Some(at) = self.next_at() else {
-            return Ok(());
-        };
-        self.now = self.now.max(at);
-        if let Some(Reverse((due, _, wake))) = self.wakes.peek().copied()
-            && due <= at
-        {
-            self.wakes.pop();
-            return self.wake(wake);
+        match self.cluster.advance()? {
+            ShardEvent::Internal => {}
+            ShardEvent::Wake(wake) => self.wake(wake)?,
+            ShardEvent::Replies {
+                group,
+                client,
+                from,
+                replies,
+            } => {
+                for reply in replies {
+                    self.answered(group, client, from, reply);
+                }
+                match client {
+                    ADMIN => self.drain_admin(),
+                    ClientId(id) => self.drain_user(id as usize - 1)?,
+                }
+            }
         }
-        if self.controller.next_at() == Some(at) {
-            let occurrence = self.controller.step()?;
-            self.controller.take_own_answers();
-            return self.occurred(CONTROLLER, occurrence);
+        if let Some(group) = self.cluster.look()? {
+            self.trouble_at_step(group)?;
         }
-        let group = self.groups.iter().find(|(_, it)| it.next_at() == Some(at));
-        let Some(group) = group.map(|(group, _)| *group) else {
-            return Ok(());
-        };
-        let cluster = self.groups.get_mut(&group).expect("it was just found");
-        let occurrence = cluster.step()?;
-        cluster.take_own_answers();
-        self.occurred(group, occurrence)?;
-        self.look(group)
-    }
-
-    fn occurred(&mut self, group: GroupId, it: Option<Occurrence>) -> Result<(), Failure> {
-        let Some(Occurrence::Replies {
-            client,
-            from,
-            replies,
-        }) = it
-        else {
-            return Ok(());
-        };
-        for reply in replies {
-            self.answered(group, client, from, reply);
-        }
-        match client {
-            ADMIN => self.drain_admin(),
-            ClientId(id) if id >= MOVERS => self.drain_mover(NodeId(id % MOVERS))?,
-            ClientId(id) => self.drain_user(id as usize - 1)?,
-        }
+        self.cluster.carry();
         Ok(())
     }
 
     fn answered(&mut self, group: GroupId, client: ClientId, from: NodeId, reply: Reply) {
-        let now = Instant(self.now);
+        let now = Instant(self.cluster.now());
         match client {
             ADMIN => self.admin.handle(now, ClientInput::Reply { from, reply }),
-            ClientId(id) if id >= MOVERS => {
-                let moving = self.movers.get_mut(&NodeId(id % MOVERS));
-                // Not of an earlier run.
-                if let Some(moving) = moving.filter(|moving| moving.run == id / MOVERS) {
-                    moving.mover.reply(now, group, from, reply);
-                }
-            }
             ClientId(id) => {
                 let user = &mut self.users[id as usize - 1];
                 user.client.reply(now, group, from, reply);
@@ -441,87 +330,12 @@ impl ShardWorld {
         }
     }
 
-    /// What a step of a group did: movers are told, and no shard may be served twice.
-    fn look(&mut self, group: GroupId) -> Result<(), Failure> {
-        let cluster = &self.groups[&group];
-        let mut touched = Vec::new();
-        for (worker, moving) in &mut self.movers {
-            let raft = cluster.raft(*worker);
-            let leads = raft.is_some_and(|raft| raft.is_leader());
-            let applied = raft.map_or(0, |raft| raft.applied().index.0);
-            let before = moving.told.insert(group, (leads, applied));
-            if before != Some((leads, applied)) && (leads || before.is_some_and(|it| it.0)) {
-                moving.mover.touch(Instant(self.now), group, leads);
-                touched.push(*worker);
-            }
-        }
-        self.note(group)?;
-        touched
-            .into_iter()
-            .try_for_each(|it| self.drain_mover(it))?;
-        Ok(())
-    }
-
-    /// Looks at a group as its most advanced node has it.
-    fn note(&mut self, group: GroupId) -> Result<(), Failure> {
-        let cluster = &self.groups[&group];
-        let nodes = cluster.voters().iter();
-        let nodes = nodes.filter_map(|id| Some((cluster.raft(*id)?.applied().index.0, *id)));
-        let Some((applied, node)) = nodes.max() else {
-            return Ok(());
-        };
-        let seen = self.seen.entry(group).or_default();
-        if applied <= seen.applied {
-            return Ok(());
-        }
-        seen.applied = applied;
-        let store = cluster.machine(node).expect("it runs");
-        let stand = |place| match place {
-            Place::Serving => Stand::Serving,
-            Place::Leaving(_) => Stand::Leaving,
-            Place::Frozen(_) => Stand::Frozen,
-            Place::Arriving(progress) => {
-                let pieces = progress.copy.map_or(0, |copy| copy.3);
-                Stand::Arriving(progress.copies << 16 | pieces)
-            }
-        };
-        let places: BTreeMap<ShardId, Stand> = store
-            .places()
-            .map(|(id, place)| (id, stand(place)))
-            .collect();
-        let before = core::mem::replace(&mut seen.places, places);
-        let now = self.seen[&group].places.clone();
-        for (shard, stand) in &now {
-            let was = before.get(shard);
-            if was == Some(stand) {
-                continue;
-            }
-            if *stand == Stand::Serving && matches!(was, Some(Stand::Arriving(_))) {
-                self.summary.moves += 1;
-            }
-            let others = self.seen.iter().filter(|(other, _)| **other != group);
-            let twice = others
-                .filter(|(_, seen)| seen.places.get(shard).is_some_and(|it| it.is_served()))
-                .map(|(other, _)| *other)
-                .next();
-            if let Some(other) = twice.filter(|_| stand.is_served()) {
-                let seen = format!("{shard} is served by {group} and by {other}");
-                return Err(Violation::new("A shard is served once", seen).into());
-            }
-        }
-        if before != now {
-            self.stepped = self.now;
-            self.trouble_at_step(group)?;
-        }
-        Ok(())
-    }
-
     /// A migration took a step: the worker that leads the group, or another one, may crash just now.
     fn trouble_at_step(&mut self, group: GroupId) -> Result<(), Failure> {
         if self.calm || !chance(&mut self.random, self.shape.step_crash_permille) {
             return Ok(());
         }
-        let leaders = self.groups[&group].leaders();
+        let leaders = self.cluster.groups()[&group].leaders();
         if let Some(worker) = leaders.first().copied()
             && self.trouble.may_crash(worker)
         {
@@ -529,7 +343,7 @@ impl ShardWorld {
             self.crash(worker)?;
             let back = between(&mut self.random, 10_000, 1_000_000);
             let number = self.trouble.crashed(worker);
-            self.plan_at(self.now + back, Wake::Undo(number));
+            self.plan_at(self.cluster.now() + back, Wake::Undo(number));
         }
         Ok(())
     }
@@ -537,26 +351,17 @@ impl ShardWorld {
     fn wake(&mut self, wake: Wake) -> Result<(), Failure> {
         match wake {
             Wake::User(user) => {
-                self.users[user].timer(self.now);
+                self.users[user].timer(self.cluster.now());
                 self.drain_user(user)?;
             }
             Wake::NextCall(user) if !self.calm => {
                 let timeout = Duration::from_secs(3);
-                self.users[user].call(self.now, timeout, &mut self.history);
+                self.users[user].call(self.cluster.now(), timeout, &mut self.history);
                 self.drain_user(user)?;
-            }
-            Wake::Mover(worker, run) => {
-                if let Some(moving) = self.movers.get_mut(&worker)
-                    && moving.run == run
-                {
-                    moving.armed = Instant::NEVER;
-                    moving.mover.timer(Instant(self.now));
-                    self.drain_mover(worker)?;
-                }
             }
             Wake::Admin => {
                 self.admin
-                    .handle(Instant(self.now), ClientInput::TimerFired);
+                    .handle(Instant(self.cluster.now()), ClientInput::TimerFired);
                 self.drain_admin();
             }
             Wake::Change if !self.calm => {
@@ -579,7 +384,7 @@ impl ShardWorld {
     /// Some change of the configuration, mostly one that makes sense.
     fn change(&mut self) -> ControllerCommand {
         let machines = self.workers().into_iter();
-        let machines = machines.filter_map(|id| self.controller.machine(id)?.latest());
+        let machines = machines.filter_map(|id| self.cluster.controller().machine(id)?.latest());
         let latest = machines.max_by_key(|it| it.number).cloned();
         let joined = |group: GroupId| latest.as_ref().is_some_and(|it| it.groups.has(group));
         let all = (1..=self.shape.groups).map(GroupId);
@@ -616,10 +421,10 @@ impl ShardWorld {
     fn decide(&mut self, command: &ControllerCommand) -> Result<(), Violation> {
         self.names += 1;
         let command = tagged(self.names, &command.encode());
-        let deadline = Instant(self.now).after(Duration::from_secs(5));
+        let deadline = Instant(self.cluster.now()).after(Duration::from_secs(5));
         let call = self
             .admin
-            .call(Instant(self.now), Call::Write(command), deadline);
+            .call(Instant(self.cluster.now()), Call::Write(command), deadline);
         self.admin_busy = call.is_ok();
         self.drain_admin();
         Ok(())
@@ -640,12 +445,17 @@ impl ShardWorld {
             }
         }
         for (to, requests) in sends {
-            self.controller.pass_to(self.now);
-            self.controller.send_requests(ADMIN, to, requests);
+            let group = CONTROLLER;
+            let outgoing = Outgoing {
+                group,
+                to,
+                requests,
+            };
+            self.cluster.send(ADMIN, outgoing);
         }
         let next = self.admin.next_timeout();
         if next != Instant::NEVER {
-            self.plan_at(next.0.max(self.now + 1_000), Wake::Admin);
+            self.plan_at(next.0.max(self.cluster.now() + 1_000), Wake::Admin);
         }
     }
 
@@ -654,7 +464,7 @@ impl ShardWorld {
         let id = self.users[user].id;
         sends
             .into_iter()
-            .for_each(|outgoing| self.send(id, outgoing));
+            .for_each(|outgoing| self.cluster.send(id, outgoing));
         if let Some(at) = wake {
             self.plan_at(at, Wake::User(user));
         }
@@ -662,60 +472,6 @@ impl ShardWorld {
             self.plan_call(user);
         }
         Ok(())
-    }
-
-    fn drain_mover(&mut self, worker: NodeId) -> Result<(), Failure> {
-        let Some(moving) = self.movers.get_mut(&worker) else {
-            return Ok(());
-        };
-        let now = Instant(self.now);
-        while let Some(group) = moving.mover.next_group() {
-            let store = self.groups.get(&group).and_then(|it| it.machine(worker));
-            if let Some(store) = store {
-                moving.mover.look(now, group, store);
-            }
-        }
-        let mut sends = Vec::new();
-        while let Some(outgoing) = moving.mover.poll_output() {
-            sends.push(outgoing);
-        }
-        let next = moving.mover.next_timeout();
-        let (run, wakes) = (moving.run, next < moving.armed);
-        if wakes {
-            moving.armed = next;
-            self.plan_at(next.0, Wake::Mover(worker, run));
-        }
-        let id = ClientId(run * MOVERS + worker.0);
-        sends
-            .into_iter()
-            .for_each(|outgoing| self.send(id, outgoing));
-        Ok(())
-    }
-
-    /// Carries requests to a group. What may be executed more than once has no name.
-    fn send(&mut self, client: ClientId, outgoing: Outgoing) {
-        let Outgoing {
-            group,
-            to,
-            requests,
-        } = outgoing;
-        let name = |request: Request| match request.body {
-            RequestBody::Propose { command } => Request {
-                id: request.id,
-                body: RequestBody::Propose {
-                    command: unnamed(&command),
-                },
-            },
-            _ => request,
-        };
-        let requests = requests.into_iter().map(name).collect();
-        if group == CONTROLLER {
-            self.controller.pass_to(self.now);
-            self.controller.send_requests(client, to, requests);
-        } else if let Some(cluster) = self.groups.get_mut(&group) {
-            cluster.pass_to(self.now);
-            cluster.send_requests(client, to, requests);
-        }
     }
 
     fn plan_call(&mut self, user: usize) {
@@ -726,13 +482,11 @@ impl ShardWorld {
 
     fn plan(&mut self, mean: u64, wake: Wake) {
         let pause = exponential(&mut self.random, mean);
-        self.plan_at(self.now + pause, wake);
+        self.plan_at(self.cluster.now() + pause, wake);
     }
 
     fn plan_at(&mut self, at: u64, wake: Wake) {
-        self.order += 1;
-        self.wakes
-            .push(Reverse((at.max(self.now), self.order, wake)));
+        self.cluster.plan_at(at, wake);
     }
 
     /// The faults stop, and so do the changes.
@@ -744,13 +498,13 @@ impl ShardWorld {
 
     /// Runs until every group is done with the last configuration, and every call has ended.
     fn settle(&mut self) -> Result<(), Failure> {
-        let began = self.now;
+        let began = self.cluster.now();
         loop {
-            self.run_until(self.now + 50_000)?;
+            self.run_until(self.cluster.now() + 50_000)?;
             let Some(open) = self.open_business() else {
                 return Ok(());
             };
-            let quiet = self.now - self.stepped.max(began);
+            let quiet = self.cluster.now() - self.cluster.last_step.max(began);
             if quiet > PATIENCE {
                 return Err(Failure::Liveness(format!(
                     "{quiet} µs without a step: {open}"
@@ -764,30 +518,7 @@ impl ShardWorld {
         if calls > 0 || self.admin_busy {
             return Some(format!("{calls} calls are open"));
         }
-        let newest = |cluster: &Cluster<Controller>| {
-            let machines = cluster
-                .voters()
-                .iter()
-                .filter_map(|id| cluster.machine(*id));
-            machines.filter_map(|it| Some(it.latest()?.number)).max()
-        };
-        let number = newest(&self.controller).unwrap_or(0);
-        for (group, cluster) in &self.groups {
-            for worker in cluster.voters() {
-                let Some(store) = cluster.machine(*worker) else {
-                    return Some(format!("{worker} does not run"));
-                };
-                let at = store.configuration().number;
-                if !store.is_settled() || at < number {
-                    let all = self.groups.iter().map(|(group, it)| describe(*group, it));
-                    let all: String = all.collect();
-                    return Some(format!(
-                        "{group} on {worker} is not done; {number} is the last{all}"
-                    ));
-                }
-            }
-        }
-        None
+        self.cluster.unsettled()
     }
 
     /// Every key is read once more by everyone.
@@ -796,13 +527,13 @@ impl ShardWorld {
             let mut machines = it.voters().iter().filter_map(|id| it.machine(*id));
             machines.any(|store| store.places().next().is_some())
         };
-        if !self.groups.values().any(serves) {
+        if !self.cluster.groups().values().any(serves) {
             return Ok(()); // Nobody joined.
         }
         let timeout = Duration::from_secs(60);
         for user in 0..self.users.len() {
             for key in 0..self.shape.keys {
-                self.users[user].read(self.now, key, timeout, &mut self.history);
+                self.users[user].read(self.cluster.now(), key, timeout, &mut self.history);
             }
             self.drain_user(user)?;
         }
@@ -810,27 +541,14 @@ impl ShardWorld {
     }
 
     fn judge(&mut self) -> Result<ShardSummary, Failure> {
-        let mut served = BTreeSet::new();
-        for (group, cluster) in &self.groups {
-            cluster.check_all()?;
-            for worker in cluster.voters() {
-                let store = cluster.machine(*worker).expect("all run");
-                for (shard, place) in store.places() {
-                    if place != Place::Serving || store.configuration().owner(shard) != *group {
-                        let seen = format!("{group} on {worker} keeps {shard}: {place:?}");
-                        return Err(Violation::new("What left is deleted", seen).into());
-                    }
-                    served.insert(shard);
-                }
-            }
-        }
-        self.controller.check_all()?;
+        let served = self.cluster.check_settled()?;
+        self.summary.moves = self.cluster.moves;
         let shards = self.shape.shards as usize;
         if self.summary.moves > 0 && served.len() != shards {
             let seen = format!("{} of {shards} shards are served", served.len());
             return Err(Violation::new("No shard is lost", seen).into());
         }
-        self.summary.time = self.now;
+        self.summary.time = self.cluster.now();
         self.summary.answered = self.history.answered;
         self.summary.calls = self.history.operations().len() as u64;
         match linearizability::check(self.history.operations()) {
@@ -844,62 +562,5 @@ impl ShardWorld {
                 Err(Violation::new("Linearizability", seen).into())
             }
         }
-    }
-}
-
-/// Who leads a group, and what is open there.
-fn describe(group: GroupId, cluster: &Cluster<ShardStore>) -> String {
-    let leaders = cluster.leaders();
-    let store = leaders.first().and_then(|id| cluster.machine(*id));
-    let places = store.into_iter().flat_map(ShardStore::places);
-    let open: Vec<_> = places
-        .filter(|(_, place)| *place != Place::Serving)
-        .collect();
-    let number = store.map(|store| store.configuration().number);
-    let nodes = cluster.voters().iter().filter_map(|id| cluster.raft(*id));
-    let ends: Vec<_> = nodes
-        .map(|raft| (raft.status().last, raft.applied().index))
-        .collect();
-    format!(
-        "\n  {group}: led by {leaders:?}, last and applied {ends:?}, at configuration {number:?}, open: {open:?}"
-    )
-}
-
-/// What is done to a cluster whatever its machine is.
-trait Group {
-    fn pass(&mut self, now: u64);
-    fn restart_or_start(&mut self, worker: NodeId) -> Result<(), Violation>;
-    fn crash_node(&mut self, worker: NodeId) -> Result<(), Violation>;
-    fn network(&mut self) -> &mut crate::network::Network;
-    fn pause_node(&mut self, worker: NodeId);
-    fn resume_node(&mut self, worker: NodeId);
-}
-
-impl<M: quorate_rsm::StateMachine + Default> Group for Cluster<M> {
-    fn pass(&mut self, now: u64) {
-        self.pass_to(now);
-    }
-
-    fn restart_or_start(&mut self, worker: NodeId) -> Result<(), Violation> {
-        match self.starts() < self.voters().len() as u64 {
-            true => self.start(worker),
-            false => self.restart(worker),
-        }
-    }
-
-    fn crash_node(&mut self, worker: NodeId) -> Result<(), Violation> {
-        self.crash(worker)
-    }
-
-    fn network(&mut self) -> &mut crate::network::Network {
-        &mut self.network
-    }
-
-    fn pause_node(&mut self, worker: NodeId) {
-        self.pause(worker);
-    }
-
-    fn resume_node(&mut self, worker: NodeId) {
-        self.resume(worker);
     }
 }

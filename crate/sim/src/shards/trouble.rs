@@ -22,7 +22,7 @@ enum Fault {
     Crashed(NodeId),
     Paused(NodeId),
     /// By a rule in each group's network, the controller's first.
-    Isolated(Vec<RuleId>),
+    Isolated(NodeId, Vec<RuleId>),
 }
 
 impl Trouble {
@@ -60,7 +60,7 @@ impl ShardWorld {
                 self.trouble.note(Fault::Crashed(worker))
             }
             1 => {
-                self.each(|group| {
+                self.cluster.each(worker, |group| {
                     group.pause_node(worker);
                     Ok(())
                 })?;
@@ -68,15 +68,15 @@ impl ShardWorld {
             }
             _ => {
                 let mut rules = Vec::new();
-                self.each(|group| {
+                self.cluster.each(worker, |group| {
                     rules.push(group.network().add(Isolate(worker)));
                     Ok(())
                 })?;
-                self.trouble.note(Fault::Isolated(rules))
+                self.trouble.note(Fault::Isolated(worker, rules))
             }
         };
         let long = between(&mut self.random, 50_000, 3_000_000);
-        self.plan_at(self.now + long, Wake::Undo(number));
+        self.plan_at(self.cluster.now() + long, Wake::Undo(number));
         Ok(())
     }
 
@@ -84,13 +84,13 @@ impl ShardWorld {
     pub(super) fn undo(&mut self, number: u64) -> Result<(), Violation> {
         match self.trouble.open.remove(&number) {
             Some(Fault::Crashed(worker)) => self.start(worker),
-            Some(Fault::Paused(worker)) => self.each(|group| {
+            Some(Fault::Paused(worker)) => self.cluster.each(worker, |group| {
                 group.resume_node(worker);
                 Ok(())
             }),
-            Some(Fault::Isolated(rules)) => {
+            Some(Fault::Isolated(worker, rules)) => {
                 let mut rules = rules.into_iter();
-                self.each(|group| {
+                self.cluster.each(worker, |group| {
                     rules
                         .next()
                         .into_iter()
