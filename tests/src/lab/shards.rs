@@ -140,14 +140,14 @@ impl ShardLab {
 
     /// Ends the runs of all servers of a group.
     pub fn shutdown_group(&mut self, group: u32) -> Result<(), Failure> {
-        let servers = self.servers(group).into_iter();
-        servers.map(|server| self.shutdown(server)).collect()
+        let mut servers = self.servers(group).into_iter();
+        servers.try_for_each(|server| self.shutdown(server))
     }
 
     /// Starts the servers of a group that do not run.
     pub fn start_group(&mut self, group: u32) -> Result<(), Failure> {
-        let servers = self.servers(group).into_iter();
-        servers.map(|server| self.start(server)).collect()
+        let mut servers = self.servers(group).into_iter();
+        servers.try_for_each(|server| self.start(server))
     }
 
     /// Ends a server's run.

@@ -371,6 +371,11 @@ fn recover_controller(seed: u64) -> Result<Report, Failure> {
         crashed.iter().try_for_each(|server| lab.start(*server))?;
         lab.await_changed(order)?;
     }
+    let began = lab.now();
+    lab.await_settled(40 * SECOND)?;
+    let time = (lab.now() - began) / MS;
+    lab.at_most("ms from the last restart until all is done", time, 20_000)?;
+    lab.sleep(2 * SECOND)?;
     lab.dismiss_all(&clerks)?;
     lab.finish()
 }

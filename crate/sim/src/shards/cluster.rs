@@ -280,10 +280,9 @@ impl<W: Copy + Ord> ShardCluster<W> {
         let now = self.now;
         let groups = self.groups.values_mut().map(|it| it as &mut dyn Group);
         let controller = core::iter::once(&mut self.controller as &mut dyn Group);
-        controller.chain(groups).map(move |group| {
-            group.pass(now);
-            group
-        })
+        let mut all: Vec<_> = controller.chain(groups).collect();
+        all.iter_mut().for_each(|group| group.pass(now));
+        all.into_iter()
     }
 
     /// The network of a group, or of the controller.
