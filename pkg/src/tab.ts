@@ -156,8 +156,10 @@ export async function census<T>(
         return await open(fit ?? fresh, isFirst, found);
       } catch (error) {
         if ((error as QuorateError).code === "STORAGE_LOCKED") {
-          // Adopted by another tab since.
-          if (attempt >= ATTEMPTS + unfit.size) throw error;
+          // Adopted by another tab since; or else one that waited for its end has its lock, and stands still.
+          if (attempt < ATTEMPTS + unfit.size) continue;
+          if (fit === undefined || held.size === 0) throw error;
+          unfit.add(fit);
         } else if (fit === undefined || !ITS_OWN.test((error as QuorateError).code)) throw error;
         else {
           unfit.add(fit);

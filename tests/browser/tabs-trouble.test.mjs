@@ -146,6 +146,23 @@ test("a tab that is frozen while it opens a node goes on when it is thawed", asy
   assert.deepEqual(await two.ask("increment", "n"), ok(1));
 });
 
+test("a tab gets a node while another tab hangs that has waited for the end of a free one", async (t) => {
+  const browser = await chromiumTabs(t);
+  const [one, two] = await openTabs(browser, 3);
+  const place = "quorate/tabs/2";
+  await until(async () => {
+    const { waited } = await one.ask("look");
+    return waited.filter((other) => other === place).length === 2 || waited;
+  }, "both others wait for the end of node 2");
+  await one.ask("hang");
+  await two.close();
+  const four = await browser.open();
+  const opened = await four.ask("open");
+  await one.ask("unhang");
+  assert.deepEqual(opened, ok({ id: 4, origin: "joined" }));
+  assert.deepEqual(await four.ask("put", "k", 1), ok(true));
+});
+
 test("a node in a shared worker that halts lets go of all that it held, and can be started again", async (t) => {
   const browser = await chromiumTabs(t);
   const [one, two] = [await browser.open(), await browser.open()];

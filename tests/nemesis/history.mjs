@@ -5,8 +5,8 @@
 // `value` is what was written, or what a get read (null: nothing); `expect` what a swap wanted (null: nothing). `ok` is
 // false for a swap that met another value, and null for a call whose outcome is not known, which has no `return`.
 //
-// A call that failed as not applied never took effect, and a get that failed told nothing: neither is in the history. If
-// the value of such a write is read all the same, then the read has no explanation, and that is found.
+// A call that failed as not applied has no `return` either, and an `ok` that is false: it must never take effect. If its value
+// is read all the same, then nothing explains that, and the judge names the call. A get that failed told nothing, and is left out.
 
 export class History {
   #calls = [];
@@ -40,7 +40,7 @@ export class History {
   /** A call begins, once what this resolves to has come. */
   async begun() {}
 
-  /** What is known of a call that began as `line`; nothing if it had no effect. */
+  /** What is known of a call that began as `line`; nothing if it told nothing. */
   ended(_line, known) {
     if (known !== undefined) this.#calls.push(known);
   }
@@ -55,7 +55,7 @@ export class History {
     switch (error?.outcome) {
       case "not-applied":
         this.counts.notApplied++;
-        this.ended(line);
+        this.ended(line, { ...line, return: null, ok: false });
         return "notApplied";
       case "applied":
       case "unknown":

@@ -87,8 +87,8 @@ function sumUp(summary) {
   for (const problem of summary.problems) console.log(`FAILED: ${problem}`);
 }
 
-function sumUpTabs({ calls, known, faults, history, problems }) {
-  console.log(`${calls} calls, ${known} of them with a known outcome`);
+function sumUpTabs({ calls, known, notApplied, faults, history, problems }) {
+  console.log(`${calls} calls, ${known} of them with a known outcome, ${notApplied} not applied`);
   console.log(`faults: ${listed(faults)}\nhistory: ${history}`);
   for (const problem of problems) console.log(`FAILED: ${problem}`);
 }

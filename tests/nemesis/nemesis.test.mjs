@@ -33,19 +33,25 @@ test("a cluster in Firefox survives the nemesis", (t) => survives(t, "firefox"))
 
 test("a cluster in WebKit survives the nemesis", (t) => survives(t, "webkit"));
 
-test("a cluster on Node survives the nemesis, and the judge finds one stale answer", async (t) => {
+test("a cluster on Node survives the nemesis, and the judge finds what is made wrong", async (t) => {
   const { history } = await survives(t, "node");
-  const calls = readFileSync(history, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  const stale = makeStale(calls);
-  assert.ok(stale, "a key was read before and after a change");
-  const file = history.replace("history", "stale");
-  writeFileSync(file, toLines(calls));
-  const { linearizable, told } = await judge(file);
-  assert.equal(linearizable, false);
-  assert.match(told, new RegExp(`${stale.key}\\b`), "the key is named");
+  const wrong = async (name, make) => {
+    const calls = readFileSync(history, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const call = make(calls);
+    assert.ok(call, `there is a call to be ${name}`);
+    const file = history.replace("history", name);
+    writeFileSync(file, toLines(calls));
+    const { linearizable, told } = await judge(file);
+    assert.equal(linearizable, false);
+    assert.match(told, new RegExp(`${call.key}\\b`), "the key is named");
+    return { told, line: calls.indexOf(call) + 1 };
+  };
+  await wrong("stale", makeStale);
+  const { told, line } = await wrong("denied", makeDenied);
+  assert.match(told, new RegExp(`line ${line}: said never to take effect`));
 });
 
 /** Gives a get the value that an earlier one read, and one between the two no longer did. Values never come back. */
@@ -61,6 +67,14 @@ function makeStale(calls) {
     return third;
   }
   return undefined;
+}
+
+/** Says of a put whose value was read that it never takes effect. */
+function makeDenied(calls) {
+  const isRead = ({ key, value }) =>
+    calls.some((get) => get.op === "get" && get.ok && get.key === key && get.value === value);
+  const put = calls.find((call) => call.op === "put" && call.ok && isRead(call));
+  return put && Object.assign(put, { return: null, ok: false });
 }
 
 test("equal seeds and names make equal choices, other names other ones", () => {

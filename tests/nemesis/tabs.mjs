@@ -131,5 +131,6 @@ async function tormentTabs(browser, name, { seed, seconds }) {
   writeFileSync(history, await recorder.ask("history"));
   const verdict = await judge(history);
   if (!verdict.linearizable) problems.push(`safety: ${verdict.told}`);
-  return { problems, calls: told.calls, known: told.known, faults: counts, history };
+  const { calls, known, notApplied } = told;
+  return { problems, calls, known, notApplied, faults: counts, history };
 }

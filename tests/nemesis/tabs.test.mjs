@@ -11,8 +11,8 @@ const [seed, seconds] = [7, 25];
 
 for (const host of Object.keys(tabHosts)) {
   test(`tabs in ${host} survive the nemesis`, async (t) => {
-    const { problems, calls, known, faults } = await driveTabs({ host, seed, seconds });
-    t.diagnostic(JSON.stringify({ calls, known, ...faults }));
+    const { problems, calls, known, notApplied, faults } = await driveTabs({ host, seed, seconds });
+    t.diagnostic(JSON.stringify({ calls, known, notApplied, ...faults }));
     assert.deepEqual(problems, []);
     assert.ok(known > 50, "calls were answered");
     assert.ok(faults.open + faults.close + faults.reload + faults.kill >= 2, "tabs came and went");

@@ -13,9 +13,11 @@
 //! `writes held`, `writes flow`, `write nX` (the write under way is done); `crash nX`, `start nX`;
 //! `snapshot nX index`; `pass MS`; `append nX nY tT prev T/I commit I [entries T,T]` (a message made
 //! by hand); `vote nX nY tT last T/I`; `status`; `log`; `new nX` (a node that knows of no cluster);
-//! `change nX add nY remove nZ` (or `demote`, `promote`), `transfer nX nY`, `members`. Lines with `#` are comments.
+//! `change nX add nY remove nZ` (or `demote`, `promote`), `transfer nX nY`, `members`; `quiet MS` (nodes that start
+//! from now on sleep when idle for so long), `gone nX nY` (a host says that a peer is). Lines with `#` are comments.
 
 use core::fmt::Write;
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -72,6 +74,7 @@ struct Play {
     messages: Vec<Message>,
     cut: BTreeSet<NodeId>,
     hold_writes: bool,
+    quiet: Option<Duration>,
     now: Instant,
     said: String,
 }
@@ -156,6 +159,8 @@ impl Play {
                 self.drain(node(from));
             }
             ["members"] => self.members(),
+            ["quiet", ms] => self.quiet = Some(Duration::from_millis(number(ms))),
+            ["gone", id, peer] => self.input(node(id), Input::Unreachable { peer: node(peer) }),
             ["status"] => self.status(),
             ["log"] => self.log(),
             _ => panic!("no such command: {words:?}"),
@@ -166,6 +171,7 @@ impl Play {
         *self = Self {
             said: core::mem::take(&mut self.said),
             now: self.now,
+            quiet: self.quiet,
             ..Self::default()
         };
         let voters = ConfState::new((1..=count).map(NodeId));
@@ -228,7 +234,11 @@ impl Play {
         let now = self.now;
         let member = self.members.get_mut(&id).expect("a node of the cluster");
         let restored = member.stored.clone();
-        let raft = Raft::new(Config::new(id), restored, now, id.0);
+        let config = Config {
+            quiesce_after: self.quiet,
+            ..Config::new(id)
+        };
+        let raft = Raft::new(config, restored, now, id.0);
         member.raft = Some(raft.expect("what was stored can be read"));
         self.drain(id);
     }
@@ -424,8 +434,13 @@ impl Play {
             };
             let status = raft.status();
             lines.push(format!(
-                "{id} {:?} in {}, last {}, commit {}, applied {}",
-                status.role, status.term, status.last, status.commit, status.applied
+                "{id} {:?} in {}, last {}, commit {}, applied {}{}",
+                status.role,
+                status.term,
+                status.last,
+                status.commit,
+                status.applied,
+                if status.asleep { ", asleep" } else { "" }
             ));
         }
         lines.iter().for_each(|line| self.say(line));

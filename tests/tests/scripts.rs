@@ -45,6 +45,7 @@ scripts![
     snapshot,
     read,
     membership,
+    sleep,
 ];
 
 #[test]
@@ -54,7 +55,7 @@ fn every_script_is_run() {
         .expect("the folder exists")
         .count();
     assert_eq!(
-        count, 11,
+        count, 12,
         "a script is not named in this file, or a name has no script"
     );
 }

@@ -9,16 +9,19 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quorate_kv::{Command, Compare, KeyRange, Kv, Op, Projection, Query, Relation, Target, Txn};
+use quorate_kv::{
+    Command, Compare, KeyRange, Kv, KvDelta, KvPatch, Op, Projection, Query, Relation, Target, Txn,
+};
 use quorate_rsm::raft::{Index, Term};
 use quorate_rsm::{ApplyContext, MachineRestore, MachineSnapshot, StateMachine};
 
 /// Each in a process of its own, where no memory is there to be used again.
-const PARTS: [(&str, fn()); 4] = [
+const PARTS: [(&str, fn()); 5] = [
     ("memory", per_key),
     ("revisions", per_revision),
     ("operations", per_operation),
     ("snapshots", per_snapshot),
+    ("differences", per_difference),
 ];
 
 fn main() {
@@ -211,6 +214,46 @@ fn per_snapshot() {
     })
     .join()
     .expect("it measures only");
+}
+
+/// What changed since a snapshot, against the whole.
+fn per_difference() {
+    const KEYS: usize = 100_000;
+    println!("\na store of {KEYS} keys with 84-byte values\n");
+    let mut kv = Kv::new();
+    each(KEYS, |at| apply(&mut kv, &put(key(at), 84)));
+    let mut whole = Vec::new();
+    let (written, ()) = timed(|| kv.snapshot().write(0, usize::MAX, &mut whole));
+    line(
+        &format!("writing it whole ({} bytes)", whole.len()),
+        written,
+    );
+    let stream = Bytes::from(whole);
+    let (taken, far) = timed(|| {
+        let mut restore = Kv::restore();
+        restore.chunk(&stream).expect("it was cut here");
+        restore.finish().expect("it was cut here")
+    });
+    line("restoring it whole", taken);
+    for changes in [0, 100, 10_000] {
+        let (base, mut now) = (kv.snapshot(), kv.clone());
+        (0..changes).for_each(|at| apply(&mut now, &put(key(at * 7_919 % KEYS), 84)));
+        let (found, delta) = timed(|| KvDelta::between(&base, &now.snapshot()));
+        line(&format!("finding what {changes} puts changed"), found);
+        let (apart, _) = timed(|| KvDelta::between(&far.snapshot(), &now.snapshot()));
+        line("  where the states share nothing", apart);
+        let mut stream = Vec::new();
+        let (written, ()) = timed(|| delta.write(0, usize::MAX, &mut stream));
+        line(&format!("  writing it ({} bytes)", stream.len()), written);
+        let stream = Bytes::from(stream);
+        let (taken, patched) = timed(|| {
+            let mut patch = KvPatch::new(far.clone());
+            patch.chunk(&stream).expect("it was cut here");
+            patch.finish().expect("it was cut here")
+        });
+        line("  taking it", taken);
+        assert_eq!(patched.digest(), now.digest());
+    }
 }
 
 /// Puts until everything that was released is freed, and some more.

@@ -40,6 +40,15 @@ pub struct Config {
     /// Whether a leader gives a member that has lost its storage a new start by itself: without a
     /// vote until it has caught up. Default true.
     pub auto_rebind: bool,
+    /// A group in which nothing was to do for this long goes to sleep: nobody says anything until there
+    /// is, and no election times out. Then the host must say when a node is gone
+    /// ([`crate::Input::Unreachable`]) or comes ([`crate::Input::Reachable`]): a sleeping follower
+    /// does not find out by itself that its leader is. At least the election timeout. The same on all
+    /// nodes: one without it never sleeps, and keeps its leader awake. Default none.
+    pub quiesce_after: Option<Duration>,
+    /// Whether heartbeats are due at multiples of their interval by the node's clock, so that those of
+    /// all groups of a host come together and share frames. None comes later for it. Default false.
+    pub align_heartbeats: bool,
 }
 
 impl Config {
@@ -52,6 +61,8 @@ impl Config {
             lease_reads: false,
             relaxed: false,
             auto_rebind: true,
+            quiesce_after: None,
+            align_heartbeats: false,
             election_timeout: Duration::from_millis(300),
             heartbeat_interval: Duration::from_millis(60),
             max_append_bytes: 256 << 10,
@@ -71,6 +82,8 @@ impl Config {
             Err("heartbeat_interval must be above zero")
         } else if self.heartbeat_interval * 2 > self.election_timeout {
             Err("election_timeout must be at least twice heartbeat_interval")
+        } else if (self.quiesce_after).is_some_and(|quiet| quiet < self.election_timeout) {
+            Err("quiesce_after must be at least election_timeout")
         } else if self.max_inflight_messages == 0 || self.max_inflight_bytes == 0 {
             Err("the inflight window must hold at least one message")
         } else if self.max_append_bytes == 0 || self.max_uncommitted_bytes == 0 {
@@ -93,6 +106,15 @@ mod tests {
         config.heartbeat_interval = config.election_timeout / 2;
         assert_eq!(config.validate(), Ok(()));
         config.heartbeat_interval += Duration::from_nanos(1);
+        assert!(config.validate().is_err());
+    }
+
+    #[test]
+    fn nobody_sleeps_sooner_than_an_election_times_out() {
+        let mut config = Config::new(NodeId(1));
+        config.quiesce_after = Some(config.election_timeout);
+        assert_eq!(config.validate(), Ok(()));
+        config.election_timeout += Duration::from_nanos(1);
         assert!(config.validate().is_err());
     }
 }

@@ -11,6 +11,7 @@ use crate::quorum::VoteResult;
 use crate::raft::Raft;
 use crate::read_index::Reads;
 use crate::role::{Campaign, Follower, Leader, Role};
+use crate::sleep::Sleep;
 use crate::table::Table;
 use crate::types::{EntryId, Instant, NodeId, Term};
 
@@ -32,14 +33,11 @@ impl Raft {
         }
         let deadline = match &self.role {
             // Hearing of a term is no reason to wait longer for a leader.
-            Role::Follower(follower) => follower.deadline,
+            Role::Follower(follower) if follower.asleep.is_none() => follower.deadline,
             Role::PreCandidate(campaign) | Role::Candidate(campaign) => campaign.deadline,
-            Role::Leader(_) => self.random_deadline(),
+            Role::Follower(_) | Role::Leader(_) => self.random_deadline(),
         };
-        self.role = Role::Follower(Follower {
-            leader: None,
-            deadline,
-        });
+        self.role = Role::Follower(Follower::new(None, deadline));
         self.push_role_changed();
     }
 
@@ -48,10 +46,7 @@ impl Raft {
         assert!(!self.is_leader(), "two leaders in {}", self.hard_state.term);
         let known = self.leader() == Some(from);
         let deadline = self.random_deadline();
-        self.role = Role::Follower(Follower {
-            leader: Some((from, self.now)),
-            deadline,
-        });
+        self.role = Role::Follower(Follower::new(Some((from, self.now)), deadline));
         if !known {
             self.push_role_changed();
         }
@@ -59,16 +54,23 @@ impl Raft {
 
     /// The connection to the leader was lost: it has ended, or perhaps not.
     pub(crate) fn lose_leader(&mut self, peer: NodeId) {
-        if !self.config.lease_reads && self.leader() == Some(peer) && !self.is_leader() {
+        if self.leader() != Some(peer) || self.is_leader() {
+            return;
+        }
+        self.rouse();
+        if !self.config.lease_reads {
             self.become_follower(self.hard_state.term);
             self.hurry(Duration::ZERO, peer);
         }
     }
 
-    /// A peer can be reached from now on. Where nobody is known to lead, one who does would say so within a heartbeat interval.
+    /// A peer can be reached from now on. Where nobody is known to lead, one who does would say so within a heartbeat interval;
+    /// so a leader that sleeps does: the peer may be one that knows of none, and cannot ask.
     pub(crate) fn handle_reachable(&mut self) {
         if self.leader().is_none() {
             self.hurry(self.config.heartbeat_interval, self.config.id);
+        } else if self.is_leader() {
+            self.rouse();
         }
     }
 
@@ -99,10 +101,8 @@ impl Raft {
         match &mut self.role {
             Role::Follower(follower) => follower.deadline = earliest.max(follower.deadline),
             Role::PreCandidate(campaign) if from < self.config.id => {
-                self.role = Role::Follower(Follower {
-                    leader: None,
-                    deadline: earliest.max(campaign.deadline),
-                });
+                let deadline = earliest.max(campaign.deadline);
+                self.role = Role::Follower(Follower::new(None, deadline));
                 self.push_role_changed();
             }
             Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {}
@@ -244,10 +244,7 @@ impl Raft {
         if fit {
             self.set_hard_state(self.hard_state.term, Some(from));
             let deadline = self.random_deadline();
-            self.role = Role::Follower(Follower {
-                leader: None,
-                deadline,
-            });
+            self.role = Role::Follower(Follower::new(None, deadline));
             self.push_role_changed();
         }
         let body = Body::RequestVoteResponse {
@@ -291,12 +288,13 @@ impl Raft {
             progress: others
                 .map(|id| (id, Progress::new(next, self.now)))
                 .collect(),
-            heartbeat_deadline: self.now.after(self.config.heartbeat_interval),
+            heartbeat_deadline: self.next_heartbeat(),
             uncommitted_bytes: 0,
             noop: next,
             reads: Reads::default(),
             transfer: None,
             abdicated: false,
+            sleep: Sleep::Awake { since: self.now },
         });
         self.receiving = None;
         self.push_role_changed();

@@ -38,6 +38,7 @@ mod read_index;
 mod reconfigure;
 mod replication;
 mod role;
+mod sleep;
 mod snapshot;
 mod status;
 mod table;

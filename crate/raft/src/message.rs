@@ -103,6 +103,19 @@ pub enum Body {
     },
     /// To a leader: what the sender's state comes to. From a leader: what it should.
     Digest(StateDigest),
+    /// A heartbeat of a leader that has nothing to do: whoever has the same log need not expect another.
+    Sleep {
+        /// The leader's last entry: it is of this term, and committed.
+        last: Index,
+        /// The read round to confirm.
+        round: u64,
+    },
+    /// Answer to [`Body::Sleep`]: the same is here, and no election will time out. Who has something
+    /// else answers as to a heartbeat.
+    SleepResponse {
+        /// The round told.
+        round: u64,
+    },
 }
 
 impl Body {
@@ -114,11 +127,13 @@ impl Body {
             | Self::AppendEntriesResponse(_)
             | Self::HeartbeatResponse { .. }
             | Self::InstallSnapshotResponse { .. }
+            | Self::SleepResponse { .. }
             | Self::Digest(_) => true,
             Self::PreVote { .. }
             | Self::RequestVote { .. }
             | Self::AppendEntries { .. }
             | Self::Heartbeat { .. }
+            | Self::Sleep { .. }
             | Self::InstallSnapshot { .. }
             | Self::TimeoutNow
             | Self::ReadIndex { .. }

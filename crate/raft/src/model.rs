@@ -63,6 +63,10 @@ impl Raft {
             Role::PreCandidate(campaign) | Role::Candidate(campaign) => campaign.deadline = due,
             Role::Leader(leader) => {
                 leader.heartbeat_deadline = soon;
+                let counts = self.config.quiesce_after.is_some();
+                leader
+                    .sleep
+                    .forget_time(|since| if counts { heard(since) } else { now });
                 for (_, progress) in leader.progress.iter_mut() {
                     progress.forget_time(heard, self.config.max_inflight_messages);
                 }

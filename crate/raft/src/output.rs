@@ -49,10 +49,12 @@ pub enum Input {
     /// The host found that its clock had stopped for a while, as that of a frozen tab may: whatever
     /// rests on time that has not passed is void.
     ClockStopped,
-    /// The host has a connection to a peer, and had none.
+    /// The host has a connection to a peer, and had none. A leader that sleeps speaks to all: the peer may be one that knows of
+    /// no leader, and cannot ask.
     Reachable,
     /// The host lost the connection to a peer, or knows that its run is over: pipelined appends are lost, and who followed it
-    /// asks at once whether it could lead. A hint, which may be wrong.
+    /// asks at once whether it could lead. A hint, which may be wrong; but where groups sleep ([`crate::Config::quiesce_after`])
+    /// nobody else tells a follower that its leader has ended.
     Unreachable {
         /// Which one.
         peer: NodeId,

@@ -26,7 +26,7 @@ pub(crate) struct Progress {
     /// What to send next. Invariant: `matched < next`.
     pub(crate) next: Index,
     pub(crate) mode: Mode,
-    /// When it last answered in this term.
+    /// When it last answered in this term, or the leader woke.
     pub(crate) last_heard: Instant,
     /// The latest read round it confirmed.
     pub(crate) confirmed_round: u64,

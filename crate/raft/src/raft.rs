@@ -92,10 +92,7 @@ impl Raft {
             now,
             random: Random::new(seed),
             hard_state,
-            role: Role::Follower(Follower {
-                leader: None,
-                deadline: now,
-            }),
+            role: Role::Follower(Follower::new(None, now)),
             membership,
             commit,
             applied: snapshot.last.index,
@@ -110,10 +107,7 @@ impl Raft {
         };
         raft.persistence = Persistence::new(raft.log.last().index);
         let deadline = raft.random_deadline();
-        raft.role = Role::Follower(Follower {
-            leader: None,
-            deadline,
-        });
+        raft.role = Role::Follower(Follower::new(None, deadline));
         Ok(raft)
     }
 
@@ -150,7 +144,10 @@ impl Raft {
             }
             Input::Reachable => self.handle_reachable(),
             Input::Unreachable { peer } => self.handle_unreachable(peer),
-            Input::ClockStopped => self.void_lease(),
+            Input::ClockStopped => {
+                self.void_lease();
+                self.rouse();
+            }
         }
         Ok(())
     }
@@ -200,7 +197,7 @@ impl Raft {
             Role::Leader(leader) => {
                 let transfer = leader.transfer.as_ref();
                 let transfer = transfer.map_or(Instant::NEVER, |transfer| transfer.deadline);
-                let peers = match leader.progress.is_empty() {
+                let peers = match leader.progress.is_empty() || self.is_asleep() {
                     true => Instant::NEVER,
                     false => leader.heartbeat_deadline.min(self.quorum_deadline()),
                 };
@@ -208,6 +205,7 @@ impl Raft {
             }
             // Who has no vote waits for a leader that it knows, and for nothing then.
             _ if self.leader().is_none() && !self.may_campaign() => Instant::NEVER,
+            Role::Follower(follower) if follower.asleep.is_some() => Instant::NEVER,
             Role::Follower(follower) => follower.deadline,
             Role::PreCandidate(campaign) | Role::Candidate(campaign) => campaign.deadline,
         }
@@ -252,6 +250,7 @@ impl Raft {
             },
             peers,
             halted: self.halted,
+            asleep: self.is_asleep(),
         }
     }
 
@@ -362,6 +361,9 @@ impl Raft {
             }
             return;
         }
+        if matches!(body, Body::PreVote { .. } | Body::RequestVote { .. }) {
+            self.rouse();
+        }
         match body {
             Body::PreVote { last } => return self.handle_pre_vote(from, term, last),
             Body::PreVoteResponse { granted } => {
@@ -392,11 +394,21 @@ impl Raft {
                 self.handle_append(from, prev, commit, entries);
             }
             Body::AppendEntriesResponse(outcome) => self.handle_append_response(from, outcome),
+            Body::Heartbeat {
+                round: Some(round), ..
+            }
+            | Body::Sleep { round, .. }
+                if self.has_slept_since(round) => {}
             Body::Heartbeat { commit, round } => {
                 self.hear_leader(from);
                 self.handle_heartbeat(from, commit, round);
             }
             Body::HeartbeatResponse { round } => self.handle_heartbeat_response(from, round),
+            Body::Sleep { last, round } => {
+                self.hear_leader(from);
+                self.handle_sleep(from, last, round);
+            }
+            Body::SleepResponse { round } => self.handle_sleep_response(from, round),
             Body::InstallSnapshot {
                 meta,
                 number,
@@ -423,7 +435,10 @@ impl Raft {
     /// was cut off would never be heard and never come back; answers to old questions are void.
     fn handle_stale(&mut self, from: NodeId, body: &Body) {
         match body {
-            Body::AppendEntries { .. } | Body::Heartbeat { .. } | Body::InstallSnapshot { .. } => {
+            Body::AppendEntries { .. }
+            | Body::Heartbeat { .. }
+            | Body::Sleep { .. }
+            | Body::InstallSnapshot { .. } => {
                 let body = Body::AppendEntriesResponse(AppendOutcome::STALE);
                 self.send_when(RestsOn::HardState, from, body);
             }
@@ -436,6 +451,7 @@ impl Raft {
             | Body::RequestVoteResponse { .. }
             | Body::AppendEntriesResponse(_)
             | Body::HeartbeatResponse { .. }
+            | Body::SleepResponse { .. }
             | Body::InstallSnapshotResponse { .. }
             | Body::TimeoutNow
             | Body::ReadIndex { .. }
@@ -458,7 +474,9 @@ impl Raft {
             Role::Leader(leader) => {
                 let beat = self.now >= leader.heartbeat_deadline;
                 self.end_late_transfer();
-                if beat {
+                if beat && self.may_sleep() {
+                    self.send_sleep();
+                } else if beat {
                     self.send_heartbeats();
                 }
             }

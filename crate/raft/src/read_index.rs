@@ -67,6 +67,11 @@ impl Forwarded {
         }
     }
 
+    /// Whether the leader has yet to answer.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.waiting.is_empty() || !self.asked.is_empty()
+    }
+
     /// Forgets everything but the numbers that were given.
     pub(crate) fn clear(&mut self) {
         let number = self.number;
@@ -99,7 +104,7 @@ impl Reads {
         self.round
     }
 
-    fn pending(&self) -> usize {
+    pub(crate) fn pending(&self) -> usize {
         self.waiting.len() + self.riding.len() + self.confirmed.len()
     }
 
@@ -156,6 +161,7 @@ impl Raft {
             _ => return Err(ReadError::NotLeader { hint }),
         }
         self.flush_due = true;
+        self.stir();
         Ok(())
     }
 
@@ -173,6 +179,7 @@ impl Raft {
         {
             let read = (Asker::Here(ctx), self.commit);
             leader.reads.confirmed.push(read);
+            self.stir();
             return Ok(());
         }
         self.read_index(now, ctx)
@@ -236,6 +243,7 @@ impl Raft {
         {
             leader.reads.waiting.push(asker);
             self.flush_due = true;
+            self.stir();
         }
     }
 

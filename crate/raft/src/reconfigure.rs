@@ -106,16 +106,15 @@ impl Raft {
     /// member is bound to another storage when it has been silent for an election timeout at least,
     /// so its last word from the former one is older than the rounds of that time.
     pub(crate) fn note_stranger(&mut self, from: NodeId, storage: StorageId, round: u64) {
-        let Role::Leader(leader) = &mut self.role else {
+        let Role::Leader(leader) = &self.role else {
             return;
         };
         let timeout = micros(self.config.election_timeout);
         let rounds = timeout / micros(self.config.heartbeat_interval).max(1);
-        if round > 0
-            && round + rounds > leader.reads.round()
-            && let Some(progress) = leader.progress.get_mut(from)
-        {
-            progress.stranger = Some((storage, self.now));
+        if round > 0 && round + rounds > leader.reads.round() && leader.progress.has(from) {
+            self.rouse();
+            let now = self.now;
+            self.with_progress(from, |progress| progress.stranger = Some((storage, now)));
             self.flush_due = true;
         }
     }

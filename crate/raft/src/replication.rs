@@ -12,7 +12,7 @@ use crate::progress::{Mode, Progress, SnapshotTransfer};
 use crate::raft::Raft;
 use crate::role::Role;
 use crate::table::Table;
-use crate::types::{EntryId, Index, Instant, NodeId, Term};
+use crate::types::{EntryId, Index, Instant, NodeId, Term, micros};
 
 type Outputs = VecDeque<Output>;
 
@@ -123,12 +123,16 @@ impl Raft {
         let id = EntryId::new(self.hard_state.term, self.log.last().index.next());
         self.log.append(Entry { id, payload });
         self.flush_due = true;
+        self.stir();
         id
     }
 
     /// Sends everyone what they can take. Runs once per drain, so what was proposed together
     /// travels together.
     pub(crate) fn flush(&mut self) {
+        if self.is_asleep() {
+            return;
+        }
         self.advance_membership();
         self.advance_transfer();
         self.start_read_round();
@@ -159,11 +163,11 @@ impl Raft {
 
     /// Tells everyone that this node leads, and what is committed of what they have.
     pub(crate) fn send_heartbeats(&mut self) {
-        let (commit, now, interval) = (self.commit, self.now, self.config.heartbeat_interval);
+        let (commit, now, next) = (self.commit, self.now, self.next_heartbeat());
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
-        leader.heartbeat_deadline = now.after(interval);
+        leader.heartbeat_deadline = next;
         let round = Some(leader.reads.begin_round(now));
         let beats: Vec<_> = leader
             .progress
@@ -181,6 +185,16 @@ impl Raft {
             .collect();
         for (peer, beat) in beats {
             self.send(peer, beat);
+        }
+    }
+
+    /// When heartbeats that go out now are followed by the next.
+    pub(crate) fn next_heartbeat(&self) -> Instant {
+        let interval = self.config.heartbeat_interval;
+        let latest = self.now.after(interval);
+        match self.config.align_heartbeats {
+            true => Instant(latest.0 - latest.0 % micros(interval).max(1)),
+            false => latest,
         }
     }
 

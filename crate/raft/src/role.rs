@@ -3,6 +3,7 @@
 use crate::output::RoleKind;
 use crate::progress::Progress;
 use crate::read_index::Reads;
+use crate::sleep::Sleep;
 use crate::table::Table;
 use crate::transfer::Transfer;
 use crate::types::{Index, Instant, NodeId};
@@ -19,8 +20,10 @@ pub(crate) enum Role {
 pub(crate) struct Follower {
     /// The leader of this term and when it was last heard.
     pub(crate) leader: Option<(NodeId, Instant)>,
-    /// When to campaign.
+    /// When to campaign, unless it sleeps.
     pub(crate) deadline: Instant,
+    /// The leader told it to sleep, in this round.
+    pub(crate) asleep: Option<u64>,
 }
 
 /// A ballot under way.
@@ -47,6 +50,18 @@ pub(crate) struct Leader {
     /// Someone was told to campaign in spite of this leader. It may do so at any time, so nothing
     /// that rests on being the only leader holds any more in this term.
     pub(crate) abdicated: bool,
+    pub(crate) sleep: Sleep,
+}
+
+impl Follower {
+    /// One that campaigns when the deadline has passed.
+    pub(crate) fn new(leader: Option<(NodeId, Instant)>, deadline: Instant) -> Self {
+        Self {
+            leader,
+            deadline,
+            asleep: None,
+        }
+    }
 }
 
 impl Role {

@@ -43,6 +43,8 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// Whether a write failed and the node has stopped.
     pub halted: bool,
+    /// Whether it says nothing, and lets no election time out, until there is something to do.
+    pub asleep: bool,
 }
 
 /// A leader's view of one peer.

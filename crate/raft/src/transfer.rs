@@ -49,6 +49,7 @@ impl Raft {
             told: false,
         });
         self.flush_due = true;
+        self.rouse();
         Ok(())
     }
 

@@ -157,10 +157,12 @@ pub enum CallError {
         /// What became of it.
         outcome: Outcome,
     },
-    /// The command is too large; it did not take effect.
+    /// A node finds the command too large. One with another limit may have taken it before.
     TooLarge {
         /// The limit in bytes.
         limit: u32,
+        /// What became of it.
+        outcome: Outcome,
     },
     /// Too many calls are open; this one was not begun.
     TooManyCalls,
@@ -181,7 +183,7 @@ impl fmt::Display for CallError {
         match self {
             Self::DeadlineExceeded { .. } => write!(f, "no answer before the deadline"),
             Self::SessionExpired { .. } => write!(f, "the session ended between two attempts"),
-            Self::TooLarge { limit } => write!(f, "the command exceeds {limit} bytes"),
+            Self::TooLarge { limit, .. } => write!(f, "the command exceeds {limit} bytes"),
             Self::TooManyCalls => write!(f, "too many calls are open"),
             Self::Cancelled { .. } => write!(f, "cancelled"),
             Self::Closed { .. } => write!(f, "the client is closed"),

@@ -345,7 +345,8 @@ impl Client {
             }
             RequestError::SessionExpired => self.handle_session_expired(call),
             RequestError::TooLarge { limit } => {
-                self.finish(call, Err(CallError::TooLarge { limit }));
+                self.requeue(call);
+                self.fail(call, |outcome| CallError::TooLarge { limit, outcome });
             }
         }
     }

@@ -91,7 +91,8 @@ pub enum Input {
     ClockStopped,
     /// There is a connection to a peer, and was none.
     Reachable,
-    /// The connection to a peer was lost, or its run is over.
+    /// The connection to a peer was lost, or its run is over. Where groups sleep
+    /// ([`Config::quiesce_after`]) a host must say so.
     Unreachable {
         /// Which one.
         peer: NodeId,

@@ -369,6 +369,12 @@ fn oversized_command_and_full_queue_are_refused() {
     let mut cluster = Cluster::new(|config| {
         config.max_command_bytes = 3;
     });
-    assert_eq!(cluster.write("four"), Err(CallError::TooLarge { limit: 3 }));
+    assert_eq!(
+        cluster.write("four"),
+        Err(CallError::TooLarge {
+            limit: 3,
+            outcome: Outcome::NotApplied
+        })
+    );
     assert_eq!(cluster.write("fit"), Ok(Bytes::from_static(b"3")));
 }

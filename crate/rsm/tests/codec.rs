@@ -174,6 +174,14 @@ fn golden() -> Vec<(Body, &'static str)> {
             }),
             "15020107ac028102efcdab8967452301",
         ),
+        (
+            Body::Sleep {
+                last: Index(300),
+                round: 6,
+            },
+            "16020107ac0206",
+        ),
+        (Body::SleepResponse { round: 6 }, "1702010706"),
     ]
 }
 

@@ -112,9 +112,17 @@ fn nothing_is_newer_than_the_term_of_who_says_it() {
             },
             1,
         ),
+        (
+            Body::Sleep {
+                last: Index(3),
+                round: 1,
+            },
+            1,
+        ),
         // Who has yet to hear of any term may say this.
         (Body::ReadIndex { ctx: 1 }, 0),
         (Body::HeartbeatResponse { round: 1 }, 0),
+        (Body::SleepResponse { round: 1 }, 0),
         (Body::PreVoteResponse { granted: true }, 0),
     ];
     for (body, first) in sayings {

@@ -138,6 +138,31 @@ fn an_alarm_rings_everywhere_when_it_is_due_and_not_before() {
 }
 
 #[test]
+fn a_group_that_sleeps_wakes_for_its_alarm_and_sleeps_again() {
+    let quiet = Duration::from_secs(1);
+    let mut cluster = Cluster::with_machines(
+        |config| config.raft.quiesce_after = Some(quiet),
+        |_| Alarms::default(),
+    );
+    let leader = cluster.leader();
+    cluster.write_now("60000");
+    let due = time_ms(&cluster, leader) + 60_000;
+    let all_sleep = |cluster: &Cluster<Alarms>| {
+        let mut nodes = cluster.nodes.values();
+        nodes.all(|node| node.raft().status().asleep)
+    };
+    cluster.pass(2 * quiet);
+    assert!(all_sleep(&cluster));
+    cluster.pass(57 * quiet);
+    assert!(all_sleep(&cluster));
+    cluster.pass(quiet);
+    assert_eq!(rung(&cluster), [(due, due)]);
+    assert!(!all_sleep(&cluster));
+    cluster.pass(2 * quiet);
+    assert!(all_sleep(&cluster));
+}
+
+#[test]
 fn nothing_is_written_while_nothing_is_due() {
     let mut cluster = cluster();
     let leader = cluster.leader();

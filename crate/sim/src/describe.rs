@@ -98,6 +98,8 @@ pub fn body(body: &Body) -> String {
             format,
             hash,
         }) => format!("Digest {hash:016x} format {format} index {index}"),
+        Body::Sleep { last, round } => format!("Sleep last {last} round {round}"),
+        Body::SleepResponse { round } => format!("SleepResponse round {round}"),
     }
 }
 

@@ -5,7 +5,7 @@ use quorate_raft::{
     AppendOutcome, Body, EntryId, Index, Message, NodeId, ProgressMode, Restored, RoleKind, Status,
     Term,
 };
-use quorate_rsm::{Output, Reply, RequestBody, RequestError};
+use quorate_rsm::{Output, ReadAt, Reply, RequestBody, RequestError};
 
 use crate::by_node::ByNode;
 use crate::situation::{Sightings, Situation};
@@ -98,6 +98,8 @@ impl Observer {
             Situation::RestartWithUncommitted,
         );
         self.note_if(torn, Situation::RestartAfterTornWrite);
+        let sleepers = self.others(id).any(|other| other.asleep);
+        self.note_if(sleepers, Situation::RestartedWhileOthersSlept);
         self.nodes.insert(id, Observed::default());
     }
 
@@ -220,6 +222,8 @@ impl Observer {
             }
             Body::PreVoteResponse { .. }
             | Body::HeartbeatResponse { .. }
+            | Body::Sleep { .. }
+            | Body::SleepResponse { .. }
             | Body::InstallSnapshotResponse { .. }
             | Body::TimeoutNow
             | Body::ReadIndex { .. }
@@ -258,6 +262,8 @@ impl Observer {
                 self.note_role(before, &status, was_writing);
             }
             self.note_log(before, &status, was_writing);
+            let falls = !before.asleep && status.asleep && status.role == RoleKind::Leader;
+            self.note_if(falls, Situation::LeaderFellAsleep);
             self.note_members(before, &status, outputs);
             if status.role == RoleKind::Leader {
                 self.note_peers(before, &status, window);
@@ -283,6 +289,13 @@ impl Observer {
             .is_some_and(|me| me.commit < node.first_own);
         let leads = self.leads(id);
         let deposed = leads.is_some_and(|term| self.leads_beyond(id, term));
+        let own = |at: &ReadAt| matches!(at, ReadAt::Local | ReadAt::Watch);
+        let wakes = !matches!(body, RequestBody::Read { at, .. } if own(at));
+        let asleep = node.status.as_ref().is_some_and(|me| me.asleep);
+        self.note_if(
+            leads.is_some() && asleep && wakes,
+            Situation::WokenByRequest,
+        );
         match body {
             RequestBody::Read { .. } => {
                 let waits = leads.is_some() && before_first;
@@ -524,6 +537,8 @@ impl Observer {
                     | Body::RequestVote { .. }
                     | Body::Heartbeat { .. }
                     | Body::HeartbeatResponse { .. }
+                    | Body::Sleep { .. }
+                    | Body::SleepResponse { .. }
                     | Body::InstallSnapshot { .. }
                     | Body::InstallSnapshotResponse { .. }
                     | Body::TimeoutNow

@@ -68,7 +68,7 @@ settings! {
     Pipeline "pipeline",
     /// There is one key.
     Keys "keys",
-    /// Clients are not told which nodes went or came.
+    /// Clients are not told which nodes went or came, nor who leads.
     Notices "notices",
     /// Clients ask for one key at a time, and nobody watches, locks, or queues.
     Store "store",
@@ -119,7 +119,7 @@ impl Reduction {
                 Setting::Frames => cluster.split_frames = fair.split_frames,
                 Setting::Pipeline => shape.pipeline = 1,
                 Setting::Keys => shape.keys = 1,
-                Setting::Notices => shape.notices = false,
+                Setting::Notices => (shape.notices, shape.hints_permille) = (false, 0),
                 Setting::Store => {
                     (shape.watchers, shape.holders, shape.takers) = (0, 0, 0);
                     shape.other_permille = 0;

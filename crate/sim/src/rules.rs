@@ -205,7 +205,10 @@ impl MessageKind {
             Self::Heartbeats => {
                 matches!(
                     body,
-                    Body::Heartbeat { .. } | Body::HeartbeatResponse { .. }
+                    Body::Heartbeat { .. }
+                        | Body::HeartbeatResponse { .. }
+                        | Body::Sleep { .. }
+                        | Body::SleepResponse { .. }
                 )
             }
             Self::Snapshots => matches!(body, Body::InstallSnapshot { .. }),
@@ -292,11 +295,13 @@ pub fn is_response(body: &Body) -> bool {
         | Body::RequestVoteResponse { .. }
         | Body::AppendEntriesResponse(_)
         | Body::HeartbeatResponse { .. }
+        | Body::SleepResponse { .. }
         | Body::InstallSnapshotResponse { .. } => true,
         Body::PreVote { .. }
         | Body::RequestVote { .. }
         | Body::AppendEntries { .. }
         | Body::Heartbeat { .. }
+        | Body::Sleep { .. }
         | Body::InstallSnapshot { .. }
         | Body::TimeoutNow
         | Body::ReadIndex { .. } => false,

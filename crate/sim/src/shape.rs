@@ -51,6 +51,8 @@ pub struct Shape {
     pub call_timeout: Duration,
     /// Clients are told when a node goes or comes.
     pub notices: bool,
+    /// In a thousand times that a node finds out who leads, how often one client is told.
+    pub hints_permille: u64,
     /// The faults that may come.
     pub faults: Vec<FaultKind>,
     /// Mean time between two of them, in microseconds.
@@ -136,7 +138,7 @@ impl Shape {
             count
         };
         let others = (0..3).map(|_| other_config(random, &node)).collect();
-        Self {
+        let mut shape = Self {
             cluster: ClusterConfig {
                 seed,
                 voters,
@@ -170,9 +172,37 @@ impl Shape {
             notices: random.below(2) == 0,
             faults,
             fault_mean: weighted(random, &[(1, 300_000), (2, 1_000_000), (1, 4_000_000)]),
+            hints_permille: weighted(random, &[(2, 0), (1, 200), (1, 1_000)]),
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),
             mute: BTreeSet::new(),
+        };
+        shape.draw_sleep();
+        shape
+    }
+
+    /// In some worlds idle groups sleep, and in most of those clients leave them time for that. Drawn
+    /// apart: the others are as they were before anyone slept.
+    fn draw_sleep(&mut self) {
+        let mut random = Streams::new(self.cluster.seed).stream(Concern::Shape, 1);
+        let align = chance(&mut random, 300);
+        let times = weighted(&mut random, &[(6, 0), (2, 1), (1, 2), (1, 5)]);
+        let quiet = (times > 0).then(|| self.cluster.node.raft.election_timeout * times);
+        for node in self.nodes_mut() {
+            node.raft.align_heartbeats = align;
+            node.raft.quiesce_after = quiet;
         }
+        let idle = weighted(&mut random, &[(1, 0), (1, 2), (2, 6)]);
+        if let Some(quiet) = quiet.filter(|_| idle > 0) {
+            let micros = u64::try_from(quiet.as_micros()).unwrap_or(u64::MAX);
+            self.think_mean = self.think_mean.max(idle * micros);
+            (self.clients, self.holders, self.takers) = (self.clients.min(2), 0, 0);
+        }
+    }
+
+    /// The settings of all nodes, now and after a crash.
+    fn nodes_mut(&mut self) -> impl Iterator<Item = &mut NodeConfig> {
+        let cluster = &mut self.cluster;
+        [&mut cluster.node].into_iter().chain(&mut cluster.others)
     }
 
     /// What clocks may do in it.
@@ -191,14 +221,12 @@ impl Shape {
         self.fault_mean = self.fault_mean.saturating_mul(times);
         self.pipeline = self.pipeline.min(3);
         let election_ms = SLOW_ELECTION.as_millis() * u128::from(times);
-        for node in [&mut self.cluster.node]
-            .into_iter()
-            .chain(&mut self.cluster.others)
-        {
+        for node in self.nodes_mut() {
             let raft = &mut node.raft;
             let factor = (election_ms / raft.election_timeout.as_millis().max(1)) as u32;
             raft.election_timeout *= factor.max(1);
             raft.heartbeat_interval *= factor.max(1);
+            raft.quiesce_after = raft.quiesce_after.map(|quiet| quiet * factor.max(1));
             node.park_timeout *= PATIENCE;
         }
         self.ttl_ms *= u64::from(PATIENCE);
@@ -249,6 +277,7 @@ impl Shape {
             value_bytes: 0,
             call_timeout: Duration::from_secs(2),
             notices: true,
+            hints_permille: 500,
             faults: FaultKind::planned().to_vec(),
             fault_mean: 2_000_000,
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),

@@ -148,6 +148,10 @@ situations! {
     ExecutedAfterItsDeadline,
     /// A call ends, and is known to have no effect.
     KnownNotApplied,
+    /// A client hears who leads.
+    HeardOfLeader,
+    /// And that one does not.
+    HeardOfWrongLeader,
 
     // Snapshots.
     /// A node takes a snapshot.
@@ -174,6 +178,16 @@ situations! {
     SnapshotInstalled,
     /// Which went further than it.
     SnapshotReplacesLongerLog,
+
+    // Idle groups.
+    /// A leader that has nothing to do falls asleep.
+    LeaderFellAsleep,
+    /// A leader wakes by what it is asked.
+    WokenByRequest,
+    /// A follower wakes because its host says that the leader is gone.
+    WokenByUnreachable,
+    /// A node starts while others sleep.
+    RestartedWhileOthersSlept,
 
     // Crashes, restarts and disks.
     /// A node is told that the run of its leader is over, or its connection lost.

@@ -19,6 +19,8 @@ pub enum Concern {
     Workload,
     /// Which faults come when.
     Nemesis,
+    /// Which clients hear who leads, when, and whether that is so.
+    Hints,
 }
 
 /// All streams of a world.

@@ -47,6 +47,8 @@ pub enum Event {
     Done,
     /// A fault begins or ends.
     Fault,
+    /// A client hears who leads.
+    Hint,
 }
 
 impl Event {
@@ -69,6 +71,7 @@ impl Event {
             Self::Call => "call",
             Self::Done => "done",
             Self::Fault => "fault",
+            Self::Hint => "hint",
         }
     }
 }

@@ -314,14 +314,15 @@ pub(crate) fn call_failure(error: &CallError) -> Failure {
         CallError::Cancelled { outcome } => ("CANCELLED", outcome),
         CallError::Closed { outcome } => ("CLOSED", outcome),
         CallError::TooManyCalls => ("TOO_MANY_CALLS", Outcome::NotApplied),
-        CallError::TooLarge { limit } => {
-            return Failure::new("TOO_LARGE", error.to_string())
-                .with_outcome("notApplied")
-                .with_limit(limit.into());
-        }
+        CallError::TooLarge { outcome, .. } => ("TOO_LARGE", outcome),
     };
-    Failure::new(code, error.to_string()).with_outcome(match outcome {
+    let failure = Failure::new(code, error.to_string()).with_outcome(match outcome {
         Outcome::NotApplied => "notApplied",
         Outcome::Unknown => "unknown",
-    })
+    });
+    if let CallError::TooLarge { limit, .. } = *error {
+        failure.with_limit(limit.into())
+    } else {
+        failure
+    }
 }

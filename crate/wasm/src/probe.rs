@@ -200,6 +200,8 @@ fn sketch(body: &Body) -> (u32, [u64; 3]) {
         Body::ReadIndex { ctx } => (19, [*ctx, 0, 0]),
         Body::ReadIndexResponse { ctx, index } => (20, [*ctx, index.0, 0]),
         Body::Digest(digest) => (21, [digest.index.0, 0, 0]),
+        Body::Sleep { last, round } => (22, [last.0, *round, 0]),
+        Body::SleepResponse { round } => (23, [*round, 0, 0]),
     }
 }
 
@@ -292,6 +294,11 @@ mod tests {
                 format: 0,
                 hash: 0,
             }),
+            Body::Sleep {
+                last: index,
+                round: 5,
+            },
+            Body::SleepResponse { round: 5 },
         ];
         // Two without fields differ in their tags alone.
         let [granted, refused] = [bodies[1].clone(), bodies[2].clone()].map(frame);

@@ -38,6 +38,7 @@ pub fn group(id: u32, node: &Node<Machine>) -> Plain {
         .number("storeBytes", kv.bytes())
         .number("logBytes", status.log_bytes as u64)
         .flag("halted", raft.halted)
+        .flag("asleep", raft.asleep)
         .number("revision", kv.revision())
         .number("keys", kv.len())
         .with("peers", &list(raft.peers.iter().map(follower)))

@@ -142,6 +142,8 @@ export interface GroupStatus {
   storeBytes: number;
   logBytes: number;
   halted: boolean;
+  /** Whether the group is silent until there is something to do. */
+  asleep: boolean;
   revision: number;
   keys: number;
   peers: { id: number; matched: number; next: number; mode: "probe" | "replicate" | "snapshot"; inflight: number; amnesiac: boolean }[];

@@ -26,7 +26,9 @@ import {
   assertOldest,
   assertUnbroken,
   counted,
+  damaged,
   OLDEST,
+  type Round,
   type Segment,
   type SegmentCodec,
   scanned,
@@ -63,6 +65,21 @@ export function directoryStorage(
 interface Place {
   readonly segment: number;
   readonly bytes: number;
+  /** Where in the segment its round lies, if this run wrote it: one for all of its records. */
+  readonly round: Span | undefined;
+}
+
+/** Bytes of a file. */
+interface Span {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What of a segment is live. */
+interface Live {
+  records: number;
+  bytes: number;
+  readonly rounds: Set<Span | undefined>;
 }
 
 class DirectoryStorage implements CheckedStorage {
@@ -221,19 +238,24 @@ class DirectoryStorage implements CheckedStorage {
     const { number } = segment;
     for (const { sequence, deletes, puts } of counted(segment, end, this.#sequence)) {
       this.#sequence = sequence;
-      for (const key of this.#note(number, deletes, puts)) records.delete(key);
+      for (const key of this.#note(number, undefined, deletes, puts)) records.delete(key);
       for (const [key, value] of puts) records.set(key, value);
     }
     this.#ends.set(number, this.#sequence + 1);
   }
 
   /** Remembers where records now lie; returns the keys that were deleted. */
-  #note(segment: number, deletes: readonly KeyRange[], puts: readonly StoredRecord[]): string[] {
+  #note(
+    segment: number,
+    round: Span | undefined,
+    deletes: readonly KeyRange[],
+    puts: readonly StoredRecord[],
+  ): string[] {
     const gone = deletes.flatMap(([first, end]) =>
       [...this.#live.keys()].filter((key) => first <= key && key < end),
     );
     for (const key of gone) this.#live.delete(key);
-    for (const [key, value] of puts) this.#live.set(key, { segment, bytes: value.length });
+    for (const [key, value] of puts) this.#live.set(key, { segment, bytes: value.length, round });
     return gone;
   }
 
@@ -246,8 +268,9 @@ class DirectoryStorage implements CheckedStorage {
     }
     await handle.datasync();
     this.#sequence += 1;
+    const round = { offset: this.#lastBytes, length: sealed.length };
     this.#lastBytes += sealed.length;
-    this.#note(this.#last, deletes, puts);
+    this.#note(this.#last, round, deletes, puts);
   }
 
   /** Begins the last segment with what must leave the oldest ones, and removes those. */
@@ -265,9 +288,13 @@ class DirectoryStorage implements CheckedStorage {
 
   /** The oldest segments that can go, as the first that stays, and the live records that must leave them first. */
   async #carry(): Promise<[firstKept: number, records: StoredRecord[]]> {
-    const liveBytes = new Map<number, number>();
-    for (const { segment, bytes } of this.#live.values()) {
-      liveBytes.set(segment, (liveBytes.get(segment) ?? 0) + bytes);
+    const live = new Map<number, Live>();
+    for (const { segment, bytes, round } of this.#live.values()) {
+      const its = live.get(segment) ?? { records: 0, bytes: 0, rounds: new Set() };
+      its.records += 1;
+      its.bytes += bytes;
+      its.rounds.add(round);
+      live.set(segment, its);
     }
     const records = new Map<string, Uint8Array>();
     const { carryBytes, removals } = this.#limits;
@@ -275,17 +302,40 @@ class DirectoryStorage implements CheckedStorage {
     let budget = carryBytes;
     let number = this.#first;
     for (; number < end; number++) {
-      budget -= liveBytes.get(number) ?? 0;
+      const its = live.get(number);
+      if (its === undefined) continue;
+      budget -= its.bytes;
       if (budget < 0) break;
-      if (!liveBytes.has(number)) continue;
-      const { rounds } = await this.#read(number);
-      for (const { sequence, puts } of rounds) {
+      const found = records.size + its.records;
+      for (const { sequence, puts } of await this.#roundsOf(number, its.rounds)) {
         if (sequence === this.#ends.get(number)) break;
         for (const [key, value] of puts)
           if (this.#live.get(key)?.segment === number) records.set(key, value);
       }
+      if (records.size !== found)
+        throw damaged(this.#file(number), "a record is not there any more");
     }
     return [number, [...records]];
+  }
+
+  /** These rounds of a segment; all of them where it is not known where one of them lies. */
+  async #roundsOf(number: number, spans: ReadonlySet<Span | undefined>): Promise<readonly Round[]> {
+    if (spans.has(undefined)) return (await this.#read(number)).rounds;
+    const rounds: Round[] = [];
+    const file = this.#file(number);
+    const handle = await open(file, "r");
+    try {
+      for (const span of spans) {
+        const { offset, length } = span as Span;
+        const bytes = new Uint8Array(length);
+        const { bytesRead } = await handle.read(bytes, 0, length, offset);
+        const place = `${file}, from byte ${offset} on`;
+        rounds.push(...scanned(this.#codec, place, number, bytes.subarray(0, bytesRead)).rounds);
+      }
+    } finally {
+      await handle.close();
+    }
+    return rounds;
   }
 
   #file(number: number): string {

@@ -112,6 +112,7 @@ function segmentMissing(file: string) {
   return damaged(file, "the segment is missing");
 }
 
-function damaged(place: string, what: string) {
+/** What is to be thrown where a file is not what was written. */
+export function damaged(place: string, what: string) {
   return quorateError("STORAGE_CORRUPT", `${place}: ${what}`, { place });
 }

@@ -116,7 +116,7 @@ fn check_snapshot(kv: &Kv, size: usize) {
 
 /// Every event that is kept, and the leases with their keys: what a snapshot has not, and its
 /// receiver makes anew.
-fn past(kv: &Kv) -> Vec<Bytes> {
+pub(crate) fn past(kv: &Kv) -> Vec<Bytes> {
     let mut ask = Changes {
         watches: vec![Watch {
             previous: true,

@@ -10,6 +10,7 @@ use std::alloc::System;
 use cap::Cap;
 
 mod commands;
+mod deltas;
 mod disk;
 mod envelope;
 mod messages;
@@ -35,13 +36,14 @@ static MEMORY: Cap<System> = Cap::new(System, MEMORY_BYTES_MAX);
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("messages", messages::run),
     ("requests", requests::run),
     ("commands", commands::run),
     ("records", records::run),
     ("segments", segments::run),
     ("snapshots", snapshots::run),
+    ("deltas", deltas::run),
     ("raft", raft::run),
     ("node", node::run),
 ];

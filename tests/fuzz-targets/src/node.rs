@@ -53,6 +53,7 @@ pub(crate) fn config() -> NodeConfig {
         raft: Config {
             storage: STORAGE,
             lease_reads: true,
+            quiesce_after: Some(Duration::from_millis(400)),
             max_append_bytes: 256,
             max_inflight_messages: 2,
             max_uncommitted_bytes: 1 << 10,

@@ -102,12 +102,20 @@ fn near(source: &mut Source<'_>, raft: &Raft, status: &Status, asked: u64) -> Me
             prev: index(source, status.last.index),
             hint: id(source),
         }),
-        10 => Body::Heartbeat {
-            commit: index(source, status.last.index),
-            round: source.flag().then(|| source.below(8)),
-        },
-        11 => Body::HeartbeatResponse {
-            round: source.below(8),
+        10 => {
+            let last = index(source, status.last.index);
+            let round = source.flag().then(|| source.below(16));
+            match round.and_then(|round| round.checked_sub(8)) {
+                Some(round) => Body::Sleep { last, round },
+                None => Body::Heartbeat {
+                    commit: last,
+                    round,
+                },
+            }
+        }
+        11 => match source.below(16) {
+            round @ 0..8 => Body::HeartbeatResponse { round },
+            more => Body::SleepResponse { round: more - 8 },
         },
         12 | 13 => Body::InstallSnapshot {
             meta: Box::new(SnapshotMeta {
@@ -257,7 +265,10 @@ fn is_lie(message: &Message, raft: &Raft, status: &Status) -> bool {
     let is_mine = status.role == RoleKind::Leader && *term == status.term;
     let leads = matches!(
         body,
-        Body::AppendEntries { .. } | Body::Heartbeat { .. } | Body::InstallSnapshot { .. }
+        Body::AppendEntries { .. }
+            | Body::Heartbeat { .. }
+            | Body::Sleep { .. }
+            | Body::InstallSnapshot { .. }
     );
     // Nobody is elected in term zero.
     (leads && term.0 == 0)
@@ -274,7 +285,7 @@ fn is_lie(message: &Message, raft: &Raft, status: &Status) -> bool {
                 };
                 is_mine || is_foreign(*prev) || entries.iter().any(is_wrong)
             }
-            Body::Heartbeat { .. } => is_mine,
+            Body::Heartbeat { .. } | Body::Sleep { .. } => is_mine,
             Body::InstallSnapshot { meta, .. } => {
                 is_mine || is_foreign(meta.last) || meta.conf_state.voters.is_empty()
             }

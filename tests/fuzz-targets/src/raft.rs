@@ -50,6 +50,7 @@ fn config() -> Config {
     Config {
         storage: STORAGE,
         lease_reads: true,
+        quiesce_after: Some(Duration::from_millis(400)),
         max_append_bytes: 64,
         max_inflight_messages: 2,
         max_inflight_bytes: 128,

@@ -17,7 +17,7 @@ use quorate_rsm::{
 use crate::envelope::{masked, payload};
 use crate::records::put_record;
 use crate::source::put_bytes;
-use crate::{commands, node};
+use crate::{commands, deltas, node};
 
 const CLIENT: ClientId = ClientId(1);
 const STEP: Duration = Duration::from_millis(25);
@@ -48,8 +48,9 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         seeds.push(("records", records(&member.records)));
         seeds.extend(files(&member.rounds).map(|file| ("segments", file)));
         seeds.extend(snapshots(member).map(|snapshot| ("snapshots", snapshot)));
+        seeds.push(("deltas", difference(member)));
     }
-    for target in ["commands", "snapshots", "raft", "node"] {
+    for target in ["commands", "snapshots", "deltas", "raft", "node"] {
         for seed in 0..RANDOM {
             let mut random = Random::new(seed);
             let len = 64 + random.below(1_000);
@@ -309,4 +310,10 @@ fn snapshots(member: &Member) -> impl Iterator<Item = Vec<u8>> {
     node.extend([1, 1, 3, 5, 4, 1, 0]);
     node.extend(chunks.flatten());
     [store, node].into_iter()
+}
+
+/// What makes the store of an empty one.
+fn difference(member: &Member) -> Vec<u8> {
+    let stream = deltas::stream(&Kv::new(), member.node.machine());
+    [vec![0, 16], stream].concat()
 }

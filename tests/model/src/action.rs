@@ -157,6 +157,8 @@ impl fmt::Display for Line<'_> {
                 write!(f, "ReadIndexResponse {ctx} index {index}")
             }
             Body::Digest(digest) => write!(f, "{digest:?}"),
+            Body::Sleep { last, round } => write!(f, "Sleep last {last} round {round}"),
+            Body::SleepResponse { round } => write!(f, "SleepResponse round {round}"),
             Body::TimeoutNow => write!(f, "TimeoutNow"),
         }
     }

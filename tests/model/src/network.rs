@@ -98,6 +98,7 @@ fn is_void(message: &Message, term: Term) -> bool {
         Body::RequestVoteResponse { .. }
         | Body::AppendEntriesResponse(_)
         | Body::HeartbeatResponse { .. }
+        | Body::SleepResponse { .. }
         | Body::InstallSnapshotResponse { .. }
         | Body::ReadIndex { .. }
         | Body::ReadIndexResponse { .. }
@@ -110,6 +111,7 @@ fn is_void(message: &Message, term: Term) -> bool {
         | Body::RequestVote { .. }
         | Body::AppendEntries { .. }
         | Body::Heartbeat { .. }
+        | Body::Sleep { .. }
         | Body::InstallSnapshot { .. } => false,
     }
 }

@@ -398,9 +398,10 @@ impl Process {
         let holds = match &message.body {
             Body::RequestVoteResponse { granted: true } => gives(message.to),
             Body::RequestVote { .. } => gives(message.from),
-            Body::AppendEntries { .. } | Body::Heartbeat { .. } | Body::InstallSnapshot { .. } => {
-                gives(message.from)
-            }
+            Body::AppendEntries { .. }
+            | Body::Heartbeat { .. }
+            | Body::Sleep { .. }
+            | Body::InstallSnapshot { .. } => gives(message.from),
             Body::AppendEntriesResponse(AppendOutcome::Accepted { matched })
             | Body::InstallSnapshotResponse {
                 outcome: SnapshotOutcome::Installed { matched },
@@ -411,6 +412,7 @@ impl Process {
             | Body::RequestVoteResponse { granted: false }
             | Body::AppendEntriesResponse(AppendOutcome::Rejected { .. })
             | Body::HeartbeatResponse { .. }
+            | Body::SleepResponse { .. }
             | Body::InstallSnapshotResponse { .. }
             | Body::ReadIndex { .. }
             | Body::ReadIndexResponse { .. }

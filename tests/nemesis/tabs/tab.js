@@ -63,6 +63,7 @@ function recorder() {
       return {
         calls: all.length,
         known: all.filter(({ return: end }) => end > 0).length,
+        notApplied: all.filter(({ return: end, ok }) => end === null && ok === false).length,
         problems,
       };
     },
@@ -75,7 +76,7 @@ function recorder() {
             ...line,
             call: line.call - SKEW,
             return: line.return > 0 ? line.return + SKEW : null,
-            ok: line.return > 0 ? line.ok : null,
+            ok: line.ok ?? null,
           })),
       ),
   };

@@ -35,7 +35,7 @@ pub struct KvPatch {
 
 enum State {
     /// There is no header yet.
-    Waiting(Kv),
+    Waiting(Box<Kv>),
     Changing(Box<Changing>),
 }
 
@@ -45,7 +45,7 @@ impl KvPatch {
     #[must_use]
     pub fn new(base: Kv) -> Self {
         Self {
-            state: State::Waiting(base),
+            state: State::Waiting(Box::new(base)),
             rest: Vec::new(),
         }
     }
@@ -78,7 +78,7 @@ impl KvPatch {
                 let Some((header, len)) = whole(parsed, damage)? else {
                     return Ok(None);
                 };
-                let changing = Changing::begin(std::mem::take(base), header)?;
+                let changing = Changing::begin(std::mem::take(&mut **base), header)?;
                 self.state = State::Changing(Box::new(changing));
                 Ok(Some(len))
             }

@@ -15,5 +15,6 @@ mod reads;
 mod relaxed;
 mod replication;
 mod restart;
+mod sleep;
 mod snapshot;
 mod transfer;

@@ -26,7 +26,9 @@ pub(super) fn message_size(message: &Message) -> usize {
         | Body::TimeoutNow
         | Body::ReadIndex { .. }
         | Body::ReadIndexResponse { .. }
-        | Body::Digest(_) => 0,
+        | Body::Digest(_)
+        | Body::Sleep { .. }
+        | Body::SleepResponse { .. } => 0,
     }
 }
 
@@ -76,6 +78,8 @@ const TIMEOUT_NOW: u8 = 18;
 const READ_INDEX: u8 = 19;
 const READ_INDEX_RESPONSE: u8 = 20;
 const DIGEST: u8 = 21;
+const SLEEP: u8 = 22;
+const SLEEP_RESPONSE: u8 = 23;
 
 const NOOP: u8 = 0;
 const MEMBERSHIP: u8 = 1;
@@ -118,6 +122,8 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
         Body::ReadIndex { .. } => READ_INDEX,
         Body::ReadIndexResponse { .. } => READ_INDEX_RESPONSE,
         Body::Digest(_) => DIGEST,
+        Body::Sleep { .. } => SLEEP,
+        Body::SleepResponse { .. } => SLEEP_RESPONSE,
     });
     writer.number(from.0);
     writer.number(to.0);
@@ -147,7 +153,13 @@ pub(super) fn write_message(writer: &mut Writer, message: &Message) {
                 writer.number(*round);
             }
         }
-        Body::HeartbeatResponse { round } => writer.number(*round),
+        Body::HeartbeatResponse { round } | Body::SleepResponse { round } => {
+            writer.number(*round);
+        }
+        Body::Sleep { last, round } => {
+            writer.number(last.0);
+            writer.number(*round);
+        }
         Body::ReadIndex { ctx } => writer.number(*ctx),
         Body::ReadIndexResponse { ctx, index } => {
             writer.number(*ctx);
@@ -271,6 +283,13 @@ pub(super) fn read_message(reader: &mut Reader<'_>, storage: StorageId) -> Messa
             format: safe(reader),
             hash: reader.fixed(),
         }),
+        SLEEP => Body::Sleep {
+            last: Index(safe(reader)),
+            round: safe(reader),
+        },
+        SLEEP_RESPONSE => Body::SleepResponse {
+            round: safe(reader),
+        },
         tag => {
             if tag != TIMEOUT_NOW {
                 reader.refuse("an unknown message");
@@ -300,13 +319,17 @@ fn is_possible(term: Term, body: &Body) -> bool {
         }
         Body::InstallSnapshot { meta, .. } => term.0 > 0 && meta.last.term <= term,
         Body::PreVote { last } | Body::RequestVote { last, .. } => last.term < term,
-        Body::Heartbeat { .. } | Body::TimeoutNow | Body::ReadIndexResponse { .. } => term.0 > 0,
+        Body::Heartbeat { .. }
+        | Body::Sleep { .. }
+        | Body::TimeoutNow
+        | Body::ReadIndexResponse { .. } => term.0 > 0,
         Body::PreVoteResponse { .. }
         | Body::RequestVoteResponse { .. }
         | Body::AppendEntriesResponse(_)
         | Body::HeartbeatResponse { .. }
         | Body::InstallSnapshotResponse { .. }
         | Body::ReadIndex { .. }
+        | Body::SleepResponse { .. }
         | Body::Digest(_) => true,
     }
 }

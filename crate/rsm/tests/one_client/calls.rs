@@ -153,9 +153,18 @@ fn a_refusal_for_its_size_ends_a_call() {
     let (mut caller, _) = Caller::in_session(1, |_| {});
     let write = caller.write();
     let asked = caller.one();
+    let too_large = |outcome| Err(CallError::TooLarge { limit: 3, outcome });
     caller.refuse(&asked, RequestError::TooLarge { limit: 3 });
-    assert_eq!(caller.done[&write], Err(CallError::TooLarge { limit: 3 }));
+    assert_eq!(caller.done[&write], too_large(Outcome::NotApplied));
     assert!(caller.sent().is_empty());
+
+    // A leader with a larger limit took it, and nobody knows what became of it.
+    let write = caller.write();
+    let asked = caller.one();
+    caller.refuse(&asked, RequestError::LeadershipLost { hint: None });
+    let (asked, _) = caller.one_after_pause();
+    caller.refuse(&asked, RequestError::TooLarge { limit: 3 });
+    assert_eq!(caller.done[&write], too_large(Outcome::Unknown));
 }
 
 #[test]

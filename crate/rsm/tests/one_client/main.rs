@@ -7,3 +7,4 @@ extern crate wasm_bindgen_test;
 mod attempts;
 mod caller;
 mod calls;
+mod promises;

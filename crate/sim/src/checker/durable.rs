@@ -167,9 +167,10 @@ impl Durable {
             Body::RequestVote { .. } => {
                 stored.term > message.term || self.has_voted(message.term, message.from)
             }
-            Body::AppendEntries { .. } | Body::Heartbeat { .. } | Body::InstallSnapshot { .. } => {
-                stored.term >= message.term
-            }
+            Body::AppendEntries { .. }
+            | Body::Heartbeat { .. }
+            | Body::Sleep { .. }
+            | Body::InstallSnapshot { .. } => stored.term >= message.term,
             Body::AppendEntriesResponse(AppendOutcome::Accepted { matched })
             | Body::InstallSnapshotResponse {
                 outcome: SnapshotOutcome::Installed { matched },
@@ -188,6 +189,7 @@ impl Durable {
             | Body::RequestVoteResponse { granted: false }
             | Body::AppendEntriesResponse(AppendOutcome::Rejected { .. })
             | Body::HeartbeatResponse { .. }
+            | Body::SleepResponse { .. }
             | Body::InstallSnapshotResponse { .. }
             | Body::TimeoutNow
             | Body::ReadIndex { .. }

@@ -12,9 +12,9 @@
 //! - `op` is `get`, `put`, `append`, `cas` or `delete`. `value` is what was stored, added or, by
 //!   `get`, found; `expect` is what `cas` wants to find. `null` is no value: of `get`, nothing was
 //!   there; of `cas`, nothing must be there, or the key is removed.
-//! - `ok` is `true` when it was done; `false` when it certainly never takes effect, and of `cas`, when
-//!   it found something else than it wants; `null` when nobody knows. A `cas` that failed for another
-//!   reason is left out, as it says nothing.
+//! - `ok` is `true` when it was done; `false` when it certainly never takes effect, and of `cas` with a
+//!   `return`, when it found something else than it wants; `null` when nobody knows. What never takes
+//!   effect explains nothing, but is named if it is what a bad history lacks ([`Lines::denied`]).
 //! - `client` is for the reader. Other fields are not looked at; lines may stand in any order, and
 //!   empty ones are skipped.
 
@@ -25,6 +25,7 @@ use bytes::Bytes;
 
 use super::history::{Action, Answer, End, Operation};
 use super::json::{self, Value};
+use super::linearizability::{Verdict, check};
 
 /// A history, and what its operations are called.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +36,34 @@ pub struct Lines {
     pub lines: Vec<usize>,
     /// The names of the keys, by their numbers.
     pub keys: Vec<String>,
+    /// Calls that certainly never take effect, each with its line, as calls of unknown outcome.
+    pub never: Vec<(usize, Operation)>,
+}
+
+impl Lines {
+    /// Of a key whose history is bad: the lines that say that something never takes effect, and with
+    /// whose effects there is an order after all; as few as will do. None if nothing can help.
+    #[must_use]
+    pub fn denied(&self, key: u64) -> Vec<usize> {
+        let of_key = |operation: &&Operation| operation.key == key;
+        let known: Vec<&Operation> = self.operations.iter().filter(of_key).collect();
+        let explain = |denied: &[&(usize, Operation)]| {
+            let denied = denied.iter().map(|(_, operation)| operation);
+            let all: Vec<Operation> = known.iter().copied().chain(denied).cloned().collect();
+            check(&all) == Verdict::Linearizable
+        };
+        let mut denied: Vec<_> = self.never.iter().filter(|(_, o)| o.key == key).collect();
+        if !explain(&denied) {
+            return Vec::new();
+        }
+        for at in (0..denied.len()).rev() {
+            let one = denied.remove(at);
+            if !explain(&denied) {
+                denied.insert(at, one);
+            }
+        }
+        denied.into_iter().map(|(line, _)| *line).collect()
+    }
 }
 
 /// A line that cannot be read.
@@ -60,6 +89,8 @@ struct Told {
     action: Action,
     called: f64,
     answer: Option<(f64, Answer)>,
+    /// It certainly never takes effect.
+    never: bool,
 }
 
 /// Reads a history.
@@ -97,8 +128,7 @@ fn number(told: Vec<(usize, Told)>) -> Lines {
         if key == next {
             lines.keys.push(told.key);
         }
-        lines.lines.push(line);
-        lines.operations.push(Operation {
+        let operation = Operation {
             key,
             action: told.action,
             called: place(told.called),
@@ -106,12 +136,18 @@ fn number(told: Vec<(usize, Told)>) -> Lines {
                 End::Answered(place(at), answer)
             }),
             hint: 0,
-        });
+        };
+        if told.never {
+            lines.never.push((line, operation));
+        } else {
+            lines.lines.push(line);
+            lines.operations.push(operation);
+        }
     }
     lines
 }
 
-/// `None` for what explains nothing and needs no explanation.
+/// `None` for a read that told nothing.
 fn operation(line: &str) -> Result<Option<Told>, String> {
     let fields = json::object(line)?;
     let field = |name: &str| fields.get(name).unwrap_or(&Value::Null);
@@ -159,26 +195,29 @@ fn operation(line: &str) -> Result<Option<Told>, String> {
         }
         other => return Err(format!("{other:?} is no operation")),
     };
-    let answer = match (ok, answered) {
-        (Some(false), Some(at)) if refused.is_some() => refused.map(|answer| (at, answer)),
-        (Some(false), _) => return Ok(None),
-        (Some(true), Some(at)) => Some((at, done)),
+    if action == Action::Get && ok != Some(true) {
+        return Ok(None);
+    }
+    let (answer, never) = match (ok, answered) {
+        (Some(false), Some(at)) if refused.is_some() => (refused.map(|told| (at, told)), false),
+        (Some(false), _) => (None, true),
+        (Some(true), Some(at)) => (Some((at, done)), false),
         (Some(true), None) => return Err("it was done, and has no \"return\"".to_owned()),
-        (None, _) if action == Action::Get => return Ok(None),
-        (None, _) => None,
+        (None, _) => (None, false),
     };
     Ok(Some(Told {
         key: key.clone(),
         action,
         called,
         answer,
+        never,
     }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::linearizability::{Verdict, WORK_MAX, check, culprit};
+    use crate::checker::linearizability::{WORK_MAX, culprit};
 
     const GOOD: &str = r#"
 {"client":1,"call":12.5,"return":14.0,"op":"put","key":"k","value":"v","ok":true}
@@ -197,7 +236,8 @@ mod tests {
     fn lines_become_operations_and_what_says_nothing_is_left_out() {
         let lines = read(GOOD).unwrap();
         assert_eq!(lines.lines, [2, 3, 5, 8, 9, 10, 11]);
-        assert_eq!(lines.keys, ["k", "other"]);
+        assert_eq!(lines.keys, ["k", "l", "other"]);
+        assert_eq!(lines.never[0].0, 6);
         assert_eq!(lines.operations[2].end, End::Unknown);
         assert_eq!(lines.operations[4].end.told(), Some(&Answer::Failed));
         assert_eq!(check(&lines.operations), Verdict::Linearizable);
@@ -215,6 +255,28 @@ mod tests {
         assert_eq!(check(&lines.operations), Verdict::Illegal { key: 0 });
         let culprit = culprit(&lines.operations, 0, WORK_MAX).unwrap();
         assert_eq!(lines.lines[culprit], 8);
+    }
+
+    #[test]
+    fn what_never_takes_effect_is_named_if_it_did() {
+        let history = |read: &str| {
+            let lines = r#"
+{"call":1,"return":2,"op":"put","key":"k","value":"v","ok":true}
+{"call":3,"return":null,"op":"append","key":"k","value":"w","ok":false}
+{"call":4,"return":null,"op":"cas","key":"k","expect":"vw","value":"x","ok":false}
+{"call":4,"return":5,"op":"delete","key":"k","ok":false}
+{"call":4,"return":5,"op":"put","key":"l","value":"x","ok":false}
+{"call":6,"return":7,"op":"get","key":"k","value":"READ","ok":true}
+{"call":8,"return":9,"op":"get","key":"k","value":null,"ok":false}
+"#;
+            let lines = super::read(&lines.replace("READ", read)).unwrap();
+            (check(&lines.operations), lines.denied(0))
+        };
+        assert_eq!(history("v").0, Verdict::Linearizable);
+        let bad = |lines: &[usize]| (Verdict::Illegal { key: 0 }, lines.to_vec());
+        assert_eq!(history("vw"), bad(&[3]));
+        assert_eq!(history("x"), bad(&[3, 4]));
+        assert_eq!(history("y"), bad(&[]), "nobody asked for that");
     }
 
     #[test]

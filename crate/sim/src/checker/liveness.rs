@@ -39,6 +39,13 @@ pub fn quiet(election_timeout: Duration) -> Duration {
     election_timeout * 5
 }
 
+/// How long it may take until all sleep, where they do when idle for `patience`: clocks may be slow, and
+/// a word that comes late wakes them once or twice.
+#[must_use]
+pub fn asleep(patience: Duration, election_timeout: Duration) -> Duration {
+    patience * 4 + election_timeout * 10
+}
+
 /// What still differs between the nodes, in words; `None` if they agree.
 #[must_use]
 pub fn disagreement(nodes: &[Option<Status>]) -> Option<String> {

@@ -1,4 +1,4 @@
-//! What must be true, one family per file: [`state`], [`bounds`] and [`membership`] after every step,
+//! What must be true, one family per file: [`state`], [`bounds`], [`membership`] and [`sleep`] after every step,
 //! [`store`] with every answer, [`recovery`] when a node is lost, [`linearizability`] of what clients
 //! saw, [`liveness`] when the faults have stopped.
 
@@ -16,6 +16,7 @@ pub mod membership;
 pub mod mirror;
 mod needs;
 pub mod recovery;
+pub mod sleep;
 pub mod state;
 pub mod store;
 pub mod synthetic;

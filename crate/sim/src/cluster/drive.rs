@@ -199,6 +199,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 }
                 Output::Reply { client, replies } => self.send_replies(id, client, replies)?,
                 Output::RoleChanged { role, term, leader } => {
+                    self.told_leader = leader.or(self.told_leader);
                     let (now, value) = (self.now(), term.0 << 2 | role as u64);
                     self.trace.event(now, &id, trace::Event::Role, value, || {
                         let leader = leader.map_or("none".to_owned(), |leader| leader.to_string());
@@ -290,6 +291,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.state.stepped_to(raft, &status.raft)?;
         bounds::check(&self.processes[id].settings, &status)?;
         self.membership.check(id, &status.raft.conf_state)?;
+        self.sleep.check(raft, &status)?;
         // A follower may wait for its leader to tell what a read must see.
         if !raft.is_leader() && status.waiting > status.reads + status.parked {
             let seen = format!("{id} does not lead, and lets writes wait");
@@ -314,6 +316,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             if let Output::Send(message) = output {
                 bounds::check_message(&self.processes[id].settings, message)?;
                 self.state.sent(message)?;
+                self.sleep.sent(message);
             }
         }
         Ok(())

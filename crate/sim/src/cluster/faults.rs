@@ -346,11 +346,7 @@ impl<M: StateMachine + Default> Cluster<M> {
     pub fn disconnect(&mut self, a: NodeId, b: NodeId) -> Result<(), Violation> {
         for (id, peer) in [(a, b), (b, a)] {
             if !self.is_paused(id) {
-                let running = self.process_mut(id).running.as_ref();
-                if running.is_some_and(|running| running.node.raft().leader() == Some(peer)) {
-                    self.observer.note(Situation::LostSightOfLeader);
-                }
-                self.handle(id, [Input::Unreachable { peer }])?;
+                self.lose_sight(id, peer)?;
             }
         }
         Ok(())
@@ -425,7 +421,11 @@ impl<M: StateMachine + Default> Cluster<M> {
             Event::Deliver(delivery) => self.take(delivery),
             Event::Timer { node, run, local } => self.fire(node, run, local),
             Event::Written { node, run, seq } => self.written(node, run, seq),
-            Event::Spoiled { .. } | Event::Ready { .. } | Event::Drift { .. } | Event::Wake(_) => {
+            Event::Spoiled { .. }
+            | Event::Ready { .. }
+            | Event::Beat
+            | Event::Drift { .. }
+            | Event::Wake(_) => {
                 unreachable!("only what is for a node waits")
             }
         }

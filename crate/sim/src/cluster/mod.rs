@@ -2,6 +2,7 @@
 //! the checker that looks after every step. What clients do and which faults come is decided above.
 
 mod arrival;
+mod beats;
 mod drive;
 mod faults;
 mod members;
@@ -16,6 +17,7 @@ use quorate_rsm::{ClientId, Input, NodeConfig, NodeStatus, Output, Reply, Reques
 use crate::by_node::ByNode;
 use crate::checker::Violation;
 use crate::checker::membership::Membership;
+use crate::checker::sleep::Sleep;
 use crate::checker::state::State;
 use crate::checker::store::OwnAnswer;
 use crate::clock::{DRIFT_EVERY, Drift};
@@ -28,6 +30,8 @@ use crate::process::{ClockProfile, Process, founders, snapshot_bytes};
 use crate::queue::Queue;
 use crate::streams::Streams;
 use crate::trace::{self, Trace};
+
+use beats::Beats;
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
@@ -135,6 +139,8 @@ enum Event {
         node: NodeId,
         run: u64,
     },
+    /// Hosts hear of each other.
+    Beat,
     /// A clock's rate may change.
     Drift {
         node: NodeId,
@@ -174,6 +180,8 @@ pub struct Cluster<M: StateMachine> {
     /// What came for nodes that are paused or busy, in order.
     waiting: ByNode<VecDeque<Event>>,
     membership: Membership,
+    sleep: Sleep,
+    beats: Beats,
     counts: Counts,
     /// Requests of clients that nodes took.
     taken: u64,
@@ -185,6 +193,8 @@ pub struct Cluster<M: StateMachine> {
     frame: Vec<u8>,
     /// What nodes answered from their own states, until somebody looks at it.
     own_answers: Vec<OwnAnswer>,
+    /// Who leads, as a node said last, until somebody looks at it.
+    told_leader: Option<NodeId>,
     steps: u64,
     starts: u64,
     ends: u64,
@@ -216,11 +226,17 @@ impl<M: StateMachine + Default> Cluster<M> {
                 Process::new(id, &streams, config.disk, config.medium, settings, founders);
             (id, process)
         };
+        let mut queue = Queue::new();
+        if config.node.raft.quiesce_after.is_some() {
+            queue.push(0, Event::Beat);
+        }
         Self {
-            queue: Queue::new(),
+            queue,
             processes: voters.iter().map(process).collect(),
             waiting: ByNode::new(),
             membership: Membership::new(founders(&voters)),
+            sleep: Sleep::default(),
+            beats: Beats::new(),
             counts: Counts::new(),
             taken: 0,
             outputs: Vec::new(),
@@ -229,6 +245,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             applied: Vec::new(),
             frame: Vec::new(),
             own_answers: Vec::new(),
+            told_leader: None,
             steps: 0,
             starts: 0,
             ends: 0,
@@ -484,6 +501,10 @@ impl<M: StateMachine + Default> Cluster<M> {
                 Occurrence::Internal
             }
             Event::Ready { node, run } => return self.ready(node, run).map(Some),
+            Event::Beat => {
+                self.beat()?;
+                Occurrence::Internal
+            }
             Event::Drift { node, run } => {
                 self.drift(node, run);
                 Occurrence::Internal
@@ -507,6 +528,11 @@ impl<M: StateMachine + Default> Cluster<M> {
     /// What nodes answered from their own states since this was asked last.
     pub fn take_own_answers(&mut self) -> Vec<OwnAnswer> {
         core::mem::take(&mut self.own_answers)
+    }
+
+    /// Who leads, as a node said last, if it was not taken before. That may be long ago, or never have been so.
+    pub fn take_told_leader(&mut self) -> Option<NodeId> {
+        self.told_leader.take()
     }
 
     /// Compares all of every running node's log with what was seen of it.
@@ -534,6 +560,13 @@ impl<M: StateMachine + Default> Cluster<M> {
             .values()
             .filter_map(|process| process.running.as_ref());
         running.any(|running| !running.asked.is_empty())
+    }
+
+    /// Whether a round of writes is under way anywhere.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        let mut running = self.processes.values().filter_map(|p| p.running.as_ref());
+        running.any(|running| running.is_writing())
     }
 
     /// In a quiet world every node has answered whatever it was asked, has compacted its log, and

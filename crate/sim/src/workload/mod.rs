@@ -292,6 +292,12 @@ impl User {
         self.client.handle(Instant(now), input);
     }
 
+    /// Somebody says that a node leads.
+    pub fn hint(&mut self, now: u64, node: NodeId) {
+        self.client
+            .handle(Instant(now), ClientInput::Leads { node });
+    }
+
     /// The timer fired that was asked for.
     pub fn timer(&mut self, now: u64) {
         self.armed = Instant::NEVER;

@@ -64,8 +64,7 @@ impl World {
                     self.call(user)?;
                 }
             }
-            self.wake_in(LOOK_EVERY, Wake::Look);
-            self.run_until(self.cluster.now() + LOOK_EVERY)?;
+            self.pass(LOOK_EVERY)?;
         }
     }
 
@@ -101,9 +100,7 @@ impl World {
         loop {
             let (before, taken) = (self.lasts(), self.cluster.taken());
             let timeout = self.shape.cluster.node.raft.election_timeout;
-            let quiet = micros(liveness::quiet(timeout));
-            self.wake_in(quiet, Wake::Look);
-            self.run_until(self.cluster.now() + quiet)?;
+            self.pass(micros(liveness::quiet(timeout)))?;
             let after = self.lasts();
             if before == after {
                 return Ok(());
@@ -116,6 +113,40 @@ impl World {
             // What they began, a lease for example, has to end, too.
             self.await_agreement()?;
         }
+    }
+
+    /// Where idle groups sleep a fair world is silent in the end, unless a node is lost for good.
+    pub(super) fn await_silence(&mut self) -> Result<(), Failure> {
+        let raft = &self.shape.cluster.node.raft;
+        let (patience, timeout) = (raft.quiesce_after, raft.election_timeout);
+        let whole = self.cluster.survivors().count() == self.cluster.voters().len();
+        let Some(patience) = patience.filter(|_| whole) else {
+            return Ok(());
+        };
+        loop {
+            // A snapshot may take thousands of rounds.
+            while self.cluster.is_writing() {
+                self.pass(LOOK_EVERY)?;
+            }
+            let taken = self.cluster.taken();
+            self.pass(micros(liveness::asleep(patience, timeout)))?;
+            let before = self.cluster.traffic;
+            self.pass(micros(liveness::quiet(timeout)))?;
+            let after = self.cluster.traffic;
+            if before == after {
+                return Ok(());
+            }
+            if self.cluster.taken() == taken {
+                let seen = format!("where all should sleep {before:?} became {after:?}");
+                return Err(Failure::Liveness(seen));
+            }
+            self.await_agreement()?;
+        }
+    }
+
+    fn pass(&mut self, time: u64) -> Result<(), Failure> {
+        self.wake_in(time, Wake::Look);
+        self.run_until(self.cluster.now() + time)
     }
 
     /// How many chunks the state has at most, each of which may have to travel alone to whoever lacks it.
@@ -146,9 +177,7 @@ impl World {
             // By requests that came late, of calls that have ended.
             let node = &self.shape.cluster.node;
             let parked = liveness::store_bound(0, node.park_timeout);
-            let timeout = micros(node.raft.election_timeout + parked);
-            self.wake_in(timeout, Wake::Look);
-            self.run_until(self.cluster.now() + timeout)?;
+            self.pass(micros(node.raft.election_timeout + parked))?;
         }
         self.cluster.check_all()?;
         self.cluster.check_quiet()?;

@@ -11,15 +11,16 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use quorate_kv::Kv;
-use quorate_raft::{NodeId, Status};
+use quorate_raft::{NodeId, Raft, Random, Status};
 
 use crate::checker::Violation;
 use crate::cluster::{Cluster, Occurrence};
 use crate::fault::Counts;
 use crate::nemesis::Nemesis;
+use crate::network::Address;
 use crate::shape::Shape;
 use crate::situation::{Sightings, Situation};
-use crate::streams::{Concern, Streams};
+use crate::streams::{Concern, Streams, chance, exponential, weighted};
 use crate::trace;
 use crate::workload::{Habits, History, Task, User};
 
@@ -89,7 +90,11 @@ enum Wake {
     Fault,
     GoOn(u64),
     Look,
+    Hint { user: usize, node: NodeId },
 }
+
+/// Users have smaller numbers.
+const USERS_MAX: u64 = 1 << 16;
 
 impl Wake {
     /// The name under which the cluster wakes the world.
@@ -100,6 +105,7 @@ impl Wake {
             Self::Fault => (2, 0),
             Self::GoOn(number) => (3, number),
             Self::Look => (4, 0),
+            Self::Hint { user, node } => (5, node.0 * USERS_MAX + user as u64),
         };
         value << 3 | kind
     }
@@ -112,7 +118,11 @@ impl Wake {
             1 => Self::NextCall(value as usize),
             2 => Self::Fault,
             3 => Self::GoOn(value),
-            _ => Self::Look,
+            4 => Self::Look,
+            _ => Self::Hint {
+                user: (value % USERS_MAX) as usize,
+                node: NodeId(value / USERS_MAX),
+            },
         }
     }
 }
@@ -133,6 +143,8 @@ pub struct World {
     users: Vec<User>,
     history: History,
     nemesis: Nemesis,
+    /// Who hears of a leader, when, and of which.
+    hints: Random,
     /// Commands whose execution the history knows.
     executed: usize,
     /// Nodes that run, as far as clients were told.
@@ -177,6 +189,7 @@ impl World {
         };
         let users = (1..).zip(tasks).map(user).collect();
         let random = streams.stream(Concern::Nemesis, 0);
+        let hints = streams.stream(Concern::Hints, 0);
         let election = micros(shape.cluster.node.raft.election_timeout);
         let (kinds, mute) = (shape.faults.clone(), shape.mute.clone());
         let nemesis = Nemesis::new(random, kinds, shape.fault_mean, election, mute);
@@ -184,6 +197,7 @@ impl World {
             cluster,
             users,
             nemesis,
+            hints,
             history: History::new(shape.clocks()),
             executed: 0,
             noticed: Vec::new(),
@@ -222,6 +236,7 @@ impl World {
         self.calm_down()?;
         let recovery = self.await_agreement()?;
         self.await_quiet()?;
+        self.await_silence()?;
         // Once more: a snapshot that was put off while another was written is due with an entry.
         self.prove_all()?;
         self.await_agreement()?;
@@ -311,6 +326,9 @@ impl World {
         let observer = &mut self.cluster.observer;
         let seen = self.history.store.seen.take();
         seen.for_each(|situation| observer.note(situation));
+        if let Some(leader) = self.cluster.take_told_leader() {
+            self.spread(leader);
+        }
         if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
             self.notify()?;
         }
@@ -338,6 +356,16 @@ impl World {
                     self.wake_in(at - now, Wake::GoOn(number));
                 }
                 Ok(())
+            }
+            Wake::Hint { user, node } => {
+                let leads = self.cluster.raft(node).is_some_and(Raft::is_leader);
+                self.cluster.observer.note(match leads {
+                    true => Situation::HeardOfLeader,
+                    false => Situation::HeardOfWrongLeader,
+                });
+                self.trace_user(user, trace::Event::Hint, node.0, || node.to_string());
+                self.users[user].hint(now, node);
+                self.drain(user)
             }
             Wake::NextCall(_) | Wake::Fault | Wake::Look => Ok(()),
         }
@@ -424,6 +452,20 @@ impl World {
         Ok(())
     }
 
+    /// A node says who leads. Some clients hear of it, some of them late, and some hear of another.
+    fn spread(&mut self, leader: NodeId) {
+        let late_mean = micros(self.shape.cluster.node.raft.election_timeout) / 4;
+        for user in 0..self.users.len() {
+            let (random, voters) = (&mut self.hints, self.cluster.voters());
+            if chance(random, self.shape.hints_permille) {
+                let anyone = voters[random.below(voters.len() as u64) as usize];
+                let node = weighted(random, &[(7, leader), (1, anyone)]);
+                let late = exponential(random, late_mean);
+                self.wake_in(late, Wake::Hint { user, node });
+            }
+        }
+    }
+
     /// Those who call for anything.
     fn callers(&self) -> core::ops::Range<usize> {
         0..self.shape.clients as usize
@@ -435,19 +477,23 @@ impl World {
     }
 
     fn trace_call(&mut self, user: usize, event: trace::Event, value: u64) {
-        let (now, id) = (self.cluster.now(), self.users[user].id);
-        let text = || match event {
+        self.trace_user(user, event, value, || match event {
             trace::Event::Done if value & 1 == 1 => format!("call {} answered", value >> 1),
             trace::Event::Done => format!("call {} failed", value >> 1),
             _ => format!("call {value}"),
-        };
-        self.cluster.trace.event(
-            now,
-            &crate::network::Address::Client(id),
-            event,
-            value,
-            text,
-        );
+        });
+    }
+
+    fn trace_user(
+        &mut self,
+        user: usize,
+        event: trace::Event,
+        value: u64,
+        text: impl FnOnce() -> String,
+    ) {
+        let (now, id) = (self.cluster.now(), self.users[user].id);
+        let trace = &mut self.cluster.trace;
+        trace.event(now, &Address::Client(id), event, value, text);
     }
 }
 

@@ -85,4 +85,8 @@ fn show(history: &Lines, text: &str, key: u64) {
     let number = history.lines[culprit];
     eprintln!("line {number}: no order explains this answer, of key {name:?}:");
     eprintln!("  {}", line(culprit));
+    for number in history.denied(key) {
+        eprintln!("line {number}: said never to take effect, and without it there is no order:");
+        eprintln!("  {}", text.lines().nth(number - 1).unwrap_or_default());
+    }
 }
