@@ -9,6 +9,7 @@ pub mod control;
 pub mod forgetful;
 pub mod history;
 pub mod report;
+pub mod shards;
 pub mod spot;
 pub mod store;
 pub mod worker;

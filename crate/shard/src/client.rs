@@ -92,6 +92,8 @@ struct Route {
     config: u64,
     /// Groups that sent the call elsewhere, one after another.
     bounces: u32,
+    /// Nothing was heard of the group since a timer fired.
+    is_silent: bool,
 }
 
 /// After so many groups that sent a call elsewhere, it pauses: the shard is on its way.
@@ -193,6 +195,9 @@ impl ShardClient {
             return self.drain_controller();
         }
         let (shard, id) = self.named(reply.id);
+        if let Some(route) = self.routes.get_mut(shard).filter(|it| it.group == group) {
+            route.is_silent = false;
+        }
         let answer = match &reply.result {
             Ok(bytes) => Reply::decode(bytes).unwrap_or(Reply::Gone),
             Err(error) => {
@@ -258,9 +263,16 @@ impl ShardClient {
             self.drain_controller();
         }
         for shard in self.routes.keys().collect::<Vec<_>>() {
+            let route = self.routes.get_mut(shard);
+            let Some(route) = route.filter(|route| route.client.next_timeout() <= self.now) else {
+                continue;
+            };
+            let was_silent = core::mem::replace(&mut route.is_silent, true);
+            self.tell(shard, ClientInput::TimerFired);
             let route = self.routes.get(shard);
-            if route.is_some_and(|route| route.client.next_timeout() <= self.now) {
-                self.tell(shard, ClientInput::TimerFired);
+            // A group that is gone cannot say where its shards went.
+            if was_silent && route.is_some_and(|route| route.client.pending() > 0) {
+                self.refresh();
             }
         }
         if self.is_lost() {
@@ -300,6 +312,7 @@ impl ShardClient {
             nodes: Vec::new(),
             config: 0,
             bounces: 0,
+            is_silent: false,
         };
         let group = self.configuration.owner(shard);
         if let Some(info) = self.configuration.groups.get(group) {
@@ -379,10 +392,11 @@ impl ShardClient {
         }
     }
 
-    /// Turns the ways that a newer configuration says otherwise of.
+    /// Turns the ways that a newer configuration says otherwise of, and those to groups of which nothing
+    /// is heard: one of them may have been asked for what it gave away since.
     fn learn(&mut self, configuration: Configuration) {
         let number = configuration.number;
-        if number <= self.configuration.number
+        if number < self.configuration.number
             || configuration.shards.len() != self.config.shards as usize
         {
             return;
@@ -394,7 +408,8 @@ impl ShardClient {
             let (Some(route), Some(info)) = (self.routes.get_mut(shard), info) else {
                 continue;
             };
-            if number > route.config {
+            let is_lost = route.is_silent && route.group != group;
+            if number > route.config || number == route.config && is_lost {
                 let nodes = info.nodes.clone();
                 route.lead_to(self.now, group, nodes, number, &self.down);
                 self.go_on(shard);

@@ -33,7 +33,7 @@ pub struct MoverConfig {
     pub chunk_bytes: u32,
     /// Pieces of a shard under way at a time. Default 4.
     pub window: u32,
-    /// Shards that a group fetches at a time. Default 4.
+    /// Shards that a group fetches from another at a time. Default 4.
     pub fetches: usize,
     /// A shard is frozen when the last copy had at most so many bytes. Default 64 KiB.
     pub small_bytes: u64,
@@ -365,11 +365,16 @@ impl Mover {
     /// The steps of a migration.
     fn moves(&mut self, group: GroupId, led: &mut Led, store: &ShardStore) {
         let config = store.configuration().number;
-        let mut fetching = 0;
+        // Of each giver by itself: one that is down holds up no other's.
+        let mut fetching: Table<GroupId, usize> = Table::default();
         for (shard, place) in store.places() {
             match place {
-                Place::Arriving(progress) if fetching < self.config.fetches => {
-                    fetching += 1;
+                Place::Arriving(progress) => {
+                    let fetching = fetching.or_default(progress.from);
+                    if *fetching == self.config.fetches {
+                        continue;
+                    }
+                    *fetching += 1;
                     let fetch = led.fetches.or_default(shard);
                     let nodes = store.giver(shard).nodes;
                     self.fetch(group, shard, config, fetch, &progress, &nodes);
@@ -383,7 +388,7 @@ impl Mover {
                     let task = Task::Arrived(group, shard, config);
                     self.ask(to, &nodes, task, Call::ReadAt { query, at });
                 }
-                Place::Serving | Place::Leaving(_) | Place::Frozen(_) | Place::Arriving(_) => {}
+                Place::Serving | Place::Leaving(_) | Place::Frozen(_) => {}
             }
         }
     }

@@ -142,6 +142,7 @@ impl Shape {
             cluster: ClusterConfig {
                 seed,
                 voters,
+                first: 1,
                 node,
                 others,
                 link,

@@ -13,6 +13,7 @@ use quorate_sim::checker::linearizability::{Action, Answer, Versioned};
 use quorate_sim::network::{Address, Rule};
 use quorate_sim::workload::wish;
 
+use crate::lab::history::History;
 use crate::lab::worker::{Form, Keys, Worker};
 use crate::lab::{Failure, Lab, TIME_MAX};
 
@@ -259,7 +260,11 @@ impl<M: StateMachine + Default> Lab<M> {
                         let tag = tag.ok_or("a call ended twice")?;
                         let ended = match self.end_order(tag, &result) {
                             Some(ended) => ended,
-                            None => self.end_call(clerk, tag, &result),
+                            None => {
+                                let now = self.cluster.now();
+                                let worker = self.clerks[clerk.0].worker.as_mut();
+                                end_call(&mut self.history, worker, now, tag, &result)
+                            }
                         };
                         ended.map_err(|what| self.fail(&what))?;
                     }
@@ -281,31 +286,33 @@ impl<M: StateMachine + Default> Lab<M> {
         }
         Ok(())
     }
+}
 
-    fn end_call(
-        &mut self,
-        clerk: ClerkId,
-        tag: u64,
-        result: &Result<Bytes, CallError>,
-    ) -> Result<(), String> {
-        let result = match result {
-            Ok(reply) => Ok(reply),
-            Err(
-                CallError::DeadlineExceeded { outcome }
-                | CallError::SessionExpired { outcome }
-                | CallError::Cancelled { outcome }
-                | CallError::Closed { outcome },
-            ) => Err(*outcome),
-            Err(error) => return Err(format!("call {tag} ended with {error:?}")),
-        };
-        self.history.end(self.cluster.now(), tag, result)?;
-        let Some(worker) = &mut self.clerks[clerk.0].worker else {
-            return Ok(());
-        };
-        let Some(answer) = self.history.answer(tag) else {
-            return Err(format!("a worker's call {tag} was not answered"));
-        };
-        let (key, action) = self.history.asked(tag);
-        worker.take(key, action, answer)
-    }
+/// Notes in the history how the call `tag` ended, and tells who works for it.
+pub(super) fn end_call(
+    history: &mut History,
+    worker: Option<&mut Worker>,
+    now: u64,
+    tag: u64,
+    result: &Result<Bytes, CallError>,
+) -> Result<(), String> {
+    let result = match result {
+        Ok(reply) => Ok(reply),
+        Err(
+            CallError::DeadlineExceeded { outcome }
+            | CallError::SessionExpired { outcome }
+            | CallError::Cancelled { outcome }
+            | CallError::Closed { outcome },
+        ) => Err(*outcome),
+        Err(error) => return Err(format!("call {tag} ended with {error:?}")),
+    };
+    history.end(now, tag, result)?;
+    let Some(worker) = worker else {
+        return Ok(());
+    };
+    let Some(answer) = history.answer(tag) else {
+        return Err(format!("a worker's call {tag} was not answered"));
+    };
+    let (key, action) = history.asked(tag);
+    worker.take(key, action, answer)
 }

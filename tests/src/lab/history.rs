@@ -20,6 +20,8 @@ pub struct History {
     executed: BTreeMap<u64, u64>,
     /// Executions that were seen.
     seen: usize,
+    /// None is seen: whatever has no answer may have been executed.
+    unseen: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,15 @@ enum Ended {
 }
 
 impl History {
+    /// A history of which no execution is noted: of commands that have no names.
+    #[must_use]
+    pub fn unseen() -> Self {
+        Self {
+            unseen: true,
+            ..Self::default()
+        }
+    }
+
     /// Begins a call at virtual time `now`; its tag.
     pub fn begin(&mut self, now: u64, key: u64, action: Action) -> u64 {
         let called = self.tick();
@@ -149,7 +160,10 @@ impl History {
         for (tag, recorded) in (1..).zip(&self.calls) {
             let executed = self.executed.get(&tag);
             let mut operation = recorded.operation.clone();
-            operation.hint = executed.copied().unwrap_or(u64::MAX);
+            operation.hint = match self.unseen {
+                true => 0,
+                false => executed.copied().unwrap_or(u64::MAX),
+            };
             match (&recorded.end, executed) {
                 (Some(Ended::Answered { .. }), _) => operations.push(operation),
                 (Some(Ended::NotApplied), Some(_)) => {
@@ -159,6 +173,7 @@ impl History {
                     operation.end = End::Executed(*at);
                     operations.push(operation);
                 }
+                (Some(Ended::Unknown) | None, None) if self.unseen => operations.push(operation),
                 // It took no effect, and explains nothing.
                 (Some(Ended::NotApplied | Ended::Unknown) | None, None) => {}
             }

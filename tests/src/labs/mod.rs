@@ -9,7 +9,10 @@ pub mod log;
 pub mod machine;
 pub mod once;
 pub mod persistence;
+pub mod regroup;
+pub mod shards;
 pub mod snapshot;
+pub mod travel;
 
 use crate::lab::{Failure, Report};
 
@@ -37,6 +40,9 @@ pub fn all() -> Vec<Scenario> {
         kv_snapshots::SCENARIOS,
         once::SCENARIOS,
         controller::SCENARIOS,
+        shards::SCENARIOS,
+        regroup::SCENARIOS,
+        travel::SCENARIOS,
     ]
     .concat()
 }

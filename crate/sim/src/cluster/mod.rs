@@ -38,8 +38,10 @@ use beats::Beats;
 pub struct ClusterConfig {
     /// All chance comes from it.
     pub seed: u64,
-    /// How many nodes, numbered from one; all vote.
+    /// How many nodes; all vote.
     pub voters: u64,
+    /// The number of the first; the others follow. Small.
+    pub first: u64,
     /// Settings of every node; the id is replaced.
     pub node: NodeConfig,
     /// Other settings, with which a node may come back from a crash.
@@ -65,6 +67,7 @@ impl ClusterConfig {
         Self {
             seed,
             voters,
+            first: 1,
             node: NodeConfig::new(NodeId(0)),
             others: Vec::new(),
             link: Link::FAIR,
@@ -213,7 +216,9 @@ impl<M: StateMachine + Default> Cluster<M> {
     #[must_use]
     pub fn new(config: ClusterConfig) -> Self {
         let streams = Streams::new(config.seed);
-        let voters: Vec<NodeId> = (1..=config.voters).map(NodeId).collect();
+        let voters: Vec<NodeId> = (config.first..config.first + config.voters)
+            .map(NodeId)
+            .collect();
         let process = |&id| {
             let settings = config.node.clone();
             let founders = founders(&voters);

@@ -9,6 +9,7 @@
 
 mod admin;
 mod calls;
+mod cluster;
 mod end;
 mod holder;
 mod places;
@@ -36,6 +37,7 @@ use crate::streams::{Concern, Streams, exponential};
 use crate::world::Failure;
 
 use calls::Calls;
+pub use cluster::{Placement, ShardCluster, ShardClusterConfig, ShardEvent, mover_of};
 use places::Seen;
 pub use shape::ShardShape;
 pub use summary::{LONG, ShardSummary, Sight};

@@ -1,0 +1,128 @@
+//! How a client finds the group of a shard, and finds it again.
+
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate wasm_bindgen_test;
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use quorate_raft::{Instant, NodeId};
+use quorate_rsm::{Call, Reply as NodeReply, Request};
+use quorate_shard::{
+    CONTROLLER, Configuration, ControllerReply, Elsewhere, GroupId, GroupInfo, Outgoing, Reply,
+    ShardClient, ShardClientConfig, ShardId, ShardOutput,
+};
+
+const CONTROLLERS: NodeId = NodeId(1);
+const A: GroupId = GroupId(1);
+const B: GroupId = GroupId(2);
+
+/// The node of a group.
+fn node(group: GroupId) -> NodeId {
+    NodeId(u64::from(group.0) * 10)
+}
+
+/// A client of one shard, and the time.
+struct World {
+    client: ShardClient,
+    now: Instant,
+}
+
+impl World {
+    /// A client that has begun a read.
+    fn new() -> Self {
+        let config = ShardClientConfig::new(vec![CONTROLLERS], 1);
+        let mut client = ShardClient::new(config, 1);
+        let now = Instant::default();
+        let call = Call::Read(Bytes::from_static(b"?"));
+        let deadline = now.after(Duration::from_secs(60));
+        let begun = client.call(now, ShardId(0), call, deadline);
+        begun.expect("nothing is open");
+        Self { client, now }
+    }
+
+    /// The next request to a group, within ten seconds; others get no answer.
+    fn asked(&mut self, group: GroupId) -> Option<Request> {
+        let end = self.now.after(Duration::from_secs(10));
+        loop {
+            while let Some(output) = self.client.poll_output() {
+                if let ShardOutput::Send(Outgoing {
+                    group: to,
+                    requests,
+                    ..
+                }) = output
+                    && to == group
+                {
+                    return requests.into_iter().next();
+                }
+            }
+            self.now = self.client.next_timeout();
+            if self.now > end {
+                return None;
+            }
+            self.client.timer(self.now);
+        }
+    }
+
+    fn answer(&mut self, group: GroupId, request: &Request, reply: Bytes) {
+        let from = if group == CONTROLLER {
+            CONTROLLERS
+        } else {
+            node(group)
+        };
+        let id = request.id;
+        let result = Ok(reply);
+        let reply = NodeReply { id, result };
+        self.client.reply(self.now, group, from, reply);
+    }
+
+    /// The controller is asked, and says that a group has the shard.
+    fn say(&mut self, number: u64, owner: GroupId) {
+        let request = self.asked(CONTROLLER).expect("the controller is asked");
+        let info = |group| (group, GroupInfo::new(vec![node(group)]));
+        let configuration = Configuration {
+            number,
+            shards: vec![owner],
+            groups: [info(A), info(B)].into_iter().collect(),
+        };
+        let latest = number;
+        let reply = ControllerReply::Configuration {
+            configuration,
+            latest,
+        };
+        self.answer(CONTROLLER, &request, reply.encode());
+    }
+
+    /// A group is asked, and says that another one has the shard.
+    fn send_elsewhere(&mut self, from: GroupId, owner: GroupId, config: u64) {
+        let request = self.asked(from).expect("the group is asked");
+        let nodes = vec![node(owner)];
+        let reply = Reply::Elsewhere(Elsewhere {
+            config,
+            owner,
+            nodes,
+        });
+        self.answer(from, &request, reply.encode());
+    }
+}
+
+#[test]
+fn a_silent_group_is_not_asked_for_ever() {
+    let mut world = World::new();
+    world.say(1, A);
+    assert!(world.asked(A).is_some());
+    world.say(2, B);
+    assert!(world.asked(B).is_some());
+}
+
+#[test]
+fn a_giver_that_fell_silent_after_the_move_is_left() {
+    let mut world = World::new();
+    world.say(2, B);
+    // On its way, by that configuration.
+    world.send_elsewhere(B, A, 2);
+    assert!(world.asked(A).is_some());
+    world.say(2, B);
+    assert!(world.asked(B).is_some());
+}
