@@ -68,6 +68,7 @@ enum Kind {
     Messages = 1,
     Requests = 2,
     Replies = 3,
+    Groups = 4,
 }
 
 /// All messages of one drain to one peer. `cluster` tells clusters apart that share a channel; the
@@ -86,16 +87,50 @@ pub fn encode_messages_in(
     messages: &[Message],
 ) -> Vec<u8> {
     let size = 24 + messages.iter().map(message_size).sum::<usize>();
-    let mut writer = begin_in(buffer, Kind::Messages, size);
+    let mut writer = begin_messages(buffer, Kind::Messages, size, cluster, messages.first());
+    write_messages(&mut writer, group, messages);
+    writer.finish()
+}
+
+/// All messages of one drain to one peer, of several groups, ascending, each with what it has to say.
+/// What one group says alone is the frame of [`encode_messages`].
+#[must_use]
+pub fn encode_groups(cluster: u64, groups: &[(u32, Vec<Message>)]) -> Vec<u8> {
+    if let [(group, messages)] = groups {
+        return encode_messages(cluster, *group, messages);
+    }
+    let sizes = groups.iter().flat_map(|(_, messages)| messages);
+    let size = 24 + 15 * groups.len() + sizes.map(message_size).sum::<usize>();
+    let first = groups.first().and_then(|(_, messages)| messages.first());
+    let mut writer = begin_messages(Vec::new(), Kind::Groups, size, cluster, first);
+    writer.number(groups.len() as u64);
+    for (group, messages) in groups {
+        write_messages(&mut writer, *group, messages);
+    }
+    writer.finish()
+}
+
+/// `first` says whose storage it is: that of all of them.
+fn begin_messages(
+    buffer: Vec<u8>,
+    kind: Kind,
+    size: usize,
+    cluster: u64,
+    first: Option<&Message>,
+) -> Writer {
+    let mut writer = begin_in(buffer, kind, size);
     writer.raw(&cluster.to_le_bytes());
-    let storage = messages.first().map_or(0, |message| message.storage.0);
+    let storage = first.map_or(0, |message| message.storage.0);
     writer.raw(&storage.to_le_bytes());
+    writer
+}
+
+fn write_messages(writer: &mut Writer, group: u32, messages: &[Message]) {
     writer.number(u64::from(group));
     writer.number(messages.len() as u64);
     for message in messages {
-        write_message(&mut writer, message);
+        write_message(writer, message);
     }
-    writer.finish()
 }
 
 /// The cluster, the group and the messages of a frame.
@@ -103,31 +138,60 @@ pub fn encode_messages_in(
 /// # Errors
 /// The bytes are no such frame.
 pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
-    let mut messages = Vec::new();
-    let (cluster, group) = decode_messages_in(&mut messages, frame)?;
-    Ok((cluster, group, messages))
+    let (mut messages, mut groups) = (Vec::new(), Vec::new());
+    let cluster = decode_groups_in(&mut messages, &mut groups, frame)?;
+    match groups[..] {
+        [(group, _)] => Ok((cluster, group, messages)),
+        _ => Err(FrameError::Kind {
+            found: Kind::Groups as u8,
+        }),
+    }
 }
 
-/// The same, with the messages in a list that was used before. After an error what is in it does not count.
+/// The cluster and the messages of a frame, of one group or of several: `groups` says which they are,
+/// in order, and of how many messages each. The lists may have been used before; after an error what is
+/// in them does not count.
 ///
 /// # Errors
 /// The bytes are no such frame.
-pub fn decode_messages_in(messages: &mut Vec<Message>, frame: &Bytes) -> Decoded<(u64, u32)> {
+pub fn decode_groups_in(
+    messages: &mut Vec<Message>,
+    groups: &mut Vec<(u32, usize)>,
+    frame: &Bytes,
+) -> Decoded<u64> {
     messages.clear();
-    let mut reader = open(frame, Kind::Messages)?;
+    groups.clear();
+    let several = frame.get(1) == Some(&(Kind::Groups as u8));
+    let kind = if several {
+        Kind::Groups
+    } else {
+        Kind::Messages
+    };
+    let mut reader = open(frame, kind)?;
     let cluster = reader.fixed();
     let storage = StorageId(reader.fixed());
-    let group = small(&mut reader);
-    let count = reader.count(4);
-    messages.reserve(count);
-    for _ in 0..count {
-        messages.push(read_message(&mut reader, storage));
+    // Each with its number, the count, and a message at least.
+    let parts = if several { reader.count(6) } else { 1 };
+    for _ in 0..parts {
+        let group = small(&mut reader);
+        let count = reader.count(4);
+        if several && (count == 0 || groups.last().is_some_and(|(last, _)| *last >= group)) {
+            reader.refuse("a group says nothing, or is not in order");
+        }
+        messages.reserve(count);
+        for _ in 0..count {
+            messages.push(read_message(&mut reader, storage));
+        }
+        groups.push((group, count));
+    }
+    if several && parts < 2 {
+        reader.refuse("several groups are at least two");
     }
     reader.end()?;
     if messages.is_empty() && storage != StorageId(0) {
         return Err(FrameError::Malformed("a storage of nobody"));
     }
-    Ok((cluster, group))
+    Ok(cluster)
 }
 
 /// Requests of one client to one node.

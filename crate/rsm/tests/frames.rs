@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_rsm::codec::{
-    FrameError, decode_messages, encode_messages, encode_messages_in, encode_replies,
-    encode_requests,
+    FrameError, decode_groups_in, decode_messages, encode_groups, encode_messages,
+    encode_messages_in, encode_replies, encode_requests,
 };
 use quorate_rsm::raft::{
     Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, SnapshotMeta, StorageId, Term,
@@ -170,6 +170,87 @@ fn a_frame_that_says_nothing_is_of_no_storage() {
     // Version, kind and cluster come before it.
     frame[2 + 8] = 1;
     assert!(decode_messages(&Bytes::from(frame)).is_err());
+}
+
+fn groups_in(frame: &[u8]) -> Result<(u64, Vec<(u32, usize)>, Vec<Message>), FrameError> {
+    // Used before: what is in them does not count.
+    let (mut messages, mut groups) = (vec![message(1, Body::TimeoutNow)], vec![(9, 9)]);
+    let frame = Bytes::copy_from_slice(frame);
+    let cluster = decode_groups_in(&mut messages, &mut groups, &frame)?;
+    Ok((cluster, groups, messages))
+}
+
+fn at_term(term: u64) -> Message {
+    let body = Body::Heartbeat {
+        commit: Index(1),
+        round: None,
+    };
+    message(term, body)
+}
+
+#[test]
+fn a_frame_of_groups_has_what_each_says() {
+    let groups = [
+        (0, vec![at_term(1), at_term(2)]),
+        (7, vec![at_term(3)]),
+        (70_000, vec![at_term(4)]),
+    ];
+    let frame = encode_groups(CLUSTER, &groups);
+    let all = (1..=4).map(at_term).collect();
+    let parts = vec![(0, 2), (7, 1), (70_000, 1)];
+    assert_eq!(groups_in(&frame), Ok((CLUSTER, parts, all)));
+    assert_eq!(frame[..2], [2, 4]);
+    let alone = decode_messages(&Bytes::from(frame.clone()));
+    assert_eq!(alone, Err(FrameError::Kind { found: 4 }), "not of one");
+    for len in 0..frame.len() {
+        assert!(groups_in(&frame[..len]).is_err(), "up to {len}");
+    }
+    let longer = [&frame[..], &[0]].concat();
+    assert!(groups_in(&longer).is_err());
+}
+
+#[test]
+fn what_one_group_says_is_a_frame_of_messages() {
+    let said = vec![at_term(1)];
+    let frame = encode_messages(CLUSTER, 3, &said);
+    assert_eq!(encode_groups(CLUSTER, &[(3, said.clone())]), frame);
+    assert_eq!(groups_in(&frame), Ok((CLUSTER, vec![(3, 1)], said)));
+}
+
+#[test]
+fn groups_that_no_drain_has_are_refused() {
+    let refused = |groups: &[(u32, Vec<Message>)]| {
+        let frame = encode_groups(CLUSTER, groups);
+        groups_in(&frame).is_err()
+    };
+    let said = || vec![at_term(1)];
+    assert!(!refused(&[(3, said()), (4, said())]));
+    assert!(refused(&[]), "none");
+    assert!(refused(&[(4, said()), (3, said())]), "out of order");
+    assert!(refused(&[(3, said()), (3, said())]), "one twice");
+    assert!(refused(&[(3, vec![]), (4, said())]), "one that is silent");
+    assert!(refused(&[(3, said()), (4, vec![])]));
+    let mut one = encode_groups(CLUSTER, &[(3, said()), (4, said())]);
+    let count = 2 + 8 + 8;
+    assert_eq!(one[count], 2);
+    one[count] = 1;
+    one.truncate(count + 1 + (one.len() - count - 1) / 2);
+    assert!(groups_in(&one).is_err(), "one, spelled as several");
+    one[1] = 1;
+    one.remove(count);
+    assert!(groups_in(&one).is_ok(), "but for that it is a frame");
+}
+
+#[test]
+fn a_frame_of_groups_is_one_allocation() {
+    let groups: Vec<_> = (0..42)
+        .map(|group| (u32::MAX - 42 + group, vec![message(MOST, Body::TimeoutNow)]))
+        .collect();
+    // The first two have a head that one alone does not have.
+    is_one_allocation(
+        |count| encode_groups(CLUSTER, &groups[..count + 2]),
+        24 + 10 * 42 + 64 * 42,
+    );
 }
 
 /// How much is reserved for one thing more, by the first, the second, the third of them. Equal

@@ -136,8 +136,8 @@ impl BareNode {
         }
         for (group, batch) in batches {
             let mut round = Round::default();
-            if let Some(group) = groups.group(group) {
-                group.layout.round(&batch, &mut round);
+            if let Some(layout) = groups.layout(group) {
+                layout.round(&batch, &mut round);
             }
             self.effects.round(batch.seq, &round);
         }

@@ -1,7 +1,8 @@
 //! The Raft groups of one worker: inputs go to one of them, outputs of all are gathered.
 //!
-//! All messages that one drain has for one peer travel in one frame per group, and so do all
-//! answers for one client.
+//! All messages that one drain has for one peer travel in one frame, and all answers of a group for
+//! one client in another. Nothing here goes through all groups because one of them has something to do:
+//! see [`Schedule`].
 
 use bytes::Bytes;
 use quorate_raft::{Instant, Message, NodeId, PersistBatch, Table};
@@ -12,6 +13,7 @@ use crate::error::Failure;
 use crate::event::{HostEvent, Progress};
 use crate::machine::Machine;
 use crate::probe::{Probe, Way};
+use crate::schedule::Schedule;
 
 /// Messages that there is room for between frames.
 const INBOX_MAX: usize = 64;
@@ -23,6 +25,8 @@ pub struct Group {
     /// Its records.
     pub layout: Layout,
     reported: Option<Progress>,
+    /// It was served since it was last asked about its progress.
+    is_moved: bool,
 }
 
 impl Group {
@@ -32,6 +36,7 @@ impl Group {
             node,
             layout,
             reported: None,
+            is_moved: false,
         }
     }
 }
@@ -39,9 +44,13 @@ impl Group {
 /// All groups of a worker.
 pub struct Groups {
     members: Table<u32, Group>,
+    schedule: Schedule,
+    /// Those that moved since progress was last asked for.
+    moved: Vec<u32>,
     cluster: u64,
-    /// Empty, with room for the messages of a frame.
-    inbox: Vec<Message>,
+    failed: Option<Failure>,
+    /// Empty, with room for the messages of a frame, and for how many are of which group.
+    inbox: (Vec<Message>, Vec<(u32, usize)>),
 }
 
 /// What one drain gave, ready to go out.
@@ -60,16 +69,29 @@ pub struct Drained {
 impl Groups {
     /// `cluster` marks the frames to peers.
     pub fn new(members: Table<u32, Group>, cluster: u64) -> Self {
+        let mut schedule = Schedule::default();
+        members.keys().for_each(|id| schedule.touch(id));
         Self {
             members,
+            schedule,
+            moved: Vec::new(),
             cluster,
-            inbox: Vec::new(),
+            failed: None,
+            inbox: Default::default(),
         }
     }
 
-    /// The group `id`, if this worker takes part in it.
+    /// The group `id`, if this worker takes part in it, to have its node do something.
     pub fn group(&mut self, id: u32) -> Option<&mut Group> {
-        self.members.get_mut(id)
+        let group = self.members.get_mut(id)?;
+        self.schedule.touch(id);
+        Some(group)
+    }
+
+    /// Where the records of the group `id` are.
+    pub fn layout(&mut self, id: u32) -> Option<&mut Layout> {
+        let group = self.members.get_mut(id)?;
+        Some(&mut group.layout)
     }
 
     /// Whether this worker takes part in the group `id`.
@@ -84,13 +106,13 @@ impl Groups {
 
     /// Gives one group an input. A halted node refuses, and has said so by an event before.
     pub fn handle(&mut self, now: Instant, group: u32, input: Input) {
-        if let Some(group) = self.members.get_mut(group) {
+        if let Some(group) = self.group(group) {
             let _ = group.node.handle(now, input);
         }
     }
 
-    /// Gives a group the messages of a frame of the peer `from`. Whether it was a frame of this
-    /// cluster, from there and for `node`.
+    /// Gives groups the messages of a frame of the peer `from`. Whether it was a frame of this
+    /// cluster, from there and for `node`, and all its groups are here.
     pub fn handle_peer(
         &mut self,
         now: Instant,
@@ -99,24 +121,30 @@ impl Groups {
         frame: &Bytes,
         probe: Option<&Probe>,
     ) -> bool {
-        let mut messages = core::mem::take(&mut self.inbox);
-        let Ok((cluster, group)) = codec::decode_messages_in(&mut messages, frame) else {
+        let (mut messages, mut parts) = core::mem::take(&mut self.inbox);
+        let Ok(cluster) = codec::decode_groups_in(&mut messages, &mut parts, frame) else {
             return false;
         };
         let mut ours = messages.iter().map(|it| it.from == from && it.to == node);
-        if cluster != self.cluster || !self.has(group) || !ours.all(|ours| ours) {
+        if cluster != self.cluster || !ours.all(|ours| ours) {
             return false;
         }
-        for message in messages.drain(..) {
-            if let Some(probe) = probe {
-                probe.message(Way::Received, from, &message);
+        let mut are_here = true;
+        let mut rest = messages.drain(..);
+        for (group, count) in parts.drain(..) {
+            are_here &= self.has(group);
+            for message in rest.by_ref().take(count) {
+                if let Some(probe) = probe.filter(|_| self.has(group)) {
+                    probe.message(Way::Received, from, &message);
+                }
+                self.handle(now, group, Input::Message(message));
             }
-            self.handle(now, group, Input::Message(message));
         }
+        drop(rest);
         if messages.capacity() <= INBOX_MAX {
-            self.inbox = messages;
+            self.inbox = (messages, parts);
         }
-        true
+        are_here
     }
 
     /// Gives a group the requests of a frame of a client. Whether it was one.
@@ -142,55 +170,54 @@ impl Groups {
 
     /// Gives every group an input.
     pub fn handle_all(&mut self, now: Instant, input: &Input) {
-        for (_, group) in self.members.iter_mut() {
+        for (id, group) in self.members.iter_mut() {
+            self.schedule.touch(id);
             let _ = group.node.handle(now, input.clone());
         }
     }
 
     /// Tells the groups whose deadline has passed.
     pub fn handle_timers(&mut self, now: Instant) {
-        for (_, group) in self.members.iter_mut() {
-            if group.node.next_timeout() <= now {
-                let _ = group.node.handle(now, Input::TimerFired);
-            }
+        for group in self.schedule.due(now) {
+            self.handle(now, group, Input::TimerFired);
         }
     }
 
-    /// The nearest deadline of all.
+    /// The nearest deadline of all, or some time before it.
     pub fn next_timeout(&self) -> Instant {
-        let deadlines = self
-            .members
-            .iter()
-            .map(|(_, group)| group.node.next_timeout());
-        deadlines.min().unwrap_or(Instant::NEVER)
+        self.schedule.next()
     }
 
     /// Why a machine cannot go on: nothing that was drained since may leave.
     pub fn failure(&self) -> Option<Failure> {
-        let mut groups = self.members.iter();
-        groups.find_map(|(_, group)| group.node.machine().failure())
+        self.failed.clone()
     }
 
-    /// Takes all outputs of all groups.
+    /// Takes the outputs of all groups that have some, as many as one turn may take.
     pub fn drain(&mut self, probe: Option<&Probe>) -> Drained {
         let mut drained = Drained::default();
-        for (id, group) in self.members.iter_mut() {
-            let mut messages: Table<NodeId, Vec<Message>> = Table::default();
-            let mut replies: Table<ClientId, Vec<Reply>> = Table::default();
-            while let Some(output) = group.node.poll_output() {
+        let mut messages: Table<(NodeId, u32), Vec<Message>> = Table::default();
+        let mut replies: Table<(ClientId, u32), Vec<Reply>> = Table::default();
+        self.schedule.turn(|id, most| {
+            let Some(group) = self.members.get_mut(id) else {
+                return (0, Instant::NEVER);
+            };
+            let mut taken = 0;
+            while taken < most
+                && let Some(output) = group.node.poll_output()
+            {
+                taken += 1;
                 match output {
                     Output::Send(message) => {
                         if let Some(probe) = probe {
                             probe.message(Way::Sent, message.to, &message);
                         }
-                        messages.or_default(message.to).push(message);
+                        messages.or_default((message.to, id)).push(message);
                     }
                     Output::Reply {
                         client,
                         replies: more,
-                    } => {
-                        replies.or_default(client).extend(more);
-                    }
+                    } => replies.or_default((client, id)).extend(more),
                     Output::Persist(batch) => drained.batches.push((id, batch)),
                     Output::RoleChanged { role, term, leader } => {
                         if let Some(probe) = probe {
@@ -213,26 +240,49 @@ impl Groups {
                     ),
                 }
             }
-            for (to, messages) in messages {
-                let frame = codec::encode_messages(self.cluster, id, &messages);
-                drained.to_peers.push((to, frame));
+            if !group.is_moved {
+                group.is_moved = true;
+                self.moved.push(id);
             }
-            for (to, replies) in replies {
-                if let Some(probe) = probe {
-                    probe.replies(&replies);
-                }
-                drained
-                    .to_clients
-                    .push((to, codec::encode_replies(id, &replies)));
+            if self.failed.is_none() {
+                self.failed = group.node.machine().failure();
             }
+            (taken, group.node.next_timeout())
+        });
+        drained.to_peers = self.frames(messages);
+        for ((to, group), replies) in replies {
+            if let Some(probe) = probe {
+                probe.replies(&replies);
+            }
+            let frame = codec::encode_replies(group, &replies);
+            drained.to_clients.push((to, frame));
         }
         drained
+    }
+
+    /// One for each peer.
+    fn frames(&self, messages: Table<(NodeId, u32), Vec<Message>>) -> Vec<(NodeId, Vec<u8>)> {
+        let mut frames = Vec::new();
+        let mut groups = Vec::new();
+        let mut rest = messages.into_iter().peekable();
+        while let Some(((to, group), messages)) = rest.next() {
+            groups.push((group, messages));
+            if rest.peek().is_none_or(|((next, _), _)| *next != to) {
+                frames.push((to, codec::encode_groups(self.cluster, &groups)));
+                groups.clear();
+            }
+        }
+        frames
     }
 
     /// The groups whose log has moved since they were last asked about.
     pub fn take_progress(&mut self) -> Vec<HostEvent> {
         let mut events = Vec::new();
-        for (id, group) in self.members.iter_mut() {
+        for id in core::mem::take(&mut self.moved) {
+            let Some(group) = self.members.get_mut(id) else {
+                continue;
+            };
+            group.is_moved = false;
             let raft = group.node.status().raft;
             let progress = Progress {
                 term: raft.term,

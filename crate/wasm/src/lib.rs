@@ -30,6 +30,7 @@ pub mod members;
 pub mod opening;
 pub mod panic;
 pub mod probe;
+pub mod schedule;
 pub mod segments;
 pub mod shared;
 pub mod status;

@@ -530,7 +530,7 @@ impl State {
             }
         }
         for (group, batch) in drained.batches {
-            if let Some(member) = self.groups.group(group) {
+            if let Some(layout) = self.groups.layout(group) {
                 if let Some(probe) = &self.probe {
                     probe.batch(&batch);
                 }
@@ -538,8 +538,7 @@ impl State {
                     group,
                     seq: batch.seq,
                 };
-                self.writer
-                    .add(names, |round| member.layout.round(&batch, round));
+                self.writer.add(names, |round| layout.round(&batch, round));
             }
         }
         effects.round = self.writer.begin(now);
@@ -577,7 +576,8 @@ impl State {
         let (Some(probe), Some(frame)) = (&self.probe, frame) else {
             return;
         };
-        if let Ok((.., messages)) = codec::decode_messages(&frame) {
+        let (mut messages, mut groups) = (Vec::new(), Vec::new());
+        if codec::decode_groups_in(&mut messages, &mut groups, &frame).is_ok() {
             for message in &messages {
                 probe.message(Way::Lost, peer, message);
             }
