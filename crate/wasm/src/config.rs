@@ -31,6 +31,10 @@ pub struct HostConfig {
     pub storage: Option<JsValue>,
     /// A state machine of the user's; without one it is the key-value store.
     pub machine: Option<MachineObject>,
+    /// Whether the groups are those of a sharded store: group 0 is its controller, and which others
+    /// there are, that says.
+    #[cfg(feature = "shards")]
+    pub sharded: bool,
     /// Who is told of everything that happens.
     pub probe: Option<Probe>,
     /// Whether to hold the Web Lock.
@@ -71,6 +75,12 @@ impl HostConfig {
         if machine.is_some() && groups.len() > 1 {
             return Err(settings.wrong("groups", "one, beside a machine"));
         }
+        #[cfg(feature = "shards")]
+        let sharded = settings.flag("sharded")?.unwrap_or(false);
+        #[cfg(feature = "shards")]
+        if sharded && (machine.is_some() || groups != [0]) {
+            return Err(settings.wrong("sharded", "without groups and without a machine"));
+        }
         let mut config = Self {
             cluster,
             node: NodeId(node),
@@ -79,6 +89,8 @@ impl HostConfig {
             lock: settings.flag("lock")?.unwrap_or(storage.is_none()),
             storage,
             machine: machine.map(JsCast::unchecked_into),
+            #[cfg(feature = "shards")]
+            sharded,
             probe: settings.value("probe").map(JsCast::unchecked_into),
             // Longer than it takes a browser to end a worker that does not listen.
             lock_wait_ms: 5_000,

@@ -32,6 +32,8 @@ pub mod panic;
 pub mod probe;
 pub mod schedule;
 pub mod segments;
+#[cfg(feature = "shards")]
+pub mod sharded;
 pub mod shared;
 pub mod status;
 pub mod storage;

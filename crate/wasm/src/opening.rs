@@ -240,17 +240,23 @@ fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
     }
 }
 
-/// 0 for the key-value store, 1 for a machine of the user's own; and whether writes are relaxed.
+/// 0 for the key-value store, 1 for a machine of the user's own, 4 for a sharded store; and whether
+/// writes are relaxed.
 fn kind(config: &HostConfig) -> u64 {
     let relaxed = if config.node_config.raft.relaxed {
         RELAXED
     } else {
         0
     };
-    u64::from(config.machine.is_some()) | relaxed
+    let kind = u64::from(config.machine.is_some()) | relaxed;
+    #[cfg(feature = "shards")]
+    let kind = kind | if config.sharded { SHARDED } else { 0 };
+    kind
 }
 
 const RELAXED: u64 = 2;
+#[cfg(feature = "shards")]
+const SHARDED: u64 = 4;
 
 /// Gives a fresh storage its identity. Of a cluster it knows nothing yet, unless the caller vouches
 /// for the storages of all its voters.
