@@ -38,7 +38,7 @@ pub use config::{
 pub use controller::{
     Controller, ControllerCommand, ControllerError, ControllerQuery, ControllerReply,
     ControllerRestore, ControllerSnapshot, ControllerStatus, DRAINED_MAX, GroupStatus,
-    HISTORY_BYTES_MAX, HISTORY_KEPT, HISTORY_MAX, Left,
+    HISTORY_BYTES_MAX, HISTORY_KEPT, HISTORY_MAX, Hosting, Left,
 };
 pub use key::{shard_of, shard_of_range};
 pub use mover::{CONTROLLER, Mover, MoverConfig, Outgoing};
