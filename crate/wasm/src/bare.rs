@@ -130,6 +130,7 @@ impl BareNode {
             to_clients,
             batches,
             mut events,
+            ..
         } = groups.drain(None);
         if let Some(failure) = groups.failure() {
             return Err(failure.into());

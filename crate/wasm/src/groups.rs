@@ -6,11 +6,15 @@
 
 use bytes::Bytes;
 use quorate_raft::{Instant, Message, NodeId, PersistBatch, Table};
+#[cfg(feature = "shards")]
+use quorate_rsm::Request;
 use quorate_rsm::storage::Layout;
 use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 
 use crate::error::Failure;
 use crate::event::{HostEvent, Progress};
+#[cfg(feature = "shards")]
+use crate::hosting::{node_of, not_here};
 use crate::machine::Machine;
 use crate::probe::{Probe, Way};
 use crate::schedule::Schedule;
@@ -47,6 +51,12 @@ pub struct Groups {
     schedule: Schedule,
     /// Those that moved since progress was last asked for.
     moved: Vec<u32>,
+    /// Those that were drained since they were last asked for; some more than once.
+    #[cfg(feature = "shards")]
+    served: Vec<u32>,
+    /// Answers to requests to groups that are not here; none where these are not answered.
+    #[cfg(feature = "shards")]
+    refused: Option<Vec<(ClientId, u32, Vec<Reply>)>>,
     cluster: u64,
     failed: Option<Failure>,
     /// Empty, with room for the messages of a frame, and for how many are of which group.
@@ -64,6 +74,9 @@ pub struct Drained {
     pub batches: Vec<(u32, PersistBatch)>,
     /// What the owner hears.
     pub events: Vec<HostEvent>,
+    /// Answers of groups for movers.
+    #[cfg(feature = "shards")]
+    pub to_movers: Vec<(NodeId, u32, Vec<Reply>)>,
 }
 
 impl Groups {
@@ -75,6 +88,10 @@ impl Groups {
             members,
             schedule,
             moved: Vec::new(),
+            #[cfg(feature = "shards")]
+            served: Vec::new(),
+            #[cfg(feature = "shards")]
+            refused: None,
             cluster,
             failed: None,
             inbox: Default::default(),
@@ -86,6 +103,39 @@ impl Groups {
         let group = self.members.get_mut(id)?;
         self.schedule.touch(id);
         Some(group)
+    }
+
+    /// The group `id`, to be looked at.
+    #[cfg(feature = "shards")]
+    pub fn get(&self, id: u32) -> Option<&Group> {
+        self.members.get(id)
+    }
+
+    /// This worker takes part in a group from now on.
+    #[cfg(feature = "shards")]
+    pub fn add(&mut self, id: u32, group: Group) {
+        self.members.insert(id, group);
+        self.schedule.touch(id);
+    }
+
+    /// This worker takes part in a group no more.
+    #[cfg(feature = "shards")]
+    pub fn remove(&mut self, id: u32) -> Option<Group> {
+        self.schedule.remove(id);
+        self.members.remove(id)
+    }
+
+    /// The groups that were drained since they were last asked for.
+    #[cfg(feature = "shards")]
+    pub fn take_served(&mut self) -> Vec<u32> {
+        core::mem::take(&mut self.served)
+    }
+
+    /// Whether there is nothing to drain, and nothing to look at.
+    #[cfg(feature = "shards")]
+    pub fn is_idle(&self) -> bool {
+        let refused = self.refused.as_ref();
+        !self.schedule.is_ready() && self.served.is_empty() && refused.is_none_or(Vec::is_empty)
     }
 
     /// Where the records of the group `id` are.
@@ -156,6 +206,15 @@ impl Groups {
         probe: Option<&Probe>,
     ) -> bool {
         let decoded = codec::decode_requests(frame).ok();
+        #[cfg(feature = "shards")]
+        if let Some(refused) = &mut self.refused
+            && let Some((group, requests)) = &decoded
+            && !self.members.has(*group)
+        {
+            let replies = requests.iter().map(|request| not_here(request.id));
+            refused.push((client, *group, replies.collect()));
+            return true;
+        }
         let Some((group, requests)) = decoded.filter(|(group, _)| self.has(*group)) else {
             return false;
         };
@@ -166,6 +225,24 @@ impl Groups {
             self.handle(now, group, Input::Request { client, request });
         }
         true
+    }
+
+    /// Has requests to groups that are not here answered: they are somewhere else.
+    #[cfg(feature = "shards")]
+    pub fn refuse_others(&mut self) {
+        self.refused = Some(Vec::new());
+    }
+
+    /// Gives a group the requests of the mover here.
+    #[cfg(feature = "shards")]
+    pub fn ask(&mut self, now: Instant, client: ClientId, group: u32, requests: Vec<Request>) {
+        if let Some(refused) = self.refused.as_mut().filter(|_| !self.members.has(group)) {
+            let replies = requests.iter().map(|request| not_here(request.id));
+            return refused.push((client, group, replies.collect()));
+        }
+        for request in requests {
+            self.handle(now, group, Input::Request { client, request });
+        }
     }
 
     /// Gives every group an input.
@@ -240,6 +317,8 @@ impl Groups {
                     ),
                 }
             }
+            #[cfg(feature = "shards")]
+            self.served.push(id);
             if !group.is_moved {
                 group.is_moved = true;
                 self.moved.push(id);
@@ -249,8 +328,17 @@ impl Groups {
             }
             (taken, group.node.next_timeout())
         });
+        #[cfg(feature = "shards")]
+        for (client, group, more) in self.refused.iter_mut().flat_map(|it| it.drain(..)) {
+            replies.or_default((client, group)).extend(more);
+        }
         drained.to_peers = self.frames(messages);
         for ((to, group), replies) in replies {
+            #[cfg(feature = "shards")]
+            if let Some(node) = node_of(to) {
+                drained.to_movers.push((node, group, replies));
+                continue;
+            }
             if let Some(probe) = probe {
                 probe.replies(&replies);
             }

@@ -21,6 +21,8 @@ pub mod freeze;
 pub mod groups;
 pub mod heap;
 pub mod host;
+#[cfg(feature = "shards")]
+pub mod hosting;
 pub mod indexed_db;
 pub mod js_storage;
 pub mod link;

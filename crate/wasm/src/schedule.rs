@@ -57,6 +57,12 @@ impl Schedule {
         self.ready.push(group);
     }
 
+    /// Whether a group has something to do.
+    #[cfg(feature = "shards")]
+    pub fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// The group is gone.
     #[cfg(feature = "shards")]
     pub fn remove(&mut self, group: u32) {
