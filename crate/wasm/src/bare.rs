@@ -12,7 +12,7 @@ use quorate_rsm::{Call, Client as Core, ClientId, ClientInput, ClientOutput, Inp
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::client::{ClientHandler, call_failure, finish};
+use crate::calling::{ClientHandler, call_failure, finish};
 use crate::config::{ClientConfig, HostConfig};
 use crate::error::Failure;
 use crate::groups::{Drained, Groups};

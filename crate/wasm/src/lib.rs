@@ -10,6 +10,7 @@
 //! what is exported to it.
 
 pub mod bare;
+mod calling;
 pub mod client;
 pub mod config;
 pub mod convert;
@@ -36,6 +37,8 @@ pub mod schedule;
 pub mod segments;
 #[cfg(feature = "shards")]
 pub mod sharded;
+#[cfg(feature = "shards")]
+pub mod sharded_client;
 pub mod shared;
 pub mod status;
 pub mod storage;
@@ -47,6 +50,8 @@ pub mod writer;
 pub use bare::{BareClient, BareNode};
 pub use client::Client;
 pub use host::Host;
+#[cfg(feature = "shards")]
+pub use sharded_client::ShardedClient;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
