@@ -9,8 +9,7 @@ use quorate_rsm::{Call, CallId, Client as Core, ClientInput, ClientOutput, ReadA
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-pub use crate::calling::ClientHandler;
-use crate::calling::{Caller, Calling, Effect};
+use crate::calling::{Caller, Calling, ClientHandler, Effect};
 use crate::config::ClientConfig;
 use crate::convert::whole;
 use crate::entropy;

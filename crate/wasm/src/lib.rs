@@ -10,7 +10,7 @@
 //! what is exported to it.
 
 pub mod bare;
-mod calling;
+pub mod calling;
 pub mod client;
 pub mod config;
 pub mod convert;

@@ -179,7 +179,7 @@ mod tests {
         writer.forget(1, move |round| round.deletes.push(range));
         assert_eq!(writer.finish(Instant(1)).len(), 1);
         let round = writer.begin(Instant(1)).expect("there is a round");
-        assert_eq!(round.deletes, [gone.clone()]);
+        assert_eq!(round.deletes, std::slice::from_ref(&gone));
         let keys: Vec<_> = round.puts.iter().map(|(key, _)| &key[..]).collect();
         assert_eq!(keys, ["0002/a"]);
         assert_eq!(writer.finish(Instant(2)), [Batch { group: 2, seq: 1 }]);
