@@ -11,11 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use js_sys::Uint8Array;
 use quorate_raft::{Instant, NodeId, Table};
-use quorate_rsm::{CallError, CallId, Outcome, Reply, Request, codec};
+use quorate_rsm::{CallError, CallId, ClientInput, Outcome, Reply, Request, codec};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::convert::whole;
 use crate::error::{Failure, get};
 use crate::timer::{self, Alarm};
 use crate::transport::{Port, Sender};
@@ -40,15 +41,11 @@ extern "C" {
 pub(crate) trait Caller: 'static {
     /// A node of a group answered.
     fn reply(&mut self, now: Instant, group: u32, from: NodeId, reply: Reply);
-    /// A node went or came.
-    fn notice(&mut self, now: Instant, node: NodeId, is_up: bool);
-    /// The time of [`Self::next_timeout`] may have come.
-    fn timer(&mut self, now: Instant);
-    /// Ends every call.
-    fn close(&mut self, now: Instant);
+    /// Anything else happened.
+    fn handle(&mut self, now: Instant, input: ClientInput);
     /// The next effect.
     fn poll_output(&mut self) -> Option<Effect>;
-    /// When [`Self::timer`] is next due.
+    /// When `TimerFired` is next due.
     fn next_timeout(&self) -> Instant;
 }
 
@@ -88,7 +85,7 @@ impl<C: Caller> Calling<C> {
                 ports: RefCell::new(Table::default()),
                 alarm: Alarm::new(move || {
                     if let Some(shared) = on_timer.upgrade() {
-                        shared.handle(C::timer);
+                        shared.handle(ClientInput::TimerFired);
                     }
                 }),
                 flush_queued: Cell::new(false),
@@ -114,36 +111,30 @@ impl<C: Caller> Calling<C> {
         })?;
         let earlier = self.ports.borrow_mut().insert(node, port);
         if earlier.is_some() {
-            self.notice(node, false);
+            self.handle(ClientInput::NodeDown { node });
         }
-        self.notice(node, true);
+        self.handle(ClientInput::NodeUp { node });
         Ok(())
     }
 
     pub(crate) fn disconnect(&self, node: NodeId) {
         let port = self.ports.borrow_mut().remove(node);
         drop(port);
-        self.notice(node, false);
+        self.handle(ClientInput::NodeDown { node });
     }
 
     pub(crate) fn close(&self) {
         if self.closed.replace(true) {
             return;
         }
-        self.handle(C::close);
+        self.handle(ClientInput::Close);
         let ports = std::mem::take(&mut *self.ports.borrow_mut());
         drop(ports);
         self.alarm.disarm();
     }
 
-    /// Has the caller begin something; its effects come at the end of this turn.
-    pub(crate) fn begin<T>(self: &Rc<Self>, what: impl FnOnce(&mut C, Instant) -> T) -> T {
-        let begun = what(&mut self.caller.borrow_mut(), timer::now());
-        self.queue_flush();
-        begun
-    }
-
-    /// The same, of a call: `what` gets the deadline.
+    /// Begins a call, which `what` does with the time and its deadline; effects come at the end of this
+    /// turn.
     pub(crate) fn call(
         self: &Rc<Self>,
         timeout_ms: f64,
@@ -153,9 +144,22 @@ impl<C: Caller> Calling<C> {
             let message = "a timeout must be between 0 and 86400000 ms";
             return Err(Failure::argument(message));
         }
-        let timeout = Duration::from_micros((timeout_ms * 1_000.0) as u64);
-        let begun = self.begin(|caller, now| what(caller, now, now.after(timeout)));
-        Ok(begun.map_err(|error| call_failure(&error))?.0 as f64)
+        let now = timer::now();
+        let deadline = now.after(Duration::from_micros((timeout_ms * 1_000.0) as u64));
+        let begun = what(&mut self.caller.borrow_mut(), now, deadline);
+        let CallId(id) = begun.map_err(|error| call_failure(&error))?;
+        self.queue_flush();
+        Ok(id as f64)
+    }
+
+    /// Ends a call; effects come at the end of this turn.
+    pub(crate) fn cancel(self: &Rc<Self>, call: f64) -> Result<(), Failure> {
+        let call = CallId(whole(call, "a call id")?);
+        self.caller
+            .borrow_mut()
+            .handle(timer::now(), ClientInput::Cancel { call });
+        self.queue_flush();
+        Ok(())
     }
 
     /// The caller, to be looked at.
@@ -164,13 +168,9 @@ impl<C: Caller> Calling<C> {
     }
 
     /// Gives the caller something, and takes what comes of it.
-    pub(crate) fn handle(&self, what: impl FnOnce(&mut C, Instant)) {
-        what(&mut self.caller.borrow_mut(), timer::now());
+    pub(crate) fn handle(&self, input: ClientInput) {
+        self.caller.borrow_mut().handle(timer::now(), input);
         self.drain();
-    }
-
-    fn notice(&self, node: NodeId, is_up: bool) {
-        self.handle(|caller, now| caller.notice(now, node, is_up));
     }
 
     /// The answers of one frame. What is no frame is nothing.
@@ -178,11 +178,11 @@ impl<C: Caller> Calling<C> {
         let Some(Ok((group, replies))) = frame.map(|frame| codec::decode_replies(&frame)) else {
             return;
         };
-        self.handle(|caller, now| {
-            for reply in replies {
-                caller.reply(now, group, from, reply);
-            }
-        });
+        let now = timer::now();
+        for reply in replies {
+            self.caller.borrow_mut().reply(now, group, from, reply);
+        }
+        self.drain();
     }
 
     /// Drains at the end of this turn, once, however many calls it makes.

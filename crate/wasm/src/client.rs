@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId};
-use quorate_rsm::{Call, CallId, Client as Core, ClientInput, ClientOutput, ReadAt, Reply};
+use quorate_rsm::{Call, Client as Core, ClientInput, ClientOutput, ReadAt, Reply};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -70,8 +70,7 @@ impl Client {
     pub fn leads(&self, node: f64) -> Result<(), JsValue> {
         self.shared.check_open()?;
         let node = NodeId(whole(node, "a node id")?);
-        let input = ClientInput::Leads { node };
-        self.shared.handle(|it, now| it.core.handle(now, input));
+        self.shared.handle(ClientInput::Leads { node });
         Ok(())
     }
 
@@ -93,10 +92,7 @@ impl Client {
 
     /// Ends a call; whether it took effect is told to the handler.
     pub fn cancel(&self, call: f64) -> Result<(), JsValue> {
-        let call = CallId(whole(call, "a call id")?);
-        let input = ClientInput::Cancel { call };
-        self.shared.begin(|it, now| it.core.handle(now, input));
-        Ok(())
+        Ok(self.shared.cancel(call)?)
     }
 
     /// Calls that have not ended.
@@ -146,20 +142,8 @@ impl Caller for OfGroup {
         }
     }
 
-    fn notice(&mut self, now: Instant, node: NodeId, is_up: bool) {
-        let input = match is_up {
-            true => ClientInput::NodeUp { node },
-            false => ClientInput::NodeDown { node },
-        };
+    fn handle(&mut self, now: Instant, input: ClientInput) {
         self.core.handle(now, input);
-    }
-
-    fn timer(&mut self, now: Instant) {
-        self.core.handle(now, ClientInput::TimerFired);
-    }
-
-    fn close(&mut self, now: Instant) {
-        self.core.handle(now, ClientInput::Close);
     }
 
     fn poll_output(&mut self) -> Option<Effect> {

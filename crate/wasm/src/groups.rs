@@ -17,7 +17,7 @@ use crate::event::{HostEvent, Progress};
 use crate::hosting::{node_of, not_here};
 use crate::machine::Machine;
 use crate::probe::{Probe, Way};
-use crate::schedule::Schedule;
+use crate::schedule::{QUANTUM, Schedule, Slot};
 
 /// Messages that there is room for between frames.
 const INBOX_MAX: usize = 64;
@@ -31,6 +31,7 @@ pub struct Group {
     reported: Option<Progress>,
     /// It was served since it was last asked about its progress.
     is_moved: bool,
+    slot: Slot,
 }
 
 impl Group {
@@ -41,6 +42,7 @@ impl Group {
             layout,
             reported: None,
             is_moved: false,
+            slot: Slot::default(),
         }
     }
 }
@@ -81,9 +83,11 @@ pub struct Drained {
 
 impl Groups {
     /// `cluster` marks the frames to peers.
-    pub fn new(members: Table<u32, Group>, cluster: u64) -> Self {
+    pub fn new(mut members: Table<u32, Group>, cluster: u64) -> Self {
         let mut schedule = Schedule::default();
-        members.keys().for_each(|id| schedule.touch(id));
+        for (id, group) in members.iter_mut() {
+            schedule.touch(id, &mut group.slot);
+        }
         Self {
             members,
             schedule,
@@ -101,7 +105,7 @@ impl Groups {
     /// The group `id`, if this worker takes part in it, to have its node do something.
     pub fn group(&mut self, id: u32) -> Option<&mut Group> {
         let group = self.members.get_mut(id)?;
-        self.schedule.touch(id);
+        self.schedule.touch(id, &mut group.slot);
         Some(group)
     }
 
@@ -113,15 +117,14 @@ impl Groups {
 
     /// This worker takes part in a group from now on.
     #[cfg(feature = "shards")]
-    pub fn add(&mut self, id: u32, group: Group) {
+    pub fn add(&mut self, id: u32, mut group: Group) {
+        self.schedule.touch(id, &mut group.slot);
         self.members.insert(id, group);
-        self.schedule.touch(id);
     }
 
     /// This worker takes part in a group no more.
     #[cfg(feature = "shards")]
     pub fn remove(&mut self, id: u32) -> Option<Group> {
-        self.schedule.remove(id);
         self.members.remove(id)
     }
 
@@ -248,14 +251,15 @@ impl Groups {
     /// Gives every group an input.
     pub fn handle_all(&mut self, now: Instant, input: &Input) {
         for (id, group) in self.members.iter_mut() {
-            self.schedule.touch(id);
+            self.schedule.touch(id, &mut group.slot);
             let _ = group.node.handle(now, input.clone());
         }
     }
 
     /// Tells the groups whose deadline has passed.
     pub fn handle_timers(&mut self, now: Instant) {
-        for group in self.schedule.due(now) {
+        let slots = self.members.iter().map(|(id, group)| (id, &group.slot));
+        for group in self.schedule.due(now, slots) {
             self.handle(now, group, Input::TimerFired);
         }
     }
@@ -273,14 +277,15 @@ impl Groups {
     /// Takes the outputs of all groups that have some, as many as one turn may take.
     pub fn drain(&mut self, probe: Option<&Probe>) -> Drained {
         let mut drained = Drained::default();
-        let mut messages: Table<(NodeId, u32), Vec<Message>> = Table::default();
-        let mut replies: Table<(ClientId, u32), Vec<Reply>> = Table::default();
-        self.schedule.turn(|id, most| {
+        let mut parcels: Table<NodeId, Vec<(u32, Vec<Message>)>> = Table::default();
+        self.schedule.turn(|schedule, id| {
             let Some(group) = self.members.get_mut(id) else {
-                return (0, Instant::NEVER);
+                return 0;
             };
+            let mut messages: Table<NodeId, Vec<Message>> = Table::default();
+            let mut replies: Table<ClientId, Vec<Reply>> = Table::default();
             let mut taken = 0;
-            while taken < most
+            while taken < QUANTUM
                 && let Some(output) = group.node.poll_output()
             {
                 taken += 1;
@@ -289,12 +294,12 @@ impl Groups {
                         if let Some(probe) = probe {
                             probe.message(Way::Sent, message.to, &message);
                         }
-                        messages.or_default((message.to, id)).push(message);
+                        messages.or_default(message.to).push(message);
                     }
                     Output::Reply {
                         client,
                         replies: more,
-                    } => replies.or_default((client, id)).extend(more),
+                    } => replies.or_default(client).extend(more),
                     Output::Persist(batch) => drained.batches.push((id, batch)),
                     Output::RoleChanged { role, term, leader } => {
                         if let Some(probe) = probe {
@@ -326,41 +331,41 @@ impl Groups {
             if self.failed.is_none() {
                 self.failed = group.node.machine().failure();
             }
-            (taken, group.node.next_timeout())
+            for (to, messages) in messages {
+                parcels.or_default(to).push((id, messages));
+            }
+            for (to, replies) in replies {
+                #[cfg(feature = "shards")]
+                if let Some(node) = node_of(to) {
+                    drained.to_movers.push((node, id, replies));
+                    continue;
+                }
+                if let Some(probe) = probe {
+                    probe.replies(&replies);
+                }
+                let frame = codec::encode_replies(id, &replies);
+                drained.to_clients.push((to, frame));
+            }
+            if taken < QUANTUM {
+                schedule.settle(&mut group.slot, group.node.next_timeout());
+            }
+            taken
         });
-        #[cfg(feature = "shards")]
-        for (client, group, more) in self.refused.iter_mut().flat_map(|it| it.drain(..)) {
-            replies.or_default((client, group)).extend(more);
+        for (to, groups) in parcels {
+            let frame = codec::encode_groups(self.cluster, &groups);
+            drained.to_peers.push((to, frame));
         }
-        drained.to_peers = self.frames(messages);
-        for ((to, group), replies) in replies {
-            #[cfg(feature = "shards")]
-            if let Some(node) = node_of(to) {
-                drained.to_movers.push((node, group, replies));
-                continue;
+        #[cfg(feature = "shards")]
+        for (client, group, replies) in self.refused.iter_mut().flat_map(|it| it.drain(..)) {
+            match node_of(client) {
+                Some(node) => drained.to_movers.push((node, group, replies)),
+                None => {
+                    let frame = codec::encode_replies(group, &replies);
+                    drained.to_clients.push((client, frame));
+                }
             }
-            if let Some(probe) = probe {
-                probe.replies(&replies);
-            }
-            let frame = codec::encode_replies(group, &replies);
-            drained.to_clients.push((to, frame));
         }
         drained
-    }
-
-    /// One for each peer.
-    fn frames(&self, messages: Table<(NodeId, u32), Vec<Message>>) -> Vec<(NodeId, Vec<u8>)> {
-        let mut frames = Vec::new();
-        let mut groups = Vec::new();
-        let mut rest = messages.into_iter().peekable();
-        while let Some(((to, group), messages)) = rest.next() {
-            groups.push((group, messages));
-            if rest.peek().is_none_or(|((next, _), _)| *next != to) {
-                frames.push((to, codec::encode_groups(self.cluster, &groups)));
-                groups.clear();
-            }
-        }
-        frames
     }
 
     /// The groups whose log has moved since they were last asked about.

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use quorate_raft::{Instant, NodeId};
-use quorate_rsm::{Call, CallId, Reply};
+use quorate_rsm::{Call, ClientInput, Reply};
 use quorate_shard::{
     Configuration, GroupId, Outgoing, Route, ShardClient, ShardId, ShardOutput, route_command,
     route_query, shard_of,
@@ -112,9 +112,7 @@ impl ShardedClient {
 
     /// Ends a call; whether it took effect is told to the handler.
     pub fn cancel(&self, call: f64) -> Result<(), JsValue> {
-        let call = CallId(whole(call, "a call id")?);
-        self.shared.begin(|client, now| client.cancel(now, call));
-        Ok(())
+        Ok(self.shared.cancel(call)?)
     }
 
     /// Ends every call, and closes the ports. A second time it does nothing.
@@ -184,16 +182,16 @@ impl Caller for ShardClient {
         self.reply(now, GroupId(group), from, reply);
     }
 
-    fn notice(&mut self, now: Instant, node: NodeId, is_up: bool) {
-        self.notice(now, node, is_up);
-    }
-
-    fn timer(&mut self, now: Instant) {
-        self.timer(now);
-    }
-
-    fn close(&mut self, now: Instant) {
-        self.close(now);
+    fn handle(&mut self, now: Instant, input: ClientInput) {
+        match input {
+            ClientInput::NodeUp { node } => self.notice(now, node, true),
+            ClientInput::NodeDown { node } => self.notice(now, node, false),
+            ClientInput::Cancel { call } => self.cancel(now, call),
+            ClientInput::TimerFired => self.timer(now),
+            ClientInput::Close => self.close(now),
+            // Who leads a group, it finds out; answers come with their group.
+            ClientInput::Leads { .. } | ClientInput::Reply { .. } => {}
+        }
     }
 
     fn poll_output(&mut self) -> Option<Effect> {
