@@ -88,24 +88,39 @@ pub fn encode_messages_in(
 ) -> Vec<u8> {
     let size = 24 + messages.iter().map(message_size).sum::<usize>();
     let mut writer = begin_messages(buffer, Kind::Messages, size, cluster, messages.first());
-    write_messages(&mut writer, group, messages);
+    writer.number(u64::from(group));
+    writer.number(messages.len() as u64);
+    for message in messages {
+        write_message(&mut writer, message);
+    }
     writer.finish()
 }
 
-/// All messages of one drain to one peer, of several groups in any order, each with what it has to say.
-/// What one group says alone is the frame of [`encode_messages`].
+/// All messages of one drain to one peer, each with its group. Those of a group that follow one another
+/// share its number; if they are all of one group, it is the frame of [`encode_messages`].
 #[must_use]
-pub fn encode_groups(cluster: u64, groups: &[(u32, Vec<Message>)]) -> Vec<u8> {
-    if let [(group, messages)] = groups {
-        return encode_messages(cluster, *group, messages);
+pub fn encode_groups(cluster: u64, messages: &[(u32, Message)]) -> Vec<u8> {
+    let parts = || messages.chunk_by(|(one, _), (next, _)| one == next);
+    let count = parts().count();
+    let several = count != 1;
+    let kind = if several {
+        Kind::Groups
+    } else {
+        Kind::Messages
+    };
+    let sizes = messages.iter().map(|(_, message)| message_size(message));
+    let size = 24 + 15 * count + sizes.sum::<usize>();
+    let first = messages.first().map(|(_, message)| message);
+    let mut writer = begin_messages(Vec::new(), kind, size, cluster, first);
+    if several {
+        writer.number(count as u64);
     }
-    let sizes = groups.iter().flat_map(|(_, messages)| messages);
-    let size = 24 + 15 * groups.len() + sizes.map(message_size).sum::<usize>();
-    let first = groups.first().and_then(|(_, messages)| messages.first());
-    let mut writer = begin_messages(Vec::new(), Kind::Groups, size, cluster, first);
-    writer.number(groups.len() as u64);
-    for (group, messages) in groups {
-        write_messages(&mut writer, *group, messages);
+    for part in parts() {
+        writer.number(u64::from(part[0].0));
+        writer.number(part.len() as u64);
+        for (_, message) in part {
+            write_message(&mut writer, message);
+        }
     }
     writer.finish()
 }
@@ -125,64 +140,57 @@ fn begin_messages(
     writer
 }
 
-fn write_messages(writer: &mut Writer, group: u32, messages: &[Message]) {
-    writer.number(u64::from(group));
-    writer.number(messages.len() as u64);
-    for message in messages {
-        write_message(writer, message);
-    }
-}
-
 /// The cluster, the group and the messages of a frame.
 ///
 /// # Errors
 /// The bytes are no such frame.
 pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
-    let (mut messages, mut groups) = (Vec::new(), Vec::new());
-    let cluster = decode_groups_in(&mut messages, &mut groups, frame)?;
-    match groups[..] {
-        [(group, _)] => Ok((cluster, group, messages)),
-        _ => Err(FrameError::Kind {
-            found: Kind::Groups as u8,
-        }),
-    }
+    let mut messages = Vec::new();
+    let (cluster, group) = read_groups(&mut messages, Kind::Messages, frame)?;
+    let messages = messages.into_iter().map(|(_, message)| message);
+    Ok((cluster, group, messages.collect()))
 }
 
-/// The cluster and the messages of a frame, of one group or of several: `groups` says which they are,
-/// in order, and of how many messages each. The lists may have been used before; after an error what is
-/// in them does not count.
+/// The cluster and the messages of a frame, of one group or of several, each with its group, in a list
+/// that may have been used before. After an error what is in it does not count.
 ///
 /// # Errors
 /// The bytes are no such frame.
-pub fn decode_groups_in(
-    messages: &mut Vec<Message>,
-    groups: &mut Vec<(u32, usize)>,
-    frame: &Bytes,
-) -> Decoded<u64> {
-    messages.clear();
-    groups.clear();
+pub fn decode_groups_in(messages: &mut Vec<(u32, Message)>, frame: &Bytes) -> Decoded<u64> {
     let several = frame.get(1) == Some(&(Kind::Groups as u8));
     let kind = if several {
         Kind::Groups
     } else {
         Kind::Messages
     };
+    read_groups(messages, kind, frame).map(|(cluster, _)| cluster)
+}
+
+/// The cluster, and the group of the last part.
+fn read_groups(
+    messages: &mut Vec<(u32, Message)>,
+    kind: Kind,
+    frame: &Bytes,
+) -> Decoded<(u64, u32)> {
+    messages.clear();
     let mut reader = open(frame, kind)?;
     let cluster = reader.fixed();
     let storage = StorageId(reader.fixed());
+    let several = matches!(kind, Kind::Groups);
     // Each with its number, the count, and a message at least.
     let parts = if several { reader.count(6) } else { 1 };
-    for _ in 0..parts {
-        let group = small(&mut reader);
+    let mut group = 0;
+    for part in 0..parts {
+        let last = core::mem::replace(&mut group, small(&mut reader));
         let count = reader.count(4);
-        if several && count == 0 {
-            reader.refuse("a group says nothing");
+        // A part has something to say, and what a group says next is of the same part.
+        if several && (count == 0 || (part > 0 && group == last)) {
+            reader.refuse("no part of its own");
         }
         messages.reserve(count);
         for _ in 0..count {
-            messages.push(read_message(&mut reader, storage));
+            messages.push((group, read_message(&mut reader, storage)));
         }
-        groups.push((group, count));
     }
     if several && parts < 2 {
         reader.refuse("several groups are at least two");
@@ -191,7 +199,7 @@ pub fn decode_groups_in(
     if messages.is_empty() && storage != StorageId(0) {
         return Err(FrameError::Malformed("a storage of nobody"));
     }
-    Ok(cluster)
+    Ok((cluster, group))
 }
 
 /// Requests of one client to one node.

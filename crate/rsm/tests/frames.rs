@@ -172,12 +172,12 @@ fn a_frame_that_says_nothing_is_of_no_storage() {
     assert!(decode_messages(&Bytes::from(frame)).is_err());
 }
 
-fn groups_in(frame: &[u8]) -> Result<(u64, Vec<(u32, usize)>, Vec<Message>), FrameError> {
-    // Used before: what is in them does not count.
-    let (mut messages, mut groups) = (vec![message(1, Body::TimeoutNow)], vec![(9, 9)]);
+fn groups_in(frame: &[u8]) -> Result<(u64, Vec<(u32, Message)>), FrameError> {
+    // Used before: what is in it does not count.
+    let mut messages = vec![(9, message(1, Body::TimeoutNow))];
     let frame = Bytes::copy_from_slice(frame);
-    let cluster = decode_groups_in(&mut messages, &mut groups, &frame)?;
-    Ok((cluster, groups, messages))
+    let cluster = decode_groups_in(&mut messages, &frame)?;
+    Ok((cluster, messages))
 }
 
 fn at_term(term: u64) -> Message {
@@ -190,16 +190,11 @@ fn at_term(term: u64) -> Message {
 
 #[test]
 fn a_frame_of_groups_has_what_each_says() {
-    let groups = [
-        (0, vec![at_term(1), at_term(2)]),
-        (7, vec![at_term(3)]),
-        (70_000, vec![at_term(4)]),
-    ];
-    let frame = encode_groups(CLUSTER, &groups);
-    let all = (1..=4).map(at_term).collect();
-    let parts = vec![(0, 2), (7, 1), (70_000, 1)];
-    assert_eq!(groups_in(&frame), Ok((CLUSTER, parts, all)));
-    assert_eq!(frame[..2], [2, 4]);
+    let said = [(7, 1), (7, 2), (0, 3), (70_000, 4), (7, 5)];
+    let said = said.map(|(group, term)| (group, at_term(term)));
+    let frame = encode_groups(CLUSTER, &said);
+    assert_eq!(groups_in(&frame), Ok((CLUSTER, said.to_vec())));
+    assert_eq!((frame[1], frame[2 + 8 + 8]), (4, 4), "four parts");
     let alone = decode_messages(&Bytes::from(frame.clone()));
     assert_eq!(alone, Err(FrameError::Kind { found: 4 }), "not of one");
     for len in 0..frame.len() {
@@ -211,42 +206,59 @@ fn a_frame_of_groups_has_what_each_says() {
 
 #[test]
 fn what_one_group_says_is_a_frame_of_messages() {
-    let said = vec![at_term(1)];
+    let said = [at_term(1), at_term(2)];
     let frame = encode_messages(CLUSTER, 3, &said);
-    assert_eq!(encode_groups(CLUSTER, &[(3, said.clone())]), frame);
-    assert_eq!(groups_in(&frame), Ok((CLUSTER, vec![(3, 1)], said)));
+    let said = said.map(|message| (3, message));
+    assert_eq!(encode_groups(CLUSTER, &said), frame);
+    assert_eq!(groups_in(&frame), Ok((CLUSTER, said.to_vec())));
 }
 
 #[test]
-fn groups_that_no_drain_has_are_refused() {
-    let refused = |groups: &[(u32, Vec<Message>)]| {
-        let frame = encode_groups(CLUSTER, groups);
-        groups_in(&frame).is_err()
-    };
-    let said = || vec![at_term(1)];
-    assert!(!refused(&[(3, said()), (4, said())]));
-    assert!(refused(&[]), "none");
-    assert!(!refused(&[(4, said()), (3, said()), (4, said())]));
-    assert!(refused(&[(3, vec![]), (4, said())]), "one that is silent");
-    assert!(refused(&[(3, said()), (4, vec![])]));
-    let mut one = encode_groups(CLUSTER, &[(3, said()), (4, said())]);
+fn parts_that_no_drain_has_are_refused() {
+    let said = [(3, at_term(1)), (4, at_term(1))];
+    let frame = encode_groups(CLUSTER, &said);
+    assert!(groups_in(&frame).is_ok());
     let count = 2 + 8 + 8;
-    assert_eq!(one[count], 2);
-    one[count] = 1;
-    one.truncate(count + 1 + (one.len() - count - 1) / 2);
-    assert!(groups_in(&one).is_err(), "one, spelled as several");
-    one[1] = 1;
-    one.remove(count);
-    assert!(groups_in(&one).is_ok(), "but for that it is a frame");
+    let part = (frame.len() - count - 1) / 2;
+    assert_eq!(frame[count..count + 3], [2, 3, 1]);
+    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut frame = frame.clone();
+        change(&mut frame);
+        groups_in(&frame)
+    };
+    let same = changed(&|frame| frame[count + 1] = 4);
+    assert!(same.is_err(), "one that goes on in another part");
+    let silent = changed(&|frame| {
+        frame[count] = 3;
+        frame.extend([5, 0]);
+    });
+    assert!(silent.is_err(), "one that says nothing");
+    let one = changed(&|frame| {
+        frame[count] = 1;
+        frame.truncate(count + 1 + part);
+    });
+    assert!(one.is_err(), "one, spelled as several");
+    let alone = changed(&|frame| {
+        frame[1] = 1;
+        frame.remove(count);
+        frame.truncate(count + part);
+    });
+    assert!(alone.is_ok(), "but for that it is a frame");
+    let none = changed(&|frame| {
+        frame[count] = 0;
+        frame.truncate(count + 1);
+        frame[10..count].fill(0);
+    });
+    assert!(none.is_err(), "none");
 }
 
 #[test]
 fn a_frame_of_groups_is_one_allocation() {
-    let groups: Vec<_> = (0..42)
-        .map(|group| (u32::MAX - 42 + group, vec![message(MOST, Body::TimeoutNow)]))
+    let said: Vec<_> = (0..42)
+        .map(|group| (u32::MAX - group, message(MOST, Body::TimeoutNow)))
         .collect();
     // Equal steps: what was reserved at first was enough, or it would have doubled.
-    let reserved = |count| encode_groups(CLUSTER, &groups[..count]).capacity();
+    let reserved = |count| encode_groups(CLUSTER, &said[..count]).capacity();
     let step = reserved(3) - reserved(2);
     for count in 3..42 {
         assert_eq!(reserved(count + 1) - reserved(count), step, "{count}");

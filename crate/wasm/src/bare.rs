@@ -132,7 +132,7 @@ impl BareNode {
             mut events,
             ..
         } = groups.drain(None);
-        if let Some(failure) = groups.failure() {
+        if let Some(failure) = groups.take_failure() {
             return Err(failure.into());
         }
         for (group, batch) in batches {

@@ -51,8 +51,6 @@ impl Group {
 pub struct Groups {
     members: Table<u32, Group>,
     schedule: Schedule,
-    /// Those that moved since progress was last asked for.
-    moved: Vec<u32>,
     /// Those that were drained since they were last asked for; some more than once.
     #[cfg(feature = "shards")]
     served: Vec<u32>,
@@ -61,8 +59,8 @@ pub struct Groups {
     refused: Option<Vec<(ClientId, u32, Vec<Reply>)>>,
     cluster: u64,
     failed: Option<Failure>,
-    /// Empty, with room for the messages of a frame, and for how many are of which group.
-    inbox: (Vec<Message>, Vec<(u32, usize)>),
+    /// Empty, with room for the messages of a frame.
+    inbox: Vec<(u32, Message)>,
 }
 
 /// What one drain gave, ready to go out.
@@ -82,24 +80,25 @@ pub struct Drained {
 }
 
 impl Groups {
-    /// `cluster` marks the frames to peers.
-    pub fn new(mut members: Table<u32, Group>, cluster: u64) -> Self {
-        let mut schedule = Schedule::default();
-        for (id, group) in members.iter_mut() {
-            schedule.touch(id, &mut group.slot);
-        }
+    /// None yet. `cluster` marks the frames to peers.
+    pub fn new(cluster: u64) -> Self {
         Self {
-            members,
-            schedule,
-            moved: Vec::new(),
+            members: Table::default(),
+            schedule: Schedule::default(),
             #[cfg(feature = "shards")]
             served: Vec::new(),
             #[cfg(feature = "shards")]
             refused: None,
             cluster,
             failed: None,
-            inbox: Default::default(),
+            inbox: Vec::new(),
         }
+    }
+
+    /// This worker takes part in a group from now on.
+    pub fn add(&mut self, id: u32, mut group: Group) {
+        self.schedule.touch(id, &mut group.slot);
+        self.members.insert(id, group);
     }
 
     /// The group `id`, if this worker takes part in it, to have its node do something.
@@ -113,13 +112,6 @@ impl Groups {
     #[cfg(feature = "shards")]
     pub fn get(&self, id: u32) -> Option<&Group> {
         self.members.get(id)
-    }
-
-    /// This worker takes part in a group from now on.
-    #[cfg(feature = "shards")]
-    pub fn add(&mut self, id: u32, mut group: Group) {
-        self.schedule.touch(id, &mut group.slot);
-        self.members.insert(id, group);
     }
 
     /// This worker takes part in a group no more.
@@ -174,28 +166,29 @@ impl Groups {
         frame: &Bytes,
         probe: Option<&Probe>,
     ) -> bool {
-        let (mut messages, mut parts) = core::mem::take(&mut self.inbox);
-        let Ok(cluster) = codec::decode_groups_in(&mut messages, &mut parts, frame) else {
+        let mut messages = core::mem::take(&mut self.inbox);
+        let Ok(cluster) = codec::decode_groups_in(&mut messages, frame) else {
             return false;
         };
-        let mut ours = messages.iter().map(|it| it.from == from && it.to == node);
+        let mut ours = messages
+            .iter()
+            .map(|(_, it)| it.from == from && it.to == node);
         if cluster != self.cluster || !ours.all(|ours| ours) {
             return false;
         }
         let mut are_here = true;
-        let mut rest = messages.drain(..);
-        for (group, count) in parts.drain(..) {
-            are_here &= self.has(group);
-            for message in rest.by_ref().take(count) {
-                if let Some(probe) = probe.filter(|_| self.has(group)) {
-                    probe.message(Way::Received, from, &message);
-                }
-                self.handle(now, group, Input::Message(message));
+        for (group, message) in messages.drain(..) {
+            if !self.has(group) {
+                are_here = false;
+                continue;
             }
+            if let Some(probe) = probe {
+                probe.message(Way::Received, from, &message);
+            }
+            self.handle(now, group, Input::Message(message));
         }
-        drop(rest);
         if messages.capacity() <= INBOX_MAX {
-            self.inbox = (messages, parts);
+            self.inbox = messages;
         }
         are_here
     }
@@ -270,19 +263,18 @@ impl Groups {
     }
 
     /// Why a machine cannot go on: nothing that was drained since may leave.
-    pub fn failure(&self) -> Option<Failure> {
-        self.failed.clone()
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failed.take()
     }
 
     /// Takes the outputs of all groups that have some, as many as one turn may take.
     pub fn drain(&mut self, probe: Option<&Probe>) -> Drained {
         let mut drained = Drained::default();
-        let mut parcels: Table<NodeId, Vec<(u32, Vec<Message>)>> = Table::default();
+        let mut messages: Table<NodeId, Vec<(u32, Message)>> = Table::default();
         self.schedule.turn(|schedule, id| {
             let Some(group) = self.members.get_mut(id) else {
                 return 0;
             };
-            let mut messages: Table<NodeId, Vec<Message>> = Table::default();
             let mut replies: Table<ClientId, Vec<Reply>> = Table::default();
             let mut taken = 0;
             while taken < QUANTUM
@@ -294,7 +286,7 @@ impl Groups {
                         if let Some(probe) = probe {
                             probe.message(Way::Sent, message.to, &message);
                         }
-                        messages.or_default(message.to).push(message);
+                        messages.or_default(message.to).push((id, message));
                     }
                     Output::Reply {
                         client,
@@ -324,15 +316,9 @@ impl Groups {
             }
             #[cfg(feature = "shards")]
             self.served.push(id);
-            if !group.is_moved {
-                group.is_moved = true;
-                self.moved.push(id);
-            }
+            group.is_moved = true;
             if self.failed.is_none() {
                 self.failed = group.node.machine().failure();
-            }
-            for (to, messages) in messages {
-                parcels.or_default(to).push((id, messages));
             }
             for (to, replies) in replies {
                 #[cfg(feature = "shards")]
@@ -351,8 +337,8 @@ impl Groups {
             }
             taken
         });
-        for (to, groups) in parcels {
-            let frame = codec::encode_groups(self.cluster, &groups);
+        for (to, messages) in messages {
+            let frame = codec::encode_groups(self.cluster, &messages);
             drained.to_peers.push((to, frame));
         }
         #[cfg(feature = "shards")]
@@ -371,11 +357,10 @@ impl Groups {
     /// The groups whose log has moved since they were last asked about.
     pub fn take_progress(&mut self) -> Vec<HostEvent> {
         let mut events = Vec::new();
-        for id in core::mem::take(&mut self.moved) {
-            let Some(group) = self.members.get_mut(id) else {
+        for (id, group) in self.members.iter_mut() {
+            if !core::mem::take(&mut group.is_moved) {
                 continue;
-            };
-            group.is_moved = false;
+            }
             let raft = group.node.status().raft;
             let progress = Progress {
                 term: raft.term,

@@ -170,7 +170,7 @@ pub(crate) fn open_groups(
     now: Instant,
     random: &mut Random,
 ) -> Result<Groups, Failure> {
-    let mut members = Table::default();
+    let mut members = Groups::new(ident.cluster_id);
     let hosted = config.groups.iter().copied();
     // Which groups a node of a sharded store has, beside the controller, is in its records.
     #[cfg(feature = "shards")]
@@ -207,9 +207,9 @@ pub(crate) fn open_groups(
             return Err(failure);
         }
         let node = opened.map_err(|error| open_failure(id, &error))?;
-        members.insert(id, Group::new(node, layout));
+        members.add(id, Group::new(node, layout));
     }
-    Ok(Groups::new(members, ident.cluster_id))
+    Ok(members)
 }
 
 /// What each group's node is told.

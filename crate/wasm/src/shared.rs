@@ -373,7 +373,8 @@ impl Shared {
         let (effects, failure, deadline) = {
             let mut state = self.state.borrow_mut();
             let effects = state.drain(now);
-            (effects, state.groups.failure(), state.next_deadline())
+            let failure = state.groups.take_failure();
+            (effects, failure, state.next_deadline())
         };
         if let Some(failure) = failure {
             return self.halt(failure);
@@ -610,9 +611,9 @@ impl State {
         let (Some(probe), Some(frame)) = (&self.probe, frame) else {
             return;
         };
-        let (mut messages, mut groups) = (Vec::new(), Vec::new());
-        if codec::decode_groups_in(&mut messages, &mut groups, &frame).is_ok() {
-            for message in &messages {
+        let mut messages = Vec::new();
+        if codec::decode_groups_in(&mut messages, &frame).is_ok() {
+            for (_, message) in &messages {
                 probe.message(Way::Lost, peer, message);
             }
         }

@@ -3,12 +3,14 @@
 
 use bytes::Bytes;
 use quorate_raft::Body;
-use quorate_rsm::codec::{decode_groups_in, encode_groups};
+use quorate_rsm::codec::{
+    FrameError, decode_groups_in, decode_messages, encode_groups, encode_messages,
+};
 
 pub(crate) fn run(data: &[u8]) {
     let frame = Bytes::copy_from_slice(data);
-    let (mut messages, mut parts) = (Vec::new(), Vec::new());
-    let cluster = match decode_groups_in(&mut messages, &mut parts, &frame) {
+    let mut messages = Vec::new();
+    let cluster = match decode_groups_in(&mut messages, &frame) {
         Ok(cluster) => cluster,
         Err(error) => {
             assert!(!error.to_string().is_empty());
@@ -16,17 +18,18 @@ pub(crate) fn run(data: &[u8]) {
         }
     };
     assert!(messages.capacity() <= data.len());
-    assert!(parts.len() <= data.len());
-    for message in &messages {
+    for (_, message) in &messages {
         if let Body::AppendEntries { entries, .. } = &message.body {
             assert!(entries.capacity() <= data.len());
         }
     }
-    let mut messages = messages.into_iter();
-    let groups = parts.into_iter();
-    let groups: Vec<_> = groups
-        .map(|(group, count)| (group, messages.by_ref().take(count).collect()))
-        .collect();
-    assert_eq!(messages.len(), 0, "each is of a group");
-    assert_eq!(encode_groups(cluster, &groups), data);
+    match decode_messages(&frame) {
+        Ok((cluster, group, messages)) => {
+            assert_eq!(encode_messages(cluster, group, &messages), data);
+        }
+        Err(error) => assert_eq!(error, FrameError::Kind { found: 4 }),
+    }
+    if !messages.is_empty() {
+        assert_eq!(encode_groups(cluster, &messages), data);
+    }
 }

@@ -64,12 +64,13 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
 
 /// What three groups say in one frame.
 fn several(frames: &[Vec<u8>]) -> (&'static str, Vec<u8>) {
-    let said = frames.iter().zip([0, 7, 70_000]).map(|(frame, group)| {
+    let mut said = Vec::new();
+    for (frame, group) in frames.iter().zip([0, 7, 70_000]) {
         let decoded = decode_messages(&Bytes::copy_from_slice(frame));
         let (.., messages) = decoded.expect("it was just made");
-        (group, messages)
-    });
-    ("messages", encode_groups(9, &said.collect::<Vec<_>>()))
+        said.extend(messages.into_iter().map(|message| (group, message)));
+    }
+    ("messages", encode_groups(9, &said))
 }
 
 struct Member {
