@@ -109,7 +109,8 @@ pub fn encode_groups(cluster: u64, messages: &[(u32, Message)]) -> Vec<u8> {
         Kind::Messages
     };
     let sizes = messages.iter().map(|(_, message)| message_size(message));
-    let size = 24 + 15 * count + sizes.sum::<usize>();
+    // What a message may take has room for a part's head.
+    let size = 24 + sizes.sum::<usize>();
     let first = messages.first().map(|(_, message)| message);
     let mut writer = begin_messages(Vec::new(), kind, size, cluster, first);
     if several {
@@ -179,21 +180,20 @@ fn read_groups(
     let several = matches!(kind, Kind::Groups);
     // Each with its number, the count, and a message at least.
     let parts = if several { reader.count(6) } else { 1 };
+    let mut is_proper = !several || parts > 1;
     let mut group = 0;
     for part in 0..parts {
         let last = core::mem::replace(&mut group, small(&mut reader));
         let count = reader.count(4);
         // A part has something to say, and what a group says next is of the same part.
-        if several && (count == 0 || (part > 0 && group == last)) {
-            reader.refuse("no part of its own");
-        }
+        is_proper &= !several || (count > 0 && (part == 0 || group != last));
         messages.reserve(count);
         for _ in 0..count {
             messages.push((group, read_message(&mut reader, storage)));
         }
     }
-    if several && parts < 2 {
-        reader.refuse("several groups are at least two");
+    if !is_proper {
+        reader.refuse("no parts of groups");
     }
     reader.end()?;
     if messages.is_empty() && storage != StorageId(0) {

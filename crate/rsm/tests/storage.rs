@@ -189,7 +189,7 @@ fn a_group_with_founders_of_its_own_comes_back_and_goes_without_a_trace() {
             .collect();
         founders
     };
-    for (group, nodes) in [(0xab, [1, 3]), (0xabc, [1, 4])] {
+    for (group, nodes) in [(0xabcd, [1, 3]), (0xa_bcde, [1, 4])] {
         let mut round = Round::default();
         layout(group).found(&founders(nodes), &mut round);
         writer.store.write(&round);
@@ -197,7 +197,7 @@ fn a_group_with_founders_of_its_own_comes_back_and_goes_without_a_trace() {
         let fresh = LoadedGroup::fresh(group, &founders(nodes));
         assert_eq!(loaded.groups.remove(group), Some(fresh));
     }
-    for (group, left) in [(0xab, 1), (0xabc, 0)] {
+    for (group, left) in [(0xabcd, 1), (0xa_bcde, 0)] {
         let mut round = Round::default();
         layout(group).clear(&mut round);
         writer.store.write(&round);
