@@ -68,6 +68,7 @@ enum Kind {
     Messages = 1,
     Requests = 2,
     Replies = 3,
+    Groups = 4,
 }
 
 /// All messages of one drain to one peer. `cluster` tells clusters apart that share a channel; the
@@ -86,10 +87,7 @@ pub fn encode_messages_in(
     messages: &[Message],
 ) -> Vec<u8> {
     let size = 24 + messages.iter().map(message_size).sum::<usize>();
-    let mut writer = begin_in(buffer, Kind::Messages, size);
-    writer.raw(&cluster.to_le_bytes());
-    let storage = messages.first().map_or(0, |message| message.storage.0);
-    writer.raw(&storage.to_le_bytes());
+    let mut writer = begin_messages(buffer, Kind::Messages, size, cluster, messages.first());
     writer.number(u64::from(group));
     writer.number(messages.len() as u64);
     for message in messages {
@@ -98,30 +96,104 @@ pub fn encode_messages_in(
     writer.finish()
 }
 
+/// All messages of one drain to one peer, each with its group. Those of a group that follow one another
+/// share its number; if they are all of one group, it is the frame of [`encode_messages`].
+#[must_use]
+pub fn encode_groups(cluster: u64, messages: &[(u32, Message)]) -> Vec<u8> {
+    let parts = || messages.chunk_by(|(one, _), (next, _)| one == next);
+    let count = parts().count();
+    let several = count != 1;
+    let kind = if several {
+        Kind::Groups
+    } else {
+        Kind::Messages
+    };
+    let sizes = messages.iter().map(|(_, message)| message_size(message));
+    // What a message may take has room for a part's head.
+    let size = 24 + sizes.sum::<usize>();
+    let first = messages.first().map(|(_, message)| message);
+    let mut writer = begin_messages(Vec::new(), kind, size, cluster, first);
+    if several {
+        writer.number(count as u64);
+    }
+    for part in parts() {
+        writer.number(u64::from(part[0].0));
+        writer.number(part.len() as u64);
+        for (_, message) in part {
+            write_message(&mut writer, message);
+        }
+    }
+    writer.finish()
+}
+
+/// `first` says whose storage it is: that of all of them.
+fn begin_messages(
+    buffer: Vec<u8>,
+    kind: Kind,
+    size: usize,
+    cluster: u64,
+    first: Option<&Message>,
+) -> Writer {
+    let mut writer = begin_in(buffer, kind, size);
+    writer.raw(&cluster.to_le_bytes());
+    let storage = first.map_or(0, |message| message.storage.0);
+    writer.raw(&storage.to_le_bytes());
+    writer
+}
+
 /// The cluster, the group and the messages of a frame.
 ///
 /// # Errors
 /// The bytes are no such frame.
 pub fn decode_messages(frame: &Bytes) -> Decoded<(u64, u32, Vec<Message>)> {
     let mut messages = Vec::new();
-    let (cluster, group) = decode_messages_in(&mut messages, frame)?;
-    Ok((cluster, group, messages))
+    let (cluster, group) = read_groups(&mut messages, Kind::Messages, frame)?;
+    let messages = messages.into_iter().map(|(_, message)| message);
+    Ok((cluster, group, messages.collect()))
 }
 
-/// The same, with the messages in a list that was used before. After an error what is in it does not count.
+/// The cluster and the messages of a frame, of one group or of several, each with its group, in a list
+/// that may have been used before. After an error what is in it does not count.
 ///
 /// # Errors
 /// The bytes are no such frame.
-pub fn decode_messages_in(messages: &mut Vec<Message>, frame: &Bytes) -> Decoded<(u64, u32)> {
+pub fn decode_groups_in(messages: &mut Vec<(u32, Message)>, frame: &Bytes) -> Decoded<u64> {
+    let several = frame.get(1) == Some(&(Kind::Groups as u8));
+    let kind = if several {
+        Kind::Groups
+    } else {
+        Kind::Messages
+    };
+    read_groups(messages, kind, frame).map(|(cluster, _)| cluster)
+}
+
+/// The cluster, and the group of the last part.
+fn read_groups(
+    messages: &mut Vec<(u32, Message)>,
+    kind: Kind,
+    frame: &Bytes,
+) -> Decoded<(u64, u32)> {
     messages.clear();
-    let mut reader = open(frame, Kind::Messages)?;
+    let mut reader = open(frame, kind)?;
     let cluster = reader.fixed();
     let storage = StorageId(reader.fixed());
-    let group = small(&mut reader);
-    let count = reader.count(4);
-    messages.reserve(count);
-    for _ in 0..count {
-        messages.push(read_message(&mut reader, storage));
+    let several = matches!(kind, Kind::Groups);
+    // Each with its number, the count, and a message at least.
+    let parts = if several { reader.count(6) } else { 1 };
+    let mut is_proper = !several || parts > 1;
+    let mut group = 0;
+    for part in 0..parts {
+        let last = core::mem::replace(&mut group, small(&mut reader));
+        let count = reader.count(4);
+        // A part has something to say, and what a group says next is of the same part.
+        is_proper &= !several || (count > 0 && (part == 0 || group != last));
+        messages.reserve(count);
+        for _ in 0..count {
+            messages.push((group, read_message(&mut reader, storage)));
+        }
+    }
+    if !is_proper {
+        reader.refuse("no parts of groups");
     }
     reader.end()?;
     if messages.is_empty() && storage != StorageId(0) {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_rsm::codec::{
-    FrameError, decode_messages, encode_messages, encode_messages_in, encode_replies,
-    encode_requests,
+    FrameError, decode_groups_in, decode_messages, encode_groups, encode_messages,
+    encode_messages_in, encode_replies, encode_requests,
 };
 use quorate_rsm::raft::{
     Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, SnapshotMeta, StorageId, Term,
@@ -178,6 +178,99 @@ fn a_frame_that_says_nothing_is_of_no_storage() {
     // Version, kind and cluster come before it.
     frame[2 + 8] = 1;
     assert!(decode_messages(&Bytes::from(frame)).is_err());
+}
+
+fn groups_in(frame: &[u8]) -> Result<(u64, Vec<(u32, Message)>), FrameError> {
+    // Used before: what is in it does not count.
+    let mut messages = vec![(9, message(1, Body::TimeoutNow))];
+    let frame = Bytes::copy_from_slice(frame);
+    let cluster = decode_groups_in(&mut messages, &frame)?;
+    Ok((cluster, messages))
+}
+
+fn at_term(term: u64) -> Message {
+    let body = Body::Heartbeat {
+        commit: Index(1),
+        round: None,
+    };
+    message(term, body)
+}
+
+#[test]
+fn a_frame_of_groups_has_what_each_says() {
+    let said = [(7, 1), (7, 2), (0, 3), (70_000, 4), (7, 5)];
+    let said = said.map(|(group, term)| (group, at_term(term)));
+    let frame = encode_groups(CLUSTER, &said);
+    assert_eq!(groups_in(&frame), Ok((CLUSTER, said.to_vec())));
+    assert_eq!((frame[1], frame[2 + 8 + 8]), (4, 4), "four parts");
+    let alone = decode_messages(&Bytes::from(frame.clone()));
+    assert_eq!(alone, Err(FrameError::Kind { found: 4 }), "not of one");
+    for len in 0..frame.len() {
+        assert!(groups_in(&frame[..len]).is_err(), "up to {len}");
+    }
+    let longer = [&frame[..], &[0]].concat();
+    assert!(groups_in(&longer).is_err());
+}
+
+#[test]
+fn what_one_group_says_is_a_frame_of_messages() {
+    let said = [at_term(1), at_term(2)];
+    let frame = encode_messages(CLUSTER, 3, &said);
+    let said = said.map(|message| (3, message));
+    assert_eq!(encode_groups(CLUSTER, &said), frame);
+    assert_eq!(groups_in(&frame), Ok((CLUSTER, said.to_vec())));
+}
+
+#[test]
+fn parts_that_no_drain_has_are_refused() {
+    let said = [(3, at_term(1)), (4, at_term(1))];
+    let frame = encode_groups(CLUSTER, &said);
+    assert!(groups_in(&frame).is_ok());
+    let count = 2 + 8 + 8;
+    let part = (frame.len() - count - 1) / 2;
+    assert_eq!(frame[count..count + 3], [2, 3, 1]);
+    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut frame = frame.clone();
+        change(&mut frame);
+        groups_in(&frame)
+    };
+    let same = changed(&|frame| frame[count + 1] = 4);
+    assert!(same.is_err(), "one that goes on in another part");
+    let silent = changed(&|frame| {
+        frame[count] = 3;
+        frame.extend([5, 0]);
+    });
+    assert!(silent.is_err(), "one that says nothing");
+    let one = changed(&|frame| {
+        frame[count] = 1;
+        frame.truncate(count + 1 + part);
+    });
+    assert!(one.is_err(), "one, spelled as several");
+    let alone = changed(&|frame| {
+        frame[1] = 1;
+        frame.remove(count);
+        frame.truncate(count + part);
+    });
+    assert!(alone.is_ok(), "but for that it is a frame");
+    let none = changed(&|frame| {
+        frame[count] = 0;
+        frame.truncate(count + 1);
+        frame[10..count].fill(0);
+    });
+    assert!(none.is_err(), "none");
+}
+
+#[test]
+fn a_frame_of_groups_is_one_allocation() {
+    let said: Vec<_> = (0..42)
+        .map(|group| (u32::MAX - group, message(MOST, Body::TimeoutNow)))
+        .collect();
+    // Equal steps: what was reserved at first was enough, or it would have doubled.
+    let reserved = |count| encode_groups(CLUSTER, &said[..count]).capacity();
+    let step = reserved(3) - reserved(2);
+    for count in 3..42 {
+        assert_eq!(reserved(count + 1) - reserved(count), step, "{count}");
+    }
 }
 
 /// How much is reserved for one thing more, by the first, the second, the third of them. Equal

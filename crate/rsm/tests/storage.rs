@@ -177,6 +177,38 @@ fn what_is_written_comes_back() {
 }
 
 #[test]
+fn a_group_with_founders_of_its_own_comes_back_and_goes_without_a_trace() {
+    let mut writer = Writer::new();
+    let before = writer.store.clone();
+    let layout = Layout::new;
+    let founders = |nodes: [u64; 2]| {
+        let mut founders = ConfState::new(nodes.map(NodeId));
+        founders.storages = nodes
+            .map(|id| (NodeId(id), StorageId(7 * id)))
+            .into_iter()
+            .collect();
+        founders
+    };
+    for (group, nodes) in [(0xabcd, [1, 3]), (0xa_bcde, [1, 4])] {
+        let mut round = Round::default();
+        layout(group).found(&founders(nodes), &mut round);
+        writer.store.write(&round);
+        let mut loaded = writer.store.load().expect("an intact store");
+        let fresh = LoadedGroup::fresh(group, &founders(nodes));
+        assert_eq!(loaded.groups.remove(group), Some(fresh));
+    }
+    for (group, left) in [(0xabcd, 1), (0xa_bcde, 0)] {
+        let mut round = Round::default();
+        layout(group).clear(&mut round);
+        writer.store.write(&round);
+        let records = writer.store.0.keys();
+        let of_groups = records.filter(|key| !before.0.contains_key(*key)).count();
+        assert_eq!(of_groups, 2 * left, "after {group:x}");
+    }
+    assert_eq!(writer.store.0, before.0);
+}
+
+#[test]
 fn later_record_cuts_an_earlier_one() {
     let mut writer = Writer::new();
     writer.write(&entries(1, 1..=5));

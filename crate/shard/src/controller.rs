@@ -15,6 +15,7 @@
 mod command;
 mod error;
 mod history;
+mod hosting;
 mod reply;
 mod snapshot;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use history::{Change, History};
 
 pub use command::{ControllerCommand, ControllerQuery};
 pub use error::ControllerError;
+pub use hosting::Hosting;
 pub use reply::{ControllerReply, ControllerStatus, GroupStatus, Left};
 pub use snapshot::{ControllerRestore, ControllerSnapshot};
 

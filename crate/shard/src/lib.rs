@@ -7,7 +7,7 @@
 //! A group that has shards runs a [`ShardStore`]: each shard is a whole store, with its sessions and its
 //! clock, so that all of it moves together. What its leader does beside the log, to have configurations
 //! adopted and shards fetched and given up, is a [`Mover`]; what finds the group of a key, and follows
-//! it, is a [`ShardClient`]. `docs/ARCHITECTURE.md` has the steps of a migration.
+//! it, is a [`ShardClient`]; by which keys a call finds its shard says [`route_command`]. `docs/ARCHITECTURE.md` has the steps of a migration.
 //!
 //! Everything here is pure: no clock, no chance, no order but that of ids. All bytes from outside are
 //! decoded without panic.
@@ -25,6 +25,7 @@ mod controller;
 mod key;
 mod mover;
 mod protocol;
+mod route;
 mod shard;
 mod store;
 mod stream;
@@ -37,9 +38,10 @@ pub use config::{
 pub use controller::{
     Controller, ControllerCommand, ControllerError, ControllerQuery, ControllerReply,
     ControllerRestore, ControllerSnapshot, ControllerStatus, DRAINED_MAX, GroupStatus,
-    HISTORY_BYTES_MAX, HISTORY_KEPT, HISTORY_MAX, Left,
+    HISTORY_BYTES_MAX, HISTORY_KEPT, HISTORY_MAX, Hosting, Left,
 };
 pub use key::{shard_of, shard_of_range};
 pub use mover::{CONTROLLER, Mover, MoverConfig, Outgoing};
 pub use protocol::{Body, Command, Elsewhere, Query, Reply, Stage, StoreError};
+pub use route::{Route, route_command, route_query};
 pub use store::{Place, Progress, ShardRestore, ShardSnapshot, ShardStore};

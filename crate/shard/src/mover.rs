@@ -205,6 +205,11 @@ impl Mover {
         }
     }
 
+    /// The controller's group has these nodes now.
+    pub fn set_controllers(&mut self, nodes: Vec<NodeId>) {
+        self.config.controllers = nodes;
+    }
+
     /// A group's state may have changed, or who leads it. Whoever leads is looked at: see
     /// [`Mover::next_group`].
     pub fn touch(&mut self, now: Instant, group: GroupId, leads: bool) {

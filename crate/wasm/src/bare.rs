@@ -12,7 +12,7 @@ use quorate_rsm::{Call, Client as Core, ClientId, ClientInput, ClientOutput, Inp
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::client::{ClientHandler, call_failure, finish};
+use crate::calling::{ClientHandler, call_failure, finish};
 use crate::config::{ClientConfig, HostConfig};
 use crate::error::Failure;
 use crate::groups::{Drained, Groups};
@@ -130,14 +130,15 @@ impl BareNode {
             to_clients,
             batches,
             mut events,
+            ..
         } = groups.drain(None);
-        if let Some(failure) = groups.failure() {
+        if let Some(failure) = groups.take_failure() {
             return Err(failure.into());
         }
         for (group, batch) in batches {
             let mut round = Round::default();
-            if let Some(group) = groups.group(group) {
-                group.layout.round(&batch, &mut round);
+            if let Some(layout) = groups.layout(group) {
+                layout.round(&batch, &mut round);
             }
             self.effects.round(batch.seq, &round);
         }

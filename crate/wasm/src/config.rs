@@ -3,6 +3,8 @@
 use quorate_kv::COMMAND_BYTES_MAX;
 use quorate_raft::{NodeId, Table};
 use quorate_rsm::{self as rsm, NodeConfig, ReadAt};
+#[cfg(feature = "shards")]
+use quorate_shard::{SHARDS_MAX, ShardClientConfig};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::convert::Settings;
@@ -31,6 +33,10 @@ pub struct HostConfig {
     pub storage: Option<JsValue>,
     /// A state machine of the user's; without one it is the key-value store.
     pub machine: Option<MachineObject>,
+    /// Whether the groups are those of a sharded store: group 0 is its controller, and which others
+    /// there are, that says.
+    #[cfg(feature = "shards")]
+    pub sharded: bool,
     /// Who is told of everything that happens.
     pub probe: Option<Probe>,
     /// Whether to hold the Web Lock.
@@ -71,6 +77,12 @@ impl HostConfig {
         if machine.is_some() && groups.len() > 1 {
             return Err(settings.wrong("groups", "one, beside a machine"));
         }
+        #[cfg(feature = "shards")]
+        let sharded = settings.flag("sharded")?.unwrap_or(false);
+        #[cfg(feature = "shards")]
+        if sharded && (machine.is_some() || groups != [0]) {
+            return Err(settings.wrong("sharded", "without groups and without a machine"));
+        }
         let mut config = Self {
             cluster,
             node: NodeId(node),
@@ -79,6 +91,8 @@ impl HostConfig {
             lock: settings.flag("lock")?.unwrap_or(storage.is_none()),
             storage,
             machine: machine.map(JsCast::unchecked_into),
+            #[cfg(feature = "shards")]
+            sharded,
             probe: settings.value("probe").map(JsCast::unchecked_into),
             // Longer than it takes a browser to end a worker that does not listen.
             lock_wait_ms: 5_000,
@@ -147,33 +161,61 @@ impl ClientConfig {
     /// Reads and checks the settings.
     pub fn read(value: JsValue) -> Result<Self, Failure> {
         let settings = Settings::new(value, "the client's settings")?;
-        let nodes = set(settings.list("nodes")?.unwrap_or_default(), MAX_VOTERS)
-            .filter(|ids| ids.first() != Some(&0))
-            .ok_or_else(|| settings.wrong("nodes", "1 to 63 different ids from 1"))?;
         let mut group = 0;
         settings.count("group", &mut group)?;
-        let mut client = rsm::ClientConfig::new(nodes.iter().copied().map(NodeId).collect());
-        client.read_at = match settings.value("readAt").map(|at| at.as_string()) {
-            None => ReadAt::Leader,
-            Some(Some(at)) if at == "leader" => ReadAt::Leader,
-            Some(Some(at)) if at == "here" => ReadAt::Here,
-            Some(Some(at)) if at == "lease" => ReadAt::Lease,
-            Some(_) => return Err(settings.wrong("readAt", "\"leader\", \"here\" or \"lease\"")),
-        };
-        settings.count("maxPending", &mut client.max_pending)?;
-        settings.count("window", &mut client.window)?;
-        settings.millis("attemptTimeoutMs", &mut client.attempt_timeout)?;
-        settings.millis("parkTimeoutMs", &mut client.park_timeout)?;
-        settings.millis("backoffMinMs", &mut client.backoff_min)?;
-        settings.millis("backoffMaxMs", &mut client.backoff_max)?;
-        if client.max_pending == 0 || client.window == 0 {
-            return Err(settings.wrong("maxPending and window", "above zero"));
-        } else if client.attempt_timeout.is_zero() {
-            return Err(settings.wrong("attemptTimeoutMs", "above zero"));
-        }
+        let client = read_client(&settings)?;
         settings.finish()?;
         Ok(Self { group, client })
     }
+}
+
+fn read_client(settings: &Settings) -> Result<rsm::ClientConfig, Failure> {
+    let nodes = set(settings.list("nodes")?.unwrap_or_default(), MAX_VOTERS)
+        .filter(|ids| ids.first() != Some(&0))
+        .ok_or_else(|| settings.wrong("nodes", "1 to 63 different ids from 1"))?;
+    let mut client = rsm::ClientConfig::new(nodes.iter().copied().map(NodeId).collect());
+    client.read_at = match settings.value("readAt").map(|at| at.as_string()) {
+        None => ReadAt::Leader,
+        Some(Some(at)) if at == "leader" => ReadAt::Leader,
+        Some(Some(at)) if at == "here" => ReadAt::Here,
+        Some(Some(at)) if at == "lease" => ReadAt::Lease,
+        Some(_) => return Err(settings.wrong("readAt", "\"leader\", \"here\" or \"lease\"")),
+    };
+    settings.count("maxPending", &mut client.max_pending)?;
+    settings.count("window", &mut client.window)?;
+    settings.millis("attemptTimeoutMs", &mut client.attempt_timeout)?;
+    settings.millis("parkTimeoutMs", &mut client.park_timeout)?;
+    settings.millis("backoffMinMs", &mut client.backoff_min)?;
+    settings.millis("backoffMaxMs", &mut client.backoff_max)?;
+    if client.max_pending == 0 || client.window == 0 {
+        return Err(settings.wrong("maxPending and window", "above zero"));
+    } else if client.attempt_timeout.is_zero() {
+        return Err(settings.wrong("attemptTimeoutMs", "above zero"));
+    }
+    Ok(client)
+}
+
+/// Reads and checks the settings of a client of a sharded store: those of a client, with `nodes` those of
+/// the controller, and `shards`.
+#[cfg(feature = "shards")]
+pub fn read_sharded_client(value: JsValue) -> Result<ShardClientConfig, Failure> {
+    let settings = Settings::new(value, "the client's settings")?;
+    let mut shards = 0;
+    settings.count("shards", &mut shards)?;
+    if !(1..=SHARDS_MAX).contains(&shards) {
+        return Err(settings.wrong("shards", "1 to 4096"));
+    }
+    let client = read_client(&settings)?;
+    settings.finish()?;
+    let config = ShardClientConfig::new(client.nodes.clone(), shards);
+    Ok(ShardClientConfig {
+        max_pending: client.max_pending,
+        client: rsm::ClientConfig {
+            nodes: Vec::new(),
+            ..client
+        },
+        ..config
+    })
 }
 
 /// The ids in order; `None` if one stands there twice, or there are none or too many.

@@ -46,6 +46,13 @@ impl HostEvent {
         Self(event.into())
     }
 
+    /// A group begins here, or is forgotten.
+    #[cfg(feature = "shards")]
+    pub fn hosting(group: u32, begins: bool) -> Self {
+        let event = of_group("hosting", group).flag("begins", begins);
+        Self(event.into())
+    }
+
     /// A group, or with `None` the whole node, says nothing more.
     pub fn halted(group: Option<u32>, failure: &Failure) -> Self {
         let mut event = Plain::new()

@@ -1,17 +1,23 @@
 //! The Raft groups of one worker: inputs go to one of them, outputs of all are gathered.
 //!
-//! All messages that one drain has for one peer travel in one frame per group, and so do all
-//! answers for one client.
+//! All messages that one drain has for one peer travel in one frame, and all answers of a group for
+//! one client in another. Nothing here goes through all groups because one of them has something to do:
+//! see [`Schedule`].
 
 use bytes::Bytes;
 use quorate_raft::{Instant, Message, NodeId, PersistBatch, Table};
+#[cfg(feature = "shards")]
+use quorate_rsm::Request;
 use quorate_rsm::storage::Layout;
 use quorate_rsm::{ClientId, HaltCause, Input, Node, Output, Reply, codec};
 
 use crate::error::Failure;
 use crate::event::{HostEvent, Progress};
+#[cfg(feature = "shards")]
+use crate::hosting::{node_of, not_here};
 use crate::machine::Machine;
 use crate::probe::{Probe, Way};
+use crate::schedule::{QUANTUM, Schedule, Slot};
 
 /// Messages that there is room for between frames.
 const INBOX_MAX: usize = 64;
@@ -23,6 +29,9 @@ pub struct Group {
     /// Its records.
     pub layout: Layout,
     reported: Option<Progress>,
+    /// It was served since it was last asked about its progress.
+    is_moved: bool,
+    slot: Slot,
 }
 
 impl Group {
@@ -32,6 +41,8 @@ impl Group {
             node,
             layout,
             reported: None,
+            is_moved: false,
+            slot: Slot::default(),
         }
     }
 }
@@ -39,9 +50,17 @@ impl Group {
 /// All groups of a worker.
 pub struct Groups {
     members: Table<u32, Group>,
+    schedule: Schedule,
+    /// Those that were drained since they were last asked for; some more than once.
+    #[cfg(feature = "shards")]
+    served: Vec<u32>,
+    /// Answers to requests to groups that are not here; none where these are not answered.
+    #[cfg(feature = "shards")]
+    refused: Option<Vec<(ClientId, u32, Vec<Reply>)>>,
     cluster: u64,
+    failed: Option<Failure>,
     /// Empty, with room for the messages of a frame.
-    inbox: Vec<Message>,
+    inbox: Vec<(u32, Message)>,
 }
 
 /// What one drain gave, ready to go out.
@@ -55,21 +74,69 @@ pub struct Drained {
     pub batches: Vec<(u32, PersistBatch)>,
     /// What the owner hears.
     pub events: Vec<HostEvent>,
+    /// Answers of groups for movers.
+    #[cfg(feature = "shards")]
+    pub to_movers: Vec<(NodeId, u32, Vec<Reply>)>,
 }
 
 impl Groups {
-    /// `cluster` marks the frames to peers.
-    pub fn new(members: Table<u32, Group>, cluster: u64) -> Self {
+    /// None yet. `cluster` marks the frames to peers.
+    pub fn new(cluster: u64) -> Self {
         Self {
-            members,
+            members: Table::default(),
+            schedule: Schedule::default(),
+            #[cfg(feature = "shards")]
+            served: Vec::new(),
+            #[cfg(feature = "shards")]
+            refused: None,
             cluster,
+            failed: None,
             inbox: Vec::new(),
         }
     }
 
-    /// The group `id`, if this worker takes part in it.
+    /// This worker takes part in a group from now on.
+    pub fn add(&mut self, id: u32, mut group: Group) {
+        self.schedule.touch(id, &mut group.slot);
+        self.members.insert(id, group);
+    }
+
+    /// The group `id`, if this worker takes part in it, to have its node do something.
     pub fn group(&mut self, id: u32) -> Option<&mut Group> {
-        self.members.get_mut(id)
+        let group = self.members.get_mut(id)?;
+        self.schedule.touch(id, &mut group.slot);
+        Some(group)
+    }
+
+    /// The group `id`, to be looked at.
+    #[cfg(feature = "shards")]
+    pub fn get(&self, id: u32) -> Option<&Group> {
+        self.members.get(id)
+    }
+
+    /// This worker takes part in a group no more.
+    #[cfg(feature = "shards")]
+    pub fn remove(&mut self, id: u32) -> Option<Group> {
+        self.members.remove(id)
+    }
+
+    /// The groups that were drained since they were last asked for.
+    #[cfg(feature = "shards")]
+    pub fn take_served(&mut self) -> Vec<u32> {
+        core::mem::take(&mut self.served)
+    }
+
+    /// Whether there is nothing to drain, and nothing to look at.
+    #[cfg(feature = "shards")]
+    pub fn is_idle(&self) -> bool {
+        let refused = self.refused.as_ref();
+        !self.schedule.is_ready() && self.served.is_empty() && refused.is_none_or(Vec::is_empty)
+    }
+
+    /// Where the records of the group `id` are.
+    pub fn layout(&mut self, id: u32) -> Option<&mut Layout> {
+        let group = self.members.get_mut(id)?;
+        Some(&mut group.layout)
     }
 
     /// Whether this worker takes part in the group `id`.
@@ -84,13 +151,13 @@ impl Groups {
 
     /// Gives one group an input. A halted node refuses, and has said so by an event before.
     pub fn handle(&mut self, now: Instant, group: u32, input: Input) {
-        if let Some(group) = self.members.get_mut(group) {
+        if let Some(group) = self.group(group) {
             let _ = group.node.handle(now, input);
         }
     }
 
-    /// Gives a group the messages of a frame of the peer `from`. Whether it was a frame of this
-    /// cluster, from there and for `node`.
+    /// Gives groups the messages of a frame of the peer `from`. Whether it was a frame of this
+    /// cluster, from there and for `node`, and all its groups are here.
     pub fn handle_peer(
         &mut self,
         now: Instant,
@@ -100,14 +167,21 @@ impl Groups {
         probe: Option<&Probe>,
     ) -> bool {
         let mut messages = core::mem::take(&mut self.inbox);
-        let Ok((cluster, group)) = codec::decode_messages_in(&mut messages, frame) else {
+        let Ok(cluster) = codec::decode_groups_in(&mut messages, frame) else {
             return false;
         };
-        let mut ours = messages.iter().map(|it| it.from == from && it.to == node);
-        if cluster != self.cluster || !self.has(group) || !ours.all(|ours| ours) {
+        let mut ours = messages
+            .iter()
+            .map(|(_, it)| it.from == from && it.to == node);
+        if cluster != self.cluster || !ours.all(|ours| ours) {
             return false;
         }
-        for message in messages.drain(..) {
+        let mut are_here = true;
+        for (group, message) in messages.drain(..) {
+            if !self.has(group) {
+                are_here = false;
+                continue;
+            }
             if let Some(probe) = probe {
                 probe.message(Way::Received, from, &message);
             }
@@ -116,7 +190,7 @@ impl Groups {
         if messages.capacity() <= INBOX_MAX {
             self.inbox = messages;
         }
-        true
+        are_here
     }
 
     /// Gives a group the requests of a frame of a client. Whether it was one.
@@ -128,6 +202,15 @@ impl Groups {
         probe: Option<&Probe>,
     ) -> bool {
         let decoded = codec::decode_requests(frame).ok();
+        #[cfg(feature = "shards")]
+        if let Some(refused) = &mut self.refused
+            && let Some((group, requests)) = &decoded
+            && !self.members.has(*group)
+        {
+            let replies = requests.iter().map(|request| not_here(request.id));
+            refused.push((client, *group, replies.collect()));
+            return true;
+        }
         let Some((group, requests)) = decoded.filter(|(group, _)| self.has(*group)) else {
             return false;
         };
@@ -140,57 +223,75 @@ impl Groups {
         true
     }
 
+    /// Has requests to groups that are not here answered: they are somewhere else.
+    #[cfg(feature = "shards")]
+    pub fn refuse_others(&mut self) {
+        self.refused = Some(Vec::new());
+    }
+
+    /// Gives a group the requests of the mover here.
+    #[cfg(feature = "shards")]
+    pub fn ask(&mut self, now: Instant, client: ClientId, group: u32, requests: Vec<Request>) {
+        if let Some(refused) = self.refused.as_mut().filter(|_| !self.members.has(group)) {
+            let replies = requests.iter().map(|request| not_here(request.id));
+            return refused.push((client, group, replies.collect()));
+        }
+        for request in requests {
+            self.handle(now, group, Input::Request { client, request });
+        }
+    }
+
     /// Gives every group an input.
     pub fn handle_all(&mut self, now: Instant, input: &Input) {
-        for (_, group) in self.members.iter_mut() {
+        for (id, group) in self.members.iter_mut() {
+            self.schedule.touch(id, &mut group.slot);
             let _ = group.node.handle(now, input.clone());
         }
     }
 
     /// Tells the groups whose deadline has passed.
     pub fn handle_timers(&mut self, now: Instant) {
-        for (_, group) in self.members.iter_mut() {
-            if group.node.next_timeout() <= now {
-                let _ = group.node.handle(now, Input::TimerFired);
-            }
+        let slots = self.members.iter().map(|(id, group)| (id, &group.slot));
+        for group in self.schedule.due(now, slots) {
+            self.handle(now, group, Input::TimerFired);
         }
     }
 
-    /// The nearest deadline of all.
+    /// The nearest deadline of all, or some time before it.
     pub fn next_timeout(&self) -> Instant {
-        let deadlines = self
-            .members
-            .iter()
-            .map(|(_, group)| group.node.next_timeout());
-        deadlines.min().unwrap_or(Instant::NEVER)
+        self.schedule.next()
     }
 
     /// Why a machine cannot go on: nothing that was drained since may leave.
-    pub fn failure(&self) -> Option<Failure> {
-        let mut groups = self.members.iter();
-        groups.find_map(|(_, group)| group.node.machine().failure())
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failed.take()
     }
 
-    /// Takes all outputs of all groups.
+    /// Takes the outputs of all groups that have some, as many as one turn may take.
     pub fn drain(&mut self, probe: Option<&Probe>) -> Drained {
         let mut drained = Drained::default();
-        for (id, group) in self.members.iter_mut() {
-            let mut messages: Table<NodeId, Vec<Message>> = Table::default();
+        let mut messages: Table<NodeId, Vec<(u32, Message)>> = Table::default();
+        self.schedule.turn(|schedule, id| {
+            let Some(group) = self.members.get_mut(id) else {
+                return 0;
+            };
             let mut replies: Table<ClientId, Vec<Reply>> = Table::default();
-            while let Some(output) = group.node.poll_output() {
+            let mut taken = 0;
+            while taken < QUANTUM
+                && let Some(output) = group.node.poll_output()
+            {
+                taken += 1;
                 match output {
                     Output::Send(message) => {
                         if let Some(probe) = probe {
                             probe.message(Way::Sent, message.to, &message);
                         }
-                        messages.or_default(message.to).push(message);
+                        messages.or_default(message.to).push((id, message));
                     }
                     Output::Reply {
                         client,
                         replies: more,
-                    } => {
-                        replies.or_default(client).extend(more);
-                    }
+                    } => replies.or_default(client).extend(more),
                     Output::Persist(batch) => drained.batches.push((id, batch)),
                     Output::RoleChanged { role, term, leader } => {
                         if let Some(probe) = probe {
@@ -213,17 +314,41 @@ impl Groups {
                     ),
                 }
             }
-            for (to, messages) in messages {
-                let frame = codec::encode_messages(self.cluster, id, &messages);
-                drained.to_peers.push((to, frame));
+            #[cfg(feature = "shards")]
+            self.served.push(id);
+            group.is_moved = true;
+            if self.failed.is_none() {
+                self.failed = group.node.machine().failure();
             }
             for (to, replies) in replies {
+                #[cfg(feature = "shards")]
+                if let Some(node) = node_of(to) {
+                    drained.to_movers.push((node, id, replies));
+                    continue;
+                }
                 if let Some(probe) = probe {
                     probe.replies(&replies);
                 }
-                drained
-                    .to_clients
-                    .push((to, codec::encode_replies(id, &replies)));
+                let frame = codec::encode_replies(id, &replies);
+                drained.to_clients.push((to, frame));
+            }
+            if taken < QUANTUM {
+                schedule.settle(&mut group.slot, group.node.next_timeout());
+            }
+            taken
+        });
+        for (to, messages) in messages {
+            let frame = codec::encode_groups(self.cluster, &messages);
+            drained.to_peers.push((to, frame));
+        }
+        #[cfg(feature = "shards")]
+        for (client, group, replies) in self.refused.iter_mut().flat_map(|it| it.drain(..)) {
+            match node_of(client) {
+                Some(node) => drained.to_movers.push((node, group, replies)),
+                None => {
+                    let frame = codec::encode_replies(group, &replies);
+                    drained.to_clients.push((client, frame));
+                }
             }
         }
         drained
@@ -233,6 +358,9 @@ impl Groups {
     pub fn take_progress(&mut self) -> Vec<HostEvent> {
         let mut events = Vec::new();
         for (id, group) in self.members.iter_mut() {
+            if !core::mem::take(&mut group.is_moved) {
+                continue;
+            }
             let raft = group.node.status().raft;
             let progress = Progress {
                 term: raft.term,

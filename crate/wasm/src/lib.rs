@@ -10,6 +10,7 @@
 //! what is exported to it.
 
 pub mod bare;
+pub mod calling;
 pub mod client;
 pub mod config;
 pub mod convert;
@@ -21,6 +22,8 @@ pub mod freeze;
 pub mod groups;
 pub mod heap;
 pub mod host;
+#[cfg(feature = "shards")]
+pub mod hosting;
 pub mod indexed_db;
 pub mod js_storage;
 pub mod link;
@@ -30,7 +33,12 @@ pub mod members;
 pub mod opening;
 pub mod panic;
 pub mod probe;
+pub mod schedule;
 pub mod segments;
+#[cfg(feature = "shards")]
+pub mod sharded;
+#[cfg(feature = "shards")]
+pub mod sharded_client;
 pub mod shared;
 pub mod status;
 pub mod storage;
@@ -42,6 +50,8 @@ pub mod writer;
 pub use bare::{BareClient, BareNode};
 pub use client::Client;
 pub use host::Host;
+#[cfg(feature = "shards")]
+pub use sharded_client::ShardedClient;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

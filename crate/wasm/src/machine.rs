@@ -1,6 +1,7 @@
-//! The machine of a group: the key-value store, or one of the user's own, which lives in JavaScript.
+//! The machine of a group: the key-value store, one of the user's own, which lives in JavaScript, or,
+//! where groups hold shards, what they are there.
 //!
-//! One type for both, so that there is one [`Node`](quorate_rsm::Node) in the module. What a machine
+//! One type for all, so that there is one [`Node`](quorate_rsm::Node) in the module. What a machine
 //! of one's own means (its values, its errors, its context) is the affair of the object that is given
 //! to the host, `pkg/src/machine/adapter.ts`; bytes cross here. Whatever that object throws is no
 //! reply of the machine: the node cannot go on, and [`Machine::failure`] says why.
@@ -13,6 +14,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::error::Failure;
 use crate::heap;
+#[cfg(feature = "shards")]
+use crate::sharded::{Sharded, ShardedRestore, ShardedSnapshot};
 
 #[wasm_bindgen]
 extern "C" {
@@ -71,9 +74,11 @@ impl MachineObject {
 
 /// The machine of a group.
 pub struct Machine {
-    /// Empty where the machine is the user's own.
+    /// Empty where the machine is another one.
     kv: Kv,
     own: Option<Own>,
+    #[cfg(feature = "shards")]
+    sharded: Option<Sharded>,
 }
 
 struct Own {
@@ -98,7 +103,27 @@ impl Machine {
             object: object.clone(),
             restored: Bytes::new(),
         });
-        Self { kv: Kv::new(), own }
+        Self {
+            kv: Kv::new(),
+            own,
+            #[cfg(feature = "shards")]
+            sharded: None,
+        }
+    }
+
+    /// The machine of a group of a sharded store, in its first state.
+    #[cfg(feature = "shards")]
+    pub fn of_group(group: u32) -> Self {
+        Self {
+            sharded: Some(Sharded::of_group(group)),
+            ..Self::new(None)
+        }
+    }
+
+    /// What it is in a sharded store.
+    #[cfg(feature = "shards")]
+    pub fn sharded(&self) -> Option<&Sharded> {
+        self.sharded.as_ref()
     }
 
     /// Why it cannot go on: what the node did since is not to leave it.
@@ -118,6 +143,10 @@ impl StateMachine for Machine {
 
     fn apply(&mut self, context: &ApplyContext, command: &Bytes) -> Bytes {
         heap::look();
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &mut self.sharded {
+            return sharded.apply(context, command);
+        }
         match &mut self.own {
             None => self.kv.apply(context, command),
             Some(own) => own.change(What::Apply, command, context),
@@ -125,6 +154,10 @@ impl StateMachine for Machine {
     }
 
     fn query(&self, query: &Bytes) -> Bytes {
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &self.sharded {
+            return sharded.query(query);
+        }
         match &self.own {
             None => self.kv.query(query),
             Some(own) => own.object.ask(What::Query, query, None).unwrap_or_default(),
@@ -132,6 +165,10 @@ impl StateMachine for Machine {
     }
 
     fn poll(&self, query: &Bytes) -> Option<Bytes> {
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &self.sharded {
+            return sharded.poll(query);
+        }
         match &self.own {
             None => self.kv.poll(query),
             Some(_) => Some(self.query(query)),
@@ -139,6 +176,10 @@ impl StateMachine for Machine {
     }
 
     fn due_ms(&self) -> Option<u64> {
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &self.sharded {
+            return sharded.due_ms();
+        }
         match &self.own {
             None => self.kv.due_ms(),
             Some(own) => Some(own.object.due())
@@ -148,6 +189,10 @@ impl StateMachine for Machine {
     }
 
     fn tick(&mut self, context: &ApplyContext) {
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &mut self.sharded {
+            return sharded.tick(context);
+        }
         match &mut self.own {
             None => self.kv.tick(context),
             Some(own) => drop(own.change(What::Tick, &[], context)),
@@ -166,6 +211,8 @@ impl StateMachine for Machine {
         Snapshot {
             kv: self.kv.snapshot(),
             own,
+            #[cfg(feature = "shards")]
+            sharded: self.sharded.as_ref().map(Sharded::snapshot),
         }
     }
 
@@ -173,6 +220,8 @@ impl StateMachine for Machine {
         Restore {
             kv: Kv::restore(),
             own: None,
+            #[cfg(feature = "shards")]
+            sharded: None,
         }
     }
 
@@ -180,6 +229,8 @@ impl StateMachine for Machine {
         let own = self.own.as_ref();
         Restore {
             own: own.map(|own| (own.object.clone(), Vec::new())),
+            #[cfg(feature = "shards")]
+            sharded: self.sharded.as_ref().map(Sharded::restore_in_place),
             ..Self::restore()
         }
     }
@@ -190,10 +241,16 @@ pub struct Snapshot {
     kv: KvSnapshot,
     /// As the user's own machine wrote it down.
     own: Option<Bytes>,
+    #[cfg(feature = "shards")]
+    sharded: Option<ShardedSnapshot>,
 }
 
 impl MachineSnapshot for Snapshot {
     fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool) {
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &mut self.sharded {
+            return sharded.chunk(number, max_bytes);
+        }
         let Some(bytes) = &self.own else {
             return self.kv.chunk(number, max_bytes);
         };
@@ -203,6 +260,10 @@ impl MachineSnapshot for Snapshot {
     }
 
     fn format(&self) -> u32 {
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &self.sharded {
+            return sharded.format();
+        }
         self.kv.format()
     }
 }
@@ -212,6 +273,8 @@ pub struct Restore {
     kv: KvRestore,
     /// Of the user's own what came so far: until all is there, it stays as it is.
     own: Option<(MachineObject, Vec<u8>)>,
+    #[cfg(feature = "shards")]
+    sharded: Option<ShardedRestore>,
 }
 
 impl MachineRestore for Restore {
@@ -219,6 +282,10 @@ impl MachineRestore for Restore {
 
     fn chunk(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
         heap::look();
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = &mut self.sharded {
+            return sharded.chunk(data);
+        }
         let Some((_, bytes)) = &mut self.own else {
             return self.kv.chunk(data);
         };
@@ -227,11 +294,17 @@ impl MachineRestore for Restore {
     }
 
     fn finish(self) -> Result<Machine, BadSnapshot> {
-        let Some((object, bytes)) = self.own else {
+        #[cfg(feature = "shards")]
+        if let Some(sharded) = self.sharded {
             return Ok(Machine {
-                kv: self.kv.finish()?,
-                own: None,
+                sharded: Some(sharded.finish()?),
+                ..Machine::new(None)
             });
+        }
+        let Some((object, bytes)) = self.own else {
+            let mut machine = Machine::new(None);
+            machine.kv = self.kv.finish()?;
+            return Ok(machine);
         };
         let restored = object.ask(What::Restore, &bytes, None);
         restored.ok_or(BadSnapshot("the machine refuses it"))?;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use quorate_raft::{ConfState, CorruptState, Instant, Random, Table};
 use quorate_rsm::storage::{Ident, Loaded, LoadedGroup, Round, load};
-use quorate_rsm::{Node, OpenError};
+use quorate_rsm::{Node, NodeConfig, OpenError};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
@@ -18,6 +18,8 @@ use crate::entropy;
 use crate::error::Failure;
 use crate::event::HostEvent;
 use crate::groups::{Group, Groups};
+#[cfg(feature = "shards")]
+use crate::hosting::Hosting;
 use crate::indexed_db::{DATABASE_VERSION, IndexedDb};
 use crate::js_storage::JsStorage;
 use crate::lock::Lock;
@@ -34,6 +36,8 @@ pub struct Opened {
     platform: Platform,
     /// Why the storage went away meanwhile, if it did.
     gone: Rc<RefCell<Option<Failure>>>,
+    #[cfg(feature = "shards")]
+    hosting: Option<Hosting>,
 }
 
 /// Locks, opens and reads a node's storage. Whatever fails, nothing stays open or locked.
@@ -67,6 +71,8 @@ pub async fn open(config: HostConfig, on_event: Function) -> Result<Opened, Fail
             groups,
             platform,
             gone,
+            #[cfg(feature = "shards")]
+            hosting: None,
         }),
         Err(failure) => {
             platform.close().await;
@@ -122,6 +128,8 @@ impl Opened {
                 self.config.progress_interval_ms,
                 random,
                 self.config.probe,
+                #[cfg(feature = "shards")]
+                self.hosting,
             )),
             Err(failure) => {
                 self.platform.close().await;
@@ -135,6 +143,14 @@ impl Opened {
         let mut random = Random::new(entropy::seed()?);
         let now = timer::now();
         let groups = open_groups(config, ident, &mut self.groups, now, &mut random)?;
+        #[cfg(feature = "shards")]
+        let mut groups = groups;
+        #[cfg(feature = "shards")]
+        if config.sharded {
+            groups.refuse_others();
+            let node_config = node_config(config, ident);
+            self.hosting = Some(Hosting::new(node_config, ident, random.next_u64()));
+        }
         let identity = Identity {
             cluster: ident.cluster.clone(),
             node: ident.node,
@@ -154,27 +170,53 @@ pub(crate) fn open_groups(
     now: Instant,
     random: &mut Random,
 ) -> Result<Groups, Failure> {
-    let mut members = Table::default();
-    for &id in &config.groups {
+    let mut members = Groups::new(ident.cluster_id);
+    let hosted = config.groups.iter().copied();
+    // Which groups a node of a sharded store has, beside the controller, is in its records.
+    #[cfg(feature = "shards")]
+    let stored: Vec<u32> = groups
+        .keys()
+        .filter(|id| config.sharded && *id > 0)
+        .collect();
+    #[cfg(feature = "shards")]
+    let hosted = hosted.chain(stored);
+    for id in hosted {
         let loaded = groups.remove(id);
         let LoadedGroup {
             restored,
             chunks,
             layout,
         } = loaded.unwrap_or_else(|| LoadedGroup::fresh(id, &ident.founders));
-        let mut node_config = config.node_config.clone();
-        node_config.raft.storage = ident.storage;
         let seed = random.next_u64();
         let machine = Machine::new(config.machine.as_ref());
-        let opened = Node::new(node_config, restored, chunks, machine, now, seed);
+        #[cfg(feature = "shards")]
+        let machine = match config.sharded {
+            true => Machine::of_group(id),
+            false => machine,
+        };
+        let opened = Node::new(
+            node_config(config, ident),
+            restored,
+            chunks,
+            machine,
+            now,
+            seed,
+        );
         // A machine that refuses its snapshot says why, better than what came of that.
         if let Some(failure) = config.machine.as_ref().and_then(MachineObject::failed) {
             return Err(failure);
         }
         let node = opened.map_err(|error| open_failure(id, &error))?;
-        members.insert(id, Group::new(node, layout));
+        members.add(id, Group::new(node, layout));
     }
-    Ok(Groups::new(members, ident.cluster_id))
+    Ok(members)
+}
+
+/// What each group's node is told.
+fn node_config(config: &HostConfig, ident: &Ident) -> NodeConfig {
+    let mut node_config = config.node_config.clone();
+    node_config.raft.storage = ident.storage;
+    node_config
 }
 
 /// Until the node runs, only waiting is told; a storage that goes meanwhile is remembered.
@@ -240,17 +282,23 @@ fn check(config: &HostConfig, ident: Ident) -> Result<Ident, Failure> {
     }
 }
 
-/// 0 for the key-value store, 1 for a machine of the user's own; and whether writes are relaxed.
+/// 0 for the key-value store, 1 for a machine of the user's own, 4 for a sharded store; and whether
+/// writes are relaxed.
 fn kind(config: &HostConfig) -> u64 {
     let relaxed = if config.node_config.raft.relaxed {
         RELAXED
     } else {
         0
     };
-    u64::from(config.machine.is_some()) | relaxed
+    let kind = u64::from(config.machine.is_some()) | relaxed;
+    #[cfg(feature = "shards")]
+    let kind = kind | if config.sharded { SHARDED } else { 0 };
+    kind
 }
 
 const RELAXED: u64 = 2;
+#[cfg(feature = "shards")]
+const SHARDED: u64 = 4;
 
 /// Gives a fresh storage its identity. Of a cluster it knows nothing yet, unless the caller vouches
 /// for the storages of all its voters.

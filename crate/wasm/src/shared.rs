@@ -3,6 +3,9 @@
 //! Nothing is borrowed while an effect runs, so a port, a storage or a listener in JavaScript may
 //! call right back.
 
+#[cfg(feature = "shards")]
+mod movers;
+
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,6 +23,8 @@ use crate::event::HostEvent;
 use crate::freeze::Freeze;
 use crate::groups::Groups;
 use crate::heap;
+#[cfg(feature = "shards")]
+use crate::hosting::Hosting;
 use crate::link::{Admitted, Link, LinkRule};
 use crate::lock::Lock;
 use crate::members::{hex, write_identity};
@@ -99,6 +104,8 @@ struct State {
     progress_due: Instant,
     /// Something has happened since progress was last looked at.
     moved: bool,
+    #[cfg(feature = "shards")]
+    hosting: Option<Hosting>,
 }
 
 struct Client {
@@ -112,6 +119,9 @@ struct Effects {
     frames: Vec<(Sender, Vec<u8>)>,
     round: Option<Round>,
     events: Vec<HostEvent>,
+    /// Answers of groups for movers, here and elsewhere.
+    #[cfg(feature = "shards")]
+    to_movers: Vec<(NodeId, u32, Vec<quorate_rsm::Reply>)>,
 }
 
 impl Shared {
@@ -123,6 +133,7 @@ impl Shared {
         progress_interval_ms: u32,
         random: Random,
         probe: Option<Probe>,
+        #[cfg(feature = "shards")] hosting: Option<Hosting>,
     ) -> Rc<Self> {
         let shared = Rc::new_cyclic(|weak: &std::rc::Weak<Self>| {
             let (on_timer, on_storage) = (weak.clone(), weak.clone());
@@ -151,6 +162,8 @@ impl Shared {
                     progress_interval: Duration::from_millis(progress_interval_ms.into()),
                     progress_due: Instant(0),
                     moved: false,
+                    #[cfg(feature = "shards")]
+                    hosting,
                 }),
                 closed: Cell::new(false),
                 on_idle: RefCell::new(None),
@@ -360,7 +373,8 @@ impl Shared {
         let (effects, failure, deadline) = {
             let mut state = self.state.borrow_mut();
             let effects = state.drain(now);
-            (effects, state.groups.failure(), state.next_deadline())
+            let failure = state.groups.take_failure();
+            (effects, failure, state.next_deadline())
         };
         if let Some(failure) = failure {
             return self.halt(failure);
@@ -432,6 +446,8 @@ impl State {
             self.groups
                 .handle_all(now, &Input::Unreachable { peer: id });
         }
+        #[cfg(feature = "shards")]
+        self.notice_peer(now, id, earlier.is_some(), is_there);
         if is_there {
             self.groups.handle_all(now, &Input::Reachable);
         }
@@ -463,11 +479,20 @@ impl State {
         }
         link.traffic.received_frames += 1;
         link.traffic.received_bytes += frame.as_ref().map_or(0, Bytes::len) as u64;
-        let node = self.identity.node;
-        let probe = self.probe.as_ref();
-        let ours =
-            frame.is_some_and(|frame| self.groups.handle_peer(now, from, node, &frame, probe));
-        link.traffic.rejected_frames += u64::from(!ours);
+        let ours = frame.is_some_and(|frame| self.is_of_peer(now, from, &frame));
+        if let Some(link) = self.links.get_mut(from) {
+            link.traffic.rejected_frames += u64::from(!ours);
+        }
+    }
+
+    /// Takes what a peer says. Whether it was something that peers say.
+    fn is_of_peer(&mut self, now: Instant, from: NodeId, frame: &Bytes) -> bool {
+        #[cfg(feature = "shards")]
+        if self.is_of_movers(now, from, frame) {
+            return true;
+        }
+        let (node, probe) = (self.identity.node, self.probe.as_ref());
+        self.groups.handle_peer(now, from, node, frame, probe)
     }
 
     fn handle_client_frame(&mut self, now: Instant, from: ClientId, frame: Option<Bytes>) {
@@ -482,6 +507,10 @@ impl State {
 
     fn handle_timer(&mut self, now: Instant) {
         self.groups.handle_timers(now);
+        #[cfg(feature = "shards")]
+        if let Some(hosting) = &mut self.hosting {
+            hosting.timer(now);
+        }
     }
 
     fn handle_written(&mut self, now: Instant) {
@@ -508,38 +537,15 @@ impl State {
     }
 
     fn drain(&mut self, now: Instant) -> Effects {
-        let drained = self.groups.drain(self.probe.as_ref());
-        let mut effects = Effects {
-            events: drained.events,
-            ..Effects::default()
-        };
-        for (to, frame) in drained.to_peers {
-            self.send_to_peer(now, to, frame, &mut effects.frames);
-        }
-        for (to, frame) in drained.to_clients {
-            if let Some(client) = self.clients.get_mut(to) {
-                client.traffic.sent_frames += 1;
-                effects.frames.push((client.port.sender(), frame));
-            }
-        }
+        let mut effects = Effects::default();
+        self.drain_groups(now, &mut effects);
+        #[cfg(feature = "shards")]
+        self.drain_hosting(now, &mut effects);
         for (_, link) in self.links.iter_mut() {
             while let Some(frame) = link.pop_due(now) {
                 effects
                     .frames
                     .extend(link.sender(&frame).map(|sender| (sender, frame)));
-            }
-        }
-        for (group, batch) in drained.batches {
-            if let Some(member) = self.groups.group(group) {
-                if let Some(probe) = &self.probe {
-                    probe.batch(&batch);
-                }
-                let names = Batch {
-                    group,
-                    seq: batch.seq,
-                };
-                self.writer
-                    .add(names, |round| member.layout.round(&batch, round));
             }
         }
         effects.round = self.writer.begin(now);
@@ -551,6 +557,34 @@ impl State {
             effects.events.extend(self.groups.take_progress());
         }
         effects
+    }
+
+    fn drain_groups(&mut self, now: Instant, effects: &mut Effects) {
+        let drained = self.groups.drain(self.probe.as_ref());
+        effects.events.extend(drained.events);
+        #[cfg(feature = "shards")]
+        effects.to_movers.extend(drained.to_movers);
+        for (to, frame) in drained.to_peers {
+            self.send_to_peer(now, to, frame, &mut effects.frames);
+        }
+        for (to, frame) in drained.to_clients {
+            if let Some(client) = self.clients.get_mut(to) {
+                client.traffic.sent_frames += 1;
+                effects.frames.push((client.port.sender(), frame));
+            }
+        }
+        for (group, batch) in drained.batches {
+            if let Some(layout) = self.groups.layout(group) {
+                if let Some(probe) = &self.probe {
+                    probe.batch(&batch);
+                }
+                let names = Batch {
+                    group,
+                    seq: batch.seq,
+                };
+                self.writer.add(names, |round| layout.round(&batch, round));
+            }
+        }
     }
 
     fn send_to_peer(
@@ -577,8 +611,9 @@ impl State {
         let (Some(probe), Some(frame)) = (&self.probe, frame) else {
             return;
         };
-        if let Ok((.., messages)) = codec::decode_messages(&frame) {
-            for message in &messages {
+        let mut messages = Vec::new();
+        if codec::decode_groups_in(&mut messages, &frame).is_ok() {
+            for (_, message) in &messages {
                 probe.message(Way::Lost, peer, message);
             }
         }
@@ -614,6 +649,12 @@ impl State {
         } else {
             Instant::NEVER
         };
-        self.groups.next_timeout().min(delayed).min(progress)
+        let nearest = self.groups.next_timeout().min(delayed).min(progress);
+        #[cfg(feature = "shards")]
+        let nearest = self
+            .hosting
+            .as_ref()
+            .map_or(nearest, |hosting| nearest.min(hosting.next_timeout()));
+        nearest
     }
 }

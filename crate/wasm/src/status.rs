@@ -2,11 +2,15 @@
 
 use quorate_raft::{ConfState, NodeId, PeerStatus, ProgressMode};
 use quorate_rsm::Node;
+#[cfg(feature = "shards")]
+use quorate_shard::{GroupId, Place, ShardStore};
 
 use crate::convert::{Plain, list, numbers};
 use crate::event::role_name;
 use crate::link::Link;
 use crate::machine::Machine;
+#[cfg(feature = "shards")]
+use crate::sharded::Sharded;
 use crate::writer::Writer;
 
 /// One group.
@@ -14,7 +18,13 @@ pub fn group(id: u32, node: &Node<Machine>) -> Plain {
     let status = node.status();
     let raft = status.raft;
     let kv = node.machine().kv();
-    Plain::new()
+    let picture = Plain::new();
+    #[cfg(feature = "shards")]
+    let picture = match node.machine().sharded() {
+        Some(Sharded::Store(store)) => places(picture, store),
+        Some(Sharded::Controller(_)) | None => picture,
+    };
+    picture
         .number("group", id.into())
         .text("role", role_name(raft.role))
         .number("term", raft.term.0)
@@ -42,6 +52,28 @@ pub fn group(id: u32, node: &Node<Machine>) -> Plain {
         .number("revision", kv.revision())
         .number("keys", kv.len())
         .with("peers", &list(raft.peers.iter().map(follower)))
+}
+
+/// The shards of a group, and how each stands.
+#[cfg(feature = "shards")]
+fn places(picture: Plain, store: &ShardStore) -> Plain {
+    let shards = store.places().map(|(shard, place)| {
+        let (stands, other) = match place {
+            Place::Serving => ("serving", GroupId::NONE),
+            Place::Leaving(to) => ("leaving", to),
+            Place::Frozen(to) => ("frozen", to),
+            Place::Arriving(progress) => ("arriving", progress.from),
+        };
+        let other = Some(u64::from(other.0)).filter(|other| *other > 0);
+        Plain::new()
+            .number("shard", shard.0.into())
+            .text("stands", stands)
+            .number_or_null("other", other)
+    });
+    picture
+        .number("configuration", store.configuration().number)
+        .number("shardBytes", store.bytes())
+        .with("shards", &list(shards))
 }
 
 /// A leader's view of one follower.

@@ -223,3 +223,33 @@ export interface SegmentScan {
   torn: boolean;
 }
 "#;
+
+#[cfg(feature = "shards")]
+#[wasm_bindgen(typescript_custom_section)]
+const SHARDED_SHAPES: &str = r#"
+export interface HostConfig {
+  /** Whether the groups are those of a sharded store: group 0 is its controller, which says what others there are. Without `groups` and `machine`. */
+  sharded?: boolean;
+}
+
+export interface GroupStatus {
+  /** Of a group that holds shards: the configuration in force there. */
+  configuration?: number;
+  /** Bytes of all its shards. */
+  shardBytes?: number;
+  /** Its shards; `other` gets one that is leaving or frozen, and gives one that is arriving. */
+  shards?: { shard: number; stands: "serving" | "leaving" | "frozen" | "arriving"; other: number | null }[];
+}
+
+/** As those of a client; `nodes` are those of the controller. */
+export interface ShardedClientConfig extends Omit<ClientConfig, "group"> {
+  shards: number;
+}
+
+export interface ShardConfiguration {
+  number: number;
+  /** The group of each shard; 0 is none. */
+  shards: number[];
+  groups: { group: number; weight: number; nodes: number[] }[];
+}
+"#;

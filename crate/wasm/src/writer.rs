@@ -51,9 +51,32 @@ impl Writer {
         self.waiting_batches.push(batch);
     }
 
+    /// Puts records into the next round that no batch asks for.
+    #[cfg(feature = "shards")]
+    pub fn also(&mut self, fill: impl FnOnce(&mut Round)) {
+        fill(&mut self.waiting);
+    }
+
+    /// Takes a group out of the next round, and puts there what removes its records; they go with one
+    /// that has batches, or by themselves.
+    #[cfg(feature = "shards")]
+    pub fn forget(&mut self, group: u32, fill: impl FnOnce(&mut Round)) {
+        let mut round = Round::default();
+        fill(&mut round);
+        let is_gone = |key: &String| {
+            round
+                .deletes
+                .iter()
+                .any(|(from, to)| (from..to).contains(&key))
+        };
+        self.waiting.puts.retain(|(key, _)| !is_gone(key));
+        self.waiting_batches.retain(|batch| batch.group != group);
+        self.waiting.deletes.extend(round.deletes);
+    }
+
     /// The round to write now, if there is one and none is under way.
     pub fn begin(&mut self, now: Instant) -> Option<Round> {
-        if self.under_way.is_some() || self.waiting_batches.is_empty() {
+        if self.under_way.is_some() || self.waiting.is_empty() {
             return None;
         }
         let round = std::mem::take(&mut self.waiting);
@@ -141,6 +164,31 @@ mod tests {
                 write_ms: 5.0
             }
         );
+    }
+
+    #[cfg(feature = "shards")]
+    #[test]
+    fn a_group_that_is_forgotten_is_in_no_later_round() {
+        let mut writer = Writer::default();
+        writer.add(Batch { group: 1, seq: 1 }, put("0001/a"));
+        let _ = writer.begin(Instant(0));
+        writer.add(Batch { group: 1, seq: 2 }, put("0001/b"));
+        writer.add(Batch { group: 2, seq: 1 }, put("0002/a"));
+        let gone = ("0001/".to_owned(), "00010".to_owned());
+        let range = gone.clone();
+        writer.forget(1, move |round| round.deletes.push(range));
+        assert_eq!(writer.finish(Instant(1)).len(), 1);
+        let round = writer.begin(Instant(1)).expect("there is a round");
+        assert_eq!(round.deletes, std::slice::from_ref(&gone));
+        let keys: Vec<_> = round.puts.iter().map(|(key, _)| &key[..]).collect();
+        assert_eq!(keys, ["0002/a"]);
+        assert_eq!(writer.finish(Instant(2)), [Batch { group: 2, seq: 1 }]);
+
+        // Nobody else writes: they go all the same.
+        let range = gone.clone();
+        writer.forget(1, move |round| round.deletes.push(range));
+        let round = writer.begin(Instant(3)).expect("there is a round");
+        assert_eq!(round.deletes, [gone]);
     }
 
     #[test]

@@ -24,6 +24,9 @@ mod opening;
 mod ports;
 #[path = "worker/segments.rs"]
 mod segments;
+#[cfg(feature = "shards")]
+#[path = "worker/shards.rs"]
+mod shards;
 #[path = "worker/support.rs"]
 mod support;
 #[path = "worker/timers.rs"]

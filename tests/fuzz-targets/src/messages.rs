@@ -3,22 +3,33 @@
 
 use bytes::Bytes;
 use quorate_raft::Body;
-use quorate_rsm::codec::{decode_messages, encode_messages};
+use quorate_rsm::codec::{
+    FrameError, decode_groups_in, decode_messages, encode_groups, encode_messages,
+};
 
 pub(crate) fn run(data: &[u8]) {
     let frame = Bytes::copy_from_slice(data);
-    let (cluster, group, messages) = match decode_messages(&frame) {
-        Ok(decoded) => decoded,
+    let mut messages = Vec::new();
+    let cluster = match decode_groups_in(&mut messages, &frame) {
+        Ok(cluster) => cluster,
         Err(error) => {
             assert!(!error.to_string().is_empty());
             return;
         }
     };
     assert!(messages.capacity() <= data.len());
-    for message in &messages {
+    for (_, message) in &messages {
         if let Body::AppendEntries { entries, .. } = &message.body {
             assert!(entries.capacity() <= data.len());
         }
     }
-    assert_eq!(encode_messages(cluster, group, &messages), data);
+    match decode_messages(&frame) {
+        Ok((cluster, group, messages)) => {
+            assert_eq!(encode_messages(cluster, group, &messages), data);
+        }
+        Err(error) => assert_eq!(error, FrameError::Kind { found: 4 }),
+    }
+    if !messages.is_empty() {
+        assert_eq!(encode_groups(cluster, &messages), data);
+    }
 }

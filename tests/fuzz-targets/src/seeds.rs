@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use quorate_kv::{Command, KeyRange, Kv, Projection, Query};
 use quorate_raft::{Change, ConfState, Instant, Message, NodeId, Random, StorageId};
-use quorate_rsm::codec::{encode_messages, encode_replies, encode_requests};
+use quorate_rsm::codec::{
+    decode_messages, encode_groups, encode_messages, encode_replies, encode_requests,
+};
 use quorate_rsm::storage::{Ident, LoadedGroup, Round, seal_round};
 use quorate_rsm::{
     ClientId, Input, Node, NodeConfig, Output, ReadAt, Reply, Request, RequestBody, RequestId,
@@ -37,6 +39,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             .cloned()
             .map(|frame| ("messages", frame)),
     );
+    seeds.extend(cluster.messages[..24].chunks(3).map(several));
     seeds.extend(
         cluster
             .requests
@@ -58,6 +61,17 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         }
     }
     seeds
+}
+
+/// What three groups say in one frame.
+fn several(frames: &[Vec<u8>]) -> (&'static str, Vec<u8>) {
+    let mut said = Vec::new();
+    for (frame, group) in frames.iter().zip([0, 7, 70_000]) {
+        let decoded = decode_messages(&Bytes::copy_from_slice(frame));
+        let (.., messages) = decoded.expect("it was just made");
+        said.extend(messages.into_iter().map(|message| (group, message)));
+    }
+    ("messages", encode_groups(9, &said))
 }
 
 struct Member {

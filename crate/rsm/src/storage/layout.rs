@@ -1,6 +1,10 @@
 //! From a round of the core's writes to records.
 
-use quorate_raft::{EntryId, Index, PersistBatch, SnapshotManifest, Table};
+use std::sync::Arc;
+
+use quorate_raft::{
+    ConfState, EntryId, HardState, Index, PersistBatch, SnapshotManifest, SnapshotMeta, Table,
+};
 
 use super::Round;
 use super::record::{Kind, seal};
@@ -33,11 +37,7 @@ impl Layout {
             self.drop_old(manifest, round);
         }
         if let Some(hard_state) = batch.hard_state {
-            let mut writer = Writer::new();
-            writer.number(hard_state.term.0);
-            // Node ids start at 1, so zero can say "nobody".
-            writer.number(hard_state.vote.map_or(0, |vote| vote.0));
-            put(round, Kind::Hard, hard_key(self.group), &writer.finish());
+            self.put_hard(hard_state, round);
         }
         if let Some(first) = batch.entries.first().map(|entry| entry.id.index) {
             self.put_log(first, batch, round);
@@ -47,17 +47,49 @@ impl Layout {
             put(round, Kind::Chunk, key, &chunk.data);
         }
         if let Some(manifest) = &batch.snapshot {
-            let mut writer = Writer::new();
-            write_meta(&mut writer, &manifest.meta);
-            writer.number(u64::from(manifest.chunks));
-            write_id(&mut writer, manifest.log_start);
-            put(
-                round,
-                Kind::Manifest,
-                manifest_key(self.group),
-                &writer.finish(),
-            );
+            self.put_manifest(manifest, round);
         }
+    }
+
+    /// Adds the records of a group that begins now, in a cluster whose other groups may have had other
+    /// founders: what comes back of them is [`LoadedGroup::fresh`](super::LoadedGroup::fresh).
+    pub fn found(&self, founders: &ConfState, round: &mut Round) {
+        self.put_hard(HardState::default(), round);
+        let manifest = SnapshotManifest {
+            meta: SnapshotMeta {
+                last: EntryId::ZERO,
+                conf_state: Arc::new(founders.clone()),
+            },
+            chunks: 0,
+            log_start: EntryId::ZERO,
+            clear_log: false,
+        };
+        self.put_manifest(&manifest, round);
+    }
+
+    /// Removes all records of the group.
+    pub fn clear(&self, round: &mut Round) {
+        // A zero is the character behind a slash.
+        round
+            .deletes
+            .push((key(self.group, "/", &[]), key(self.group, "0", &[])));
+    }
+
+    fn put_hard(&self, hard_state: HardState, round: &mut Round) {
+        let mut writer = Writer::new();
+        writer.number(hard_state.term.0);
+        // Node ids start at 1, so zero can say "nobody".
+        writer.number(hard_state.vote.map_or(0, |vote| vote.0));
+        put(round, Kind::Hard, hard_key(self.group), &writer.finish());
+    }
+
+    fn put_manifest(&self, manifest: &SnapshotManifest, round: &mut Round) {
+        let mut writer = Writer::new();
+        write_meta(&mut writer, &manifest.meta);
+        writer.number(u64::from(manifest.chunks));
+        write_id(&mut writer, manifest.log_start);
+        let key = manifest_key(self.group);
+        put(round, Kind::Manifest, key, &writer.finish());
     }
 
     /// Replaces everything stored at and above `first`.

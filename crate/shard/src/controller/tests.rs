@@ -5,6 +5,7 @@ use super::*;
 use crate::config::WEIGHT_MAX;
 
 mod history;
+mod hosting;
 mod sequences;
 
 fn group(id: u32) -> (GroupId, GroupInfo) {

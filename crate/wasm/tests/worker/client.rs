@@ -9,7 +9,7 @@ use js_sys::{Function, Uint8Array};
 use quorate_kv::{Changes, Command, KeyRange, Query, Reply, Watch};
 use quorate_rsm::codec;
 use quorate_wasm::Client;
-use quorate_wasm::client::ClientHandler;
+use quorate_wasm::calling::ClientHandler;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
