@@ -47,18 +47,3 @@ fn shards_move_and_are_asked_for_while_workers_crash() {
         assert!(total.count(sight) > 0, "{sight:?}: {total}");
     }
 }
-
-/// What each taught is beside it.
-const TAUGHT: [(u64, &str); 1] = [(
-    2_861,
-    "a late failure of a copy that was given up made the mover forget that its mark is lost",
-)];
-
-#[test]
-fn seeds_that_failed_once_pass() {
-    for (seed, what) in TAUGHT {
-        let shape = ShardShape::draw(seed, Duration::from_secs(20));
-        let summary = ShardWorld::new(shape).run();
-        assert!(summary.is_ok(), "seed {seed}, {what}: {summary:?}");
-    }
-}

@@ -38,7 +38,7 @@ use crate::world::Failure;
 use calls::Calls;
 use places::Seen;
 pub use shape::ShardShape;
-pub use summary::{LONG, ShardSummary, Sight};
+pub use summary::{LONG, ShardSummary, Sight, TAUGHT};
 use trouble::Trouble;
 pub use user::History;
 use user::{Drained, Role, User};
