@@ -618,7 +618,9 @@ impl Mover {
             Task::Report(..) => led.is_reporting = false,
             Task::Tell(_) => led.is_told = false,
             Task::Mark(_, shard) | Task::Chunk(_, shard, ..) | Task::Stage(_, shard, ..) => {
-                led.fetches.remove(shard);
+                if let Some(fetch) = led.fetches.get_mut(shard) {
+                    fetch.fail(task);
+                }
             }
             Task::Arrived(_, shard, _) | Task::Delete(_, shard) => {
                 led.leaving.remove(shard);

@@ -150,6 +150,7 @@ impl Mover {
             return;
         };
         if !fetch.take(task, shard, reply) {
+            led.fetches.insert(shard, fetch);
             return self.failed(task);
         }
         let stages = fetch.ready();
@@ -225,6 +226,17 @@ impl Fetch {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// A call has no answer, or none that helps. What it was for is begun again, with what is known of
+    /// marks; a late call of another copy is not missed.
+    pub(super) fn fail(&mut self, task: Task) {
+        match task {
+            Task::Chunk(.., leads) | Task::Stage(.., leads) => {
+                self.copy.take_if(|copy| copy.leads() == leads);
+            }
+            _ => self.asking = None,
         }
     }
 

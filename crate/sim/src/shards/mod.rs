@@ -40,7 +40,7 @@ use calls::Calls;
 pub use cluster::{Placement, ShardCluster, ShardClusterConfig, ShardEvent, mover_of};
 use places::Seen;
 pub use shape::ShardShape;
-pub use summary::{LONG, ShardSummary, Sight};
+pub use summary::{LONG, ShardSummary, Sight, TAUGHT};
 use trouble::Trouble;
 pub use user::History;
 use user::{Drained, Role, User};

@@ -52,6 +52,12 @@ sights! {
     LeaseEndedElsewhere,
 }
 
+/// Seeds that failed once, and what they taught.
+pub const TAUGHT: &[(u64, &str)] = &[(
+    2_861,
+    "a late failure of a copy that was given up made the mover forget that its mark was lost",
+)];
+
 /// Worlds from which on everything must have come up.
 pub const LONG: u64 = 1_000;
 
