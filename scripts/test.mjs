@@ -80,6 +80,15 @@ const suites = [
         env: browserEnv,
       },
       {
+        // Nodes of a sharded store: not in the module that is shipped.
+        command: "wasm-pack",
+        args: ["test", "--mode", "no-install", "--headless", "--chrome", "--firefox"].concat(
+          "crate/wasm",
+          "--features=shards",
+        ),
+        env: browserEnv,
+      },
+      {
         // WebKit as GTK has it needs a screen, be it one that nobody sees.
         command: "xvfb-run",
         args: ["-a", "-s", "-screen 0 1280x900x24 -nolisten tcp", "wasm-pack", "test"].concat(

@@ -56,6 +56,17 @@ export const checks = [
         "-D",
         "warnings",
       ),
+      cargo(
+        "clippy",
+        "--target",
+        wasmTarget,
+        ...flags("-p", wasmCrates),
+        "--features=shards",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+      ),
     ],
   },
   {

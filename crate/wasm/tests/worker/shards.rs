@@ -138,9 +138,15 @@ impl Store {
     }
 
     async fn join(&self, groups: &[u32]) {
-        let nodes = || (1..=3).map(NodeId).collect();
+        let all = [1, 2, 3];
+        let groups: Vec<_> = groups.iter().map(|id| (*id, &all[..])).collect();
+        self.join_on(&groups).await;
+    }
+
+    async fn join_on(&self, groups: &[(u32, &[u64])]) {
+        let info = |nodes: &[u64]| GroupInfo::new(nodes.iter().copied().map(NodeId).collect());
         let groups = groups.iter();
-        let groups = groups.map(|id| (GroupId(*id), GroupInfo::new(nodes())));
+        let groups = groups.map(|(id, nodes)| (GroupId(*id), info(nodes)));
         let groups = groups.collect();
         self.decide(ControllerCommand::Join { groups }).await;
     }
@@ -312,7 +318,7 @@ async fn what_a_sharded_store_had_it_has_after_a_restart_of_all() {
     store
         .decide(ControllerCommand::Create { shards: SHARDS })
         .await;
-    store.join(&[1, 2]).await;
+    store.join_on(&[(1, &[1, 2]), (2, &[2, 3])]).await;
     for number in 0..16 {
         let written = store.call(put(&format!("key-{number}"), "kept")).await;
         assert!(matches!(written, Reply::Written { .. }), "{written:?}");
@@ -332,6 +338,15 @@ async fn what_a_sharded_store_had_it_has_after_a_restart_of_all() {
     let told = store.hosts[0].1.all();
     let founded = |event: &JsValue| text(event, "type") == "hosting";
     assert!(!told.iter().any(founded), "they were there");
+    for (node, group, wanted) in [(0, 1, "[1,2]"), (1, 1, "[1,2]"), (1, 2, "[2,3]")] {
+        let voters = property(
+            &status(&store.hosts[node].0),
+            &format!("groups.{group}.members.voters"),
+        );
+        let voters = js_sys::JSON::stringify(&voters).expect("an array");
+        assert_eq!(voters, wanted, "of group {group}");
+    }
+    assert_eq!(store.groups(2).into_keys().collect::<Vec<_>>(), [2]);
     store.close().await;
 }
 
