@@ -198,6 +198,19 @@ impl Store {
         .await;
     }
 
+    /// One more client of the store.
+    fn another(&self) -> (ShardedClient, Ended) {
+        let ended = Ended::default();
+        let config = with(&json(r#"{ "nodes": [1, 2, 3] }"#), "shards", &SHARDS.into());
+        let client = ShardedClient::new(config, ended.handler()).expect("good settings");
+        for (host, node) in self.hosts.iter().zip([1.0, 2.0, 3.0]) {
+            let (ours, theirs) = channel();
+            host.0.connect_client(3.0, ours).expect("an open node");
+            client.connect(node, theirs).expect("an open client");
+        }
+        (client, ended)
+    }
+
     async fn close(self) {
         self.client.close();
         self.admin.close();
@@ -238,6 +251,17 @@ async fn groups_come_and_go_and_shards_move_under_writes() {
     let mut rounds = 0;
     count(&store, &counters).await;
     rounds += 1;
+
+    // A client that knows what the group has that will leave, and hears of nothing until then.
+    let (late, late_ended) = store.another();
+    let read = |key: &String| late.read(get(key), 0.0, TIMEOUT_MS, None).expect("begun");
+    late_ended.of(read(&counters[0])).await;
+    let of_first = |key: &&String| {
+        let shard = late.shard_of(key.as_bytes());
+        number(&late.configuration(), &format!("shards.{shard}")) == 1.0
+    };
+    let key = counters.iter().find(of_first).expect("a half of them");
+    late_ended.of(read(key)).await;
 
     // A group joins, while each counter is counted up.
     store.join(&[3]).await;
@@ -290,6 +314,8 @@ async fn groups_come_and_go_and_shards_move_under_writes() {
         let value = store.value(key).await;
         assert_eq!(value, Some(rounds.to_string()), "{key}: each once");
     }
+    late_ended.of(read(key)).await;
+    late.close();
     for (settings, (_, heard)) in store.settings.iter().zip(&store.hosts) {
         let records =
             "return [...a.storage.records.keys()].filter((key) => key.startsWith(b)).length";
