@@ -77,7 +77,7 @@ pub struct Cluster {
     now: Instant,
     network: Vec<(usize, Packet)>,
     buffer: Vec<u8>,
-    inbox: Vec<Message>,
+    inbox: Vec<(u32, Message)>,
     messages: u64,
     bytes: u64,
     leader: usize,
@@ -191,14 +191,16 @@ impl Cluster {
     fn deliver(&mut self) {
         for (to, packet) in self.network.drain(..) {
             match packet {
-                Packet::Direct(messages) => self.inbox = messages,
+                Packet::Direct(messages) => {
+                    self.inbox.extend(messages.into_iter().map(|it| (1, it)))
+                }
                 Packet::Wire(frame) => {
-                    codec::decode_messages_in(&mut self.inbox, &frame).expect("own frames");
+                    codec::decode_groups_in(&mut self.inbox, &frame).expect("own frames");
                 }
             }
             let node = &mut self.nodes[to];
             node.due = true;
-            for message in self.inbox.drain(..) {
+            for (_, message) in self.inbox.drain(..) {
                 let input = Input::Message(message);
                 node.raft.handle(self.now, input).expect("nodes run");
             }
