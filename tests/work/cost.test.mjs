@@ -57,7 +57,7 @@ test("an election takes no more than a ballot and its pre-vote, and seldom a sec
 });
 
 const loads = [
-  { depth: 1, limits: [72_500, 1_001] },
+  { depth: 1, limits: [67_500, 1_001] },
   { depth: 256, limits: [37_800, 4.5] },
 ];
 for (const { depth, limits } of loads) {

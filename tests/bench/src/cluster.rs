@@ -44,6 +44,8 @@ pub struct Cluster {
     members: Vec<Member>,
     client: Client,
     mail: VecDeque<Mail>,
+    /// Empty, with room for the messages of a frame.
+    inbox: Vec<(u32, Message)>,
     /// When each open call began.
     open: Table<CallId, f64>,
     latencies: Vec<f64>,
@@ -79,6 +81,7 @@ impl Cluster {
             members: ids.iter().map(member).collect(),
             client: Client::new(ClientConfig::new(ids.clone()), 1),
             mail: VecDeque::new(),
+            inbox: Vec::new(),
             open: Table::default(),
             latencies: Vec::new(),
             now_ms: || 0.0,
@@ -159,10 +162,12 @@ impl Cluster {
         while let Some(mail) = self.mail.pop_front() {
             match mail {
                 Mail::Messages(to, frame) => {
-                    let (_, _, messages) = codec::decode_messages(&frame).expect("our own frame");
-                    for message in messages {
+                    let mut messages = core::mem::take(&mut self.inbox);
+                    codec::decode_groups_in(&mut messages, &frame).expect("our own frame");
+                    for (_, message) in messages.drain(..) {
                         self.input(to, Input::Message(message));
                     }
+                    self.inbox = messages;
                     self.drain(to);
                 }
                 Mail::Requests(to, frame) => {
