@@ -3,6 +3,7 @@
 import { bounded } from "./bounded.js";
 import { Calls } from "./calls.js";
 import { closedError } from "./closed.js";
+import type { Core } from "./core.js";
 import type { QuorateError } from "./errors.js";
 import { Events } from "./events.js";
 import { kvStore } from "./kv/store.js";
@@ -16,6 +17,7 @@ import type { CallOptions, ClusterEvents } from "./types.js";
 export class Access<E extends Partial<ClusterEvents> & Pick<ClusterEvents, "leaderchange">> {
   readonly calls: Calls;
   readonly events = new Events<E>();
+  readonly #core: Core;
   readonly #settings: Settings;
   readonly #quorum: () => Quorum;
   /** None where the machine is the caller's own. */
@@ -26,16 +28,17 @@ export class Access<E extends Partial<ClusterEvents> & Pick<ClusterEvents, "lead
   #closing: Promise<void> | undefined;
 
   /** `nodes` are expected to be connected to `calls`. */
-  constructor(settings: Settings, nodes: number[], quorum: () => Quorum) {
+  constructor(core: Core, settings: Settings, nodes: number[], quorum: () => Quorum) {
+    this.#core = core;
     this.#settings = settings;
     this.#quorum = quorum;
     this.calls = this.callsTo(nodes, settings.leaseReads ? "lease" : "leader");
-    if (settings.machine === undefined) this.#kv = kvStore(this.calls);
+    if (settings.machine === undefined && !settings.sharded) this.#kv = kvStore(this.calls);
   }
 
   /** Calls of another way to read. */
   callsTo(nodes: number[], readAt: "here" | "lease" | "leader"): Calls {
-    return new Calls(nodes, this.#settings.deadlineMs, this.#quorum, readAt);
+    return new Calls(this.#core, nodes, this.#settings.deadlineMs, this.#quorum, readAt);
   }
 
   get kv(): Kv<Json> {

@@ -5,11 +5,11 @@
  * names and sentences of errors.
  */
 
-import { Client } from "../wasm/quorate_wasm.js";
+import type { Client, ClientHandler } from "../wasm/quorate_wasm.js";
 import { onAbort } from "./abort.js";
 import { abortedError, type Bounds, readBounds } from "./bounded.js";
 import { closedError } from "./closed.js";
-import { onPanic } from "./core.js";
+import type { Core } from "./core.js";
 import { type Outcome, type QuorateError, quorateError, toPlain } from "./errors.js";
 import { lateError, type Quorum } from "./late.js";
 import type { CallOptions } from "./types.js";
@@ -22,8 +22,33 @@ interface Pending {
   reject(error: QuorateError): void;
 }
 
-export class Calls {
-  readonly #client: Client;
+/** What the core has for it: a client of one group, or of many. */
+export interface AnyClient {
+  connect(node: number, port: MessagePort): void;
+  disconnect(node: number): void;
+  cancel(call: number): void;
+  close(): void;
+}
+
+/** A machine's commands and queries, as bytes. */
+export interface Caller {
+  /** Executes a command, once. Resolves to the machine's reply. */
+  write(command: Uint8Array, options: CallOptions): Promise<Uint8Array>;
+  /** Answers a query: as is usual, from the asked node's own state, or from there once that has something to say. */
+  read(
+    query: Uint8Array,
+    options: CallOptions,
+    from?: "any" | "own" | "waiting",
+  ): Promise<Uint8Array>;
+  /** Calls `hear` when no more calls can be made; what it returns takes that back. */
+  onEnd(hear: (error: QuorateError) => void): () => void;
+}
+
+/** How the core numbers where a query is answered. */
+export const FROM = { any: 0, own: 1, waiting: 2 } as const;
+
+export class CallsOf<C extends AnyClient> {
+  protected readonly client: C;
   readonly #deadlineMs: number;
   readonly #quorum: () => Quorum;
   readonly #pending = new Map<number, Pending>();
@@ -33,61 +58,39 @@ export class Calls {
 
   /** `quorum` tells a missing quorum from a slow one when a deadline passes. */
   constructor(
-    nodes: number[],
+    core: Core,
     deadlineMs: number,
     quorum: () => Quorum,
-    readAt: "leader" | "here" | "lease",
+    make: (handler: ClientHandler) => C,
   ) {
     this.#deadlineMs = deadlineMs;
     this.#quorum = quorum;
-    this.#client = new Client(
-      { nodes, readAt },
-      {
-        done: (call: number, reply: Uint8Array) => this.#take(call)?.resolve(reply),
-        failed: (call: number, error: unknown) => {
-          const pending = this.#take(call);
-          pending?.reject(this.#translate(error, pending.bounds));
-        },
+    this.client = make({
+      done: (call: number, reply: Uint8Array) => this.#take(call)?.resolve(reply),
+      failed: (call: number, error: unknown) => {
+        const pending = this.#take(call);
+        pending?.reject(this.#translate(error, pending.bounds));
       },
-    );
-    this.#offPanic = onPanic((message) => {
+    });
+    this.#offPanic = core.onPanic((message) => {
       this.#end(quorateError("CLIENT_PANICKED", message, { outcome: "unknown" }));
     });
   }
 
   connect(node: number, port: MessagePort): void {
-    if (this.#ended === undefined) this.#client.connect(node, port);
+    if (this.#ended === undefined) this.client.connect(node, port);
   }
 
   disconnect(node: number): void {
-    if (this.#ended === undefined) this.#client.disconnect(node);
+    if (this.#ended === undefined) this.client.disconnect(node);
   }
 
-  /** The node leads now, as far as is known: it is asked next, without a pause. */
-  leads(node: number): void {
-    if (this.#ended === undefined) this.#client.leads(node);
-  }
-
-  /** Executes a command, once. Resolves to the machine's reply. */
-  write(command: Uint8Array, options: CallOptions): Promise<Uint8Array> {
-    return this.#run(options, (ms) => this.#client.write(command, ms));
-  }
-
-  /**
-   * Answers a query: in the way of the constructor's `readAt`, from the asked node's own state, or from there once that
-   * has something to say.
-   */
-  read(
-    query: Uint8Array,
-    options: CallOptions,
-    from: "any" | "own" | "waiting" = "any",
-  ): Promise<Uint8Array> {
-    const at = from === "any" ? 0 : from === "own" ? 1 : 2;
-    return this.#run(options, (ms) => this.#client.read(query, at, ms));
+  get isEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   /** Makes one call. Whatever `begin` throws was not sent. */
-  #run(options: CallOptions, begin: (timeoutMs: number) => number): Promise<Uint8Array> {
+  run(options: CallOptions, begin: (timeoutMs: number) => number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const bounds = readBounds(options, this.#deadlineMs);
       if (this.#ended !== undefined) throw this.#ended;
@@ -99,7 +102,7 @@ export class Calls {
       } catch (error) {
         throw this.#translate(error, bounds);
       }
-      const deaf = signal && onAbort(signal, () => this.#client.cancel(call));
+      const deaf = signal && onAbort(signal, () => this.client.cancel(call));
       this.#pending.set(call, { bounds, deaf, resolve, reject });
     });
   }
@@ -116,7 +119,7 @@ export class Calls {
     if (this.#ended !== undefined) return;
     this.#ended = closedError();
     this.#offPanic();
-    this.#client.close();
+    this.client.close();
     this.#mourn(this.#ended);
   }
 
@@ -159,9 +162,45 @@ export class Calls {
         return quorateError(code, `${message}; wait for some of them`, { outcome });
       default: {
         const plain = toPlain(error, "CLIENT_PANICKED");
-        return quorateError(plain.code, plain.message, { outcome, cause: error });
+        return quorateError(plain.code, plain.message, {
+          outcome,
+          cause: error,
+          place: plain.place,
+        });
       }
     }
+  }
+}
+
+/** Calls to one group. */
+export class Calls extends CallsOf<Client> implements Caller {
+  /** `readAt` is how queries are answered where they do not say otherwise. */
+  constructor(
+    core: Core,
+    nodes: number[],
+    deadlineMs: number,
+    quorum: () => Quorum,
+    readAt: "leader" | "here" | "lease",
+  ) {
+    const { Client } = core.glue;
+    super(core, deadlineMs, quorum, (handler) => new Client({ nodes, readAt }, handler));
+  }
+
+  /** The node leads now, as far as is known: it is asked next, without a pause. */
+  leads(node: number): void {
+    if (!this.isEnded) this.client.leads(node);
+  }
+
+  write(command: Uint8Array, options: CallOptions): Promise<Uint8Array> {
+    return this.run(options, (ms) => this.client.write(command, ms));
+  }
+
+  read(
+    query: Uint8Array,
+    options: CallOptions,
+    from: keyof typeof FROM = "any",
+  ): Promise<Uint8Array> {
+    return this.run(options, (ms) => this.client.read(query, FROM[from], ms));
   }
 }
 

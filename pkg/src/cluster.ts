@@ -3,7 +3,7 @@
 import { Access } from "./access.js";
 import * as backup from "./backup/index.js";
 import { bounded, checkBounds } from "./bounded.js";
-import type { Calls } from "./calls.js";
+import type { AnyClient, Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
 import { type ErrorCode, quorateError } from "./errors.js";
@@ -70,6 +70,8 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   readonly #access: Access<ClusterEvents>;
   readonly #rules: Rules;
   readonly #unlock: (() => Promise<void>) | undefined;
+  /** Calls of others, which are connected as the cluster's own are. */
+  readonly #guests = new Set<Connected>();
   #commit = 0;
   #nextClient = 1;
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
@@ -86,13 +88,13 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     this.#unlock = unlock;
     this.name = settings.name;
     const ids = Array.from({ length: settings.size }, (_, at) => at + 1);
-    this.#access = new Access(settings, ids, () => this.#quorum());
+    this.#access = new Access(platform.core, settings, ids, () => this.quorum());
     this.#rules = new Rules(settings.size, () => this.#applyRules());
     this.network = this.#rules;
     this.#membership = new Membership({
       deadlineMs: settings.deadlineMs,
       assertOpen: () => this.#access.assertOpen(),
-      quorum: () => this.#quorum(),
+      quorum: () => this.quorum(),
       leader: (options) => this.leader(options),
       member: (id) => this.#members.get(id),
       admit: (id) => this.#admit(id),
@@ -302,6 +304,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
       other.connectPeer(member.id, port2, this.#rules.rule(other.id, member.id));
     }
     this.#connect(member, this.#access.calls);
+    for (const guest of this.#guests) this.#connect(member, guest);
     const own = this.#readers.callsOf(member.id);
     if (own !== undefined) this.#connect(member, own);
     this.#access.events.emit("nodeup", { node: member.id });
@@ -327,7 +330,18 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     return calls;
   }
 
-  #connect(member: Member, calls: Calls): void {
+  /** Calls to the first group. */
+  get calls(): Calls {
+    return this.#access.calls;
+  }
+
+  /** Connects calls of another kind to the nodes, to those that run and to those that will. */
+  attach(guest: Connected): void {
+    this.#guests.add(guest);
+    for (const member of this.#running()) this.#connect(member, guest);
+  }
+
+  #connect(member: Member, calls: Connected): void {
     const { port1, port2 } = new MessageChannel();
     member.tell({ type: "client", client: this.#nextClient++, port: port2 }, [port2]);
     calls.connect(member.id, port1);
@@ -335,6 +349,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
 
   stopped(member: Member, how: "killed" | "halted"): void {
     this.#access.calls.disconnect(member.id);
+    for (const guest of this.#guests) guest.disconnect(member.id);
     this.#readers.callsOf(member.id)?.disconnect(member.id);
     for (const other of this.#members.values()) {
       if (other !== member) other.tell({ type: "peerGone", node: member.id });
@@ -409,7 +424,8 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     return running.length > voters.length / 2;
   }
 
-  #quorum(): Quorum {
+  /** Whether a majority can decide. */
+  quorum(): Quorum {
     const voters = this.#voters();
     const forgetful = voters.filter((id) => this.#amnesiac.has(id));
     if (forgetful.length >= voters.length / 2) return "lost";
@@ -559,6 +575,8 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     await this.#unlock?.();
   }
 }
+
+type Connected = Pick<AnyClient, "connect" | "disconnect">;
 
 /** Whichever node says so, the cluster is not to be opened like this. */
 const HOPELESS: readonly ErrorCode[] = [

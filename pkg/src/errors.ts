@@ -4,6 +4,7 @@
  */
 
 import type { Thrown } from "./machine/types.js";
+import type { ShardCode } from "./shards/errors.js";
 
 /** What can have become of a write whose call failed. */
 export type Outcome =
@@ -90,7 +91,22 @@ const CODES = {
 } as const;
 
 /** The stable names of all errors. */
-export type ErrorCode = keyof typeof CODES;
+export type ErrorCode = keyof typeof CODES | ShardCode;
+
+/** What is known of a code. */
+export type CodeRow = readonly [kind: (typeof CODES)[keyof typeof CODES][0], retryable: boolean];
+
+const rows: Record<string, CodeRow> = { ...CODES };
+
+/** Makes the codes of a part of the package known that not everybody loads. */
+export function addCodes(codes: Readonly<Record<string, CodeRow>>): void {
+  Object.assign(rows, codes);
+}
+
+/** What is known of a code; of one that this part does not know, nothing but that it failed. */
+function rowOf(code: ErrorCode): CodeRow {
+  return rows[code] ?? ["call", false];
+}
 
 /** What an error may carry beside its sentence. */
 export interface ErrorDetails {
@@ -129,7 +145,7 @@ export class QuorateError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.retryable = CODES[code][1];
+    this.retryable = rowOf(code)[1];
     this.outcome = details.outcome;
     this.node = details.node;
     this.place = details.place;
@@ -200,7 +216,7 @@ export function quorateError(
   message: string,
   details?: ErrorDetails,
 ): QuorateError {
-  switch (CODES[code][0]) {
+  switch (rowOf(code)[0]) {
     case "argument":
       return new ArgumentError(code, message, details);
     case "call":
@@ -245,7 +261,7 @@ export function toPlain(error: unknown, fallback: ErrorCode): PlainError {
     typeof error === "object" && error !== null ? error : {}
   ) as Partial<Record<keyof PlainError, unknown>>;
   return {
-    code: typeof code === "string" && Object.hasOwn(CODES, code) ? (code as ErrorCode) : fallback,
+    code: typeof code === "string" && Object.hasOwn(rows, code) ? (code as ErrorCode) : fallback,
     message: typeof message === "string" && message !== "" ? message : String(error),
     ...(typeof place === "string" ? { place } : {}),
   };

@@ -5,7 +5,7 @@
 
 import type { FromWorker, ToWorker } from "./protocol.js";
 import { ownerLock } from "./tab.js";
-import { runWorker } from "./worker-main.js";
+import { runWorker, type WorkerGlue } from "./worker-main.js";
 
 /** What is used of a port. */
 interface OwnerPort {
@@ -23,7 +23,10 @@ interface Owner {
 }
 
 /** Serves the pages that connect. `end` ends the worker. */
-export function serveOwners(end: () => void): {
+export function serveOwners(
+  glue: WorkerGlue,
+  end: () => void,
+): {
   join(port: OwnerPort): void;
   /** Something went wrong of which nobody knows what it concerns: all are told, and the worker ends. */
   fail(message: string): void;
@@ -40,7 +43,11 @@ export function serveOwners(end: () => void): {
       const { cluster } = data;
       hub = hubs.get(cluster);
       if (hub === undefined) {
-        const fresh = new Hub(() => hubs.get(cluster) === fresh && void hubs.delete(cluster), end);
+        const fresh = new Hub(
+          glue,
+          () => hubs.get(cluster) === fresh && void hubs.delete(cluster),
+          end,
+        );
         hubs.set(cluster, fresh);
         hub = fresh;
       }
@@ -63,10 +70,10 @@ class Hub {
   #machine: string | undefined;
   #next = 1;
 
-  constructor(over: () => void, end: () => void) {
+  constructor(glue: WorkerGlue, over: () => void, end: () => void) {
     this.#over = over;
     this.#end = end;
-    this.#receive = runWorker({ post: (message) => this.#post(message) });
+    this.#receive = runWorker({ glue, post: (message) => this.#post(message) });
   }
 
   join(port: OwnerPort, start: ToWorker & { type: "start" }): void {

@@ -149,6 +149,14 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     return this.#lastStatus as NodeStatus;
   }
 
+  /** All groups of the node. */
+  async groups(options: CallOptions): Promise<HostStatus["groups"]> {
+    const { deadlineMs } = this.#parts.settings;
+    const what = `node ${this.id} gave no status`;
+    const { status } = await bounded(options, deadlineMs, what, () => this.#ask());
+    return status.groups;
+  }
+
   async metrics(options: CallOptions = {}): Promise<NodeMetrics> {
     const { name, deadlineMs } = this.#parts.settings;
     const what = `node ${this.id} gave no metrics`;
@@ -253,6 +261,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         relaxed: settings.relaxed,
         storage,
         observe: settings.observe.orders,
+        ...(settings.sharded && { sharded: true }),
         ...(settings.machine !== undefined && { machine: settings.machine }),
         ...(settings.snapshotEntries !== undefined && {
           snapshotEntries: settings.snapshotEntries,

@@ -4,7 +4,6 @@ import { Access } from "./access.js";
 import { abortedOpen, bounded } from "./bounded.js";
 import type { Calls } from "./calls.js";
 import { closedError } from "./closed.js";
-import { initCore } from "./core.js";
 import { disposable } from "./disposable.js";
 import { type QuorateError, quorateError } from "./errors.js";
 import { kvReads } from "./kv/store.js";
@@ -46,7 +45,7 @@ async function openNode(platform: Platform, options: AnyNodeOptions): Promise<Li
   const { signal } = settings;
   if (signal?.aborted) throw abortedOpen(signal);
   const module = await platform.loadModule(settings.wasm);
-  initCore(module);
+  platform.core.init(module);
   const shipped = settings.shared ? await platform.shared?.readModule(settings.wasm) : module;
   const node = new LiveNode(platform, settings, shipped ?? module);
   const abort = () => void node.close();
@@ -106,7 +105,7 @@ class LiveNode implements OwnNode, MemberEvents {
     this.cluster = settings.name;
     this.#id = settings.id ?? 0;
     const nodes = [settings.id ?? 1];
-    this.#access = new Access(settings, nodes, () => this.#quorum());
+    this.#access = new Access(platform.core, settings, nodes, () => this.#quorum());
     this.#membership = new Membership({
       deadlineMs: settings.deadlineMs,
       assertOpen: () => this.#access.assertOpen(),

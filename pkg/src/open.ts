@@ -2,9 +2,8 @@
 
 import { abortedOpen } from "./bounded.js";
 import { LiveCluster } from "./cluster.js";
-import { initCore } from "./core.js";
 import { disposable } from "./disposable.js";
-import { type AnyOptions, readOptions } from "./options.js";
+import { type AnyOptions, readOptions, type Settings } from "./options.js";
 import type { Platform } from "./platform.js";
 import type { ClusterFactory } from "./types.js";
 
@@ -12,30 +11,50 @@ import type { ClusterFactory } from "./types.js";
 export function clusterFactory(platform: Platform): ClusterFactory {
   disposable(LiveCluster.prototype);
   // What is opened can do both; which of the two it is allowed is known by the option `machine`.
-  return { open: (options: AnyOptions) => openCluster(platform, options) } as ClusterFactory;
+  return {
+    open: async (options: AnyOptions) => openCluster(platform, options),
+  } as ClusterFactory;
 }
 
-async function openCluster(platform: Platform, options: AnyOptions): Promise<LiveCluster> {
+function openCluster(platform: Platform, options: AnyOptions): Promise<LiveCluster> {
   const settings = readOptions(options, platform);
-  const aborted = () => settings.signal?.aborted === true;
-  if (aborted()) throw abortedOpen(settings.signal);
-  const module = await platform.loadModule(settings.wasm);
-  initCore(module);
-  const choice = settings.storage;
+  return open(
+    platform,
+    settings,
+    (module, unlock) => new LiveCluster(platform, settings, module, unlock),
+  );
+}
+
+/** Something to open. */
+interface Opening {
+  begin(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Loads the core, takes the place, makes it and has it begin; closes what was opened so far if that fails. */
+export async function open<T extends Opening>(
+  platform: Platform,
+  { signal, storage, wasm }: Settings,
+  make: (module: WebAssembly.Module, unlock: (() => Promise<void>) | undefined) => T,
+): Promise<T> {
+  const aborted = () => signal?.aborted === true;
+  if (aborted()) throw abortedOpen(signal);
+  const module = await platform.loadModule(wasm);
+  platform.core.init(module);
   const unlock =
-    choice.kind === "directory" ? await platform.lockDirectory?.(choice.path) : undefined;
-  const cluster = new LiveCluster(platform, settings, module, unlock);
-  const abort = () => void cluster.close();
-  settings.signal?.addEventListener("abort", abort);
+    storage.kind === "directory" ? await platform.lockDirectory?.(storage.path) : undefined;
+  const opening = make(module, unlock);
+  const abort = () => void opening.close();
+  signal?.addEventListener("abort", abort);
   try {
-    if (aborted()) throw abortedOpen(settings.signal);
-    await cluster.begin();
-    if (aborted()) throw abortedOpen(settings.signal);
-    return cluster;
+    if (aborted()) throw abortedOpen(signal);
+    await opening.begin();
+    if (aborted()) throw abortedOpen(signal);
+    return opening;
   } catch (error) {
-    await cluster.close();
-    throw aborted() ? abortedOpen(settings.signal) : error;
+    await opening.close();
+    throw aborted() ? abortedOpen(signal) : error;
   } finally {
-    settings.signal?.removeEventListener("abort", abort);
+    signal?.removeEventListener("abort", abort);
   }
 }

@@ -25,6 +25,8 @@ export interface Settings {
   /** The URL of the machine's module; undefined for the key-value store. */
   readonly machine: string | undefined;
   readonly snapshotEntries: number | undefined;
+  /** The nodes are those of a sharded store. */
+  readonly sharded?: boolean;
   readonly observe: Observation;
   readonly signal: AbortSignal | undefined;
   readonly wasm: ClusterOptions["wasm"];

@@ -1,11 +1,14 @@
 /** What differs between browsers and Node, as the rest sees it. `entry/` implements it. */
 
+import type { Core } from "./core.js";
 import type { QuorateError } from "./errors.js";
 import type { Settings } from "./options.js";
 import type { FromWorker, ToWorker } from "./protocol.js";
 import type { ClusterOptions, WorkerHandle } from "./types.js";
 
 export interface Platform {
+  /** The core in the owner's thread. */
+  readonly core: Core;
   /** The kind of storage at home here. */
   readonly storage: "indexeddb" | "directory";
   /** Finds and compiles the WebAssembly. */

@@ -37,6 +37,8 @@ export type ToWorker =
       /** The URL of the machine's module; without one it is the key-value store. */
       readonly machine?: string;
       readonly snapshotEntries?: number;
+      /** The node is one of a sharded store. */
+      readonly sharded?: boolean;
       /** For a node whose peers belong to others; else the owner connects them. */
       readonly transport?: WorkerTransport;
       /** The node is a tab's: it is chosen by the worker, which looks after those whose tabs are gone. */
@@ -113,8 +115,9 @@ export type FromWorker =
 
 /** What the host tells. */
 export type HostEvent =
-  | Extract<FromWorker, { type: "role" | "progress" | "membership" }>
-  | { readonly type: "restored"; readonly index: number }
+  | (Extract<FromWorker, { type: "role" | "progress" | "membership" }> & OfGroup)
+  | ({ readonly type: "restored"; readonly index: number } & OfGroup)
+  | ({ readonly type: "hosting"; readonly begins: boolean } & OfGroup)
   | { readonly type: "storageBlocked" }
   | {
       readonly type: "halted";
@@ -122,6 +125,11 @@ export type HostEvent =
       readonly message: string;
       readonly place?: string;
     };
+
+/** Which of a node's groups something is about. */
+interface OfGroup {
+  readonly group: number;
+}
 
 /** Which node it is, and whose storage. */
 export interface Opened extends Identity {
@@ -176,6 +184,7 @@ export interface MembersNow {
 export interface HostStatus {
   readonly clusterId: string;
   readonly groups: readonly {
+    readonly group: number;
     readonly role: Role;
     readonly term: number;
     readonly vote: number | null;
@@ -198,6 +207,15 @@ export interface HostStatus {
     readonly members: MembersNow;
     readonly membersIndex: number;
     readonly transferring: number | null;
+    /** Of a group that has shards: the configuration in force there, bytes of all of them, and each, with its calls so far. */
+    readonly configuration?: number;
+    readonly shardBytes?: number;
+    readonly shards?: readonly {
+      readonly shard: number;
+      readonly stands: "serving" | "leaving" | "frozen" | "arriving";
+      readonly other: number | null;
+      readonly calls: number;
+    }[];
     readonly peers: readonly {
       readonly id: number;
       readonly matched: number;

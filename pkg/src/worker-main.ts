@@ -1,6 +1,7 @@
 /** One node, inside its worker: the core, its ports and its storage. The same for browsers and Node. */
 
-import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
+import type { Host } from "../wasm/quorate_wasm.js";
+import type { Loading } from "./core.js";
 import { type ErrorCode, quorateError, toPlain } from "./errors.js";
 import { Keeper } from "./keeper.js";
 import type { Adapter } from "./machine/adapter.js";
@@ -16,8 +17,14 @@ import { census, claim, isOurs, show } from "./tab.js";
 import { Broadcast } from "./transport/broadcast-channel.js";
 import { remoteTransport } from "./transport/remote.js";
 
-/** What differs between a browser's worker and Node's. */
+/** What a worker calls of the WebAssembly. */
+export interface WorkerGlue
+  extends Loading,
+    Pick<typeof import("../wasm/quorate_wasm.js"), "Host"> {}
+
+/** What differs between workers. */
 export interface WorkerScope {
+  readonly glue: WorkerGlue;
   post(message: FromWorker): void;
   /** Opens storage in a directory; absent where there are none. */
   readonly directory?: (path: string) => CheckedStorage;
@@ -116,7 +123,13 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         node,
         orphan: true,
         machine: hasMachine,
-        host: await openHost(message, node, parts, ({ type }) => type === "halted" && failed()),
+        host: await openHost(
+          scope,
+          message,
+          node,
+          parts,
+          ({ type }) => type === "halted" && failed(),
+        ),
         transport: new Broadcast(),
         tabs: () => keeper?.now,
         events: { begun() {}, up() {}, down() {}, failed },
@@ -134,15 +147,17 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     observer = probe;
     // Before anything is opened: a machine that does not load leaves nothing behind.
     const machine = await machineOf(message);
-    initSync({ module: message.module });
-    setPanicHandler((text: string, place: string) =>
+    scope.glue.initSync({ module: message.module });
+    scope.glue.setPanicHandler((text: string, place: string) =>
       halt(
         { code: "NODE_PANICKED", message: `the core panicked: ${text}`, place },
         "NODE_PANICKED",
       ),
     );
     const storage = openStorage(message.storage, scope, (error) => halt(error, "STORAGE_LOST"));
-    return openHost(message, message.node, { storage, machine, probe }, (event) => {
+    return openHost(scope, message, message.node, { storage, machine, probe }, (event) => {
+      // Of groups beside the first the owner asks when it wants to know.
+      if ("group" in event && event.group > 0) return;
       switch (event.type) {
         case "role":
           return scope.post({
@@ -160,6 +175,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
           return scope.post({ type: "membership", index: event.index, members: event.members });
         case "restored":
           return probe.restored(event.index);
+        case "hosting":
         case "storageBlocked":
           return;
       }
@@ -282,6 +298,7 @@ async function machineOf({ machine }: Start): Promise<Adapter | undefined> {
 
 /** Opens a node as the owner's message says. */
 function openHost(
+  { glue }: WorkerScope,
   message: Start,
   node: number,
   parts: {
@@ -292,7 +309,7 @@ function openHost(
   hear: (event: HostEvent) => unknown,
 ): Promise<Host> {
   const { storage, machine, probe } = parts;
-  return Host.open(
+  return glue.Host.open(
     {
       cluster: message.cluster,
       node,
@@ -306,6 +323,7 @@ function openHost(
       ...(message.snapshotEntries === undefined
         ? {}
         : { snapshotEntries: message.snapshotEntries }),
+      ...(message.sharded ? { sharded: true } : {}),
       // Who was found to be free is so at once, or somebody was quicker.
       ...(message.tab ? { lockWaitMs: LOCK_WAIT_MS } : {}),
     },

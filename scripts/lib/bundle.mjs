@@ -15,6 +15,10 @@ const entries = {
   inline: "entry/inline.ts",
   worker: "worker.ts",
   "worker-node": "entry/worker-node.ts",
+  shards: "entry/shards.ts",
+  "shards-node": "entry/shards-node.ts",
+  "shards-worker": "entry/shards-worker.ts",
+  "shards-worker-node": "entry/shards-worker-node.ts",
   testing: "testing/index.ts",
   cli: "cli.ts",
   prometheus: "observe/prometheus.ts",
@@ -25,19 +29,21 @@ const entries = {
 const publicTypes = [
   "index.d.ts",
   "worker.d.ts",
+  "shards/index.d.ts",
+  "entry/shards-worker.d.ts",
   "testing/index.d.ts",
   "observe/prometheus.d.ts",
   "inspector/index.d.ts",
 ];
 
-/** Fills `folder` with the modules, the wasm and the types. */
-export async function bundle(folder, wasm, release, io) {
+/** Fills `folder` with the modules, the types, and each wasm by its name; the first is carried by the inline entry. */
+export async function bundle(folder, wasms, release, io) {
   try {
-    await modules(folder, wasm, release);
+    await modules(folder, wasms[0][1], release);
   } catch (error) {
     throw new Failure(error.message);
   }
-  copyFileSync(wasm, join(folder, "quorate.wasm"));
+  for (const [name, wasm] of wasms) copyFileSync(wasm, join(folder, name));
   await types(join(folder, "types"), io);
 }
 
@@ -74,8 +80,13 @@ async function modules(folder, wasm, release) {
     ...output,
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
-    // A stable file for the glue, so that it is plain to see that there is one.
-    codeSplitting: { groups: [{ name: "core", test: /quorate_wasm\.js$/ }] },
+    // A stable file for each glue, so that it is plain to see that there is one.
+    codeSplitting: {
+      groups: [
+        { name: "shards-glue", test: /wasm\/shards\/quorate_wasm\.js$/ },
+        { name: "glue", test: /wasm\/quorate_wasm\.js$/ },
+      ],
+    },
   });
   await all.close();
 }

@@ -57,6 +57,28 @@ pub fn route_query(query: &Bytes, shards: u32) -> Route {
     }
 }
 
+/// The keys of a [`Command`] that are not in `shard`, as [`Route::Across`] has them. A range over several
+/// shards is no such thing: it means the part of it that is there. Of one that cannot be read there are
+/// none.
+#[must_use]
+pub fn strays_of_command(command: &Bytes, shard: ShardId, shards: u32) -> Vec<Bytes> {
+    let mut places = Places::new(shards);
+    if let Ok(command) = Command::decode(command) {
+        places.command(&command);
+    }
+    places.beside(shard)
+}
+
+/// The same of a [`Query`].
+#[must_use]
+pub fn strays_of_query(query: &Bytes, shard: ShardId, shards: u32) -> Vec<Bytes> {
+    let mut places = Places::new(shards);
+    if let Ok(query) = Query::decode(query) {
+        places.query(&query);
+    }
+    places.beside(shard)
+}
+
 fn is_keyless(command: &Command) -> bool {
     match command {
         Command::LeaseGrant { .. }
@@ -157,6 +179,11 @@ impl Places {
                 Op::Ask(query) => self.query(query),
             }
         }
+    }
+
+    fn beside(self, shard: ShardId) -> Vec<Bytes> {
+        let others = self.first.into_iter().filter(|(it, _)| *it != shard);
+        others.map(|(_, key)| key).collect()
     }
 
     fn route(self) -> Route {
@@ -321,5 +348,30 @@ mod tests {
             route_query(&Bytes::from_static(b"\xff"), SHARDS),
             Route::One(ShardId(0))
         );
+    }
+
+    #[test]
+    fn strays_are_the_keys_of_other_shards_and_never_a_wide_range() {
+        let everything = KeyRange {
+            start: Bytes::new(),
+            end: None,
+        };
+        let here = shard_of(b"a", SHARDS);
+        let strays = |command: &Command| strays_of_command(&command.encode(), here, SHARDS);
+        assert_eq!(strays(&put("a")), Vec::<Bytes>::new());
+        assert_eq!(strays(&put("b")), ["b"]);
+        let range = everything.clone();
+        assert_eq!(strays(&Command::DeleteRange { range }), Vec::<Bytes>::new());
+        let revoke = Command::LeaseRevoke { id: 1 };
+        assert_eq!(strays(&revoke), Vec::<Bytes>::new());
+        let txn = Txn {
+            compares: vec![],
+            then: vec![Op::Do(put("{a}/1")), Op::Ask(get("b"))],
+            otherwise: vec![Op::Do(Command::RemoveRange { range: everything })],
+        };
+        assert_eq!(strays(&Command::Txn(Box::new(txn))), ["b"]);
+        let strays = |query: &Query| strays_of_query(&query.encode(), here, SHARDS);
+        assert_eq!(strays(&get("{a}")), Vec::<Bytes>::new());
+        assert_eq!(strays(&get("b")), ["b"]);
     }
 }

@@ -119,8 +119,8 @@ impl Drop for Client {
 }
 
 /// A query at 0, 1 or 2, as [`Client::read`] has it.
-pub(crate) fn read_call(query: Vec<u8>, at: f64) -> Result<Call, Failure> {
-    let query = Bytes::from(query);
+pub(crate) fn read_call(query: impl Into<Bytes>, at: f64) -> Result<Call, Failure> {
+    let query = query.into();
     match whole(at, "at")? {
         0 => Ok(Call::Read(query)),
         1 => Ok(Call::ReadAt {

@@ -4,11 +4,12 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use quorate_raft::{Instant, NodeId};
 use quorate_rsm::{Call, ClientInput, Reply};
 use quorate_shard::{
     Configuration, GroupId, Outgoing, Route, ShardClient, ShardId, ShardOutput, route_command,
-    route_query, shard_of,
+    route_query, shard_of, shard_of_range, strays_of_command, strays_of_query,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -65,7 +66,7 @@ impl ShardedClient {
     }
 
     /// Executes a command, once, in the shard of its keys, or in `shard`. Throws `CROSS_SHARD` if it has
-    /// keys in several, with the keys at `place`, and `SHARD_NEEDED` if it has none.
+    /// keys in several, or not in that one, with the keys at `place`, and `SHARD_NEEDED` if it has none.
     pub fn write(
         &self,
         command: Vec<u8>,
@@ -74,14 +75,18 @@ impl ShardedClient {
     ) -> Result<f64, JsValue> {
         let command = command.into();
         let shard = match shard {
-            Some(shard) => self.shard(shard)?,
+            Some(shard) => {
+                let shard = self.shard(shard)?;
+                within(strays_of_command(&command, shard, self.shards))?;
+                shard
+            }
             None => only(route_command(&command, self.shards))?,
         };
         self.call(shard, Call::Write(command), timeout_ms)
     }
 
     /// Answers a query, as `Client.read` does, in the shard of its keys, or in `shard`. Throws
-    /// `SHARD_NEEDED` if each shard has its own answer.
+    /// `SHARD_NEEDED` if each shard has its own answer, and `CROSS_SHARD` if its key is not in `shard`.
     pub fn read(
         &self,
         query: Vec<u8>,
@@ -89,9 +94,14 @@ impl ShardedClient {
         timeout_ms: f64,
         shard: Option<f64>,
     ) -> Result<f64, JsValue> {
+        let query = Bytes::from(query);
         let shard = match shard {
-            Some(shard) => self.shard(shard)?,
-            None => only(route_query(&query.clone().into(), self.shards))?,
+            Some(shard) => {
+                let shard = self.shard(shard)?;
+                within(strays_of_query(&query, shard, self.shards))?;
+                shard
+            }
+            None => only(route_query(&query, self.shards))?,
         };
         self.call(shard, read_call(query, at)?, timeout_ms)
     }
@@ -100,6 +110,12 @@ impl ShardedClient {
     #[wasm_bindgen(js_name = shardOf)]
     pub fn shard_of(&self, key: &[u8]) -> u32 {
         shard_of(key, self.shards).0
+    }
+
+    /// The shard of all keys from `start` up to but without `end`; none if they may be in several.
+    #[wasm_bindgen(js_name = shardOfRange)]
+    pub fn shard_of_range(&self, start: &[u8], end: Option<Vec<u8>>) -> Option<u32> {
+        shard_of_range(start, end.as_deref(), self.shards).map(|shard| shard.0)
     }
 
     /// The newest configuration that the client knows; number 0 before it knows one.
@@ -150,17 +166,26 @@ fn only(route: Route) -> Result<ShardId, Failure> {
             let message = "each shard has its own answer: say which one is asked";
             Err(Failure::new("SHARD_NEEDED", message).with_outcome("notApplied"))
         }
-        Route::Across { keys } => {
-            let keys: Vec<_> = keys
-                .iter()
-                .map(|key| key.escape_ascii().to_string())
-                .collect();
-            let keys = keys.join(", ");
-            let message = format!("these keys are in different shards: {keys}");
-            let failure = Failure::new("CROSS_SHARD", message).with_outcome("notApplied");
-            Err(failure.at(keys))
-        }
+        Route::Across { keys } => Err(across("these keys are in different shards", &keys)),
     }
+}
+
+/// That no key is in another shard than the one that is meant.
+fn within(strays: Vec<Bytes>) -> Result<(), Failure> {
+    match strays.is_empty() {
+        true => Ok(()),
+        false => Err(across("these keys are in another shard", &strays)),
+    }
+}
+
+fn across(what: &str, keys: &[Bytes]) -> Failure {
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|key| key.escape_ascii().to_string())
+        .collect();
+    let keys = keys.join(", ");
+    let failure = Failure::new("CROSS_SHARD", format!("{what}: {keys}"));
+    failure.with_outcome("notApplied").at(keys)
 }
 
 fn written(configuration: &Configuration) -> Plain {
@@ -216,6 +241,14 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
+
+    #[test]
+    fn a_call_beside_its_shard_is_refused_by_its_keys() {
+        assert!(within(vec![]).is_ok());
+        let failure = within(vec!["a".into()]).expect_err("another shard");
+        assert_eq!(failure.code, "CROSS_SHARD");
+        assert_eq!(failure.place.as_deref(), Some("a"));
+    }
 
     #[test]
     fn a_call_across_shards_is_refused_by_its_keys() {

@@ -64,11 +64,14 @@ fn places(picture: Plain, store: &ShardStore) -> Plain {
             Place::Frozen(to) => ("frozen", to),
             Place::Arriving(progress) => ("arriving", progress.from),
         };
+        let load = store.load(shard);
+        let calls = load.commands + load.queries;
         let other = Some(u64::from(other.0)).filter(|other| *other > 0);
         Plain::new()
             .number("shard", shard.0.into())
             .text("stands", stands)
             .number_or_null("other", other)
+            .number("calls", calls)
     });
     picture
         .number("configuration", store.configuration().number)

@@ -237,8 +237,8 @@ export interface GroupStatus {
   configuration?: number;
   /** Bytes of all its shards. */
   shardBytes?: number;
-  /** Its shards; `other` gets one that is leaving or frozen, and gives one that is arriving. */
-  shards?: { shard: number; stands: "serving" | "leaving" | "frozen" | "arriving"; other: number | null }[];
+  /** Its shards; `other` gets one that is leaving or frozen, and gives one that is arriving. `calls` are those that clients made here since the start. */
+  shards?: { shard: number; stands: "serving" | "leaving" | "frozen" | "arriving"; other: number | null; calls: number }[];
 }
 
 /** As those of a client; `nodes` are those of the controller. */

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { platform } from "../entry/platform-node.js";
+import { platform } from "../entry/platform.js";
 import type { Kv } from "../kv/types.js";
 import { clusterFactory } from "../open.js";
 import { makeDirectory } from "../storage/durable.js";

@@ -1,7 +1,8 @@
 /** The cluster of a directory: found, opened, or founded. */
 
-import { initCore } from "../core.js";
-import { platform } from "../entry/platform-node.js";
+import { scanSegment } from "../../wasm/quorate_wasm.js";
+import { core } from "../entry/core.js";
+import { platform } from "../entry/platform.js";
 import { QuorateError } from "../errors.js";
 import { clusterFactory } from "../open.js";
 import { assertUnlocked } from "../storage/lock.js";
@@ -16,7 +17,7 @@ let module: WebAssembly.Module | undefined;
 /** Loads the core into this thread. */
 export async function loadCore(): Promise<WebAssembly.Module> {
   module ??= await platform.loadModule(undefined);
-  initCore(module);
+  core.init(module);
   return module;
 }
 
@@ -32,7 +33,7 @@ export function openThere(options: Given, signal: AbortSignal): Promise<Cluster>
     // Before anything is read: it would change meanwhile.
     await assertUnlocked(directory);
     const wasm = await loadCore();
-    const { name, nodes } = await whose(directory);
+    const { name, nodes } = await whose(scanSegment, directory);
     return clusterFactory(platform).open({
       ...{ name, nodes, directory, wasm, signal, timeouts: TIMEOUTS },
       ...deadlineOf(options),
@@ -49,7 +50,7 @@ export function openOrFound(
   return patiently(options, signal, async (directory) => {
     await assertUnlocked(directory);
     const wasm = await loadCore();
-    const there = await whose(directory).catch((error: unknown) => {
+    const there = await whose(scanSegment, directory).catch((error: unknown) => {
       if (error instanceof QuorateError && error.code === "NO_CLUSTER") return undefined;
       throw error;
     });

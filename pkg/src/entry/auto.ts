@@ -9,6 +9,7 @@ import type {
   Node as NodeInstance,
 } from "../types.js";
 import { type Assets, browserPlatform } from "./browser.js";
+import { core } from "./core.js";
 import { compile, fetchBytes } from "./module.js";
 
 export * from "../surface.js";
@@ -24,6 +25,7 @@ const files: Assets = {
 };
 
 const platform = /* @__PURE__ */ browserPlatform(
+  core,
   files,
   async () => (await import("./embedded.js")).embedded,
 );

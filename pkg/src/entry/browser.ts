@@ -1,5 +1,6 @@
 /** What a browser is to the package: module workers and IndexedDB. Where code and WebAssembly come from is given. */
 
+import type { Core } from "../core.js";
 import type { Platform } from "../platform.js";
 import { attach, sharedHandle } from "../spawn.js";
 import { storedNodes } from "../tab.js";
@@ -28,7 +29,11 @@ export interface Assets {
 }
 
 /** `second` is tried where `first` fails. */
-export function browserPlatform(first: Assets, second?: () => Promise<Assets>): Platform {
+export function browserPlatform<C extends Core>(
+  core: C,
+  first: Assets,
+  second?: () => Promise<Assets>,
+): Platform & { readonly core: C } {
   /** Rejects with the first failure: the second only says the same less clearly. */
   const either = async <T>(use: (assets: Assets) => Promise<T>): Promise<T> => {
     try {
@@ -45,6 +50,7 @@ export function browserPlatform(first: Assets, second?: () => Promise<Assets>): 
   const { shared } = first;
   const hasShared = shared !== undefined && typeof SharedWorker === "function";
   return {
+    core,
     ...(hasShared && {
       shared: {
         create: () => sharedHandle(shared.create()),

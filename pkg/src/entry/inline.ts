@@ -9,11 +9,12 @@ import type {
   Node as NodeInstance,
 } from "../types.js";
 import { browserPlatform } from "./browser.js";
+import { core } from "./core.js";
 import { embedded } from "./embedded.js";
 
 export * from "../surface.js";
 
-const platform = /* @__PURE__ */ browserPlatform(embedded);
+const platform = /* @__PURE__ */ browserPlatform(core, embedded);
 
 export type Cluster = ClusterInstance;
 export const Cluster: ClusterFactory = /* @__PURE__ */ clusterFactory(platform);

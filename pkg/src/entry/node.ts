@@ -8,7 +8,7 @@ import type {
   NodeFactory,
   Node as NodeInstance,
 } from "../types.js";
-import { platform } from "./platform-node.js";
+import { platform } from "./platform.js";
 
 export * from "../surface.js";
 

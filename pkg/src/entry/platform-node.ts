@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
+import type { Core } from "../core.js";
 import type { Platform } from "../platform.js";
 import { attach } from "../spawn.js";
 import { lockPlace } from "../storage/lock.js";
@@ -9,16 +10,28 @@ import { directoryMark } from "../storage/mark.js";
 import { whose } from "../storage/whose.js";
 import { compile, fetchBytes, loadError } from "./module.js";
 
-export const platform: Platform = {
+/** What of the package's files is used. */
+export interface Files<C extends Core> {
+  readonly core: C;
+  readonly wasm: URL;
+  readonly worker: URL;
+  readonly scanSegment: Parameters<typeof whose>[0];
+}
+
+export const nodePlatform = <C extends Core>({
+  core,
+  wasm,
+  worker,
+  scanSegment,
+}: Files<C>): Platform & { readonly core: C } => ({
+  core,
   storage: "directory",
-  loadModule: (source = new URL("./quorate.wasm", import.meta.url)) => compile(source, readBytes),
+  loadModule: (source = wasm) => compile(source, readBytes),
   spawn: async (node, create, events) =>
     attach(
       node,
       // Not the flags of the process: some (`--input-type`) end a worker, others preload what it does not need.
-      create === undefined
-        ? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] })
-        : create(node),
+      create === undefined ? new Worker(worker, { execArgv: [] }) : create(node),
       events,
     ),
   lockDirectory: lockPlace,
@@ -30,12 +43,12 @@ export const platform: Platform = {
   mark: directoryMark,
   hasOthers: async ({ size, storage }) =>
     storage.kind === "directory" &&
-    whose(storage.path, size + 1).then(
+    whose(scanSegment, storage.path, size + 1).then(
       () => true,
       // There is none, or none that could be read.
       () => false,
     ),
-};
+});
 
 async function readBytes(url: URL): Promise<BufferSource> {
   if (url.protocol !== "file:") return fetchBytes(url);

@@ -1,6 +1,6 @@
 /** The key-value store: arguments to bytes, a call, the answer to values. */
 
-import type { Calls } from "../calls.js";
+import type { Caller } from "../calls.js";
 import { integer, invalid, record } from "../check.js";
 import { type Outcome, QuorateError, withOutcome } from "../errors.js";
 import * as recipes from "../recipes/index.js";
@@ -63,17 +63,15 @@ import { openWatch } from "./watch.js";
 import { WatchHub } from "./watch-hub.js";
 import * as wire from "./wire.js";
 
-/** The store with JSON values. */
-export function kvStore(calls: Calls): Kv<Json> {
-  return new Store(
-    { calls, hub: new WatchHub((query, options, from) => ask(calls, query, options, from)) },
-    json,
-  );
+/** The store with JSON values. `home` is what its leases are known by. */
+export function kvStore(calls: Caller, home: object = calls): Kv<Json> {
+  const hub = new WatchHub((query, options, from) => ask(calls, query, options, from));
+  return new Store({ calls, home, hub }, json);
 }
 
 /** What of it is only read. */
-export function kvReads(calls: Calls): KvReads<Json> {
-  return readsOf(new Store({ calls, hub: undefined }, json));
+export function kvReads(calls: Caller): KvReads<Json> {
+  return readsOf(new Store({ calls, home: calls, hub: undefined }, json));
 }
 
 function readsOf<V>(kv: Store<V>): KvReads<V> {
@@ -86,7 +84,7 @@ function readsOf<V>(kv: Store<V>): KvReads<V> {
 
 /** A query and its reply; a refusal is thrown. */
 async function ask(
-  calls: Calls,
+  calls: Caller,
   query: Uint8Array,
   options: CallOptions,
   from: "any" | "own" | "waiting" = "any",
@@ -116,7 +114,9 @@ function given<R>(outcome: Outcome, read: () => R): R {
 
 /** What stores with different codecs share. */
 interface Shared {
-  readonly calls: Calls;
+  readonly calls: Caller;
+  /** What its leases are known by. */
+  readonly home: object;
   /** None where only reads are given out. */
   readonly hub: WatchHub | undefined;
 }
@@ -129,7 +129,7 @@ class Store<V> implements Kv<V> {
   constructor(shared: Shared, codec: ValueCodec<V>) {
     this.#shared = shared;
     this.#codec = codec;
-    this.#origin = { codec, store: shared.calls };
+    this.#origin = { codec, store: shared.home };
   }
 
   async put<T extends V = V>(key: Key, value: V, options: PutOptions = {}) {
@@ -244,7 +244,7 @@ class Store<V> implements Kv<V> {
   async lease(options: LeaseOptions): Promise<Lease> {
     const bounds = limits(options, ["ttl", "id", "keepAlive"]);
     const home = {
-      store: this.#shared.calls,
+      store: this.#shared.home,
       write: (command: Uint8Array, within: CallOptions) => this.#write(command, within),
       onEnd: (hear: (error: QuorateError) => void) => this.#shared.calls.onEnd(hear),
     };
@@ -351,7 +351,7 @@ class Store<V> implements Kv<V> {
   }
 
   #leaseId(lease: Lease | number): number {
-    return leaseId(lease, "the lease", this.#shared.calls);
+    return leaseId(lease, "the lease", this.#shared.home);
   }
 
   async #execute<R>({ command, read }: Prepared<R>, options: CallOptions): Promise<R> {

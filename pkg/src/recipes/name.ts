@@ -13,7 +13,7 @@ const MAX_TTL_MS = 86_400_000;
 /** One recipe's place in the store. */
 export interface Home {
   readonly name: string;
-  /** Its keys begin with this. A name's "/" is written as "%2F" in it, so that no home is within another one. */
+  /** Its keys begin with this. A name's "/" is written as "%2F" in it, so that no home is within another one; braces stay, as tags. */
   readonly prefix: string;
   /** For sentences: `the lock "a"`. */
   readonly what: string;
@@ -30,7 +30,7 @@ export function home(kind: string, name: unknown): Home {
   }
   return {
     name,
-    prefix: `${kind.replaceAll(" ", "-")}/${encodeURIComponent(name)}/`,
+    prefix: `${kind.replaceAll(" ", "-")}/${encodeURIComponent(name).replaceAll("%7B", "{").replaceAll("%7D", "}")}/`,
     what: `the ${kind} ${show(name)}`,
   };
 }

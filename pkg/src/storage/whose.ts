@@ -2,11 +2,12 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { scanSegment } from "../../wasm/quorate_wasm.js";
 import { quorateError } from "../errors.js";
 import { Reader } from "../kv/bytes.js";
 import { isCode } from "./durable.js";
-import { scanned, segmentFile, segmentNumbers } from "./segments.js";
+import { type SegmentCodec, scanned, segmentFile, segmentNumbers } from "./segments.js";
+
+type Scan = SegmentCodec["scanSegment"];
 
 /** Whose directory this is. */
 export interface Whose {
@@ -19,14 +20,14 @@ export interface Whose {
  * Whose directory it is, as its nodes say. Opened with so many nodes, one is among them that knows of the cluster, so that
  * none is founded beside it. `NO_CLUSTER` if no node knows of any. Those with lower ids than `from` are not asked.
  */
-export async function whose(path: string, from = 1): Promise<Whose> {
+export async function whose(scan: Scan, path: string, from = 1): Promise<Whose> {
   const directory = resolve(path);
   let failure: unknown;
   let later: Whose | undefined;
   for (const id of await nodesIn(directory)) {
     if (id < from) continue;
     try {
-      const ident = await identIn(join(directory, `node-${id}`));
+      const ident = await identIn(scan, join(directory, `node-${id}`));
       if (ident === undefined || !ident.isFounded) continue;
       const { name, founders } = ident;
       if (founders > 0) return { name, nodes: founders };
@@ -62,7 +63,7 @@ interface Ident {
 }
 
 /** The newest identity in a node's segments: it is in one of them whole. */
-async function identIn(directory: string): Promise<Ident | undefined> {
+async function identIn(scanSegment: Scan, directory: string): Promise<Ident | undefined> {
   for (const number of segmentNumbers(await list(directory)).reverse()) {
     const file = segmentFile(directory, number);
     const { rounds } = scanned({ scanSegment }, file, number, await read(file));

@@ -1,6 +1,6 @@
 /** The core, in this thread, from the file beside this one. */
 
-import { initCore } from "../../core.js";
+import { core } from "../../entry/core.js";
 import { compile, fetchBytes } from "../../entry/module.js";
 
 let loading: Promise<void> | undefined;
@@ -15,7 +15,7 @@ export function loadCore(): Promise<void> {
 }
 
 async function load(): Promise<void> {
-  initCore(await compile(new URL("./quorate.wasm", import.meta.url), read));
+  core.init(await compile(new URL("./quorate.wasm", import.meta.url), read));
 }
 
 async function read(url: URL): Promise<BufferSource> {

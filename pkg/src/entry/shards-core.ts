@@ -1,0 +1,17 @@
+/** The core of `quorate/shards` in an owner's thread. */
+
+import {
+  Client,
+  initSync,
+  ShardedClient,
+  setPanicHandler,
+} from "../../wasm/shards/quorate_wasm.js";
+import { Core } from "../core.js";
+import type { ShardedGlue } from "../shards/calls.js";
+
+export const core = /* @__PURE__ */ new Core<ShardedGlue>({
+  Client,
+  initSync,
+  setPanicHandler,
+  ShardedClient,
+});
