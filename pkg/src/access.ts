@@ -38,7 +38,13 @@ export class Access<E extends Partial<ClusterEvents> & Pick<ClusterEvents, "lead
 
   /** Calls of another way to read. */
   callsTo(nodes: number[], readAt: "here" | "lease" | "leader"): Calls {
-    return new Calls(this.#core, nodes, this.#settings.deadlineMs, this.#quorum, readAt);
+    const { Client } = this.#core.glue;
+    return new Calls(
+      this.#core,
+      this.#settings.deadlineMs,
+      this.#quorum,
+      (handler) => new Client({ nodes, readAt }, handler),
+    );
   }
 
   get kv(): Kv<Json> {

@@ -5,7 +5,7 @@
  * names and sentences of errors.
  */
 
-import type { Client, ClientHandler } from "../wasm/quorate_wasm.js";
+import type { ClientHandler } from "../wasm/quorate_wasm.js";
 import { onAbort } from "./abort.js";
 import { abortedError, type Bounds, readBounds } from "./bounded.js";
 import { closedError } from "./closed.js";
@@ -22,10 +22,13 @@ interface Pending {
   reject(error: QuorateError): void;
 }
 
-/** What the core has for it: a client of one group, or of many. */
+/** What the core has for it: a client of one group, or one of many, which finds the shard of a call, or is told. */
 export interface AnyClient {
   connect(node: number, port: MessagePort): void;
   disconnect(node: number): void;
+  leads?(node: number): void;
+  write(command: Uint8Array, timeoutMs: number, shard?: number): number;
+  read(query: Uint8Array, at: 0 | 1 | 2, timeoutMs: number, shard?: number): number;
   cancel(call: number): void;
   close(): void;
 }
@@ -35,19 +38,16 @@ export interface Caller {
   /** Executes a command, once. Resolves to the machine's reply. */
   write(command: Uint8Array, options: CallOptions): Promise<Uint8Array>;
   /** Answers a query: as is usual, from the asked node's own state, or from there once that has something to say. */
-  read(
-    query: Uint8Array,
-    options: CallOptions,
-    from?: "any" | "own" | "waiting",
-  ): Promise<Uint8Array>;
+  read(query: Uint8Array, options: CallOptions, from?: From): Promise<Uint8Array>;
   /** Calls `hear` when no more calls can be made; what it returns takes that back. */
   onEnd(hear: (error: QuorateError) => void): () => void;
 }
 
-/** How the core numbers where a query is answered. */
-export const FROM = { any: 0, own: 1, waiting: 2 } as const;
+/** Where a query is answered, as the core numbers it. */
+const FROM = ["any", "own", "waiting"] as const;
+type From = (typeof FROM)[number];
 
-export class CallsOf<C extends AnyClient> {
+export class Calls<C extends AnyClient = AnyClient> implements Caller {
   protected readonly client: C;
   readonly #deadlineMs: number;
   readonly #quorum: () => Quorum;
@@ -78,19 +78,39 @@ export class CallsOf<C extends AnyClient> {
   }
 
   connect(node: number, port: MessagePort): void {
-    if (this.#ended === undefined) this.client.connect(node, port);
+    this.#live?.connect(node, port);
   }
 
   disconnect(node: number): void {
-    if (this.#ended === undefined) this.client.disconnect(node);
+    this.#live?.disconnect(node);
   }
 
-  get isEnded(): boolean {
-    return this.#ended !== undefined;
+  /** The node leads now, as far as is known: it is asked next, without a pause. */
+  leads(node: number): void {
+    this.#live?.leads?.(node);
+  }
+
+  write(command: Uint8Array, options: CallOptions, shard?: number): Promise<Uint8Array> {
+    return this.#run(options, (ms) => this.client.write(command, ms, shard));
+  }
+
+  read(
+    query: Uint8Array,
+    options: CallOptions,
+    from: From = "any",
+    shard?: number,
+  ): Promise<Uint8Array> {
+    const at = FROM.indexOf(from) as 0 | 1 | 2;
+    return this.#run(options, (ms) => this.client.read(query, at, ms, shard));
+  }
+
+  /** The client, as long as calls can be made. */
+  get #live(): C | undefined {
+    return this.#ended === undefined ? this.client : undefined;
   }
 
   /** Makes one call. Whatever `begin` throws was not sent. */
-  run(options: CallOptions, begin: (timeoutMs: number) => number): Promise<Uint8Array> {
+  #run(options: CallOptions, begin: (timeoutMs: number) => number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const bounds = readBounds(options, this.#deadlineMs);
       if (this.#ended !== undefined) throw this.#ended;
@@ -169,38 +189,6 @@ export class CallsOf<C extends AnyClient> {
         });
       }
     }
-  }
-}
-
-/** Calls to one group. */
-export class Calls extends CallsOf<Client> implements Caller {
-  /** `readAt` is how queries are answered where they do not say otherwise. */
-  constructor(
-    core: Core,
-    nodes: number[],
-    deadlineMs: number,
-    quorum: () => Quorum,
-    readAt: "leader" | "here" | "lease",
-  ) {
-    const { Client } = core.glue;
-    super(core, deadlineMs, quorum, (handler) => new Client({ nodes, readAt }, handler));
-  }
-
-  /** The node leads now, as far as is known: it is asked next, without a pause. */
-  leads(node: number): void {
-    if (!this.isEnded) this.client.leads(node);
-  }
-
-  write(command: Uint8Array, options: CallOptions): Promise<Uint8Array> {
-    return this.run(options, (ms) => this.client.write(command, ms));
-  }
-
-  read(
-    query: Uint8Array,
-    options: CallOptions,
-    from: keyof typeof FROM = "any",
-  ): Promise<Uint8Array> {
-    return this.run(options, (ms) => this.client.read(query, FROM[from], ms));
   }
 }
 

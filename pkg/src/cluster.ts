@@ -3,7 +3,7 @@
 import { Access } from "./access.js";
 import * as backup from "./backup/index.js";
 import { bounded, checkBounds } from "./bounded.js";
-import type { AnyClient, Calls } from "./calls.js";
+import type { Calls } from "./calls.js";
 import { integer, invalid } from "./check.js";
 import { closedError } from "./closed.js";
 import { type ErrorCode, quorateError } from "./errors.js";
@@ -70,8 +70,6 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
   readonly #access: Access<ClusterEvents>;
   readonly #rules: Rules;
   readonly #unlock: (() => Promise<void>) | undefined;
-  /** Calls of others, which are connected as the cluster's own are. */
-  readonly #guests = new Set<Connected>();
   #commit = 0;
   #nextClient = 1;
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
@@ -303,10 +301,9 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
       member.connectPeer(other.id, port1, this.#rules.rule(member.id, other.id));
       other.connectPeer(member.id, port2, this.#rules.rule(other.id, member.id));
     }
-    this.#connect(member, this.#access.calls);
-    for (const guest of this.#guests) this.#connect(member, guest);
+    this.connect(member, this.#access.calls);
     const own = this.#readers.callsOf(member.id);
-    if (own !== undefined) this.#connect(member, own);
+    if (own !== undefined) this.connect(member, own);
     this.#access.events.emit("nodeup", { node: member.id });
     this.#changed();
   }
@@ -325,7 +322,7 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     const calls = this.#access.callsTo([id], "here");
     const member = this.#members.get(id);
     if (this.#access.isClosed) calls.close();
-    else if (member?.state === "running") this.#connect(member, calls);
+    else if (member?.state === "running") this.connect(member, calls);
     else calls.disconnect(id);
     return calls;
   }
@@ -335,13 +332,8 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     return this.#access.calls;
   }
 
-  /** Connects calls of another kind to the nodes, to those that run and to those that will. */
-  attach(guest: Connected): void {
-    this.#guests.add(guest);
-    for (const member of this.#running()) this.#connect(member, guest);
-  }
-
-  #connect(member: Member, calls: Connected): void {
+  /** Connects calls to a node that runs. */
+  connect(member: Member, calls: Pick<Calls, "connect">): void {
     const { port1, port2 } = new MessageChannel();
     member.tell({ type: "client", client: this.#nextClient++, port: port2 }, [port2]);
     calls.connect(member.id, port1);
@@ -349,7 +341,6 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
 
   stopped(member: Member, how: "killed" | "halted"): void {
     this.#access.calls.disconnect(member.id);
-    for (const guest of this.#guests) guest.disconnect(member.id);
     this.#readers.callsOf(member.id)?.disconnect(member.id);
     for (const other of this.#members.values()) {
       if (other !== member) other.tell({ type: "peerGone", node: member.id });
@@ -575,8 +566,6 @@ export class LiveCluster implements Cluster, MachineCluster<AnyMachine>, MemberE
     await this.#unlock?.();
   }
 }
-
-type Connected = Pick<AnyClient, "connect" | "disconnect">;
 
 /** Whichever node says so, the cluster is not to be opened like this. */
 const HOPELESS: readonly ErrorCode[] = [

@@ -11,33 +11,36 @@ export interface Loading {
 
 type Listener = (message: string) => void;
 
-export class Core<G extends Glue = Glue> {
+export interface Core<G extends Glue = Glue> {
   readonly glue: G;
-  readonly #listeners = new Set<Listener>();
-  #state: "fresh" | "ready" | "panicked" = "fresh";
-  #reason = "";
-
-  constructor(glue: G) {
-    this.glue = glue;
-  }
-
   /** Instantiates it, the first time it is asked. */
-  init(module: WebAssembly.Module): void {
-    if (this.#state !== "fresh") return;
-    this.glue.initSync({ module });
-    this.#state = "ready";
-    this.glue.setPanicHandler((message: string, place: string) => {
-      this.#state = "panicked";
-      this.#reason = `the core panicked in this thread: ${message} (${place}); reload the page or restart the process`;
-      for (const listener of [...this.#listeners]) listener(this.#reason);
-      this.#listeners.clear();
-    });
-  }
-
+  init(module: WebAssembly.Module): void;
   /** Hears of a panic, at once if it is past; returns what ends that. */
-  onPanic(listener: Listener): () => void {
-    if (this.#state === "panicked") listener(this.#reason);
-    else this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
+  onPanic(listener: Listener): () => void;
+}
+
+/** The core behind a glue. */
+export function coreOf<G extends Glue>(glue: G): Core<G> {
+  const listeners = new Set<Listener>();
+  let state: "fresh" | "ready" | "panicked" = "fresh";
+  let reason = "";
+  return {
+    glue,
+    init(module) {
+      if (state !== "fresh") return;
+      glue.initSync({ module });
+      state = "ready";
+      glue.setPanicHandler((message, place) => {
+        state = "panicked";
+        reason = `the core panicked in this thread: ${message} (${place}); reload the page or restart the process`;
+        for (const listener of [...listeners]) listener(reason);
+        listeners.clear();
+      });
+    },
+    onPanic(listener) {
+      if (state === "panicked") listener(reason);
+      else listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
 }

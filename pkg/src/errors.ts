@@ -96,16 +96,11 @@ export type ErrorCode = keyof typeof CODES | ShardCode;
 /** What is known of a code. */
 export type CodeRow = readonly [kind: (typeof CODES)[keyof typeof CODES][0], retryable: boolean];
 
-const rows: Record<string, CodeRow> = { ...CODES };
+type Rows = Readonly<Record<string, CodeRow>>;
 
 /** Makes the codes of a part of the package known that not everybody loads. */
-export function addCodes(codes: Readonly<Record<string, CodeRow>>): void {
-  Object.assign(rows, codes);
-}
-
-/** What is known of a code; of one that this part does not know, nothing but that it failed. */
-function rowOf(code: ErrorCode): CodeRow {
-  return rows[code] ?? ["call", false];
+export function addCodes(codes: Rows): void {
+  Object.assign(CODES, codes);
 }
 
 /** What an error may carry beside its sentence. */
@@ -145,7 +140,7 @@ export class QuorateError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.retryable = rowOf(code)[1];
+    this.retryable = ((CODES as Rows)[code] as CodeRow)[1];
     this.outcome = details.outcome;
     this.node = details.node;
     this.place = details.place;
@@ -216,7 +211,7 @@ export function quorateError(
   message: string,
   details?: ErrorDetails,
 ): QuorateError {
-  switch (rowOf(code)[0]) {
+  switch (((CODES as Rows)[code] as CodeRow)[0]) {
     case "argument":
       return new ArgumentError(code, message, details);
     case "call":
@@ -261,7 +256,7 @@ export function toPlain(error: unknown, fallback: ErrorCode): PlainError {
     typeof error === "object" && error !== null ? error : {}
   ) as Partial<Record<keyof PlainError, unknown>>;
   return {
-    code: typeof code === "string" && Object.hasOwn(rows, code) ? (code as ErrorCode) : fallback,
+    code: typeof code === "string" && Object.hasOwn(CODES, code) ? (code as ErrorCode) : fallback,
     message: typeof message === "string" && message !== "" ? message : String(error),
     ...(typeof place === "string" ? { place } : {}),
   };

@@ -144,24 +144,18 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
   }
 
   async status(options: CallOptions = {}): Promise<NodeStatus> {
-    const { deadlineMs } = this.#parts.settings;
-    await bounded(options, deadlineMs, `node ${this.id} gave no status`, () => this.#ask());
+    await this.#told(options, "status");
     return this.#lastStatus as NodeStatus;
   }
 
   /** All groups of the node. */
   async groups(options: CallOptions): Promise<HostStatus["groups"]> {
-    const { deadlineMs } = this.#parts.settings;
-    const what = `node ${this.id} gave no status`;
-    const { status } = await bounded(options, deadlineMs, what, () => this.#ask());
-    return status.groups;
+    return (await this.#told(options, "status")).status.groups;
   }
 
   async metrics(options: CallOptions = {}): Promise<NodeMetrics> {
-    const { name, deadlineMs } = this.#parts.settings;
-    const what = `node ${this.id} gave no metrics`;
-    const { status, counts } = await bounded(options, deadlineMs, what, () => this.#ask());
-    return nodeMetrics(name, this.id, status, counts);
+    const { status, counts } = await this.#told(options, "metrics");
+    return nodeMetrics(this.#parts.settings.name, this.id, status, counts);
   }
 
   /** The node as part of the cluster's metrics: nothing is counted where it does not run. */
@@ -261,7 +255,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         relaxed: settings.relaxed,
         storage,
         observe: settings.observe.orders,
-        ...(settings.sharded && { sharded: true }),
+        sharded: settings.sharded,
         ...(settings.machine !== undefined && { machine: settings.machine }),
         ...(settings.snapshotEntries !== undefined && {
           snapshotEntries: settings.snapshotEntries,
@@ -365,6 +359,12 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         events.peer?.(message.node, message.type === "peerUp");
         return;
     }
+  }
+
+  /** What the node answers within the call's time. */
+  #told(options: CallOptions, what: string): Promise<StatusAnswer> {
+    const { deadlineMs } = this.#parts.settings;
+    return bounded(options, deadlineMs, `node ${this.id} gave no ${what}`, () => this.#ask());
   }
 
   async #ask(): Promise<StatusAnswer> {

@@ -26,7 +26,7 @@ export interface Settings {
   readonly machine: string | undefined;
   readonly snapshotEntries: number | undefined;
   /** The nodes are those of a sharded store. */
-  readonly sharded?: boolean;
+  readonly sharded?: boolean | undefined;
   readonly observe: Observation;
   readonly signal: AbortSignal | undefined;
   readonly wasm: ClusterOptions["wasm"];

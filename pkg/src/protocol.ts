@@ -38,7 +38,7 @@ export type ToWorker =
       readonly machine?: string;
       readonly snapshotEntries?: number;
       /** The node is one of a sharded store. */
-      readonly sharded?: boolean;
+      readonly sharded?: boolean | undefined;
       /** For a node whose peers belong to others; else the owner connects them. */
       readonly transport?: WorkerTransport;
       /** The node is a tab's: it is chosen by the worker, which looks after those whose tabs are gone. */

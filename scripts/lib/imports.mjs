@@ -20,7 +20,12 @@ export function shortenImports(module, glue) {
     if (parts.length !== 3) throw new Error(`the glue has no import ${name}`);
     text = `${parts[0]}${parts[1]}${short}: ${parts[2]}`;
   }
-  return { module: bytes, glue: text };
+  return { module: bytes, glue: withoutDisposal(text) };
+}
+
+/** Nobody disposes of what the glue makes, and statements outside of functions keep bundlers from leaving classes out. */
+function withoutDisposal(glue) {
+  return glue.replace(/^if \(Symbol\.dispose\) .*\n/gm, "");
 }
 
 function rename(module, shorten) {

@@ -47,14 +47,14 @@ test("nothing runs when it is installed, and nothing else is installed", () => {
   );
 });
 
-test("one wasm and one glue, and one embedded copy of both in the inline entry", () => {
+test("each wasm with one glue, and one embedded copy of the first in the inline entry", () => {
   assert.deepEqual(
     paths().filter((path) => path.endsWith(".wasm")),
-    ["pkg/dist/quorate.wasm"],
+    ["pkg/dist/quorate-shards.wasm", "pkg/dist/quorate.wasm"],
   );
   const scripts = paths().filter((path) => path.endsWith(".js"));
   const withGlue = scripts.filter((path) => read(path).includes("__wbindgen_malloc"));
-  assert.equal(withGlue.length, 2, withGlue.join(", "));
+  assert.equal(withGlue.length, 3, withGlue.join(", "));
   const wasm = gzipSync(read("pkg/dist/quorate.wasm"), { level: 9 }).toString("base64");
   const withWasm = scripts.filter((path) => read(path).includes(wasm));
   assert.equal(withWasm.length, 1, withWasm.join(", "));
@@ -67,7 +67,15 @@ test("only what is meant to be published, and small", () => {
   }
   for (const path of ["README.md", "LICENSE", "CHANGELOG.md"])
     assert.ok(paths().includes(path), path);
-  assert.ok(consumer.tarball.size < 500_000, `the tarball has ${consumer.tarball.size} bytes`);
+  const { size } = consumer.tarball;
+  assert.ok(size < 700_000, `the tarball has ${size} bytes`);
+  // What sharded stores add to it is for those who load that.
+  const rest = paths().filter((path) => !/\/(quorate-shards|shards)[^/]*$/.test(path));
+  assert.ok(rest.length < paths().length);
+  const without = gzipSync(
+    Buffer.concat(rest.map((path) => readFileSync(join(consumer.path, path)))),
+  );
+  assert.ok(without.length < 500_000, `without sharded stores there are ${without.length} bytes`);
 });
 
 test("no file names a folder of the machine it was built on", () => {
@@ -103,7 +111,16 @@ test("the types are right for every way to resolve them", async () => {
   const attw = join(root, "node_modules", ".bin", "attw");
   await run(
     attw,
-    [consumer.path, "--profile", "esm-only", "--exclude-entrypoints", "./quorate.wasm", "./worker"],
+    [
+      consumer.path,
+      "--profile",
+      "esm-only",
+      "--exclude-entrypoints",
+      "./quorate.wasm",
+      "./worker",
+      "./quorate-shards.wasm",
+      "./shards/worker",
+    ],
     consumer.project,
   );
 });

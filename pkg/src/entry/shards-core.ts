@@ -6,10 +6,10 @@ import {
   ShardedClient,
   setPanicHandler,
 } from "../../wasm/shards/quorate_wasm.js";
-import { Core } from "../core.js";
+import { coreOf } from "../core.js";
 import type { ShardedGlue } from "../shards/calls.js";
 
-export const core = /* @__PURE__ */ new Core<ShardedGlue>({
+export const core = /* @__PURE__ */ coreOf<ShardedGlue>({
   Client,
   initSync,
   setPanicHandler,

@@ -30,7 +30,7 @@ export function home(kind: string, name: unknown): Home {
   }
   return {
     name,
-    prefix: `${kind.replaceAll(" ", "-")}/${encodeURIComponent(name).replaceAll("%7B", "{").replaceAll("%7D", "}")}/`,
+    prefix: `${kind.replaceAll(" ", "-")}/${encodeURIComponent(name).replace(/%7[BD]/g, decodeURIComponent)}/`,
     what: `the ${kind} ${show(name)}`,
   };
 }

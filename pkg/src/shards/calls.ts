@@ -1,10 +1,9 @@
 /** Calls to a sharded store: to the shard of their keys, or to one that is named. */
 
 import type { ShardedClient } from "../../wasm/shards/quorate_wasm.js";
-import { type Caller, CallsOf, FROM } from "../calls.js";
+import { type Caller, Calls } from "../calls.js";
 import type { Core, Glue } from "../core.js";
 import type { Quorum } from "../late.js";
-import type { CallOptions } from "../types.js";
 import type { Configuration } from "./types.js";
 
 /** What an owner's thread calls of the WebAssembly here. */
@@ -13,7 +12,7 @@ export interface ShardedGlue
     Pick<typeof import("../../wasm/shards/quorate_wasm.js"), "ShardedClient"> {}
 
 /** All calls to one store. */
-export class ShardedCalls extends CallsOf<ShardedClient> implements Caller {
+export class ShardedCalls extends Calls<ShardedClient> {
   /** `nodes` are those of the group that makes configurations. */
   constructor(
     core: Core<ShardedGlue>,
@@ -24,19 +23,6 @@ export class ShardedCalls extends CallsOf<ShardedClient> implements Caller {
   ) {
     const { ShardedClient } = core.glue;
     super(core, deadlineMs, quorum, (handler) => new ShardedClient({ nodes, shards }, handler));
-  }
-
-  write(command: Uint8Array, options: CallOptions, shard?: number): Promise<Uint8Array> {
-    return this.run(options, (ms) => this.client.write(command, ms, shard));
-  }
-
-  read(
-    query: Uint8Array,
-    options: CallOptions,
-    from: keyof typeof FROM = "any",
-    shard?: number,
-  ): Promise<Uint8Array> {
-    return this.run(options, (ms) => this.client.read(query, FROM[from], ms, shard));
   }
 
   /** Calls to one shard alone. */

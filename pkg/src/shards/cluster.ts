@@ -106,8 +106,6 @@ export class LiveShardedCluster implements ShardedCluster {
   async begin(): Promise<void> {
     await this.#cluster.begin();
     const { cluster, groups, replicas, shards } = this.#settings;
-    for (const type of ["nodedown", "nodeup", "halted", "network"] as const)
-      this.#cluster.addEventListener(type, ({ detail }) => this.#events.emit(type, detail));
     const options: CallOptions = { timeout: OPEN_MS };
     let now = await this.#latest(options);
     if (now === undefined || (shards !== undefined && shards !== now.shards.length)) {
@@ -131,7 +129,7 @@ export class LiveShardedCluster implements ShardedCluster {
       cluster.deadlineMs,
       () => this.#cluster.quorum(),
     );
-    this.#cluster.attach(this.#calls);
+    this.#attach();
     this.#kv = shardedStore(this.#calls, this.shards.count);
     this.#migrations.follow(this.#configuration, this.#configuration);
     const { rebalance } = this.#settings;
@@ -241,6 +239,25 @@ export class LiveShardedCluster implements ShardedCluster {
     integer(shard, "a shard", 0, ID_MAX);
     integer(group, "a group", 1, ID_MAX);
     await this.#change(controller.move(shard, group), options);
+  }
+
+  /** Connects the calls to the nodes, to those that run and to those that will, and passes on what happens to them. */
+  #attach(): void {
+    const cluster = this.#cluster;
+    for (const node of cluster.nodes) {
+      if (node.state === "running") cluster.connect(node, this.#calls);
+    }
+    cluster.addEventListener("nodeup", ({ detail }) => {
+      cluster.connect(cluster.node(detail.node), this.#calls);
+      this.#events.emit("nodeup", detail);
+    });
+    for (const type of ["nodedown", "halted"] as const) {
+      cluster.addEventListener(type, ({ detail }) => {
+        this.#calls.disconnect(detail.node);
+        this.#events.emit(type, detail as never);
+      });
+    }
+    cluster.addEventListener("network", ({ detail }) => this.#events.emit("network", detail));
   }
 
   /** Makes a configuration, and waits until it is what there is. */
