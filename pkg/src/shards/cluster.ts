@@ -46,6 +46,8 @@ export class LiveShardedCluster implements ShardedCluster {
   #calls!: ShardedCalls;
   #kv!: ShardedKv<Json>;
   #configuration: Configuration = { number: 0, shards: [], groups: [] };
+  /** The last group that was to join. */
+  #adding: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -200,7 +202,7 @@ export class LiveShardedCluster implements ShardedCluster {
   }
 
   async #add(options: AddGroupOptions = {}): Promise<number> {
-    const { id, weight = 1, nodes, ...bounds } = options;
+    const { weight = 1, nodes, ...bounds } = options;
     checkBounds(bounds);
     const known = this.nodes.map((node) => node.id);
     for (const node of nodes ?? []) {
@@ -209,17 +211,24 @@ export class LiveShardedCluster implements ShardedCluster {
     if (nodes !== undefined && (nodes.length === 0 || new Set(nodes).size < nodes.length))
       throw invalid('"nodes" are different ones, and at least one');
     integer(weight, '"weight"', 1, WEIGHT_MAX);
-    if (id !== undefined) integer(id, '"id"', 1, ID_MAX);
-    const { groups } = await this.#fresh(bounds);
-    const { groups: all } = await this.#progress(bounds);
-    const highest = Math.max(0, ...groups.map((group) => group.id), ...all.keys());
-    const group: Group = {
-      id: id ?? highest + 1,
-      weight,
-      nodes: nodes ?? this.#placed(groups, this.#settings.replicas),
-    };
-    await this.#change(controller.join([group]), bounds);
-    return group.id;
+    // One after the other: each takes the next id.
+    const joined = this.#adding.then(() => this.#join(weight, nodes, bounds));
+    this.#adding = joined.catch(() => {});
+    const { id, number } = await joined;
+    await this.#settled(number, bounds);
+    return id;
+  }
+
+  /** Has a group join, whose id no group had before: a node that was away may still have what belonged to that one. */
+  async #join(weight: number, nodes: readonly number[] | undefined, options: CallOptions) {
+    this.#assertOpen();
+    const { groups } = await this.#fresh(options);
+    const known = await this.#progress(options);
+    const ids = [...groups.map((group) => group.id), ...known.groups.keys(), ...known.drained];
+    const id = Math.max(0, ...ids) + 1;
+    const places = nodes ?? this.#placed(groups, this.#settings.replicas);
+    const number = await this.#command(controller.join([{ id, weight, nodes: places }]), options);
+    return { id, number };
   }
 
   async #remove(id: number, options: RemoveGroupOptions = {}): Promise<void> {
@@ -263,8 +272,12 @@ export class LiveShardedCluster implements ShardedCluster {
   /** Makes a configuration, and waits until it is what there is. */
   async #change(command: Uint8Array, options: CallOptions): Promise<void> {
     this.#assertOpen();
+    await this.#settled(await this.#command(command, options), options);
+  }
+
+  /** Waits until a configuration is what there is. */
+  async #settled(number: number, options: CallOptions): Promise<void> {
     const { deadlineMs } = this.#settings.cluster;
-    const number = await this.#command(command, options);
     const now = await this.#fresh(options);
     await bounded(options, deadlineMs, "the shards have not moved", () =>
       this.#migrations.settled(Math.max(number, now.number)),

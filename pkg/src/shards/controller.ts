@@ -11,6 +11,8 @@ export interface Progress {
   readonly number: number;
   /** By group; also those that left and still have something to give. */
   readonly groups: ReadonlyMap<number, number>;
+  /** Groups that left and have nothing any more, the last ones. */
+  readonly drained: readonly number[];
 }
 
 export const create = (shards: number) => new Writer().byte(1).number(shards).finish();
@@ -79,8 +81,12 @@ export const progressOf = (bytes: Uint8Array) =>
       }
       return group;
     });
-    from.list(() => [from.number(), from.number()]);
-    return { number, groups: new Map(groups) };
+    const drained = from.list(() => {
+      const group = from.number();
+      from.number();
+      return group;
+    });
+    return { number, groups: new Map(groups), drained };
   });
 
 const FAILED = 0;

@@ -105,8 +105,6 @@ export interface ShardedCluster {
 
 /** What `groups.add` takes. */
 export interface AddGroupOptions extends CallOptions {
-  /** Its id, 1 to 2^32 - 1, which no group has. Default: the one after the highest there is, or was. */
-  readonly id?: number;
   /** How large a part of the shards it gets, beside the weights of the others: 1 to 1,000. Default 1. */
   readonly weight?: number;
   /** On which nodes it is, 1 to 7. Default: as many as `replicas` says, those that have the fewest groups. */
@@ -126,7 +124,7 @@ export interface RemoveGroupOptions extends CallOptions {
 export interface Groups {
   /** As last heard, in order of their ids. */
   list(): readonly Group[];
-  /** Makes a new group, and gives it shards of the others. `GROUP_EXISTS`, `TOO_MANY_GROUPS`. Resolves to its id. */
+  /** Makes a new group, and gives it shards of the others. `TOO_MANY_GROUPS`. Resolves to its id, which no group had before. */
   add(options?: AddGroupOptions): Promise<number>;
   /** Gives the shards of a group to the others, and forgets it. `UNKNOWN_GROUP`, `LAST_GROUP`. */
   remove(id: number, options?: RemoveGroupOptions): Promise<void>;
