@@ -6,6 +6,7 @@
 extern crate wasm_bindgen_test;
 
 mod groups;
+mod leaving;
 
 use bytes::Bytes;
 use quorate_kv as kv;
