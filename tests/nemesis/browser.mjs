@@ -13,7 +13,7 @@ import { firefox, webkit } from "../browser/webdriver.mjs";
 import { serve } from "../package/help.mjs";
 
 /** The page and what it imports, as plain files. */
-async function serveArena() {
+export async function serveArena(page = "page/index.html") {
   const site = mkdtempSync(join(tmpdir(), "quorate-nemesis-"));
   cpSync(fileURLToPath(new URL(".", import.meta.url)), site, { recursive: true });
   cpSync(at("pkg", "dist"), join(site, "quorate"), { recursive: true });
@@ -26,7 +26,7 @@ async function serveArena() {
     await server.close();
     rmSync(site, { recursive: true, force: true });
   };
-  return { url: `${server.url}page/index.html`, close };
+  return { url: `${server.url}${page}`, close };
 }
 
 /** Chromium, which freezes a page with its workers as it does for tabs in the background. */

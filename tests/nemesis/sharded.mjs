@@ -14,7 +14,10 @@ const deeds = { move: 10, add: 2, remove: 2, weigh: 1, kill: 4, killMany: 1, iso
 
 /** `open` opens a store with these options. What went wrong, what was done, and the history as lines. */
 export async function torment({ open, seed, seconds }) {
-  const world = new World(await open({ name: "sharded", groups: 2, shards, deadline: bound }), seed);
+  const world = new World(
+    await open({ name: "sharded", groups: 2, shards, deadline: bound }),
+    seed,
+  );
   try {
     await world.run(seconds);
   } finally {
