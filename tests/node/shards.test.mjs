@@ -170,7 +170,7 @@ test("recipes are in the shard of their name, and go on while it moves", async (
   assert.equal(await kv.tryLock("a"), null);
   assert.equal(store.shards.of(lock.condition.key), store.shards.of("{a}"));
   const queue = kv.queue("jobs {t}/1");
-  await queue.add({ n: 1 });
+  await queue.enqueue({ n: 1 });
   const counter = kv.counter("c");
   await counter.add(2);
   const groups = store.groups.list().map(({ id }) => id);
@@ -188,7 +188,7 @@ test("recipes are in the shard of their name, and go on while it moves", async (
   assert.equal(succeeded, true);
   await lock.release();
   await (await kv.tryLock("a")).release();
-  assert.deepEqual((await queue.take()).value, { n: 1 });
+  assert.deepEqual(await queue.take(), { n: 1 });
   assert.equal(await counter.add(1), 3);
 });
 
