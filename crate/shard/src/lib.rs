@@ -44,4 +44,5 @@ pub use key::{shard_of, shard_of_range};
 pub use mover::{CONTROLLER, Mover, MoverConfig, Outgoing};
 pub use protocol::{Body, Command, Elsewhere, Query, Reply, Stage, StoreError};
 pub use route::{Route, route_command, route_query};
+pub use shard::Load;
 pub use store::{Place, Progress, ShardRestore, ShardSnapshot, ShardStore};

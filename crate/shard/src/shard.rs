@@ -7,6 +7,8 @@
 //!      └── Arriving ◀─ adopt, as the taker: filled by pieces, served with the last one
 //! ```
 
+use core::cell::Cell;
+
 use bytes::Bytes;
 use quorate_kv::{self as kv, Kv, KvDelta, KvSnapshot};
 use quorate_rsm::wire::{Reader, Writer};
@@ -24,6 +26,17 @@ pub(crate) struct Shard {
     /// The shard's time less the group's, in milliseconds: each group counts from another beginning.
     pub(crate) offset_ms: i64,
     pub(crate) phase: Phase,
+    /// Not part of the state: each node counts for itself.
+    pub(crate) load: Cell<Load>,
+}
+
+/// What clients had a shard do on this node, since it arrived, the node started, or a snapshot came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Executed from the log, repetitions and what sessions ask for included.
+    pub commands: u64,
+    /// Answered here. Of a watch each answer, not the wait for it.
+    pub queries: u64,
 }
 
 /// The sessions of a shard.
@@ -97,6 +110,7 @@ impl Shard {
             clients: Clients::default(),
             offset_ms: 0,
             phase,
+            load: Cell::default(),
         }
     }
 
@@ -118,6 +132,7 @@ impl Shard {
 
     /// Does what a client asks, of a shard that is served.
     pub(crate) fn request(&mut self, context: &ApplyContext, body: Body) -> Reply {
+        self.load.get_mut().commands += 1;
         let context = self.here(context);
         let Clients { sessions, last } = &mut self.clients;
         match body {
@@ -145,6 +160,23 @@ impl Shard {
                 }
             },
         }
+    }
+
+    /// Answers a query of the store, of a shard that is served.
+    pub(crate) fn query(&self, query: &Bytes) -> Reply {
+        self.answered(self.kv.query(query))
+    }
+
+    /// The same, of one that waits: `None` until there is something to say.
+    pub(crate) fn poll(&self, query: &Bytes) -> Option<Reply> {
+        Some(self.answered(self.kv.poll(query)?))
+    }
+
+    fn answered(&self, reply: Bytes) -> Reply {
+        let mut load = self.load.get();
+        load.queries += 1;
+        self.load.set(load);
+        Reply::Done(reply)
     }
 
     /// Remembers the shard as of now, for a taker that has it up to `base`.
@@ -209,6 +241,7 @@ impl Shard {
             clients,
             offset_ms: time_ms.cast_signed() - context.time_ms.cast_signed(),
             phase: Phase::Serving,
+            load: Cell::default(),
         };
     }
 

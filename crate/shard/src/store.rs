@@ -13,7 +13,7 @@ use quorate_rsm::{ApplyContext, StateMachine};
 use crate::arrival::{Arrival, Staged, checksum};
 use crate::config::{Configuration, GroupId, ShardId};
 use crate::protocol::{Body, Command, Elsewhere, Query, Reply, Stage, StoreError};
-use crate::shard::{Phase, Shard};
+use crate::shard::{Load, Phase, Shard};
 
 pub use snapshot::{ShardRestore, ShardSnapshot};
 
@@ -90,6 +90,13 @@ impl ShardStore {
     /// The shards that are here in any way, and how they stand.
     pub fn places(&self) -> impl Iterator<Item = (ShardId, Place)> {
         self.shards.iter().map(|(id, shard)| (id, shard.place()))
+    }
+
+    /// What clients had a shard do on this node; nothing where the shard is not.
+    #[must_use]
+    pub fn load(&self, shard: ShardId) -> Load {
+        let shard = self.shards.get(shard);
+        shard.map_or_else(Load::default, |shard| shard.load.get())
     }
 
     /// Whether clients are served.
@@ -352,7 +359,7 @@ impl ShardStore {
             Query::Ask { shard, query } => {
                 self.check(shard)?;
                 Ok(match self.served(shard) {
-                    Some(shard) => Reply::Done(shard.kv.query(&query)),
+                    Some(shard) => shard.query(&query),
                     None => Reply::Elsewhere(self.elsewhere(shard)),
                 })
             }
@@ -446,7 +453,7 @@ impl StateMachine for ShardStore {
     fn poll(&self, query: &Bytes) -> Option<Bytes> {
         match Query::decode(query) {
             Ok(Query::Ask { shard, query }) => match self.served(shard) {
-                Some(shard) => Some(Reply::Done(shard.kv.poll(&query)?).encode()),
+                Some(shard) => Some(shard.poll(&query)?.encode()),
                 None => Some(self.query(&Query::Ask { shard, query }.encode())),
             },
             Ok(ask @ Query::Arrived { .. }) => match self.answer(ask) {

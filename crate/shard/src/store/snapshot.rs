@@ -322,10 +322,9 @@ fn read_shard(id: ShardId, reader: &mut Reader<'_>, parts: &mut VecDeque<Coming>
         frozen.head = clients.written(frozen.time_ms);
     }
     Shard {
-        kv: Kv::new(),
         clients,
         offset_ms,
-        phase,
+        ..Shard::new(phase)
     }
 }
 

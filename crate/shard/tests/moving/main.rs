@@ -11,8 +11,8 @@ use bytes::Bytes;
 use quorate_kv as kv;
 use quorate_rsm::{SessionId, StateMachine};
 use quorate_shard::{
-    Body, Command, Configuration, GroupId, Query, Reply, ShardId, ShardStore, Stage, StoreError,
-    shard_of,
+    Body, Command, Configuration, GroupId, Load, Query, Reply, ShardId, ShardStore, Stage,
+    StoreError, shard_of,
 };
 
 use groups::{A, B, Group, SHARDS, configuration, copy, key, kv_reply, move_shard, put, serving};
@@ -138,6 +138,43 @@ fn a_shard_is_served_by_the_giver_until_it_is_frozen_and_by_the_taker_from_the_l
     assert_eq!(a.apply(&delete), Reply::Ok);
     assert!(a.store.is_settled() && b.store.is_settled());
     assert_eq!(a.apply(&delete), Reply::Gone, "again");
+}
+
+#[test]
+fn each_node_counts_what_clients_have_a_shard_do() {
+    let mut groups = moving();
+    let load = |commands, queries| Load { commands, queries };
+    let session = groups[0].open(SHARD);
+    put(&mut groups[0], SHARD, session, 1, "x");
+    put(&mut groups[0], SHARD, session, 1, "x");
+    put(&mut groups[1], SHARD, session, 2, "refused");
+    groups[0].get(SHARD);
+    let watch = |from| {
+        let query = kv::Query::Changes(kv::Changes {
+            watches: vec![kv::Watch {
+                range: kv::KeyRange::all(),
+                ..kv::Watch::default()
+            }],
+            from,
+            ..kv::Changes::default()
+        });
+        let query = query.encode();
+        let shard = SHARD;
+        Query::Ask { shard, query }.encode()
+    };
+    assert!(groups[0].store.poll(&watch(1)).is_some());
+    assert_eq!(groups[0].store.poll(&watch(100)), None, "it waits");
+    assert_eq!(groups[0].store.load(SHARD), load(3, 2));
+    assert_eq!(groups[0].store.load(ShardId(0)), load(0, 0));
+    assert_eq!(groups[1].store.load(SHARD), load(0, 0));
+    let restarted = groups[0].restarted();
+    assert_eq!(restarted.store.load(SHARD), load(0, 0));
+    assert_eq!(restarted.snapshot(), groups[0].snapshot(), "no state");
+
+    groups::finish(&mut groups, 0, 1, SHARD, 2);
+    put(&mut groups[1], SHARD, session, 2, "y");
+    assert_eq!(groups[1].store.load(SHARD), load(1, 0));
+    assert_eq!(groups[0].store.load(SHARD), load(0, 0), "it is gone");
 }
 
 #[test]
