@@ -6,6 +6,7 @@
 //! node is: the host carries its requests, and tells it of what changed.
 
 mod fetch;
+mod progress;
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ use crate::protocol::{Command, Query, Reply};
 use crate::store::{Place, ShardStore};
 
 use fetch::Fetch;
+pub use progress::{Arriving, Step};
 
 /// Settings of a mover.
 #[derive(Clone, Debug, PartialEq, Eq)]
