@@ -36,12 +36,12 @@ struct World {
 }
 
 impl World {
-    /// The shard has some values. By configuration 2 these are the second group's.
+    /// The shard has some pieces. By configuration 2 these are the second group's.
     fn new(shards: [GroupId; 3], fetches: usize) -> Self {
         let [mut giver, mut taker] = pair();
         let session = giver.open(SHARD);
         for sequence in 1..20 {
-            put(&mut giver, SHARD, session, sequence, "some value");
+            put(&mut giver, SHARD, session, sequence, &"value ".repeat(20));
         }
         for group in [&mut giver, &mut taker] {
             group.adopt(&configuration(2, shards));
@@ -195,4 +195,44 @@ fn shards_wait_for_one_another() {
     }
     world.next();
     assert_eq!(steps(&world), [Step::Copying { round }]);
+}
+
+#[test]
+fn a_late_failure_of_a_copy_that_was_given_up_does_not_bring_it_back() {
+    let mut world = World::new([A, B, A], 4);
+    while world.arriving().iter().all(|it| it.staged == 0) {
+        world.step();
+    }
+    // Nobody answers one question for a piece, and the giver forgets its marks.
+    let begun = world.now;
+    let late = loop {
+        let (group, request) = world.next();
+        if matches!(request.body, RequestBody::Read { .. }) {
+            break request.body;
+        }
+        let reply = world.execute(group, &request);
+        world.answer(group, &request, &reply);
+    };
+    world.giver = world.giver.restarted();
+    world.now = begun.after(Duration::from_secs(3));
+    // Whether another mark was asked for.
+    let step = |world: &mut World| {
+        let (group, request) = world.next();
+        if request.body != late {
+            let reply = world.execute(group, &request);
+            world.answer(group, &request, &reply);
+        }
+        let RequestBody::Propose { command } = &request.body else {
+            return false;
+        };
+        matches!(Command::decode(command), Ok(Command::Mark { .. }))
+    };
+    // All of it is to be copied anew.
+    while !step(&mut world) {}
+    // The question for the piece is given up.
+    world.now = begun.after(Duration::from_secs(6));
+    world.mover.timer(world.now);
+    while !world.taker.store.serves(SHARD) {
+        assert!(!step(&mut world), "one mark is enough");
+    }
 }
