@@ -9,7 +9,7 @@ use quorate_shard::{
 };
 
 use super::groups::{A, B, Group, configuration, put};
-use super::{SHARD, pair};
+use super::{SHARD, moving, pair};
 
 const CHUNK_BYTES: u32 = 100;
 
@@ -234,5 +234,39 @@ fn a_late_failure_of_a_copy_that_was_given_up_does_not_bring_it_back() {
     world.mover.timer(world.now);
     while !world.taker.store.serves(SHARD) {
         assert!(!step(&mut world), "one mark is enough");
+    }
+}
+
+/// How long it takes until a group is asked again that said nothing, and whether it is another node.
+fn asked_again(mover: &mut Mover, group: GroupId) -> (Duration, bool) {
+    let mut asked: Vec<(Instant, NodeId)> = Vec::new();
+    let mut now = Instant::default();
+    while asked.len() < 2 {
+        while let Some(output) = mover.poll_output() {
+            if output.group == group {
+                asked.push((now, output.to));
+            }
+        }
+        now = mover.next_timeout();
+        mover.timer(now);
+    }
+    (asked[1].0.since(asked[0].0), asked[1].1 != asked[0].1)
+}
+
+#[test]
+fn whoever_waits_for_news_asks_another_when_a_node_is_silent() {
+    let [mut giver, mut taker] = moving();
+    for (group, from, store) in [(B, CONTROLLER, &mut taker), (A, B, &mut giver)] {
+        if group == A {
+            store.freeze(SHARD, 2, None);
+        }
+        let config = MoverConfig::new(vec![NodeId(7), NodeId(8)]);
+        let mut mover = Mover::new(config, NodeId(u64::from(group.0)), 1);
+        mover.touch(Instant::default(), group, true);
+        assert_eq!(mover.next_group(), Some(group));
+        mover.look(Instant::default(), group, &store.store);
+        let (after, is_another) = asked_again(&mut mover, from);
+        assert_eq!(after, Duration::from_secs(1), "{from}");
+        assert_eq!(is_another, from == CONTROLLER, "there is one node of {B}");
     }
 }
