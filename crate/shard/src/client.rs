@@ -335,8 +335,14 @@ impl ShardClient {
         let Some(route) = self.routes.get_mut(shard) else {
             return;
         };
+        if owner == GroupId::NONE {
+            // There is no such group there, any more or yet, or it knows of no configuration: that is no
+            // news of the shard, and to ask again at once is of no use.
+            route.is_silent |= route.group == from;
+            return;
+        }
         // Only the first to say so turns the way.
-        if route.group == from && owner != GroupId::NONE && owner != from {
+        if route.group == from && owner != from {
             route.lead_to(self.now, owner, nodes, config, &self.down);
             route.bounces += 1;
         }

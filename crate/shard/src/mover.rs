@@ -15,7 +15,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId, Random, Table};
-use quorate_rsm::{Call, CallId, ClientInput, ClientOutput, ReadAt, Reply as NodeReply, Request};
+use quorate_rsm::{
+    Call, CallId, ClientInput, ClientOutput, ReadAt, Reply as NodeReply, Request, RequestError,
+};
 
 use crate::config::{Configuration, GroupId, ShardId};
 use crate::controller::{ControllerCommand, ControllerError, ControllerQuery, ControllerReply};
@@ -187,8 +189,13 @@ impl Mover {
     }
 
     /// A node of a group answered.
-    pub fn reply(&mut self, now: Instant, group: GroupId, from: NodeId, reply: NodeReply) {
+    pub fn reply(&mut self, now: Instant, group: GroupId, from: NodeId, mut reply: NodeReply) {
         self.now = self.now.max(now);
+        let is_elsewhere = |it| matches!(Reply::decode(it), Ok(Reply::Elsewhere(_)));
+        if group != CONTROLLER && reply.result.as_ref().is_ok_and(is_elsewhere) {
+            // There is no such group at this node, any more or yet: another one may have it.
+            reply.result = Err(RequestError::NotLeader { hint: None });
+        }
         self.tell(group, ClientInput::Reply { from, reply });
     }
 
@@ -337,7 +344,7 @@ impl Mover {
                     let nodes = info.map_or_else(Vec::new, |info| info.nodes.clone());
                     let query = Query::Arrived { shard, config }.encode();
                     let at = ReadAt::Watch;
-                    let task = Task::Arrived(group, shard, config);
+                    let task = Task::Arrived(group, shard, config, to);
                     self.ask(to, &nodes, task, Call::ReadAt { query, at });
                 }
                 Place::Serving | Place::Leaving(_) | Place::Frozen(_) => {}
@@ -422,12 +429,14 @@ impl Mover {
 
     fn done(&mut self, task: Task, reply: &Bytes) {
         match task {
-            Task::Watch | Task::Configuration(_) | Task::Status(_) | Task::Report(..) => {
-                match ControllerReply::decode(reply) {
-                    Ok(reply) => self.controller_answered(task, reply),
-                    Err(_) => self.failed(task),
-                }
-            }
+            Task::Watch
+            | Task::Configuration(_)
+            | Task::Status(_)
+            | Task::Report(..)
+            | Task::Drained(..) => match ControllerReply::decode(reply) {
+                Ok(reply) => self.controller_answered(task, reply),
+                Err(_) => self.failed(task),
+            },
             _ => match Reply::decode(reply) {
                 Ok(reply) => self.group_answered(task, reply),
                 Err(_) => self.failed(task),
@@ -499,7 +508,20 @@ impl Mover {
                     led.reported = led.reported.max(number);
                 }
             }
+            (Task::Drained(group, shard, config, to), ControllerReply::Status(status))
+                if !status.groups.has(to) =>
+            {
+                self.delete(group, shard, config);
+            }
             _ => self.failed(task),
+        }
+    }
+
+    /// Lets go of a shard that has arrived where it went.
+    fn delete(&mut self, group: GroupId, shard: ShardId, config: u64) {
+        if self.led.has(group) {
+            let delete = Command::Delete { shard, config };
+            self.propose(group, Task::Delete(group, shard), &delete);
         }
     }
 
@@ -519,11 +541,8 @@ impl Mover {
 
     fn group_answered(&mut self, task: Task, reply: Reply) {
         match (task, reply) {
-            (Task::Arrived(group, shard, config), Reply::Ok) => {
-                if self.led.has(group) {
-                    let delete = Command::Delete { shard, config };
-                    self.propose(group, Task::Delete(group, shard), &delete);
-                }
+            (Task::Arrived(group, shard, config, _), Reply::Ok) => {
+                self.delete(group, shard, config);
             }
             (Task::Tell(group), Reply::Ok) => {
                 if let Some(led) = self.led.get_mut(group) {
@@ -568,7 +587,12 @@ impl Mover {
                     fetch.fail(task);
                 }
             }
-            Task::Arrived(_, shard, _) | Task::Delete(_, shard) => {
+            // Nobody may be left to say so: a group that is drained is forgotten.
+            Task::Arrived(_, shard, config, to) => {
+                let task = Task::Drained(group, shard, config, to);
+                return self.ask_controller(task, &ControllerQuery::Status);
+            }
+            Task::Drained(_, shard, ..) | Task::Delete(_, shard) => {
                 led.leaving.remove(shard);
             }
         }

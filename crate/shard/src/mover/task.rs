@@ -17,7 +17,10 @@ pub(super) enum Task {
     /// A piece of the copy that leads to a mark from another.
     Chunk(GroupId, ShardId, u32, (u64, Option<u64>)),
     Stage(GroupId, ShardId, u32, (u64, Option<u64>)),
-    Arrived(GroupId, ShardId, u64),
+    /// Of a shard that left by this configuration, the group it went to.
+    Arrived(GroupId, ShardId, u64, GroupId),
+    /// Whether that group has got through all it was in.
+    Drained(GroupId, ShardId, u64, GroupId),
     Delete(GroupId, ShardId),
 }
 
@@ -34,6 +37,7 @@ impl Task {
             | Self::Chunk(group, ..)
             | Self::Stage(group, ..)
             | Self::Arrived(group, ..)
+            | Self::Drained(group, ..)
             | Self::Delete(group, _) => Some(group),
         }
     }

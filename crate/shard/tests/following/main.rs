@@ -46,15 +46,23 @@ impl World {
     fn asked(&mut self, group: GroupId) -> Option<Request> {
         let end = self.now.after(Duration::from_secs(10));
         loop {
+            let (to, request) = self.sent(end)?;
+            if to == group {
+                return Some(request);
+            }
+        }
+    }
+
+    /// The next request to any group until then.
+    fn sent(&mut self, end: Instant) -> Option<(GroupId, Request)> {
+        loop {
             while let Some(output) = self.client.poll_output() {
                 if let ShardOutput::Send(Outgoing {
-                    group: to,
-                    requests,
-                    ..
+                    group, requests, ..
                 }) = output
-                    && to == group
                 {
-                    return requests.into_iter().next();
+                    let request = requests.into_iter().next();
+                    return request.map(|request| (group, request));
                 }
             }
             self.now = self.client.next_timeout();
@@ -80,6 +88,10 @@ impl World {
     /// The controller is asked, and says that a group has the shard.
     fn say(&mut self, number: u64, owner: GroupId) {
         let request = self.asked(CONTROLLER).expect("the controller is asked");
+        self.say_so(&request, number, owner);
+    }
+
+    fn say_so(&mut self, request: &Request, number: u64, owner: GroupId) {
         let info = |group| (group, GroupInfo::new(vec![node(group)]));
         let configuration = Configuration {
             number,
@@ -91,19 +103,23 @@ impl World {
             configuration,
             latest,
         };
-        self.answer(CONTROLLER, &request, reply.encode());
+        self.answer(CONTROLLER, request, reply.encode());
     }
 
     /// A group is asked, and says that another one has the shard.
     fn send_elsewhere(&mut self, from: GroupId, owner: GroupId, config: u64) {
         let request = self.asked(from).expect("the group is asked");
+        self.say_elsewhere(from, &request, owner, config);
+    }
+
+    fn say_elsewhere(&mut self, from: GroupId, request: &Request, owner: GroupId, config: u64) {
         let nodes = vec![node(owner)];
         let reply = Reply::Elsewhere(Elsewhere {
             config,
             owner,
             nodes,
         });
-        self.answer(from, &request, reply.encode());
+        self.answer(from, request, reply.encode());
     }
 }
 
@@ -125,4 +141,24 @@ fn a_giver_that_fell_silent_after_the_move_is_left() {
     assert!(world.asked(A).is_some());
     world.say(2, B);
     assert!(world.asked(B).is_some());
+}
+
+#[test]
+fn a_giver_that_was_forgotten_after_the_move_is_left() {
+    let mut world = World::new();
+    world.say(2, B);
+    // On its way, by that configuration; by now it has arrived, and the giver's nodes have no such group.
+    world.send_elsewhere(B, A, 2);
+    let end = world.now.after(Duration::from_secs(1));
+    let mut refusals = 0;
+    loop {
+        let (group, request) = world.sent(end).expect("B is asked within a second");
+        match group {
+            A => world.say_elsewhere(A, &request, GroupId::NONE, 0),
+            B => break,
+            _ => world.say_so(&request, 2, B),
+        }
+        refusals += u32::from(group == A);
+        assert!(refusals < 10, "A is asked in a circle");
+    }
 }
