@@ -45,6 +45,8 @@ pub(crate) struct Copy {
     pub(crate) is_final: bool,
     /// Kept to be written into snapshots: what is built of them cannot be.
     pub(crate) pieces: Vec<Bytes>,
+    /// Theirs.
+    pub(crate) bytes: u64,
     building: Building,
 }
 
@@ -111,7 +113,7 @@ impl Arrival {
         }
         // It is complete, or of no use.
         let copy = self.copy.take().ok_or(StoreError::OutOfOrder)?;
-        let bytes = copy.pieces.iter().map(|piece| piece.len() as u64).sum();
+        let bytes = copy.bytes;
         let (kv, clients) = taken
             .and_then(|()| copy.building.finish())
             .map_err(|_| StoreError::BadChunk)?;
@@ -142,12 +144,13 @@ impl Arrival {
 
 impl Copy {
     /// A copy of which nothing was looked at yet: see [`Arrival::rebuild`].
-    pub(crate) fn stored(mark: u64, base: Option<u64>, is_final: bool, pieces: Vec<Bytes>) -> Self {
+    pub(crate) fn stored(mark: u64, base: Option<u64>, is_final: bool) -> Self {
         Self {
             mark,
             base,
             is_final,
-            pieces,
+            pieces: Vec::new(),
+            bytes: 0,
             building: Building::new(is_final, None),
         }
     }
@@ -159,6 +162,7 @@ impl Copy {
             base: stage.base,
             is_final: stage.is_final,
             pieces: Vec::new(),
+            bytes: 0,
             building: Building::new(stage.is_final, base.map(|(_, kv)| kv)),
         }
     }
@@ -168,8 +172,14 @@ impl Copy {
             && self.pieces.len() == stage.number as usize
     }
 
+    /// Adds a piece, without looking at it.
+    pub(crate) fn keep(&mut self, piece: Bytes) {
+        self.bytes += piece.len() as u64;
+        self.pieces.push(piece);
+    }
+
     fn take(&mut self, data: &Bytes) -> Result<(), BadSnapshot> {
-        self.pieces.push(data.clone());
+        self.keep(data.clone());
         self.building.take(data)
     }
 

@@ -41,8 +41,8 @@ pub use controller::{
     HISTORY_BYTES_MAX, HISTORY_KEPT, HISTORY_MAX, Hosting, Left,
 };
 pub use key::{shard_of, shard_of_range};
-pub use mover::{CONTROLLER, Mover, MoverConfig, Outgoing};
+pub use mover::{Arriving, CONTROLLER, Mover, MoverConfig, Outgoing, Step};
 pub use protocol::{Body, Command, Elsewhere, Query, Reply, Stage, StoreError};
 pub use route::{Route, route_command, route_query, strays_of_command, strays_of_query};
 pub use shard::Load;
-pub use store::{Place, Progress, ShardRestore, ShardSnapshot, ShardStore};
+pub use store::{Copied, Place, Progress, ShardRestore, ShardSnapshot, ShardStore};

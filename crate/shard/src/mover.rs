@@ -5,7 +5,10 @@
 //! whoever leads next goes on from there. Each call is one that does nothing a second time. Pure, as the
 //! node is: the host carries its requests, and tells it of what changed.
 
+mod contact;
 mod fetch;
+mod progress;
+mod task;
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -13,8 +16,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId, Random, Table};
 use quorate_rsm::{
-    Call, CallId, Client, ClientConfig, ClientInput, ClientOutput, ReadAt, Reply as NodeReply,
-    Request, RequestError,
+    Call, CallId, ClientInput, ClientOutput, ReadAt, Reply as NodeReply, Request, RequestError,
 };
 
 use crate::config::{Configuration, GroupId, ShardId};
@@ -22,7 +24,10 @@ use crate::controller::{ControllerCommand, ControllerError, ControllerQuery, Con
 use crate::protocol::{Command, Query, Reply};
 use crate::store::{Place, ShardStore};
 
+use contact::Contact;
 use fetch::Fetch;
+pub use progress::{Arriving, Step};
+use task::Task;
 
 /// Settings of a mover.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +46,9 @@ pub struct MoverConfig {
     pub copies: u32,
     /// How long a call may take before its step is taken again. Default 5 s.
     pub timeout: Duration,
+    /// A node that says nothing for so long is given up, and another asked; one that may wait for news is
+    /// given twice as long. Default 500 ms.
+    pub silence: Duration,
     /// Pause after a step that failed. Default 20 ms.
     pub pause: Duration,
 }
@@ -57,6 +65,7 @@ impl MoverConfig {
             small_bytes: 64 << 10,
             copies: 6,
             timeout: Duration::from_secs(5),
+            silence: Duration::from_millis(500),
             pause: Duration::from_millis(20),
         }
     }
@@ -100,12 +109,6 @@ pub struct Mover {
     outputs: VecDeque<Outgoing>,
 }
 
-/// A group that is asked.
-struct Contact {
-    client: Client,
-    nodes: Vec<NodeId>,
-}
-
 /// What is under way for a group that is led.
 #[derive(Default)]
 struct Led {
@@ -123,64 +126,6 @@ struct Led {
     fetches: Table<ShardId, Fetch>,
     /// Shards that left, of which it is asked whether they have arrived, or that are deleted.
     leaving: Table<ShardId, ()>,
-}
-
-/// What a call is for: the group it is made for comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Task {
-    /// News of the controller.
-    Watch,
-    Configuration(GroupId),
-    /// How far the controller knows a group to be.
-    Status(GroupId),
-    Report(GroupId, u64),
-    Tell(GroupId),
-    /// Mark or freeze.
-    Mark(GroupId, ShardId),
-    /// A piece of the copy that leads to a mark from another.
-    Chunk(GroupId, ShardId, u32, (u64, Option<u64>)),
-    Stage(GroupId, ShardId, u32, (u64, Option<u64>)),
-    /// Of a shard that left by this configuration, the group it went to.
-    Arrived(GroupId, ShardId, u64, GroupId),
-    /// Whether that group has got through all it was in.
-    Drained(GroupId, ShardId, u64, GroupId),
-    Delete(GroupId, ShardId),
-}
-
-impl Task {
-    /// For which group, if for one.
-    fn group(self) -> Option<GroupId> {
-        match self {
-            Self::Watch => None,
-            Self::Configuration(group)
-            | Self::Status(group)
-            | Self::Report(group, _)
-            | Self::Tell(group)
-            | Self::Mark(group, _)
-            | Self::Chunk(group, ..)
-            | Self::Stage(group, ..)
-            | Self::Arrived(group, ..)
-            | Self::Drained(group, ..)
-            | Self::Delete(group, _) => Some(group),
-        }
-    }
-}
-
-impl Contact {
-    /// Turns to these nodes, and to no others.
-    fn set_nodes(&mut self, now: Instant, nodes: &[NodeId], down: &Table<NodeId, ()>) {
-        for node in nodes.iter().filter(|node| !self.nodes.contains(node)) {
-            if !down.has(*node) {
-                let node = *node;
-                self.client.handle(now, ClientInput::NodeUp { node });
-            }
-        }
-        for node in self.nodes.iter().filter(|node| !nodes.contains(node)) {
-            let node = *node;
-            self.client.handle(now, ClientInput::NodeDown { node });
-        }
-        self.nodes = nodes.to_vec();
-    }
 }
 
 /// Configurations kept.
@@ -419,9 +364,8 @@ impl Mover {
         let timeout = self.config.timeout * if is_watch { 4 } else { 1 };
         let (now, deadline) = (self.now, self.now.after(timeout));
         if !self.groups.has(group) {
-            let client = Client::new(ClientConfig::new(Vec::new()), self.random.next_u64());
-            let nodes = Vec::new();
-            self.groups.insert(group, Contact { client, nodes });
+            let contact = Contact::new(self.config.silence, self.random.next_u64());
+            self.groups.insert(group, contact);
         }
         let Some(contact) = self.groups.get_mut(group) else {
             return;

@@ -167,6 +167,8 @@ pub enum Reply {
         done: bool,
         /// CRC-32 of the bytes.
         crc: u32,
+        /// How many bytes all pieces have.
+        total: u64,
         /// The bytes.
         data: Bytes,
     },
@@ -569,11 +571,17 @@ impl Reply {
                 writer.number(*mark);
                 writer.byte(u8::from(*is_final));
             }
-            Self::Chunk { done, crc, data } => {
-                writer.reserve(data.len() + 8);
+            Self::Chunk {
+                done,
+                crc,
+                total,
+                data,
+            } => {
+                writer.reserve(data.len() + 16);
                 writer.byte(PIECE);
                 writer.byte(u8::from(*done));
                 writer.number(u64::from(*crc));
+                writer.number(*total);
                 writer.raw(data);
             }
             Self::NotYet { config } => {
@@ -613,6 +621,7 @@ impl Reply {
             PIECE => Self::Chunk {
                 done: take_flag(&mut reader),
                 crc: take_u32(&mut reader),
+                total: reader.number(),
                 data: reader.rest(),
             },
             NOT_YET => Self::NotYet {

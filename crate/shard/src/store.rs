@@ -63,8 +63,23 @@ pub struct Progress {
     pub copies: u32,
     /// Bytes of the last complete copy.
     pub last_bytes: u64,
-    /// The copy under way: its mark, its base, whether it is the final one, and pieces that are here.
-    pub copy: Option<(u64, Option<u64>, bool, u32)>,
+    /// The copy under way.
+    pub copy: Option<Copied>,
+}
+
+/// How far a copy has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// The mark that it leads to.
+    pub mark: u64,
+    /// The mark from which it leads there.
+    pub base: Option<u64>,
+    /// Whether the shard is frozen at the mark.
+    pub is_final: bool,
+    /// Pieces that are here.
+    pub pieces: u32,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 impl ShardStore {
@@ -381,8 +396,12 @@ impl ShardStore {
                     None => Reply::MarkLost,
                     Some(stream) => {
                         let (data, done) = stream.chunk(number, max_bytes);
-                        let crc = checksum(&data);
-                        Reply::Chunk { done, crc, data }
+                        Reply::Chunk {
+                            done,
+                            crc: checksum(&data),
+                            total: stream.len(),
+                            data,
+                        }
                     }
                 })
             }
@@ -416,13 +435,12 @@ impl Shard {
                 base: arrival.base.as_ref().map(|(mark, _)| *mark),
                 copies: arrival.copies,
                 last_bytes: arrival.last_bytes,
-                copy: arrival.copy.as_ref().map(|copy| {
-                    (
-                        copy.mark,
-                        copy.base,
-                        copy.is_final,
-                        copy.pieces.len() as u32,
-                    )
+                copy: arrival.copy.as_ref().map(|copy| Copied {
+                    mark: copy.mark,
+                    base: copy.base,
+                    is_final: copy.is_final,
+                    pieces: copy.pieces.len() as u32,
+                    bytes: copy.bytes,
                 }),
             }),
         }

@@ -6,7 +6,7 @@ use quorate_rsm::{Call, ReadAt};
 
 use super::{GroupId, Mover, ShardId, Task};
 use crate::protocol::{Command, Query, Reply, Stage};
-use crate::store::Progress;
+use crate::store::{Copied, Progress};
 
 /// What is under way. Whatever of it is lost is found again in the group's state.
 #[derive(Default)]
@@ -36,19 +36,36 @@ struct Copying {
     end: Option<u32>,
     /// Pieces that came out of order.
     pieces: Table<u32, Stage>,
+    /// Bytes that have come, and how many there are, once that is known.
+    bytes: u64,
+    total: Option<u64>,
 }
 
 impl Copying {
-    fn begin(mark: u64, base: Option<u64>, is_final: bool, from: u32) -> Self {
-        Self {
+    fn begin(mark: u64, base: Option<u64>, is_final: bool) -> Self {
+        let copied = Copied {
             mark,
             base,
             is_final,
-            next: from,
-            proposed: from,
-            staged: from,
+            pieces: 0,
+            bytes: 0,
+        };
+        Self::go_on(&copied)
+    }
+
+    /// Goes on with what is there.
+    fn go_on(copied: &Copied) -> Self {
+        Self {
+            mark: copied.mark,
+            base: copied.base,
+            is_final: copied.is_final,
+            next: copied.pieces,
+            proposed: copied.pieces,
+            staged: copied.pieces,
             end: None,
             pieces: Table::default(),
+            bytes: copied.bytes,
+            total: None,
         }
     }
 
@@ -79,9 +96,7 @@ impl Mover {
         }
         if fetch.copy.is_none() && fetch.asking.is_none() {
             match progress.copy.filter(|_| !fetch.whole) {
-                Some((mark, base, is_final, pieces)) => {
-                    fetch.copy = Some(Copying::begin(mark, base, is_final, pieces));
-                }
+                Some(copied) => fetch.copy = Some(Copying::go_on(&copied)),
                 None => return self.ask_mark(group, shard, fetch, progress),
             }
         }
@@ -91,9 +106,7 @@ impl Mover {
     fn ask_mark(&mut self, group: GroupId, shard: ShardId, fetch: &mut Fetch, progress: &Progress) {
         let config = fetch.config;
         let base = progress.base.filter(|_| !fetch.whole);
-        let is_small = progress.last_bytes <= self.config.small_bytes;
-        let is_enough = is_small || progress.copies >= self.config.copies;
-        let command = if base.is_some() && is_enough {
+        let command = if self.is_to_freeze(fetch, progress) {
             Command::Freeze {
                 shard,
                 config,
@@ -109,6 +122,13 @@ impl Mover {
         fetch.asking = Some(base);
         let call = Call::Propose(command.encode());
         self.ask(fetch.from, &fetch.nodes, Task::Mark(group, shard), call);
+    }
+
+    /// Whether the next copy is the final one.
+    pub(super) fn is_to_freeze(&self, fetch: &Fetch, progress: &Progress) -> bool {
+        let is_small = progress.last_bytes <= self.config.small_bytes;
+        let is_enough = is_small || progress.copies >= self.config.copies;
+        progress.base.is_some() && !fetch.whole && is_enough
     }
 
     fn ask_pieces(&mut self, group: GroupId, shard: ShardId, fetch: &mut Fetch) {
@@ -168,20 +188,46 @@ impl Mover {
 }
 
 impl Fetch {
+    /// Whether the copy under way, if any, is the final one.
+    pub(super) fn is_final(&self) -> Option<bool> {
+        self.copy.as_ref().map(|copy| copy.is_final)
+    }
+
+    /// Whether this is the copy under way.
+    pub(super) fn is_of(&self, copied: &Copied) -> bool {
+        let copy = self.copy.as_ref();
+        copy.is_some_and(|copy| copy.leads() == (copied.mark, copied.base))
+    }
+
+    /// Bytes of it that have come, and how many there are, if that is known.
+    pub(super) fn bytes(&self) -> (u64, Option<u64>) {
+        let copy = self.copy.as_ref();
+        copy.map_or((0, None), |copy| (copy.bytes, copy.total))
+    }
+
     /// Takes an answer; whether it helps.
     fn take(&mut self, task: Task, shard: ShardId, reply: Reply) -> bool {
         match (task, reply) {
             (Task::Mark(..), Reply::Marked { mark, is_final }) => {
                 if let Some(base) = self.asking.take() {
-                    self.copy = Some(Copying::begin(mark, base, is_final, 0));
+                    self.copy = Some(Copying::begin(mark, base, is_final));
                     self.whole = false;
                 }
                 true
             }
-            (Task::Chunk(_, _, number, leads), Reply::Chunk { done, crc, data }) => {
+            (
+                Task::Chunk(_, _, number, leads),
+                Reply::Chunk {
+                    done,
+                    crc,
+                    total,
+                    data,
+                },
+            ) => {
                 let Some(copy) = self.copy.as_mut().filter(|copy| copy.leads() == leads) else {
                     return true;
                 };
+                copy.total = Some(total);
                 // Behind the end they are empty.
                 let end = number + u32::from(number == 0 || !data.is_empty());
                 if done && copy.end.is_none_or(|known| end < known) {
@@ -199,6 +245,7 @@ impl Fetch {
                     data,
                 };
                 if number >= copy.proposed && copy.end.is_none_or(|end| number < end) {
+                    copy.bytes += stage.data.len() as u64;
                     copy.pieces.insert(number, stage);
                 }
                 true
@@ -207,7 +254,7 @@ impl Fetch {
                 if let Some(copy) = self.copy.take_if(|copy| copy.leads() == leads) {
                     if self.at_leader && copy.is_final {
                         // What is frozen can be had whole from anyone.
-                        self.copy = Some(Copying::begin(copy.mark, None, true, 0));
+                        self.copy = Some(Copying::begin(copy.mark, None, true));
                     } else {
                         self.whole = self.at_leader;
                     }

@@ -223,7 +223,7 @@ impl Built {
             (What::Store(restore), _) => shard.kv = restore.finish()?,
             (What::Piece(bytes), Phase::Arriving(arrival)) => {
                 if let Some(copy) = &mut arrival.copy {
-                    copy.pieces.push(bytes.into());
+                    copy.keep(bytes.into());
                 }
             }
             (What::Piece(_), _) => return Err(BAD_HEAD),
@@ -307,7 +307,7 @@ fn read_shard(id: ShardId, reader: &mut Reader<'_>, parts: &mut VecDeque<Coming>
                         what,
                     });
                 }
-                arrival.copy = Some(Copy::stored(mark, base, is_final, Vec::new()));
+                arrival.copy = Some(Copy::stored(mark, base, is_final));
             }
             return Shard::new(Phase::Arriving(Box::new(arrival)));
         }

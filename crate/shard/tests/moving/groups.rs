@@ -165,7 +165,10 @@ impl Group {
                 number,
                 max_bytes,
             };
-            let Reply::Chunk { done, crc, data } = self.ask(&query) else {
+            let Reply::Chunk {
+                done, crc, data, ..
+            } = self.ask(&query)
+            else {
                 panic!("{:?}", self.ask(&query));
             };
             stages.push(Stage {

@@ -7,6 +7,7 @@ extern crate wasm_bindgen_test;
 
 mod groups;
 mod leaving;
+mod mover;
 
 use bytes::Bytes;
 use quorate_kv as kv;

@@ -126,7 +126,7 @@ impl Stand {
             Place::Leaving(_) => Self::Leaving,
             Place::Frozen(_) => Self::Frozen,
             Place::Arriving(progress) => {
-                let pieces = progress.copy.map_or(0, |copy| copy.3);
+                let pieces = progress.copy.map_or(0, |copy| copy.pieces);
                 Self::Arriving(progress.copies << 16 | pieces)
             }
         }

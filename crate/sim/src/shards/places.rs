@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_raft::NodeId;
-use quorate_shard::{GroupId, Place, ShardId, ShardStore};
+use quorate_shard::{Copied, GroupId, Place, ShardId, ShardStore};
 
 use super::ShardWorld;
 use super::summary::Sight;
@@ -32,11 +32,8 @@ pub(super) enum Stand {
     Leaving,
     Frozen,
     /// With so many complete copies, and perhaps one under way.
-    Arriving(u32, Option<Copying>),
+    Arriving(u32, Option<Copied>),
 }
-
-/// Mark, base, whether it is the final one, and pieces that are here.
-type Copying = (u64, Option<u64>, bool, u32);
 
 impl From<Place> for Stand {
     fn from(place: Place) -> Self {
@@ -60,7 +57,12 @@ impl Stand {
             Self::Arriving(_, copy) => copy,
             Self::Serving | Self::Leaving | Self::Frozen => None,
         };
-        let of = |(_, base, is_final, pieces): Copying| {
+        let of = |Copied {
+                      base,
+                      is_final,
+                      pieces,
+                      ..
+                  }: Copied| {
             [
                 (is_final && base.is_none()).then_some(Sight::WholeAfterFreeze),
                 (pieces > 1 && base.is_none()).then_some(Sight::WholeInPieces),
@@ -130,7 +132,7 @@ impl ShardWorld {
                     }
                 }
                 (Some(Stand::Arriving(copies, Some(one))), Stand::Arriving(now, Some(other))) => {
-                    let is_anew = copies == now && (one.0, one.1) != (other.0, other.1);
+                    let is_anew = copies == now && (one.mark, one.base) != (other.mark, other.base);
                     self.summary.note_if(is_anew, Sight::CopyBegunAnew);
                 }
                 _ => {}
