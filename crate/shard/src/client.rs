@@ -16,7 +16,7 @@ use quorate_rsm::{
 
 use crate::config::{Configuration, GroupId, ShardId};
 use crate::controller::{ControllerQuery, ControllerReply};
-use crate::mover::{CONTROLLER, Outgoing};
+use crate::mover::{CONTROLLER, Outgoing, turn};
 use crate::protocol::{Body, Command, Elsewhere, Query, Reply};
 
 /// Settings of a client of a sharded store.
@@ -475,16 +475,7 @@ impl Route {
         config: u64,
         down: &Table<NodeId, ()>,
     ) {
-        for node in nodes.iter().filter(|node| !self.nodes.contains(node)) {
-            if !down.has(*node) {
-                let node = *node;
-                self.client.handle(now, ClientInput::NodeUp { node });
-            }
-        }
-        for node in self.nodes.iter().filter(|node| !nodes.contains(node)) {
-            let node = *node;
-            self.client.handle(now, ClientInput::NodeDown { node });
-        }
+        turn(&mut self.client, now, &self.nodes, &nodes, down);
         self.group = group;
         self.nodes = nodes;
         self.config = config;

@@ -25,6 +25,7 @@ use crate::protocol::{Command, Query, Reply};
 use crate::store::{Place, ShardStore};
 
 use contact::Contact;
+pub(crate) use contact::turn;
 use fetch::Fetch;
 pub use progress::{Arriving, Step};
 use task::Task;

@@ -28,16 +28,25 @@ impl Contact {
 
     /// Turns to these nodes, and to no others.
     pub(super) fn set_nodes(&mut self, now: Instant, nodes: &[NodeId], down: &Table<NodeId, ()>) {
-        for node in nodes.iter().filter(|node| !self.nodes.contains(node)) {
-            if !down.has(*node) {
-                let node = *node;
-                self.client.handle(now, ClientInput::NodeUp { node });
-            }
-        }
-        for node in self.nodes.iter().filter(|node| !nodes.contains(node)) {
-            let node = *node;
-            self.client.handle(now, ClientInput::NodeDown { node });
-        }
+        turn(&mut self.client, now, &self.nodes, nodes, down);
         self.nodes = nodes.to_vec();
+    }
+}
+
+/// Turns a client from some nodes to others; of these it is known which are down.
+pub(crate) fn turn(
+    client: &mut Client,
+    now: Instant,
+    from: &[NodeId],
+    to: &[NodeId],
+    down: &Table<NodeId, ()>,
+) {
+    for node in to.iter().copied() {
+        if !from.contains(&node) && !down.has(node) {
+            client.handle(now, ClientInput::NodeUp { node });
+        }
+    }
+    for node in from.iter().copied().filter(|node| !to.contains(node)) {
+        client.handle(now, ClientInput::NodeDown { node });
     }
 }

@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use quorate_raft::Instant;
 use quorate_rsm::{Call, ClientOutput};
-use quorate_shard::{ControllerCommand, ControllerReply, GroupId, GroupInfo, ShardId};
+use quorate_shard::{
+    CONTROLLER, ControllerCommand, ControllerReply, GroupId, GroupInfo, Outgoing, ShardId,
+};
 
 use super::places::Seen;
 use super::{ADMIN, ShardWorld, Wake};
@@ -16,7 +18,7 @@ impl ShardWorld {
     /// Some change of the configuration, mostly one that makes sense.
     pub(super) fn change(&mut self) -> ControllerCommand {
         let machines = self.workers().into_iter();
-        let machines = machines.filter_map(|id| self.controller.machine(id)?.latest());
+        let machines = machines.filter_map(|id| self.store.controller().machine(id)?.latest());
         let latest = machines.max_by_key(|it| it.number).cloned();
         let joined = |group: GroupId| latest.as_ref().is_some_and(|it| it.groups.has(group));
         let all = (1..=self.shape.groups).map(GroupId);
@@ -53,17 +55,17 @@ impl ShardWorld {
     /// By how many configurations the slowest group is behind.
     pub(super) fn behind(&self) -> u64 {
         let reached = |seen: &Seen| seen.number;
-        let slowest = self.seen.values().map(reached).min().unwrap_or(0);
+        let slowest = self.store.seen.values().map(reached).min().unwrap_or(0);
         self.summary.configurations.saturating_sub(slowest)
     }
 
     pub(super) fn decide(&mut self, command: &ControllerCommand) -> Result<(), Violation> {
         self.names += 1;
         let command = tagged(self.names, &command.encode());
-        let deadline = Instant(self.now).after(Duration::from_secs(5));
+        let deadline = Instant(self.store.now).after(Duration::from_secs(5));
         let call = self
             .admin
-            .call(Instant(self.now), Call::Write(command), deadline);
+            .call(Instant(self.store.now), Call::Write(command), deadline);
         self.admin_busy = call.is_ok();
         self.drain_admin();
         Ok(())
@@ -84,12 +86,17 @@ impl ShardWorld {
             }
         }
         for (to, requests) in sends {
-            self.controller.pass_to(self.now);
-            self.controller.send_requests(ADMIN, to, requests);
+            let outgoing = Outgoing {
+                group: CONTROLLER,
+                to,
+                requests,
+            };
+            self.store.send(ADMIN, outgoing);
         }
         let next = self.admin.next_timeout();
         if next != Instant::NEVER {
-            self.plan_at(next.0.max(self.now + 1_000), Wake::Admin);
+            self.store
+                .plan_at(next.0.max(self.store.now + 1_000), Wake::Admin);
         }
     }
 }

@@ -10,10 +10,10 @@ use quorate_rsm::{
 };
 use quorate_shard::{Body, Command, GroupId, Query, Reply, ShardId, ShardStore};
 
+use super::ShardWorld;
 use super::places::Stand;
 use super::summary::Sight;
 use super::user::Role;
-use super::{MOVERS, ShardWorld};
 use crate::checker::Violation;
 
 /// Requests that are out, and what became of writes.
@@ -56,11 +56,6 @@ impl ShardWorld {
         let Some(told) = reply.result.as_ref().ok().map(Reply::decode) else {
             return Ok(());
         };
-        if client.0 >= MOVERS {
-            let is_lost = matches!(told, Ok(Reply::MarkLost));
-            self.summary.note_if(is_lost, Sight::MarkLost);
-            return Ok(());
-        }
         let write = self.calls.out.get(&(client, reply.id)).copied();
         match (told, write) {
             (Ok(Reply::Done(answer)), Some(write)) => self.written(group, write, &answer),
@@ -78,7 +73,7 @@ impl ShardWorld {
     }
 
     fn stand(&self, group: GroupId, shard: ShardId) -> Option<Stand> {
-        self.seen.get(&group)?.stand(shard)
+        self.store.seen.get(&group)?.stand(shard)
     }
 
     fn written(&mut self, group: GroupId, write: Write, answer: &Bytes) -> Result<(), Violation> {
@@ -102,7 +97,7 @@ impl ShardWorld {
     /// A shard has just arrived, as it is on this node.
     pub(super) fn note_arrival(&mut self, group: GroupId, node: NodeId, shard: ShardId) {
         let key = Bytes::from_static(b"key/0");
-        let store = self.groups[&group].machine(node).expect("it runs");
+        let store = self.store.groups[&group].machine(node).expect("it runs");
         if let Some(kv::Reply::Got { revision, .. }) = ask(store, shard, &kv::Query::Get { key }) {
             self.calls.arrived.insert((group, shard), revision);
         }

@@ -11,11 +11,14 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use quorate_raft::{Instant, NodeId};
 use quorate_rsm::{ClientId, Reply, Request, RequestBody};
 use quorate_shard::{
-    CONTROLLER, Controller, GroupId, Mover, MoverConfig, Outgoing, Place, ShardId, ShardStore,
+    CONTROLLER, Controller, GroupId, Mover, MoverConfig, Outgoing, Place, Reply as StoreReply,
+    ShardId, ShardStore,
 };
 
+use super::group::Group;
+use super::places::{Seen, Step};
 use crate::checker::Violation;
-use crate::cluster::{Cluster, ClusterConfig, Occurrence, Traffic};
+use crate::cluster::{Cluster, ClusterConfig, Occurrence};
 use crate::machine::unnamed;
 use crate::network::Network;
 
@@ -67,9 +70,9 @@ pub enum ShardEvent<W> {
 /// The groups, the controller, and the movers. Those above plan wakes of kind `W`.
 pub struct ShardCluster<W> {
     config: ShardClusterConfig,
-    now: u64,
+    pub(super) now: u64,
     controller: Cluster<Controller>,
-    groups: BTreeMap<GroupId, Cluster<ShardStore>>,
+    pub(super) groups: BTreeMap<GroupId, Cluster<ShardStore>>,
     movers: BTreeMap<NodeId, Moving>,
     wakes: BinaryHeap<Reverse<(u64, u64, Wake<W>)>>,
     order: u64,
@@ -77,10 +80,9 @@ pub struct ShardCluster<W> {
     stepped: Option<GroupId>,
     /// Movers that were told something.
     touched: Vec<NodeId>,
-    /// Of each group, as its most advanced node has it: applied so far, and how its shards stand.
-    seen: BTreeMap<GroupId, Seen>,
+    pub(super) seen: BTreeMap<GroupId, Seen>,
     /// Since when shards are served nowhere.
-    frozen: BTreeMap<ShardId, u64>,
+    pub(super) frozen: BTreeMap<ShardId, u64>,
     /// When a migration took its last step.
     pub last_step: u64,
     /// Of each shard that arrived, for how long it was served nowhere: from the freeze that its giver
@@ -88,6 +90,8 @@ pub struct ShardCluster<W> {
     pub pauses: Vec<u64>,
     /// Shards that arrived.
     pub moves: u64,
+    /// Movers were told that a mark is lost.
+    pub lost_marks: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,41 +108,8 @@ struct Moving {
     told: BTreeMap<GroupId, (bool, u64)>,
 }
 
-#[derive(Default)]
-struct Seen {
-    applied: u64,
-    places: BTreeMap<ShardId, Stand>,
-}
-
-/// How a shard stands, as far as steps are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
-    Serving,
-    Leaving,
-    Frozen,
-    Arriving(u32),
-}
-
-impl Stand {
-    fn of(place: Place) -> Self {
-        match place {
-            Place::Serving => Self::Serving,
-            Place::Leaving(_) => Self::Leaving,
-            Place::Frozen(_) => Self::Frozen,
-            Place::Arriving(progress) => {
-                let pieces = progress.copy.map_or(0, |copy| copy.pieces);
-                Self::Arriving(progress.copies << 16 | pieces)
-            }
-        }
-    }
-
-    fn is_served(self) -> bool {
-        matches!(self, Self::Serving | Self::Leaving)
-    }
-}
-
 /// Where a mover's answers go: its connection is numbered by its run, and by the worker it is on.
-const MOVERS: u64 = 1_000;
+pub(super) const MOVERS: u64 = 1_000;
 
 /// The worker whose mover has this connection; clients have numbers below all of them.
 #[must_use]
@@ -177,6 +148,7 @@ impl<W: Copy + Ord> ShardCluster<W> {
             last_step: 0,
             pauses: Vec::new(),
             moves: 0,
+            lost_marks: 0,
             now: 0,
             config,
         }
@@ -285,6 +257,17 @@ impl<W: Copy + Ord> ShardCluster<W> {
         all.into_iter()
     }
 
+    /// The cluster of a group at this time.
+    ///
+    /// # Panics
+    /// There is no such group.
+    pub fn group(&mut self, group: GroupId) -> &mut Cluster<ShardStore> {
+        let cluster = self.groups.get_mut(&group);
+        let cluster = cluster.expect("a group of this store");
+        cluster.pass_to(self.now);
+        cluster
+    }
+
     /// The network of a group, or of the controller.
     ///
     /// # Panics
@@ -292,10 +275,7 @@ impl<W: Copy + Ord> ShardCluster<W> {
     pub fn network(&mut self, group: GroupId) -> &mut Network {
         match group {
             CONTROLLER => &mut self.controller.network,
-            _ => {
-                let cluster = self.groups.get_mut(&group);
-                &mut cluster.expect("a group of this store").network
-            }
+            _ => &mut self.group(group).network,
         }
     }
 
@@ -388,6 +368,10 @@ impl<W: Copy + Ord> ShardCluster<W> {
                 replies,
             };
         };
+        let lost = replies
+            .iter()
+            .filter(|it| group != CONTROLLER && is_lost(it));
+        self.lost_marks += lost.count() as u64;
         let (now, moving) = (Instant(self.now), self.movers.get_mut(&worker));
         // Not of an earlier run.
         if let Some(moving) = moving.filter(|moving| moving.run == client.0 / MOVERS) {
@@ -399,12 +383,18 @@ impl<W: Copy + Ord> ShardCluster<W> {
         ShardEvent::Internal
     }
 
-    /// What the last step did to a group: movers will be told, and no shard may be served twice. The
-    /// group, if a migration took a step in it.
+    /// The group that was stepped, until it is looked at.
+    #[must_use]
+    pub fn stepped(&self) -> Option<GroupId> {
+        self.stepped
+    }
+
+    /// What the last step did to a group: movers will be told, and no shard may be served twice. What
+    /// there is to see, if something was applied.
     ///
     /// # Errors
     /// A shard is served twice.
-    pub fn look(&mut self) -> Result<Option<GroupId>, Violation> {
+    pub fn look(&mut self) -> Result<Option<Step>, Violation> {
         let Some(group) = self.stepped.take() else {
             return Ok(None);
         };
@@ -421,55 +411,6 @@ impl<W: Copy + Ord> ShardCluster<W> {
             }
         }
         self.note(group)
-    }
-
-    /// Looks at a group as its most advanced node has it.
-    fn note(&mut self, group: GroupId) -> Result<Option<GroupId>, Violation> {
-        let cluster = &self.groups[&group];
-        let nodes = cluster.voters().iter();
-        let nodes = nodes.filter_map(|id| Some((cluster.raft(*id)?.applied().index.0, *id)));
-        let Some((applied, node)) = nodes.max() else {
-            return Ok(None);
-        };
-        let seen = self.seen.entry(group).or_default();
-        if applied <= seen.applied {
-            return Ok(None);
-        }
-        seen.applied = applied;
-        let store = cluster.machine(node).expect("it runs");
-        let places: BTreeMap<ShardId, Stand> = store
-            .places()
-            .map(|(id, place)| (id, Stand::of(place)))
-            .collect();
-        let before = core::mem::replace(&mut seen.places, places.clone());
-        for (shard, stand) in &places {
-            let was = before.get(shard);
-            if was == Some(stand) {
-                continue;
-            }
-            if *stand == Stand::Frozen {
-                self.frozen.insert(*shard, self.now);
-            }
-            if *stand == Stand::Serving && matches!(was, Some(Stand::Arriving(_))) {
-                self.moves += 1;
-                let since = self.frozen.remove(shard);
-                self.pauses.extend(since.map(|since| self.now - since));
-            }
-            let others = self.seen.iter().filter(|(other, _)| **other != group);
-            let twice = others
-                .filter(|(_, seen)| seen.places.get(shard).is_some_and(|it| it.is_served()))
-                .map(|(other, _)| *other)
-                .next();
-            if let Some(other) = twice.filter(|_| stand.is_served()) {
-                let seen = format!("{shard} is served by {group} and by {other}");
-                return Err(Violation::new("A shard is served once", seen));
-            }
-        }
-        if before == places {
-            return Ok(None);
-        }
-        self.last_step = self.now;
-        Ok(Some(group))
     }
 
     /// Lets the movers that were told something do what they want.
@@ -591,6 +532,12 @@ impl<W: Copy + Ord> ShardCluster<W> {
     }
 }
 
+/// Whether a mark is not held where a mover asked for it.
+fn is_lost(reply: &Reply) -> bool {
+    let told = reply.result.as_ref().ok().map(StoreReply::decode);
+    matches!(told, Some(Ok(StoreReply::MarkLost)))
+}
+
 /// Who leads a group, and what is open there.
 fn describe(group: GroupId, cluster: &Cluster<ShardStore>) -> String {
     let leaders = cluster.leaders();
@@ -607,73 +554,4 @@ fn describe(group: GroupId, cluster: &Cluster<ShardStore>) -> String {
     format!(
         "\n  {group}: led by {leaders:?}, last and applied {ends:?}, at configuration {number:?}, open: {open:?}"
     )
-}
-
-/// What is done to a cluster, and asked of it, whatever its machine is.
-pub trait Group {
-    /// Its nodes.
-    fn nodes(&self) -> &[NodeId];
-    /// Moves its time forward.
-    fn pass(&mut self, now: u64);
-    /// Starts a node, whether it ran before or not.
-    ///
-    /// # Errors
-    /// It does not find what was durable.
-    fn restart_or_start(&mut self, worker: NodeId) -> Result<(), Violation>;
-    /// Ends a node without farewell.
-    ///
-    /// # Errors
-    /// What it left behind breaks a property.
-    fn crash_node(&mut self, worker: NodeId) -> Result<(), Violation>;
-    /// Its network.
-    fn network(&mut self) -> &mut Network;
-    /// Lets a node stand still.
-    fn pause_node(&mut self, worker: NodeId);
-    /// Lets it go on.
-    fn resume_node(&mut self, worker: NodeId);
-    /// What its nodes sent each other.
-    fn traffic(&self) -> Traffic;
-    /// How many commands and ticks it executed.
-    fn commands(&self) -> u64;
-}
-
-impl<M: quorate_rsm::StateMachine + Default> Group for Cluster<M> {
-    fn nodes(&self) -> &[NodeId] {
-        self.voters()
-    }
-
-    fn pass(&mut self, now: u64) {
-        self.pass_to(now);
-    }
-
-    fn restart_or_start(&mut self, worker: NodeId) -> Result<(), Violation> {
-        match self.starts() < self.voters().len() as u64 {
-            true => self.start(worker),
-            false => self.restart(worker),
-        }
-    }
-
-    fn crash_node(&mut self, worker: NodeId) -> Result<(), Violation> {
-        self.crash(worker)
-    }
-
-    fn network(&mut self) -> &mut Network {
-        &mut self.network
-    }
-
-    fn pause_node(&mut self, worker: NodeId) {
-        self.pause(worker);
-    }
-
-    fn resume_node(&mut self, worker: NodeId) {
-        self.resume(worker);
-    }
-
-    fn traffic(&self) -> Traffic {
-        self.traffic
-    }
-
-    fn commands(&self) -> u64 {
-        self.state.applied().len() as u64
-    }
 }

@@ -1,13 +1,12 @@
 //! The end of a sharded world: faults stop, everything comes to rest, and what is left is judged.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 use quorate_kv as kv;
-use quorate_shard::{Controller, GroupId, Place, ShardId, ShardStore};
+use quorate_shard::{ShardId, ShardStore};
 
 use super::calls::ask;
-use super::{Failure, Role, ShardSummary, ShardWorld, User};
+use super::{Failure, Role, ShardSummary, ShardWorld, Sight, User};
 use crate::checker::Violation;
 use crate::checker::linearizability::{self, Verdict};
 use crate::cluster::Cluster;
@@ -25,13 +24,13 @@ impl ShardWorld {
 
     /// Runs until every group is done with the last configuration, and every call has ended.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
-        let began = self.now;
+        let began = self.store.now;
         loop {
-            self.run_until(self.now + 50_000)?;
+            self.run_until(self.store.now + 50_000)?;
             let Some(open) = self.open_business() else {
                 return Ok(());
             };
-            let quiet = self.now - self.stepped.max(began);
+            let quiet = self.store.now - self.store.last_step.max(began);
             if quiet > PATIENCE {
                 return Err(Failure::Liveness(format!(
                     "{quiet} µs without a step: {open}"
@@ -45,30 +44,7 @@ impl ShardWorld {
         if calls > 0 || self.admin_busy {
             return Some(format!("{calls} calls are open"));
         }
-        let newest = |cluster: &Cluster<Controller>| {
-            let machines = cluster
-                .voters()
-                .iter()
-                .filter_map(|id| cluster.machine(*id));
-            machines.filter_map(|it| Some(it.latest()?.number)).max()
-        };
-        let number = newest(&self.controller).unwrap_or(0);
-        for (group, cluster) in &self.groups {
-            for worker in cluster.voters() {
-                let Some(store) = cluster.machine(*worker) else {
-                    return Some(format!("{worker} does not run"));
-                };
-                let at = store.configuration().number;
-                if !store.is_settled() || at < number {
-                    let all = self.groups.iter().map(|(group, it)| describe(*group, it));
-                    let all: String = all.collect();
-                    return Some(format!(
-                        "{group} on {worker} is not done; {number} is the last{all}"
-                    ));
-                }
-            }
-        }
-        None
+        self.store.unsettled()
     }
 
     /// Every key is read once more by everyone.
@@ -79,7 +55,7 @@ impl ShardWorld {
         let timeout = Duration::from_secs(60);
         let (before, callers) = (self.history.answered, self.shape.users);
         for user in 0..self.users.len() {
-            self.users[user].read_all(self.now, timeout, &mut self.history);
+            self.users[user].read_all(self.store.now, timeout, &mut self.history);
             self.drain_user(user)?;
         }
         self.settle()?;
@@ -93,32 +69,18 @@ impl ShardWorld {
 
     /// Whether there is a group to serve shards: once there is one, there always is.
     fn has_joined(&self) -> bool {
-        let mut stores = self.groups.values().flat_map(stores);
+        let mut stores = self.store.groups.values().flat_map(stores);
         stores.any(|store| !store.configuration().groups.is_empty())
     }
 
     /// What the group that serves a shard says.
     fn ask(&self, shard: ShardId, query: &kv::Query) -> Option<kv::Reply> {
-        let mut stores = self.groups.values().flat_map(stores);
+        let mut stores = self.store.groups.values().flat_map(stores);
         ask(stores.find(|store| store.serves(shard))?, shard, query)
     }
 
     pub(super) fn judge(&mut self) -> Result<ShardSummary, Failure> {
-        let mut served = BTreeSet::new();
-        for (group, cluster) in &self.groups {
-            cluster.check_all()?;
-            for worker in cluster.voters() {
-                let store = cluster.machine(*worker).expect("all run");
-                for (shard, place) in store.places() {
-                    if place != Place::Serving || store.configuration().owner(shard) != *group {
-                        let seen = format!("{group} on {worker} keeps {shard}: {place:?}");
-                        return Err(Violation::new("What left is deleted", seen).into());
-                    }
-                    served.insert(shard);
-                }
-            }
-        }
-        self.controller.check_all()?;
+        let served = self.store.check_settled()?;
         let shards = self.shape.shards as usize;
         if self.has_joined() && served.len() != shards {
             let seen = format!("{} of {shards} shards are served", served.len());
@@ -138,7 +100,10 @@ impl ShardWorld {
             }
         }
         self.summary.worlds = 1;
-        self.summary.time = self.now;
+        self.summary.moves = self.store.moves;
+        self.summary
+            .note_many(self.store.lost_marks, Sight::MarkLost);
+        self.summary.time = self.store.now;
         self.summary.answered = self.history.answered;
         self.summary.calls = self.history.operations().len() as u64;
         match linearizability::check(self.history.operations()) {
@@ -159,22 +124,4 @@ impl ShardWorld {
 fn stores(cluster: &Cluster<ShardStore>) -> impl Iterator<Item = &ShardStore> {
     let nodes = cluster.voters().iter();
     nodes.filter_map(|id| cluster.machine(*id))
-}
-
-/// Who leads a group, and what is open there.
-fn describe(group: GroupId, cluster: &Cluster<ShardStore>) -> String {
-    let leaders = cluster.leaders();
-    let store = leaders.first().and_then(|id| cluster.machine(*id));
-    let places = store.into_iter().flat_map(ShardStore::places);
-    let open: Vec<_> = places
-        .filter(|(_, place)| *place != Place::Serving)
-        .collect();
-    let number = store.map(|store| store.configuration().number);
-    let nodes = cluster.voters().iter().filter_map(|id| cluster.raft(*id));
-    let ends: Vec<_> = nodes
-        .map(|raft| (raft.status().last, raft.applied().index))
-        .collect();
-    format!(
-        "\n  {group}: led by {leaders:?}, last and applied {ends:?}, at configuration {number:?}, open: {open:?}"
-    )
 }

@@ -1,16 +1,12 @@
-//! How shards stand in their groups, seen from outside: no shard is served twice, and one arrives as
-//! it was frozen.
+//! How shards stand in their groups, seen from outside: no shard is served twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_raft::NodeId;
-use quorate_shard::{Copied, GroupId, Place, ShardId, ShardStore};
+use quorate_shard::{Copied, GroupId, Place, ShardId};
 
-use super::ShardWorld;
-use super::summary::Sight;
-use super::user::{Role, User};
+use super::ShardCluster;
 use crate::checker::Violation;
-use crate::world::Failure;
 
 /// A group as its most advanced node has it.
 #[derive(Default)]
@@ -19,20 +15,49 @@ pub(super) struct Seen {
     /// Its configuration.
     pub(super) number: u64,
     places: BTreeMap<ShardId, Stand>,
-    /// Who led it last.
-    leader: Option<NodeId>,
     /// Shards that were served here.
     had: BTreeSet<ShardId>,
 }
 
 /// How a shard stands, as far as steps are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stand {
+pub enum Stand {
+    /// It is served.
     Serving,
+    /// It is served, while another group copies it.
     Leaving,
+    /// It is served nowhere.
     Frozen,
     /// With so many complete copies, and perhaps one under way.
     Arriving(u32, Option<Copied>),
+}
+
+/// What there is to see of a group that applied something.
+#[derive(Debug)]
+pub struct Step {
+    /// Which.
+    pub group: GroupId,
+    /// Its most advanced node.
+    pub node: NodeId,
+    /// Whether one entry was applied, and no more.
+    pub is_one: bool,
+    /// How shards stood that stand otherwise now, and how they do.
+    pub turned: Vec<Turned>,
+    /// Whether a migration took a step: one of these, or a shard that is gone.
+    pub is_step: bool,
+}
+
+/// A shard that stands otherwise than before.
+#[derive(Clone, Copy, Debug)]
+pub struct Turned {
+    /// Which.
+    pub shard: ShardId,
+    /// How it stood, if it was here.
+    pub was: Option<Stand>,
+    /// How it does.
+    pub is: Stand,
+    /// Whether it was served here once.
+    pub had: bool,
 }
 
 impl From<Place> for Stand {
@@ -47,36 +72,24 @@ impl From<Place> for Stand {
 }
 
 impl Stand {
-    pub(super) fn is_served(self) -> bool {
+    fn is_served(self) -> bool {
         matches!(self, Self::Serving | Self::Leaving)
-    }
-
-    /// What its copy under way shows.
-    fn sights(self) -> impl Iterator<Item = Sight> {
-        let copy = match self {
-            Self::Arriving(_, copy) => copy,
-            Self::Serving | Self::Leaving | Self::Frozen => None,
-        };
-        let of = |Copied {
-                      base,
-                      is_final,
-                      pieces,
-                      ..
-                  }: Copied| {
-            [
-                (is_final && base.is_none()).then_some(Sight::WholeAfterFreeze),
-                (pieces > 1 && base.is_none()).then_some(Sight::WholeInPieces),
-                (pieces > 1 && base.is_some()).then_some(Sight::DifferenceInPieces),
-                (pieces > 1 && is_final).then_some(Sight::FinalInPieces),
-            ]
-        };
-        copy.into_iter().flat_map(of).flatten()
     }
 }
 
 impl Seen {
     pub(super) fn stand(&self, shard: ShardId) -> Option<Stand> {
         self.places.get(&shard).copied()
+    }
+
+    /// Whether a shard was served here.
+    pub(super) fn had(&self, shard: ShardId) -> bool {
+        self.had.contains(&shard)
+    }
+
+    /// How all shards stand.
+    pub(super) fn stands(&self) -> impl Iterator<Item = Stand> {
+        self.places.values().copied()
     }
 
     /// Whether a shard moves.
@@ -86,19 +99,18 @@ impl Seen {
     }
 }
 
-impl ShardWorld {
+impl<W: Copy + Ord> ShardCluster<W> {
     /// Looks at a group as its most advanced node has it.
-    pub(super) fn note(&mut self, group: GroupId) -> Result<(), Failure> {
-        self.note_leader(group);
+    pub(super) fn note(&mut self, group: GroupId) -> Result<Option<Step>, Violation> {
         let cluster = &self.groups[&group];
         let nodes = cluster.voters().iter();
         let nodes = nodes.filter_map(|id| Some((cluster.raft(*id)?.applied().index.0, *id)));
         let Some((applied, node)) = nodes.max() else {
-            return Ok(());
+            return Ok(None);
         };
         let seen = self.seen.entry(group).or_default();
         if applied <= seen.applied {
-            return Ok(());
+            return Ok(None);
         }
         let is_one = applied == seen.applied + 1;
         seen.applied = applied;
@@ -109,73 +121,42 @@ impl ShardWorld {
             .map(|(id, place)| (id, place.into()))
             .collect();
         let before = core::mem::replace(&mut seen.places, now.clone());
-        let served = now.iter().filter(|(_, stand)| stand.is_served());
-        let served: Vec<ShardId> = served.map(|(id, _)| *id).collect();
-        let had = seen.had.clone();
-        seen.had.extend(served);
-        for (shard, stand) in &now {
-            let was = before.get(shard).copied();
-            if was == Some(*stand) {
-                continue;
-            }
-            self.served_once(group, *shard, *stand)?;
-            stand.sights().for_each(|sight| self.summary.note(sight));
-            match (was, *stand) {
+        let turned = now
+            .iter()
+            .filter(|(shard, is)| before.get(shard) != Some(*is));
+        let turned: Vec<Turned> = turned
+            .map(|(shard, is)| Turned {
+                shard: *shard,
+                was: before.get(shard).copied(),
+                is: *is,
+                had: seen.had(*shard),
+            })
+            .collect();
+        let served = turned.iter().filter(|turned| turned.is.is_served());
+        seen.had.extend(served.map(|turned| turned.shard));
+        for turned in &turned {
+            self.served_once(group, turned.shard, turned.is)?;
+            match (turned.was, turned.is) {
+                (_, Stand::Frozen) => drop(self.frozen.insert(turned.shard, self.now)),
                 (Some(Stand::Arriving(..)), Stand::Serving) => {
-                    self.summary.moves += 1;
-                    let is_back = had.contains(shard);
-                    self.summary.note_if(is_back, Sight::MovedBack);
-                    self.arrived(*shard);
-                    if is_one {
-                        self.arrived_whole(group, node, *shard)?;
-                        self.note_arrival(group, node, *shard);
-                    }
-                }
-                (Some(Stand::Arriving(copies, Some(one))), Stand::Arriving(now, Some(other))) => {
-                    let is_anew = copies == now && (one.mark, one.base) != (other.mark, other.base);
-                    self.summary.note_if(is_anew, Sight::CopyBegunAnew);
+                    self.moves += 1;
+                    let since = self.frozen.remove(&turned.shard);
+                    self.pauses.extend(since.map(|since| self.now - since));
                 }
                 _ => {}
             }
         }
-        if before != now {
-            self.stepped = self.now;
-            self.trouble_at_step(group)?;
+        let is_step = before != now;
+        if is_step {
+            self.last_step = self.now;
         }
-        Ok(())
-    }
-
-    /// A shard has arrived: with a lease, if somebody holds one there.
-    fn arrived(&mut self, shard: ShardId) {
-        let holds = |user: &User| match user.role() {
-            Role::Holder(of, holder) => *of == shard && holder.holds(),
-            Role::Caller | Role::Watcher(..) => false,
-        };
-        let has_lease = self.users.iter().any(holds);
-        self.summary.note_if(has_lease, Sight::LeaseMoved);
-    }
-
-    /// Whether more than one group has had a shard.
-    pub(super) fn has_moved(&self, shard: ShardId) -> bool {
-        let groups = self.seen.values();
-        groups.filter(|seen| seen.had.contains(&shard)).count() > 1
-    }
-
-    fn note_leader(&mut self, group: GroupId) {
-        let leader = self.groups[&group].leaders().first().copied();
-        let seen = self.seen.entry(group).or_default();
-        if leader.is_none() || seen.leader == leader {
-            return;
-        }
-        let is_first = seen.leader.is_none();
-        seen.leader = leader;
-        for stand in seen.places.values().filter(|_| !is_first) {
-            match stand {
-                Stand::Leaving | Stand::Frozen => self.summary.note(Sight::GiverLedAnew),
-                Stand::Arriving(..) => self.summary.note(Sight::TakerLedAnew),
-                Stand::Serving => {}
-            }
-        }
+        Ok(Some(Step {
+            group,
+            node,
+            is_one,
+            turned,
+            is_step,
+        }))
     }
 
     fn served_once(&self, group: GroupId, shard: ShardId, stand: Stand) -> Result<(), Violation> {
@@ -189,30 +170,5 @@ impl ShardWorld {
             }
             _ => Ok(()),
         }
-    }
-
-    /// A shard has just arrived, and nothing was done to it yet: it is as the giver has it, still.
-    fn arrived_whole(&self, group: GroupId, node: NodeId, shard: ShardId) -> Result<(), Violation> {
-        let taker = self.groups[&group].machine(node).expect("it runs");
-        let number = taker.configuration().number;
-        for (other, cluster) in self.groups.iter().filter(|(id, _)| **id != group) {
-            let stores = cluster
-                .voters()
-                .iter()
-                .filter_map(|id| cluster.machine(*id));
-            // A node that is behind may have it frozen for an earlier migration.
-            let is_frozen = |store: &&ShardStore| {
-                let mut places = store.places();
-                store.configuration().number == number
-                    && places.any(|(id, place)| id == shard && place == Place::Frozen(group))
-            };
-            for store in stores.filter(is_frozen) {
-                if store.fingerprint(shard) != taker.fingerprint(shard) {
-                    let seen = format!("{shard} is not in {group} what it is in {other}");
-                    return Err(Violation::new("A shard arrives as it was frozen", seen));
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -129,7 +129,11 @@ impl ShardSummary {
     }
 
     pub(super) fn note(&mut self, sight: Sight) {
-        self.sights[sight as usize] += 1;
+        self.note_many(1, sight);
+    }
+
+    pub(super) fn note_many(&mut self, count: u64, sight: Sight) {
+        self.sights[sight as usize] += count;
     }
 
     pub(super) fn note_if(&mut self, is_so: bool, sight: Sight) {

@@ -79,29 +79,26 @@ impl ShardWorld {
             return self.all_down();
         }
         let long = between(&mut self.random, 50_000, 3_000_000);
-        let until = self.now + long;
+        let until = self.store.now + long;
         let fault = match self.random.below(6) {
             0 => {
                 self.crash(worker)?;
                 Fault::Crashed(worker)
             }
             1 => {
-                self.each(|group| {
-                    group.pause_node(worker);
-                    Ok(())
-                })?;
+                self.store.all().for_each(|it| it.pause_node(worker));
                 Fault::Paused(worker)
             }
-            2 => self.rule(Isolate(worker))?,
-            3 => self.rule(LoseReplies(worker))?,
-            4 => self.rule(LoseAnswers::OfUsers)?,
+            2 => self.rule(Isolate(worker)),
+            3 => self.rule(LoseReplies(worker)),
+            4 => self.rule(LoseAnswers::OfUsers),
             _ => self.rule(LateRequests {
                 node: worker,
                 until,
-            })?,
+            }),
         };
         let number = self.trouble.note(fault);
-        self.plan_at(until, Wake::Undo(number));
+        self.store.plan_at(until, Wake::Undo(number));
         Ok(())
     }
 
@@ -113,19 +110,17 @@ impl ShardWorld {
         }
         let workers = self.workers();
         let other = workers[self.random.below(workers.len() as u64) as usize];
-        let cluster = self.groups.get_mut(&group);
-        let cluster = cluster.expect("a group that took a step");
+        let cluster = self.store.group(group);
         let leader = cluster.leaders().last().copied();
         let fault = match self.random.below(5) {
             0 => {
-                cluster.pass_to(self.now);
                 if leader.is_some_and(|leader| !cluster.is_paused(leader)) {
                     cluster.transfer_leadership(other)?;
                 }
                 return Ok(());
             }
-            1 => self.rule(LoseAnswers::OfUsers)?,
-            2 => self.rule(LoseAnswers::OfMovers)?,
+            1 => self.rule(LoseAnswers::OfUsers),
+            2 => self.rule(LoseAnswers::OfMovers),
             _ => {
                 let worker = leader.filter(|_| self.random.below(4) > 0).unwrap_or(other);
                 if !self.trouble.may_crash(worker) {
@@ -138,30 +133,28 @@ impl ShardWorld {
         };
         let number = self.trouble.note(fault);
         let long = between(&mut self.random, 10_000, 1_000_000);
-        self.plan_at(self.now + long, Wake::Undo(number));
+        self.store
+            .plan_at(self.store.now + long, Wake::Undo(number));
         Ok(())
     }
 
     /// Has a rule hold in every group.
-    fn rule(&mut self, rule: impl Rule + Copy + 'static) -> Result<Fault, Violation> {
-        let mut rules = Vec::new();
-        self.each(|group| {
-            rules.push(group.network().add(rule));
-            Ok(())
-        })?;
-        Ok(Fault::Ruled(rules))
+    fn rule(&mut self, rule: impl Rule + Copy + 'static) -> Fault {
+        let all = self.store.all();
+        Fault::Ruled(all.map(|it| it.network().add(rule)).collect())
     }
 
     /// All workers crash, and come back one after another.
     fn all_down(&mut self) -> Result<(), Failure> {
-        let moves = self.seen.values().any(Seen::moves);
+        let moves = self.store.seen.values().any(Seen::moves);
         self.summary.note_if(moves, Sight::AllDown);
         for worker in self.workers() {
             if self.trouble.may_crash(worker) {
                 self.crash(worker)?;
                 let number = self.trouble.note(Fault::Crashed(worker));
                 let long = between(&mut self.random, 50_000, 1_000_000);
-                self.plan_at(self.now + long, Wake::Undo(number));
+                self.store
+                    .plan_at(self.store.now + long, Wake::Undo(number));
             }
         }
         Ok(())
@@ -170,23 +163,15 @@ impl ShardWorld {
     /// Ends a fault, if it has not ended.
     pub(super) fn undo(&mut self, number: u64) -> Result<(), Violation> {
         match self.trouble.open.remove(&number) {
-            Some(Fault::Crashed(worker)) => self.start(worker),
-            Some(Fault::Paused(worker)) => self.each(|group| {
-                group.resume_node(worker);
-                Ok(())
-            }),
+            Some(Fault::Crashed(worker)) => self.start(worker)?,
+            Some(Fault::Paused(worker)) => self.store.all().for_each(|it| it.resume_node(worker)),
             Some(Fault::Ruled(rules)) => {
-                let mut rules = rules.into_iter();
-                self.each(|group| {
-                    rules
-                        .next()
-                        .into_iter()
-                        .for_each(|rule| group.network().remove(rule));
-                    Ok(())
-                })
+                let all = self.store.all().zip(rules);
+                all.for_each(|(it, rule)| it.network().remove(rule));
             }
-            None => Ok(()),
+            None => {}
         }
+        Ok(())
     }
 
     /// Ends all faults.
