@@ -6,7 +6,7 @@
 //! asks travels over the links to peers, as frames of requests and of replies, so that the rules of links
 //! hold for them, and what it asks of this very node is given to its groups.
 
-use quorate_raft::{ConfState, Instant, NodeId, Random, Table};
+use quorate_raft::{Beats, ConfState, Instant, NodeId, Random, Table};
 use quorate_rsm::storage::{Ident, LoadedGroup};
 use quorate_rsm::{ClientId, Node, NodeConfig, Reply, RequestId};
 use quorate_shard::{
@@ -45,18 +45,24 @@ pub struct Hosting {
     controllers: Vec<NodeId>,
     /// Up to where the controller was applied when it was last asked which groups there are to be.
     decided: u64,
+    /// Whether peers are there.
+    pub beats: Beats,
+    /// What beats from here carry.
+    pub run: u64,
     /// There was more to do than there are turns for one event.
     pub is_behind: bool,
 }
 
 impl Hosting {
     /// Of a node with these settings.
-    pub fn new(node_config: NodeConfig, ident: &Ident, seed: u64) -> Self {
-        let node = ident.node;
+    pub fn new(node_config: NodeConfig, ident: &Ident, random: &mut Random) -> Self {
+        let (node, seed) = (ident.node, random.next_u64());
         let config = MoverConfig::new(Vec::new());
         Self {
             mover: Mover::new(config, node, seed),
             node,
+            beats: Beats::new(&node_config.raft),
+            run: random.next_u64(),
             node_config,
             founders: ident.founders.clone(),
             told: Table::default(),
@@ -195,7 +201,7 @@ impl Hosting {
     pub fn next_timeout(&self) -> Instant {
         match self.is_behind {
             true => Instant(0),
-            false => self.mover.next_timeout(),
+            false => self.mover.next_timeout().min(self.beats.next_timeout()),
         }
     }
 }
