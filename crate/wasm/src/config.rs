@@ -112,9 +112,7 @@ impl HostConfig {
         read_node_config(&settings, &mut config.node_config)?;
         #[cfg(feature = "shards")]
         if sharded {
-            let raft = &mut config.node_config.raft;
-            raft.quiesce_after = Some(raft.election_timeout * IDLE_TIMEOUTS);
-            raft.align_heartbeats = true;
+            go_quiet(&mut config.node_config.raft);
         }
 
         if !(1..=MAX_NAME_CHARS).contains(&config.cluster.chars().count()) {
@@ -135,6 +133,13 @@ impl HostConfig {
     pub fn place(&self) -> String {
         format!("quorate/{}/{}", self.cluster, self.node.0)
     }
+}
+
+/// Groups that are idle sleep, and the heartbeats of the others share frames: there are many.
+#[cfg(feature = "shards")]
+pub fn go_quiet(raft: &mut quorate_raft::Config) {
+    raft.quiesce_after = Some(raft.election_timeout * IDLE_TIMEOUTS);
+    raft.align_heartbeats = true;
 }
 
 fn read_node_config(settings: &Settings, config: &mut NodeConfig) -> Result<(), Failure> {
