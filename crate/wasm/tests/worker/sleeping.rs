@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use js_sys::Array;
 use quorate_kv::Reply;
-use quorate_shard::ControllerCommand;
+use quorate_shard::{ControllerCommand, GroupId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -125,6 +125,43 @@ async fn a_node_that_ends_while_its_groups_sleep_is_missed_and_is_caught_up_when
     write(&store, "after").await;
     for key in keys(&store) {
         assert_eq!(store.value(&key).await.as_deref(), Some("after"));
+    }
+    store.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn nodes_that_were_cut_off_from_each_other_find_each_other_again() {
+    let store = written().await;
+    all_sleep(&store).await;
+    let set = |blocked: bool| {
+        for (at, (host, _)) in store.hosts.iter().enumerate() {
+            for other in (0..3).filter(|other| *other != at) {
+                let rule = with(&json("{}"), "blocked", &blocked.into());
+                host.set_link(other as f64 + 1.0, rule)
+                    .expect("an open node");
+            }
+        }
+    };
+    // Everybody takes everybody for gone, and looks for leaders.
+    set(true);
+    until("followers look for leaders", || {
+        (0..3).all(|at| {
+            let groups = groups(&store, at);
+            groups
+                .iter()
+                .all(|group| text(group, "role") == "leader" || property(group, "leader").is_null())
+        })
+    })
+    .await;
+    set(false);
+    // Movers turn to each other again: shards go from groups that are led on one node to those of another.
+    let (groups, discard) = (GROUPS[..4].iter().copied().map(GroupId).collect(), false);
+    let leave = ControllerCommand::Leave { groups, discard };
+    store.decide(leave).await;
+    let left: Vec<_> = GROUPS[4..].iter().map(|group| (*group, 2)).collect();
+    store.settled(&left).await;
+    for key in keys(&store) {
+        assert_eq!(store.value(&key).await.as_deref(), Some("before"));
     }
     store.close().await;
 }
