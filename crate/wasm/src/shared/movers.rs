@@ -73,6 +73,7 @@ impl State {
             }
             self.drain_groups(now, effects);
         }
+        hosting.settle();
         self.hosting = Some(hosting);
     }
 }
