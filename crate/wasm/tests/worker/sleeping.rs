@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use js_sys::Array;
 use quorate_kv::Reply;
+use quorate_raft::NodeId;
+use quorate_rsm::codec;
 use quorate_shard::{ControllerCommand, GroupId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::client::put;
+use crate::halting::tag;
+use crate::ports::post;
 use crate::shards::{SHARDS, Store};
 use crate::support::*;
 
@@ -164,4 +168,29 @@ async fn nodes_that_were_cut_off_from_each_other_find_each_other_again() {
         assert_eq!(store.value(&key).await.as_deref(), Some("before"));
     }
     store.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_beat_counts_that_is_of_this_peer_in_this_cluster() {
+    let cluster = unique("beats");
+    let settings = with(&config(&cluster, 1, 2), "storage", &memory_storage());
+    let (host, _) = open(&with(&settings, "sharded", &true.into())).await;
+    let (ours, theirs) = channel();
+    host.connect_peer(2.0, ours).expect("an open node");
+    let count = |field: &str| number(&status(&host), &format!("peers.0.{field}"));
+    let beat = codec::encode_beat(tag(&cluster), NodeId(2), 7);
+    let mut longer = beat.clone();
+    longer.push(0);
+    let odd = [
+        codec::encode_beat(tag("another cluster"), NodeId(2), 7),
+        codec::encode_beat(tag(&cluster), NodeId(3), 7),
+        beat[..beat.len() - 1].to_vec(),
+        longer,
+    ];
+    for frame in [&odd[..], &[beat.clone(), beat]].concat() {
+        post(&theirs, &frame);
+    }
+    until("all are counted", || count("receivedFrames") >= 6.0).await;
+    assert_eq!(count("rejectedFrames"), odd.len() as f64);
+    close(&host).await;
 }
