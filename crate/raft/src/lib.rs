@@ -17,6 +17,7 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+mod beats;
 mod config;
 mod digest;
 mod doubt;
@@ -45,6 +46,7 @@ mod table;
 mod transfer;
 mod types;
 
+pub use beats::{Beats, Sight};
 pub use config::Config;
 pub use digest::StateDigest;
 pub use entry::{

@@ -10,7 +10,7 @@ mod request;
 use core::fmt;
 
 use bytes::Bytes;
-use quorate_raft::{Message, StorageId};
+use quorate_raft::{Message, NodeId, StorageId};
 
 use self::message::{message_size, read_message, write_message};
 pub(crate) use self::message::{
@@ -69,6 +69,7 @@ enum Kind {
     Requests = 2,
     Replies = 3,
     Groups = 4,
+    Beat = 5,
 }
 
 /// All messages of one drain to one peer. `cluster` tells clusters apart that share a channel; the
@@ -257,6 +258,29 @@ pub fn decode_replies(frame: &Bytes) -> Decoded<(u32, Vec<Reply>)> {
     let replies = reader.list(2, read_reply);
     reader.end()?;
     Ok((group, replies))
+}
+
+/// The sign of life of a node's host to another. `run` is drawn when it begins to run.
+#[must_use]
+pub fn encode_beat(cluster: u64, from: NodeId, run: u64) -> Vec<u8> {
+    let mut writer = begin(Kind::Beat, 32);
+    writer.raw(&cluster.to_le_bytes());
+    writer.number(from.0);
+    writer.raw(&run.to_le_bytes());
+    writer.finish()
+}
+
+/// The cluster, the sender and its run of a frame.
+///
+/// # Errors
+/// The bytes are no such frame.
+pub fn decode_beat(frame: &Bytes) -> Decoded<(u64, NodeId, u64)> {
+    let mut reader = open(frame, Kind::Beat)?;
+    let cluster = reader.fixed();
+    let from = NodeId(safe(&mut reader));
+    let run = reader.fixed();
+    reader.end()?;
+    Ok((cluster, from, run))
 }
 
 fn begin(kind: Kind, size: usize) -> Writer {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use quorate_rsm::codec::{
-    FrameError, decode_messages, decode_replies, decode_requests, encode_messages, encode_replies,
-    encode_requests,
+    FrameError, decode_beat, decode_messages, decode_replies, decode_requests, encode_beat,
+    encode_messages, encode_replies, encode_requests,
 };
 use quorate_rsm::raft::{
     AppendOutcome, Body, ConfState, Entry, EntryId, Index, Message, NodeId, Payload, Random,
@@ -218,6 +218,16 @@ fn bytes_of_every_message_are_as_documented() {
     }
 }
 
+#[test]
+fn bytes_of_a_beat_are_as_documented() {
+    let (from, run) = (NodeId(300), 0x1112_1314_1516_1718);
+    let frame = encode_beat(CLUSTER, from, run);
+    assert_eq!(hex(&frame), "02050807060504030201ac021817161514131211");
+    assert_eq!(decode_beat(&Bytes::from(frame)), Ok((CLUSTER, from, run)));
+    let far = Bytes::from(encode_beat(CLUSTER, NodeId(1 << 53), run));
+    assert!(decode_beat(&far).is_err());
+}
+
 fn requests() -> Vec<Request> {
     let write = RequestBody::Write {
         session: SessionId(300),
@@ -306,6 +316,7 @@ fn frames() -> Vec<Bytes> {
     frames.push(encode_messages(CLUSTER, 70_000, &messages));
     frames.push(encode_requests(0, &requests()));
     frames.push(encode_replies(0, &replies()));
+    frames.push(encode_beat(CLUSTER, NodeId(300), 7));
     frames.into_iter().map(Bytes::from).collect()
 }
 
@@ -322,6 +333,10 @@ fn survives(bytes: Vec<u8>) -> bool {
     }
     if let Ok((group, replies)) = decode_replies(&frame) {
         assert_eq!(encode_replies(group, &replies), frame);
+        return true;
+    }
+    if let Ok((cluster, from, run)) = decode_beat(&frame) {
+        assert_eq!(encode_beat(cluster, from, run), frame);
         return true;
     }
     false
@@ -365,7 +380,7 @@ fn random_bytes_are_survived() {
         if len > 2 {
             // Most would fail at the first byte, which teaches little.
             bytes[0] = 2;
-            bytes[1] = 1 + random.below(3) as u8;
+            bytes[1] = 1 + random.below(5) as u8;
         }
         survives(bytes);
     }

@@ -17,6 +17,9 @@ const MAX_VOTERS: usize = 63;
 /// Groups that one host can have.
 const MAX_GROUPS: usize = 1_024;
 const MAX_NAME_CHARS: usize = 128;
+/// Groups of a sharded store sleep when they were idle for so many election timeouts.
+#[cfg(feature = "shards")]
+const IDLE_TIMEOUTS: u32 = 3;
 
 /// Settings of a host.
 pub struct HostConfig {
@@ -107,6 +110,10 @@ impl HostConfig {
         settings.count("openTimeoutMs", &mut config.open_timeout_ms)?;
         settings.count("progressIntervalMs", &mut config.progress_interval_ms)?;
         read_node_config(&settings, &mut config.node_config)?;
+        #[cfg(feature = "shards")]
+        if sharded {
+            go_quiet(&mut config.node_config.raft);
+        }
 
         if !(1..=MAX_NAME_CHARS).contains(&config.cluster.chars().count()) {
             return Err(settings.wrong("cluster", "a name of 1 to 128 characters"));
@@ -126,6 +133,13 @@ impl HostConfig {
     pub fn place(&self) -> String {
         format!("quorate/{}/{}", self.cluster, self.node.0)
     }
+}
+
+/// Groups that are idle sleep, and the heartbeats of the others share frames: there are many.
+#[cfg(feature = "shards")]
+pub fn go_quiet(raft: &mut quorate_raft::Config) {
+    raft.quiesce_after = Some(raft.election_timeout * IDLE_TIMEOUTS);
+    raft.align_heartbeats = true;
 }
 
 fn read_node_config(settings: &Settings, config: &mut NodeConfig) -> Result<(), Failure> {

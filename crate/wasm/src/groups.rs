@@ -51,6 +51,8 @@ impl Group {
 pub struct Groups {
     members: Table<u32, Group>,
     schedule: Schedule,
+    /// One was served since all were last asked about their progress.
+    has_moved: bool,
     /// Those that were drained since they were last asked for; some more than once.
     #[cfg(feature = "shards")]
     served: Vec<u32>,
@@ -85,6 +87,7 @@ impl Groups {
         Self {
             members: Table::default(),
             schedule: Schedule::default(),
+            has_moved: false,
             #[cfg(feature = "shards")]
             served: Vec::new(),
             #[cfg(feature = "shards")]
@@ -249,6 +252,28 @@ impl Groups {
         }
     }
 
+    /// Gives an input that is about a peer to the groups that it may concern.
+    #[cfg(not(feature = "shards"))]
+    pub fn handle_about(&mut self, now: Instant, _peer: NodeId, input: &Input) {
+        self.handle_all(now, input);
+    }
+
+    /// The same: to those that look for a leader, follow this one, or lead it. The others may sleep on.
+    #[cfg(feature = "shards")]
+    pub fn handle_about(&mut self, now: Instant, peer: NodeId, input: &Input) {
+        for (id, group) in self.members.iter_mut() {
+            let raft = group.node.raft();
+            let concerned = match raft.is_leader() {
+                true => raft.conf_state().is_member(peer),
+                false => raft.leader().is_none_or(|leader| leader == peer),
+            };
+            if concerned {
+                self.schedule.touch(id, &mut group.slot);
+                let _ = group.node.handle(now, input.clone());
+            }
+        }
+    }
+
     /// Tells the groups whose deadline has passed.
     pub fn handle_timers(&mut self, now: Instant) {
         let slots = self.members.iter().map(|(id, group)| (id, &group.slot));
@@ -317,6 +342,7 @@ impl Groups {
             #[cfg(feature = "shards")]
             self.served.push(id);
             group.is_moved = true;
+            self.has_moved = true;
             if self.failed.is_none() {
                 self.failed = group.node.machine().failure();
             }
@@ -354,9 +380,15 @@ impl Groups {
         drained
     }
 
+    /// Whether a group was served since they were last asked about their progress.
+    pub fn has_moved(&self) -> bool {
+        self.has_moved
+    }
+
     /// The groups whose log has moved since they were last asked about.
     pub fn take_progress(&mut self) -> Vec<HostEvent> {
         let mut events = Vec::new();
+        self.has_moved = false;
         for (id, group) in self.members.iter_mut() {
             if !core::mem::take(&mut group.is_moved) {
                 continue;

@@ -6,7 +6,7 @@
 //! asks travels over the links to peers, as frames of requests and of replies, so that the rules of links
 //! hold for them, and what it asks of this very node is given to its groups.
 
-use quorate_raft::{ConfState, Instant, NodeId, Random, Table};
+use quorate_raft::{Beats, ConfState, Instant, NodeId, Random, Table};
 use quorate_rsm::storage::{Ident, LoadedGroup};
 use quorate_rsm::{ClientId, Node, NodeConfig, Reply, RequestId};
 use quorate_shard::{
@@ -36,6 +36,10 @@ pub fn node_of(client: ClientId) -> Option<NodeId> {
 /// What a node of a sharded store does beside its groups.
 pub struct Hosting {
     mover: Mover,
+    /// Whether the mover was given something since [`Self::settle`], and when it was due then: it may
+    /// have asked a thousand groups.
+    is_stirred: bool,
+    mover_due: Instant,
     node: NodeId,
     node_config: NodeConfig,
     /// Whom the cluster was founded with.
@@ -45,18 +49,26 @@ pub struct Hosting {
     controllers: Vec<NodeId>,
     /// Up to where the controller was applied when it was last asked which groups there are to be.
     decided: u64,
+    /// Whether peers are there.
+    pub beats: Beats,
+    /// What beats from here carry.
+    pub run: u64,
     /// There was more to do than there are turns for one event.
     pub is_behind: bool,
 }
 
 impl Hosting {
     /// Of a node with these settings.
-    pub fn new(node_config: NodeConfig, ident: &Ident, seed: u64) -> Self {
-        let node = ident.node;
+    pub fn new(node_config: NodeConfig, ident: &Ident, random: &mut Random) -> Self {
+        let (node, seed) = (ident.node, random.next_u64());
         let config = MoverConfig::new(Vec::new());
         Self {
             mover: Mover::new(config, node, seed),
+            is_stirred: false,
+            mover_due: Instant::NEVER,
             node,
+            beats: Beats::new(&node_config.raft),
+            run: random.next_u64(),
             node_config,
             founders: ident.founders.clone(),
             told: Table::default(),
@@ -97,13 +109,13 @@ impl Hosting {
             let before = self.told.insert(id, (leads, applied));
             let led = before.is_some_and(|(leads, _)| leads);
             if before != Some((leads, applied)) && (leads || led) {
-                self.mover.touch(now, GroupId(id), leads);
+                self.mover().touch(now, GroupId(id), leads);
             }
         }
         while let Some(id) = self.mover.next_group() {
             let machine = groups.get(id.0).map(|group| group.node.machine());
             if let Some(Sharded::Store(store)) = machine.and_then(Machine::sharded) {
-                self.mover.look(now, id, store);
+                self.mover().look(now, id, store);
             }
         }
         events
@@ -134,7 +146,7 @@ impl Hosting {
                 writer.forget(id, |round| group.layout.clear(round));
             }
             self.told.remove(id);
-            self.mover.touch(now, GroupId(id), false);
+            self.mover().touch(now, GroupId(id), false);
             events.push(HostEvent::hosting(id, false));
         }
     }
@@ -175,19 +187,32 @@ impl Hosting {
     /// A node answered.
     pub fn replies(&mut self, now: Instant, from: NodeId, group: u32, replies: Vec<Reply>) {
         for reply in replies {
-            self.mover.reply(now, GroupId(group), from, reply);
+            self.mover().reply(now, GroupId(group), from, reply);
         }
     }
 
     /// The way to a node is there, or is not.
     pub fn notice(&mut self, now: Instant, node: NodeId, is_up: bool) {
-        self.mover.notice(now, node, is_up);
+        self.mover().notice(now, node, is_up);
     }
 
     /// The time of [`Self::next_timeout`] may have come.
     pub fn timer(&mut self, now: Instant) {
-        if self.mover.next_timeout() <= now {
-            self.mover.timer(now);
+        if self.mover_due <= now {
+            self.mover().timer(now);
+        }
+    }
+
+    /// The mover, to be given something.
+    fn mover(&mut self) -> &mut Mover {
+        self.is_stirred = true;
+        &mut self.mover
+    }
+
+    /// An event has ended.
+    pub fn settle(&mut self) {
+        if core::mem::take(&mut self.is_stirred) {
+            self.mover_due = self.mover.next_timeout();
         }
     }
 
@@ -195,7 +220,7 @@ impl Hosting {
     pub fn next_timeout(&self) -> Instant {
         match self.is_behind {
             true => Instant(0),
-            false => self.mover.next_timeout(),
+            false => self.mover_due.min(self.beats.next_timeout()),
         }
     }
 }

@@ -149,7 +149,7 @@ impl Opened {
         if config.sharded {
             groups.refuse_others();
             let node_config = node_config(config, ident);
-            self.hosting = Some(Hosting::new(node_config, ident, random.next_u64()));
+            self.hosting = Some(Hosting::new(node_config, ident, &mut random));
         }
         let identity = Identity {
             cluster: ident.cluster.clone(),

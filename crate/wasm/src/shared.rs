@@ -4,6 +4,8 @@
 //! call right back.
 
 #[cfg(feature = "shards")]
+mod beats;
+#[cfg(feature = "shards")]
 mod movers;
 
 use std::cell::{Cell, RefCell, RefMut};
@@ -102,8 +104,6 @@ struct State {
     /// Zero: no progress events.
     progress_interval: Duration,
     progress_due: Instant,
-    /// Something has happened since progress was last looked at.
-    moved: bool,
     #[cfg(feature = "shards")]
     hosting: Option<Hosting>,
 }
@@ -161,7 +161,6 @@ impl Shared {
                     halted: None,
                     progress_interval: Duration::from_millis(progress_interval_ms.into()),
                     progress_due: Instant(0),
-                    moved: false,
                     #[cfg(feature = "shards")]
                     hosting,
                 }),
@@ -443,15 +442,29 @@ impl State {
         let is_there = port.is_some();
         let earlier = link.connect(port);
         if earlier.is_some() {
-            self.groups
-                .handle_all(now, &Input::Unreachable { peer: id });
+            self.lose_peer(now, id);
         }
         #[cfg(feature = "shards")]
-        self.notice_peer(now, id, earlier.is_some(), is_there);
+        self.turn_link(now, id, earlier.is_some(), is_there);
         if is_there {
-            self.groups.handle_all(now, &Input::Reachable);
+            self.find_peer(now, id);
         }
         earlier
+    }
+
+    /// A peer is gone, or the way to it.
+    fn lose_peer(&mut self, now: Instant, id: NodeId) {
+        self.groups
+            .handle_about(now, id, &Input::Unreachable { peer: id });
+        #[cfg(feature = "shards")]
+        self.notice_peer(now, id, false);
+    }
+
+    /// A peer can be reached, as far as this node knows.
+    fn find_peer(&mut self, now: Instant, id: NodeId) {
+        #[cfg(feature = "shards")]
+        self.notice_peer(now, id, true);
+        self.groups.handle_about(now, id, &Input::Reachable);
     }
 
     fn set_client(&mut self, now: Instant, id: ClientId, port: Option<Port>) -> Option<Client> {
@@ -488,9 +501,13 @@ impl State {
     /// Takes what a peer says. Whether it was something that peers say.
     fn is_of_peer(&mut self, now: Instant, from: NodeId, frame: &Bytes) -> bool {
         #[cfg(feature = "shards")]
-        if self.is_of_movers(now, from, frame) {
-            return true;
+        if let Some(ours) = self.is_of_host(now, from, frame) {
+            return ours;
         }
+        self.is_of_groups(now, from, frame)
+    }
+
+    fn is_of_groups(&mut self, now: Instant, from: NodeId, frame: &Bytes) -> bool {
         let (node, probe) = (self.identity.node, self.probe.as_ref());
         self.groups.handle_peer(now, from, node, frame, probe)
     }
@@ -550,10 +567,8 @@ impl State {
         }
         effects.round = self.writer.begin(now);
         self.note_step(now, effects.round.as_ref());
-        self.moved = true;
-        if !self.progress_interval.is_zero() && now >= self.progress_due {
+        if self.has_progress() && now >= self.progress_due {
             self.progress_due = now.after(self.progress_interval);
-            self.moved = false;
             effects.events.extend(self.groups.take_progress());
         }
         effects
@@ -636,6 +651,11 @@ impl State {
         }
     }
 
+    /// Whether there is progress to be told, in its time.
+    fn has_progress(&self) -> bool {
+        !self.progress_interval.is_zero() && self.groups.has_moved()
+    }
+
     fn next_deadline(&self) -> Instant {
         let delayed = self
             .links
@@ -643,8 +663,7 @@ impl State {
             .map(|(_, link)| link.next_due())
             .min()
             .unwrap_or(Instant::NEVER);
-        let reports = !self.progress_interval.is_zero() && self.moved;
-        let progress = if reports {
+        let progress = if self.has_progress() {
             self.progress_due
         } else {
             Instant::NEVER

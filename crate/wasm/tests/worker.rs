@@ -16,6 +16,9 @@ mod database;
 mod fencing;
 #[path = "worker/halting.rs"]
 mod halting;
+#[cfg(feature = "shards")]
+#[path = "worker/idle.rs"]
+mod idle;
 #[path = "worker/locking.rs"]
 mod locking;
 #[path = "worker/opening.rs"]
@@ -27,6 +30,9 @@ mod segments;
 #[cfg(feature = "shards")]
 #[path = "worker/shards.rs"]
 mod shards;
+#[cfg(feature = "shards")]
+#[path = "worker/sleeping.rs"]
+mod sleeping;
 #[path = "worker/support.rs"]
 mod support;
 #[path = "worker/timers.rs"]

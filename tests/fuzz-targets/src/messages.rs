@@ -4,11 +4,15 @@
 use bytes::Bytes;
 use quorate_raft::Body;
 use quorate_rsm::codec::{
-    FrameError, decode_groups_in, decode_messages, encode_groups, encode_messages,
+    FrameError, decode_beat, decode_groups_in, decode_messages, encode_beat, encode_groups,
+    encode_messages,
 };
 
 pub(crate) fn run(data: &[u8]) {
     let frame = Bytes::copy_from_slice(data);
+    if let Ok((cluster, from, run)) = decode_beat(&frame) {
+        assert_eq!(encode_beat(cluster, from, run), data);
+    }
     let mut messages = Vec::new();
     let cluster = match decode_groups_in(&mut messages, &frame) {
         Ok(cluster) => cluster,

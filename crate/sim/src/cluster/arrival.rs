@@ -96,6 +96,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 for message in &messages {
                     self.observer.delivered(message);
                 }
+                self.hear(id, peer, None)?;
                 self.handle(id, messages.into_iter().map(Input::Message))
             }
             Address::Client(client) => {

@@ -1,11 +1,11 @@
-//! What hosts say of themselves where groups sleep: one beat to each peer, however many groups there are, so that a
-//! host can tell its nodes which peers are gone and which come.
+//! What hosts say of themselves where groups sleep ([`quorate_raft::Beats`]), and what they tell their nodes of peers
+//! that are gone, or come.
 //!
-//! Beats are no packets here: one comes wherever the network does not cut the way.
+//! Beats are no packets here: one comes wherever the network does not cut the way. Messages count as they do in hosts.
 
 use std::collections::BTreeMap;
 
-use quorate_raft::NodeId;
+use quorate_raft::{Beats, Instant, NodeId, Sight};
 use quorate_rsm::{Input, StateMachine};
 
 use super::{Cluster, Event};
@@ -13,56 +13,68 @@ use crate::checker::Violation;
 use crate::network::Address;
 use crate::situation::Situation;
 
-/// What each host knows of each peer.
-pub(super) type Beats = BTreeMap<(NodeId, NodeId), Contact>;
-
-/// What a host knows of a peer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Contact {
-    /// The host's run.
-    own: u64,
-    /// The latest run that a beat came from, and when; none as long as it is not connected.
-    heard: Option<(u64, u64)>,
-}
+/// What the hosts know, each in its latest run.
+pub(super) type Hosts = BTreeMap<NodeId, (u64, Beats)>;
 
 impl<M: StateMachine + Default> Cluster<M> {
     /// Beats come, or have been missing for too long.
     pub(super) fn beat(&mut self) -> Result<(), Violation> {
-        let raft = &self.config.node.raft;
-        let (interval, patience) = (raft.heartbeat_interval, raft.election_timeout);
+        let interval = self.config.node.raft.heartbeat_interval;
         let next = self.now() + interval.as_micros() as u64;
         self.queue.push(next, Event::Beat);
-        for to in self.voters.clone() {
-            for from in self.voters.clone() {
-                if from != to && self.is_running(to) && !self.is_paused(to) {
-                    self.listen(to, from, patience.as_micros() as u64)?;
+        let (now, nodes) = (self.now(), self.voters.clone());
+        let speaks = |it: &Self, id| it.is_running(id) && !it.is_paused(id);
+        for to in nodes.clone() {
+            if !speaks(self, to) {
+                continue;
+            }
+            for from in nodes.iter().copied().filter(|from| *from != to) {
+                let (a, b) = (Address::Node(from), Address::Node(to));
+                if speaks(self, from) && !self.network.is_cut(now, a, b) {
+                    self.hear(to, from, Some(self.processes[from].run))?;
                 }
+            }
+            for from in self.host(to).turn(Instant(now)).into_iter().flatten() {
+                self.lose_sight(to, from)?;
             }
         }
         Ok(())
     }
 
-    fn listen(&mut self, to: NodeId, from: NodeId, patience: u64) -> Result<(), Violation> {
-        let (now, own, run) = (self.now(), self.processes[to].run, self.processes[from].run);
-        let (a, b) = (Address::Node(from), Address::Node(to));
-        let speaks = self.is_running(from) && !self.is_paused(from);
-        let comes = speaks && !self.network.is_cut(now, a, b);
-        let known = self.beats.get(&(to, from)).filter(|known| known.own == own);
-        let before = known.and_then(|known| known.heard);
-        let heard = match before {
-            _ if comes => Some((run, now)),
-            Some((_, at)) if now - at < patience => before,
-            Some(_) | None => None,
-        };
-        self.beats.insert((to, from), Contact { own, heard });
-        let (before, after) = (before.map(|(run, _)| run), heard.map(|(run, _)| run));
-        if before.is_some() && before != after {
+    /// A host hears a beat of a peer, or a message.
+    pub(super) fn hear(
+        &mut self,
+        to: NodeId,
+        from: NodeId,
+        run: Option<u64>,
+    ) -> Result<(), Violation> {
+        if self.config.node.raft.quiesce_after.is_none() {
+            return Ok(());
+        }
+        let host = self.host(to);
+        let is_connected = host.peers().any(|peer| peer == from);
+        if !is_connected {
+            host.connect(from);
+        }
+        let sight = host.hear(from, run);
+        if sight == Some(Sight::Replaced) {
             self.lose_sight(to, from)?;
         }
-        if after.is_some() && before != after {
+        if !is_connected || sight.is_some() {
             self.handle(to, [Input::Reachable])?;
         }
         Ok(())
+    }
+
+    /// What a node's host knows.
+    fn host(&mut self, id: NodeId) -> &mut Beats {
+        let (own, raft) = (self.processes[id].run, &self.config.node.raft);
+        let fresh = || (own, Beats::new(raft));
+        let (run, beats) = self.hosts.entry(id).or_insert_with(fresh);
+        if *run != own {
+            (*run, *beats) = fresh();
+        }
+        beats
     }
 
     /// A node is told that a peer is gone.

@@ -31,7 +31,7 @@ use crate::queue::Queue;
 use crate::streams::Streams;
 use crate::trace::{self, Trace};
 
-use beats::Beats;
+use beats::Hosts;
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
@@ -181,7 +181,7 @@ pub struct Cluster<M: StateMachine> {
     waiting: ByNode<VecDeque<Event>>,
     membership: Membership,
     sleep: Sleep,
-    beats: Beats,
+    hosts: Hosts,
     counts: Counts,
     /// Requests of clients that nodes took.
     taken: u64,
@@ -236,7 +236,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             waiting: ByNode::new(),
             membership: Membership::new(founders(&voters)),
             sleep: Sleep::default(),
-            beats: Beats::new(),
+            hosts: Hosts::new(),
             counts: Counts::new(),
             taken: 0,
             outputs: Vec::new(),

@@ -11,19 +11,17 @@ use crate::hosting::mover_of;
 const TURNS: usize = 16;
 
 impl State {
-    /// The way to a peer was there, or is there now, or both.
-    pub(super) fn notice_peer(&mut self, now: Instant, id: NodeId, was: bool, is: bool) {
-        let Some(hosting) = &mut self.hosting else {
-            return;
-        };
-        if was {
-            let client = mover_of(id);
-            self.groups.handle_all(now, &Input::ClientGone { client });
-            hosting.notice(now, id, false);
+    /// A peer is gone, or is there: the mover here asks others, or it again.
+    pub(super) fn notice_peer(&mut self, now: Instant, id: NodeId, is_there: bool) {
+        if let Some(hosting) = &mut self.hosting {
+            hosting.notice(now, id, is_there);
         }
-        if is {
-            hosting.notice(now, id, true);
-        }
+    }
+
+    /// A peer's mover waits for no more answers.
+    pub(super) fn forget_mover(&mut self, now: Instant, id: NodeId) {
+        let client = mover_of(id);
+        self.groups.handle_all(now, &Input::ClientGone { client });
     }
 
     /// Takes what a peer's mover asks, or an answer for ours. Whether the frame is one of these.
@@ -41,6 +39,7 @@ impl State {
 
     /// Has the mover and the groups take turns, until neither has anything to do.
     pub(super) fn drain_hosting(&mut self, now: Instant, effects: &mut Effects) {
+        self.beat(now, effects);
         let Some(mut hosting) = self.hosting.take() else {
             return;
         };
@@ -74,6 +73,7 @@ impl State {
             }
             self.drain_groups(now, effects);
         }
+        hosting.settle();
         self.hosting = Some(hosting);
     }
 }

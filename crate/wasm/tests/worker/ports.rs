@@ -33,7 +33,7 @@ fn heartbeat(from: u64, to: u64) -> Message {
     }
 }
 
-fn post(port: &JsValue, frame: &[u8]) {
+pub fn post(port: &JsValue, frame: &[u8]) {
     script("a.postMessage(b.buffer)", &[port, &Uint8Array::from(frame)]);
 }
 
@@ -110,6 +110,7 @@ async fn garbage_is_counted_and_harms_nothing() {
         codec::encode_messages(tag(&cluster), 0, &[heartbeat(3, 1)]),
         codec::encode_messages(tag(&cluster), 0, &[heartbeat(2, 3)]),
         codec::encode_requests(0, &[]),
+        codec::encode_beat(tag(&cluster), NodeId(2), 1),
     ];
     for frame in &from_elsewhere {
         post(&theirs, frame);

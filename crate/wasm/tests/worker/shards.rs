@@ -19,7 +19,7 @@ use crate::client::{get, put};
 use crate::support::*;
 
 const TIMEOUT_MS: f64 = 60_000.0;
-const SHARDS: u32 = 8;
+pub const SHARDS: u32 = 8;
 
 /// What calls ended with.
 #[derive(Clone, Default)]
@@ -68,17 +68,17 @@ impl Ended {
 }
 
 /// Three nodes, and clients of the store and of its controller.
-struct Store {
-    settings: Vec<JsValue>,
-    hosts: Vec<(Host, Heard<JsValue>)>,
-    admin: Client,
-    client: ShardedClient,
+pub struct Store {
+    pub settings: Vec<JsValue>,
+    pub hosts: Vec<(Host, Heard<JsValue>)>,
+    pub admin: Client,
+    pub client: ShardedClient,
     admin_ended: Ended,
     ended: Ended,
 }
 
 impl Store {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let name = unique("sharded");
         let settings = |id| {
             let settings = with(&config(&name, id, 3), "storage", &memory_storage());
@@ -111,24 +111,45 @@ impl Store {
                 let [a, b] = [one, other].map(|at| (&self.hosts[at].0, at as u32 + 1));
                 connect(a, b);
             }
-            let node = one as f64 + 1.0;
-            for (number, connect) in [
-                (1.0, &|port| {
-                    self.admin.connect(node, port) as Result<(), JsValue>
-                }),
-                (2.0, &|port| self.client.connect(node, port)),
-            ]
-                as [(f64, &dyn Fn(JsValue) -> Result<(), JsValue>); 2]
-            {
-                let (ours, theirs) = channel();
-                let host = &self.hosts[one].0;
-                host.connect_client(number, ours).expect("an open node");
-                connect(theirs).expect("an open client");
-            }
+            self.connect_clients(one);
         }
     }
 
-    async fn decide(&self, command: ControllerCommand) {
+    fn connect_clients(&self, at: usize) {
+        let node = at as f64 + 1.0;
+        for (number, connect) in [
+            (1.0, &|port| {
+                self.admin.connect(node, port) as Result<(), JsValue>
+            }),
+            (2.0, &|port| self.client.connect(node, port)),
+        ] as [(f64, &dyn Fn(JsValue) -> Result<(), JsValue>); 2]
+        {
+            let (ours, theirs) = channel();
+            let host = &self.hosts[at].0;
+            host.connect_client(number, ours).expect("an open node");
+            connect(theirs).expect("an open client");
+        }
+    }
+
+    /// Ends a node, and tells clients, but not its peers.
+    pub async fn end(&self, at: usize) {
+        close(&self.hosts[at].0).await;
+        let node = at as f64 + 1.0;
+        self.admin.disconnect(node).expect("an open client");
+        self.client.disconnect(node).expect("an open client");
+    }
+
+    /// Opens a node again.
+    pub async fn restart(&mut self, at: usize) {
+        self.hosts[at] = open(&self.settings[at]).await;
+        for other in (0..3).filter(|other| *other != at) {
+            let [a, b] = [at, other].map(|at| (&self.hosts[at].0, at as u32 + 1));
+            connect(a, b);
+        }
+        self.connect_clients(at);
+    }
+
+    pub async fn decide(&self, command: ControllerCommand) {
         let call = self.admin.write(command.encode().to_vec(), TIMEOUT_MS);
         let reply = self.admin_ended.of(call.expect("begun")).await;
         match ControllerReply::decode(&reply) {
@@ -137,7 +158,7 @@ impl Store {
         }
     }
 
-    async fn join(&self, groups: &[u32]) {
+    pub async fn join(&self, groups: &[u32]) {
         let all = [1, 2, 3];
         let groups: Vec<_> = groups.iter().map(|id| (*id, &all[..])).collect();
         self.join_on(&groups).await;
@@ -151,12 +172,12 @@ impl Store {
         self.decide(ControllerCommand::Join { groups }).await;
     }
 
-    async fn call(&self, command: Vec<u8>) -> Reply {
+    pub async fn call(&self, command: Vec<u8>) -> Reply {
         let call = self.client.write(command, TIMEOUT_MS, None).expect("begun");
         Reply::decode(&self.ended.of(call).await).expect("a reply")
     }
 
-    async fn value(&self, key: &str) -> Option<String> {
+    pub async fn value(&self, key: &str) -> Option<String> {
         let call = self.client.read(get(key), 0.0, TIMEOUT_MS, None);
         let reply = self.ended.of(call.expect("begun")).await;
         match Reply::decode(&reply) {
@@ -182,7 +203,7 @@ impl Store {
     }
 
     /// Waits until each node has these groups, and they serve so many shards each.
-    async fn settled(&self, wanted: &[(u32, usize)]) {
+    pub async fn settled(&self, wanted: &[(u32, usize)]) {
         let wanted: BTreeMap<u32, usize> = wanted.iter().copied().collect();
         until("all shards are where they shall be", || {
             (0..3).all(|node| {
@@ -211,7 +232,7 @@ impl Store {
         (client, ended)
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         self.client.close();
         self.admin.close();
         for (host, _) in &self.hosts {
