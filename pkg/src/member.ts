@@ -148,9 +148,9 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     return this.#lastStatus as NodeStatus;
   }
 
-  /** All groups of the node. */
-  async groups(options: CallOptions): Promise<HostStatus["groups"]> {
-    return (await this.#told(options, "status")).status.groups;
+  /** All that the core says of itself. */
+  async whole(options: CallOptions): Promise<HostStatus> {
+    return (await this.#told(options, "status")).status;
   }
 
   async metrics(options: CallOptions = {}): Promise<NodeMetrics> {

@@ -225,6 +225,15 @@ export interface HostStatus {
       readonly amnesiac: boolean;
     }[];
   }[];
+  /** Of a sharded store: the shards that arrive in groups that are led there. */
+  readonly arriving?: readonly {
+    readonly shard: number;
+    readonly from: number;
+    readonly to: number;
+    readonly step: "waiting" | "copying" | "freezing" | "installing";
+    readonly staged: number;
+    readonly total: number | null;
+  }[];
   readonly peers: readonly {
     readonly id: number;
     readonly sentFrames: number;

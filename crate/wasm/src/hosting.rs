@@ -13,11 +13,14 @@ use quorate_shard::{
     CONTROLLER, Elsewhere, GroupId, Hosting as Change, Mover, MoverConfig, Outgoing,
     Reply as StoreReply,
 };
+use wasm_bindgen::JsValue;
 
+use crate::convert::list;
 use crate::event::HostEvent;
 use crate::groups::{Group, Groups};
 use crate::machine::Machine;
 use crate::sharded::Sharded;
+use crate::status;
 use crate::writer::Writer;
 
 /// Movers are clients, numbered beyond those of pages.
@@ -177,6 +180,21 @@ impl Hosting {
             writer.also(|round| layout.found(&founders, round));
         }
         Group::new(node, layout)
+    }
+
+    /// The shards that arrive in groups that are led here, as a list.
+    pub fn arriving(&self, groups: &Groups) -> JsValue {
+        let arriving = groups.iter().flat_map(|(id, group)| {
+            let machine = group.node.machine().sharded();
+            let arriving = match machine {
+                Some(Sharded::Store(store)) => self.mover.arriving(GroupId(id), store),
+                Some(Sharded::Controller(_)) | None => Vec::new(),
+            };
+            arriving
+                .into_iter()
+                .map(move |it| status::arriving(id, &it))
+        });
+        list(arriving)
     }
 
     /// What the mover asks, of this node or of a peer.

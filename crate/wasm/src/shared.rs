@@ -275,7 +275,13 @@ impl Shared {
         let peers = state.links.iter().map(|(id, link)| status::peer(id, link));
         let clients = state.clients.iter();
         let clients = clients.map(|(id, client)| status::client(id.0, &client.traffic));
-        Ok(Plain::new()
+        let picture = Plain::new();
+        #[cfg(feature = "shards")]
+        let picture = match &state.hosting {
+            Some(hosting) => picture.with("arriving", &hosting.arriving(&state.groups)),
+            None => picture,
+        };
+        Ok(picture
             .text("cluster", &identity.cluster)
             .number("node", identity.node.0)
             .text("storageId", &hex(identity.storage.0))

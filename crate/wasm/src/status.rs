@@ -3,7 +3,7 @@
 use quorate_raft::{ConfState, NodeId, PeerStatus, ProgressMode};
 use quorate_rsm::Node;
 #[cfg(feature = "shards")]
-use quorate_shard::{GroupId, Place, ShardStore};
+use quorate_shard::{Arriving, GroupId, Place, ShardStore, Step};
 
 use crate::convert::{Plain, list, numbers};
 use crate::event::role_name;
@@ -77,6 +77,24 @@ fn places(picture: Plain, store: &ShardStore) -> Plain {
         .number("configuration", store.configuration().number)
         .number("shardBytes", store.bytes())
         .with("shards", &list(shards))
+}
+
+/// A shard on its way to a group that this node leads.
+#[cfg(feature = "shards")]
+pub fn arriving(group: u32, arriving: &Arriving) -> Plain {
+    let step = match arriving.step {
+        Step::Waiting => "waiting",
+        Step::Copying { .. } => "copying",
+        Step::Freezing => "freezing",
+        Step::Installing => "installing",
+    };
+    Plain::new()
+        .number("shard", arriving.shard.0.into())
+        .number("from", arriving.from.0.into())
+        .number("to", group.into())
+        .text("step", step)
+        .number("staged", arriving.staged)
+        .number_or_null("total", arriving.total)
 }
 
 /// A leader's view of one follower.

@@ -241,6 +241,11 @@ export interface GroupStatus {
   shards?: { shard: number; stands: "serving" | "leaving" | "frozen" | "arriving"; other: number | null; calls: number }[];
 }
 
+export interface HostStatus {
+  /** The shards that arrive in groups that are led here: of the copy under way, the bytes that are in the group's log, and those of all of it, once that is known. */
+  arriving?: { shard: number; from: number; to: number; step: "waiting" | "copying" | "freezing" | "installing"; staged: number; total: number | null }[];
+}
+
 /** As those of a client; `nodes` are those of the controller. */
 export interface ShardedClientConfig extends Omit<ClientConfig, "group"> {
   shards: number;

@@ -341,7 +341,7 @@ export class LiveShardedCluster implements ShardedCluster {
     const all = await Promise.allSettled(
       running.map(async (node) => ({
         node: node.id,
-        groups: await node.groups({ timeout: STATUS_MS }),
+        ...(await node.whole({ timeout: STATUS_MS })),
       })),
     );
     return all.flatMap((it) => (it.status === "fulfilled" ? [it.value] : []));

@@ -5,7 +5,7 @@ import type { CallOptions } from "../types.js";
 import type { Progress } from "./controller.js";
 import type { Events } from "./events.js";
 import { groupsOf, type HostGroups } from "./picture.js";
-import type { Configuration, GroupStatus, Migration } from "./types.js";
+import type { Configuration, Migration } from "./types.js";
 
 interface Parts {
   groups(): Promise<HostGroups>;
@@ -40,7 +40,7 @@ export class Migrations {
     for (const [shard, to] of shards.entries()) {
       const from = before.shards[shard] ?? 0;
       if (from > 0 && to > 0 && from !== to)
-        this.#emit({ shard, from, to, configuration: number, phase: "copying" });
+        this.#emit({ ...{ shard, from, to }, configuration: number, ...BEGUN });
     }
     this.#wanted = Math.max(number, this.#wanted);
     this.#look();
@@ -78,7 +78,7 @@ export class Migrations {
   async #once(): Promise<void> {
     // First how far they are: what is seen after that is at least as new.
     const progress = await this.#parts.progress({ timeout: TIMEOUT_MS });
-    const groups = groupsOf(await this.#parts.groups());
+    const groups = await this.#parts.groups();
     this.#reached = Math.min(progress.number, ...progress.groups.values());
     this.#tell(groups);
     const late = this.#waiting.filter(({ number }) => number > this.#reached);
@@ -87,21 +87,20 @@ export class Migrations {
     for (const { resolve } of done) resolve();
   }
 
-  #tell(groups: readonly GroupStatus[]): void {
+  #tell(all: HostGroups): void {
+    const groups = groupsOf(all);
     for (const { id, configuration, shards } of groups) {
-      for (const { shard, stands, other } of shards) {
+      for (const { shard, stands } of shards) {
         const told = this.#told.get(shard);
-        if (stands === "serving") {
-          if (told?.to === id && configuration >= told.configuration) this.#done(told);
-          continue;
-        }
-        if (other === null) continue;
-        // The giver knows whether it serves; the taker, that it does not yet.
-        const isGiver = stands !== "arriving";
-        const [from, to] = isGiver ? [id, other] : [other, id];
-        const isFrozen = stands === "frozen" || (!isGiver && told?.phase === "frozen");
-        this.#emit({ shard, from, to, configuration, phase: isFrozen ? "frozen" : "copying" });
+        if (stands !== "serving" || told === undefined) continue;
+        if (told.to === id && configuration >= told.configuration) this.#done(told);
       }
+    }
+    for (const { shard, from, to, step, staged: copied, total } of all.flatMap(arrivingOf)) {
+      const { configuration = 0 } = groups.find(({ id }) => id === to) ?? {};
+      const isFrozen = step === "installing" || step === "freezing";
+      const phase = isFrozen ? "frozen" : "copying";
+      this.#emit({ shard, from, to, configuration, phase, copied, total });
     }
     // What a later configuration took back, or gave to another group on its way.
     for (const told of this.#told.values()) {
@@ -115,15 +114,19 @@ export class Migrations {
   }
 
   #emit(migration: Migration): void {
-    const { shard } = migration;
+    const { shard, phase, to, copied } = migration;
     const before = this.#told.get(shard);
+    // One that is known from the configuration is not there yet, or is over, as far as its taker says.
+    if (before !== undefined && before.configuration > migration.configuration) return;
     this.#told.set(shard, migration);
-    const isNews =
-      before === undefined || before.phase !== migration.phase || before.to !== migration.to;
+    const isNews = before?.phase !== phase || before.to !== to || before.copied !== copied;
     if (isNews) this.#parts.events.emit("migration", migration);
   }
 }
 
+const arrivingOf = ({ arriving = [] }: HostGroups[number]) => arriving;
+
+const BEGUN = { phase: "copying", copied: 0, total: null } as const;
 /** How often it is looked while shards are on their way. */
 const LOOK_MS = 50;
 const TIMEOUT_MS = 2_000;

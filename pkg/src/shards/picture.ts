@@ -6,10 +6,9 @@ import type { GroupStatus } from "./types.js";
 type HostGroup = HostStatus["groups"][number];
 
 /** What each node says of its groups. */
-export type HostGroups = readonly {
+export type HostGroups = readonly (Pick<HostStatus, "groups" | "arriving"> & {
   readonly node: number;
-  readonly groups: readonly HostGroup[];
-}[];
+})[];
 
 /** Each group as its leader sees it, or else as the node does that has applied most of it. In order. */
 export function groupsOf(all: HostGroups): readonly GroupStatus[] {

@@ -238,6 +238,10 @@ export interface Migration {
   readonly configuration: number;
   /** `copying`: it is served by `from` meanwhile. `frozen`: by nobody. `done`: by `to`. */
   readonly phase: "copying" | "frozen" | "done";
+  /** Bytes that have arrived of the copy under way: first of all of it, then of what changed since. */
+  readonly copied: number;
+  /** Bytes of all of that copy; null as long as the giver has not said so. */
+  readonly total: number | null;
 }
 
 /** An event of a sharded store. */
