@@ -7,10 +7,11 @@ use quorate_kv as kv;
 use quorate_shard::{Controller, GroupId, Place, ShardId, ShardStore};
 
 use super::calls::ask;
-use super::{Failure, Role, ShardSummary, ShardWorld, User};
+use super::{Failure, Role, ShardSummary, ShardWorld, Sight, User};
 use crate::checker::Violation;
 use crate::checker::linearizability::{self, Verdict};
 use crate::cluster::Cluster;
+use crate::situation::Situation;
 
 /// Without faults something of what is open must get on in this time, in microseconds.
 const PATIENCE: u64 = 60_000_000;
@@ -136,6 +137,14 @@ impl ShardWorld {
                     self.summary.events += watcher.events.len() as u64;
                 }
             }
+        }
+        let seen = self.groups.values().map(|it| it.observer.sightings());
+        for seen in seen.chain([self.controller.observer.sightings()]) {
+            let (slept, lost) = (Situation::LeaderFellAsleep, Situation::WokenByUnreachable);
+            self.summary
+                .note_if(seen.count(slept) > 0, Sight::GroupSlept);
+            self.summary
+                .note_if(seen.count(lost) > 0, Sight::SleeperLostLeader);
         }
         self.summary.worlds = 1;
         self.summary.time = self.now;
