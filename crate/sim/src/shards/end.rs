@@ -10,6 +10,7 @@ use super::{Failure, Role, ShardSummary, ShardWorld, Sight, User};
 use crate::checker::Violation;
 use crate::checker::linearizability::{self, Verdict};
 use crate::cluster::Cluster;
+use crate::situation::Situation;
 
 /// Without faults something of what is open must get on in this time, in microseconds.
 const PATIENCE: u64 = 60_000_000;
@@ -98,6 +99,14 @@ impl ShardWorld {
                     self.summary.events += watcher.events.len() as u64;
                 }
             }
+        }
+        let seen = self.groups.values().map(|it| it.observer.sightings());
+        for seen in seen.chain([self.controller.observer.sightings()]) {
+            let (slept, lost) = (Situation::LeaderFellAsleep, Situation::WokenByUnreachable);
+            self.summary
+                .note_if(seen.count(slept) > 0, Sight::GroupSlept);
+            self.summary
+                .note_if(seen.count(lost) > 0, Sight::SleeperLostLeader);
         }
         self.summary.worlds = 1;
         self.summary.moves = self.store.moves;

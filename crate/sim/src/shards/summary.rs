@@ -50,6 +50,10 @@ sights! {
     LeaseMoved,
     /// A lease ends after its shard moved.
     LeaseEndedElsewhere,
+    /// A group, or the controller, falls asleep.
+    GroupSlept,
+    /// A node that sleeps is told that its leader's host is gone.
+    SleeperLostLeader,
 }
 
 /// Seeds that failed once, and what they taught.

@@ -165,12 +165,13 @@ fn heartbeats_of_groups_that_are_awake_share_frames() {
     let awake = |count: u32| {
         let mut hosts = Hosts::new(count);
         hosts.run(REST);
-        // They wake, and wait for the end of that interval.
-        for node in NODES {
+        // They wake one after another, and keep pace with each other after that.
+        for id in 0..count {
             let now = hosts.now;
-            for id in 0..count {
+            for node in NODES {
                 hosts.host(node).0.handle(now, id, Input::Reachable);
             }
+            hosts.run(INTERVAL / u64::from(count));
         }
         hosts.run(INTERVAL);
         let counts = hosts.run(5 * INTERVAL);
