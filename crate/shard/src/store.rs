@@ -11,7 +11,7 @@ use quorate_raft::Table;
 use quorate_rsm::{ApplyContext, StateMachine};
 
 use crate::arrival::{Arrival, Staged, checksum};
-use crate::config::{Configuration, GroupId, ShardId};
+use crate::config::{Configuration, GroupId, SHARDS_MAX, ShardId};
 use crate::protocol::{Body, Command, Elsewhere, Query, Reply, Stage, StoreError};
 use crate::shard::{Load, Phase, Shard};
 
@@ -186,7 +186,8 @@ impl ShardStore {
     }
 
     fn found(&mut self, group: GroupId, shards: u32) -> Result<Reply, StoreError> {
-        if self.group == GroupId::NONE && group != GroupId::NONE && shards > 0 {
+        let is_possible = group != GroupId::NONE && (1..=SHARDS_MAX).contains(&shards);
+        if self.group == GroupId::NONE && is_possible {
             self.group = group;
             self.configuration = Configuration::empty(shards);
         }

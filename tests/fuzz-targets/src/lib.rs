@@ -10,6 +10,7 @@ use std::alloc::System;
 use cap::Cap;
 
 mod commands;
+mod controller;
 mod deltas;
 mod disk;
 mod envelope;
@@ -21,6 +22,7 @@ mod records;
 mod requests;
 mod seeds;
 mod segments;
+mod shards;
 mod snapshots;
 mod source;
 
@@ -36,7 +38,7 @@ static MEMORY: Cap<System> = Cap::new(System, MEMORY_BYTES_MAX);
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("messages", messages::run),
     ("requests", requests::run),
     ("commands", commands::run),
@@ -44,6 +46,8 @@ pub const TARGETS: [Target; 9] = [
     ("segments", segments::run),
     ("snapshots", snapshots::run),
     ("deltas", deltas::run),
+    ("controller", controller::run),
+    ("shards", shards::run),
     ("raft", raft::run),
     ("node", node::run),
 ];

@@ -53,7 +53,15 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         seeds.extend(snapshots(member).map(|snapshot| ("snapshots", snapshot)));
         seeds.push(("deltas", difference(member)));
     }
-    for target in ["commands", "snapshots", "deltas", "raft", "node"] {
+    for target in [
+        "commands",
+        "snapshots",
+        "deltas",
+        "controller",
+        "shards",
+        "raft",
+        "node",
+    ] {
         for seed in 0..RANDOM {
             let mut random = Random::new(seed);
             let len = 64 + random.below(1_000);

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use quorate_kv as kv;
 use quorate_rsm::{SessionId, StateMachine};
 use quorate_shard::{
-    Body, Command, Configuration, GroupId, Load, Query, Reply, ShardId, ShardStore, Stage,
-    StoreError, shard_of,
+    Body, Command, Configuration, GroupId, Load, Query, Reply, SHARDS_MAX, ShardId, ShardStore,
+    Stage, StoreError, shard_of,
 };
 
 use groups::{A, B, Group, SHARDS, configuration, copy, key, kv_reply, move_shard, put, serving};
@@ -53,10 +53,9 @@ fn a_group_is_told_once_which_one_it_is() {
     };
     let refused = Reply::Failed(StoreError::NotFounded);
     assert_eq!(group.apply(&command), refused);
-    assert_eq!(
-        group.found(GroupId::NONE, 3),
-        Reply::Failed(StoreError::Foreign)
-    );
+    for (id, shards) in [(GroupId::NONE, 3), (A, 0), (A, SHARDS_MAX + 1)] {
+        assert_eq!(group.found(id, shards), Reply::Failed(StoreError::Foreign));
+    }
 }
 
 #[test]
