@@ -41,10 +41,13 @@ export async function buildSite(folder) {
   return pages.map(({ file }) => file);
 }
 
-/** The codes of errors, from their table in the sources. */
+/** The codes of errors, from their tables in the sources. */
 export function errorCodes() {
-  const table = /^const CODES = \{\n(.*?)^\}/ms.exec(readFileSync(at("pkg/src/errors.ts"), "utf8"));
-  return new Set([...table[1].matchAll(/^ {2}([A-Z_]+):/gm)].map(([, code]) => code));
+  const tables = ["pkg/src/errors.ts", "pkg/src/shards/errors.ts"].map(
+    (path) =>
+      /^(?:export )?const \w*CODES = \{\n(.*?)^\}/ms.exec(readFileSync(at(path), "utf8"))[1],
+  );
+  return new Set([...tables.join("").matchAll(/^ {2}([A-Z_]+):/gm)].map(([, code]) => code));
 }
 
 /** The sections of the first page; pages that it does not name go to the end of them, so that none is lost. */
