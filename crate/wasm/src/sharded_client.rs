@@ -77,7 +77,7 @@ impl ShardedClient {
         let shard = match shard {
             Some(shard) => {
                 let shard = self.shard(shard)?;
-                within(strays_of_command(&command, shard, self.shards))?;
+                within(&strays_of_command(&command, shard, self.shards))?;
                 shard
             }
             None => only(route_command(&command, self.shards))?,
@@ -98,7 +98,7 @@ impl ShardedClient {
         let shard = match shard {
             Some(shard) => {
                 let shard = self.shard(shard)?;
-                within(strays_of_query(&query, shard, self.shards))?;
+                within(&strays_of_query(&query, shard, self.shards))?;
                 shard
             }
             None => only(route_query(&query, self.shards))?,
@@ -115,6 +115,7 @@ impl ShardedClient {
     /// The shard of all keys from `start` up to but without `end`; none if they may be in several.
     #[wasm_bindgen(js_name = shardOfRange)]
     pub fn shard_of_range(&self, start: &[u8], end: Option<Vec<u8>>) -> Option<u32> {
+        let end = end.map(Bytes::from);
         shard_of_range(start, end.as_deref(), self.shards).map(|shard| shard.0)
     }
 
@@ -171,10 +172,10 @@ fn only(route: Route) -> Result<ShardId, Failure> {
 }
 
 /// That no key is in another shard than the one that is meant.
-fn within(strays: Vec<Bytes>) -> Result<(), Failure> {
+fn within(strays: &[Bytes]) -> Result<(), Failure> {
     match strays.is_empty() {
         true => Ok(()),
-        false => Err(across("these keys are in another shard", &strays)),
+        false => Err(across("these keys are in another shard", strays)),
     }
 }
 
@@ -244,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_call_beside_its_shard_is_refused_by_its_keys() {
-        assert!(within(vec![]).is_ok());
-        let failure = within(vec!["a".into()]).expect_err("another shard");
+        assert!(within(&[]).is_ok());
+        let failure = within(&["a".into()]).expect_err("another shard");
         assert_eq!(failure.code, "CROSS_SHARD");
         assert_eq!(failure.place.as_deref(), Some("a"));
     }

@@ -100,8 +100,9 @@ impl ShardWorld {
                 }
             }
         }
-        let seen = self.groups.values().map(|it| it.observer.sightings());
-        for seen in seen.chain([self.controller.observer.sightings()]) {
+        let groups = self.store.groups().values();
+        let seen = groups.map(|it| it.observer.sightings());
+        for seen in seen.chain([self.store.controller().observer.sightings()]) {
             let (slept, lost) = (Situation::LeaderFellAsleep, Situation::WokenByUnreachable);
             self.summary
                 .note_if(seen.count(slept) > 0, Sight::GroupSlept);
