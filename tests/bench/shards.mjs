@@ -95,6 +95,7 @@ function printMoves(rows) {
       "per MiB",
       "p50",
       "slowest",
+      "of all",
       "else p50",
       "slowest",
       "slowest/p50",
