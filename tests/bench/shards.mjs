@@ -7,8 +7,8 @@ import { count, print, time, times } from "./table.mjs";
 
 const full = {
   groups: [1, 2, 4, 8, 16],
-  idle: [1, 64, 100],
-  restMs: 8_000,
+  idle: [1, 64, 256],
+  restMs: 5_000,
   sizes: [1, 4, 16].map((mebibytes) => mebibytes << 20),
   moves: 5,
 };
