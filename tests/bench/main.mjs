@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,relaxed,firefox,node,life,opponents,growth] [-- --json FILE]
+// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,relaxed,firefox,node,life,opponents,growth,shards] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -12,6 +12,7 @@ import { hosts, measureHosts, printAims, printHost } from "./hosts.mjs";
 import { measureLife, printLife } from "./life.mjs";
 import { measureOpponents, printOpponents } from "./opponents.mjs";
 import { measurePeers, printPeers } from "./peers.mjs";
+import { measureShards, printShards } from "./shards.mjs";
 import { medians } from "./table.mjs";
 
 const parts = [
@@ -24,6 +25,7 @@ const parts = [
   "life",
   "opponents",
   "growth",
+  "shards",
 ];
 const { values } = parseArgs({
   options: {
@@ -67,5 +69,9 @@ if (only.includes("opponents")) {
 if (only.includes("growth")) {
   result.growth = await measureGrowth(ms, repeat, values.long);
   printGrowth(result.growth);
+}
+if (only.includes("shards")) {
+  result.shards = await measureShards(ms, repeat, values.quick);
+  printShards(result.shards);
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
