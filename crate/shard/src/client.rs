@@ -99,6 +99,9 @@ struct Route {
 /// After so many groups that sent a call elsewhere, it pauses: the shard is on its way.
 const BOUNCES: u32 = 2;
 
+/// Requests that go together, about: those of one shard are never divided.
+const SEND_MAX: usize = 256;
+
 impl ShardClient {
     /// A client that has nothing to do yet. `seed` decides whom it tries first, and how long it pauses.
     #[must_use]
@@ -431,6 +434,27 @@ impl ShardClient {
         self.drain(shard);
     }
 
+    /// Sends requests along with those of other shards to the same node and group, if they were not taken
+    /// yet: what a frame costs, it costs once for all calls of a turn.
+    fn send(&mut self, group: GroupId, to: NodeId, requests: Vec<Request>) {
+        let same = self
+            .outputs
+            .iter_mut()
+            .rev()
+            .find_map(|output| match output {
+                ShardOutput::Send(it) if (it.group, it.to) == (group, to) => Some(it),
+                ShardOutput::Send(_) | ShardOutput::Done { .. } => None,
+            });
+        match same {
+            Some(before) if before.requests.len() < SEND_MAX => before.requests.extend(requests),
+            Some(_) | None => self.outputs.push_back(ShardOutput::Send(Outgoing {
+                group,
+                to,
+                requests,
+            })),
+        }
+    }
+
     fn drain(&mut self, shard: ShardId) {
         while let Some(route) = self.routes.get_mut(shard)
             && let Some(output) = route.client.poll_output()
@@ -439,15 +463,9 @@ impl ShardClient {
                 ClientOutput::Send { to, requests } => {
                     let group = route.group;
                     let shards = self.config.shards;
-                    let requests = requests
-                        .into_iter()
-                        .map(|request| wrap(shard, shards, request))
-                        .collect();
-                    self.outputs.push_back(ShardOutput::Send(Outgoing {
-                        group,
-                        to,
-                        requests,
-                    }));
+                    let requests = requests.into_iter();
+                    let requests = requests.map(|request| wrap(shard, shards, request));
+                    self.send(group, to, requests.collect());
                 }
                 ClientOutput::Done { call, result } => {
                     if let Some(call) = self.names.remove((shard, call)) {

@@ -4,6 +4,8 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+mod together;
+
 use core::time::Duration;
 
 use bytes::Bytes;
