@@ -141,6 +141,16 @@ test("a transaction is of one shard, and the keys of others are named", async (t
   assert.equal(store.shards.of("x{t}"), store.shards.of("{t}/a"));
 });
 
+test("a transaction that makes no sense is refused as in any store", async (t) => {
+  const { kv } = await open(t);
+  const endless = { do: [] };
+  endless.do.push({ txn: endless });
+  for (const bad of [{ do: [null] }, { do: 1 }, { if: [{ key: 1, version: 0 }] }, { then: [] }])
+    await failure(kv.txn(bad), "INVALID_ARGUMENT");
+  await failure(kv.txn(endless), "TOO_MANY_OPERATIONS");
+  await failure(kv.put("", 1, { lease: {} }), "INVALID_ARGUMENT");
+});
+
 test("a shard is a store of its own, for its own keys", async (t) => {
   const store = await open(t);
   const { one, other, same } = threeKeys(store);
@@ -264,6 +274,19 @@ test("groups come and go, and the controller knows what was", async (t) => {
   );
   const served = status.groups.flatMap((group) => group.shards.map(({ shard }) => shard));
   assert.deepEqual(served.sort(), [0, 1, 2, 3, 4, 5]);
+});
+
+test("a call whose time is up says what it did, and the shards go on", async (t) => {
+  const store = await open(t, { groups: 1 });
+  const { groups, shards, kv } = store;
+  await store.node(3).kill();
+  const { outcome } = await failure(groups.add({ nodes: [3], timeout: 700 }), "TIMEOUT");
+  assert.equal(outcome, "applied");
+  await store.node(3).start();
+  await groups.setWeight(1, 1);
+  assert.ok(shards.list().includes(2));
+  await fill(kv);
+  assert.deepEqual(keysOf(await kv.range({ prefix: "k/" })), names);
 });
 
 test("what cannot be is refused, and nothing changes", async (t) => {

@@ -1,10 +1,10 @@
 /** A sharded store: its nodes and the group that makes configurations are a cluster; here is what is on top of it. */
 
-import { bounded, checkBounds } from "../bounded.js";
+import { bounded, readBounds } from "../bounded.js";
 import { integer, invalid } from "../check.js";
 import { closedError } from "../closed.js";
 import { LiveCluster } from "../cluster.js";
-import type { QuorateError } from "../errors.js";
+import { QuorateError, withOutcome } from "../errors.js";
 import { encodeKey } from "../kv/codec.js";
 import type { Json } from "../kv/types.js";
 import { lateError } from "../late.js";
@@ -203,31 +203,32 @@ export class LiveShardedCluster implements ShardedCluster {
 
   async #add(options: AddGroupOptions = {}): Promise<number> {
     const { weight = 1, nodes, ...bounds } = options;
-    checkBounds(bounds);
     const known = this.nodes.map((node) => node.id);
+    if (nodes !== undefined && !Array.isArray(nodes)) throw invalid('"nodes" are ids of nodes');
     for (const node of nodes ?? []) {
       if (!known.includes(node)) throw invalid(`there is no node ${String(node)}`);
     }
     if (nodes !== undefined && (nodes.length === 0 || new Set(nodes).size < nodes.length))
       throw invalid('"nodes" are different ones, and at least one');
     integer(weight, '"weight"', 1, WEIGHT_MAX);
+    const left = this.#patience(bounds);
     // One after the other: each takes the next id.
-    const joined = this.#adding.then(() => this.#join(weight, nodes, bounds));
+    const joined = this.#adding.then(() => this.#join(weight, nodes, left));
     this.#adding = joined.catch(() => {});
     const { id, number } = await joined;
-    await this.#settled(number, bounds);
+    await this.#settled(number, left);
     return id;
   }
 
   /** Has a group join, whose id no group had before: a node that was away may still have what belonged to that one. */
-  async #join(weight: number, nodes: readonly number[] | undefined, options: CallOptions) {
+  async #join(weight: number, nodes: readonly number[] | undefined, left: () => CallOptions) {
     this.#assertOpen();
-    const { groups } = await this.#fresh(options);
-    const known = await this.#progress(options);
+    const { groups } = await this.#fresh(left());
+    const known = await this.#progress(left());
     const ids = [...groups.map((group) => group.id), ...known.groups.keys(), ...known.drained];
     const id = Math.max(0, ...ids) + 1;
     const places = nodes ?? this.#placed(groups, this.#settings.replicas);
-    const number = await this.#command(controller.join([{ id, weight, nodes: places }]), options);
+    const number = await this.#command(controller.join([{ id, weight, nodes: places }]), left());
     return { id, number };
   }
 
@@ -272,22 +273,33 @@ export class LiveShardedCluster implements ShardedCluster {
   /** Makes a configuration, and waits until it is what there is. */
   async #change(command: Uint8Array, options: CallOptions): Promise<void> {
     this.#assertOpen();
-    await this.#settled(await this.#command(command, options), options);
+    const left = this.#patience(options);
+    await this.#settled(await this.#command(command, left()), left);
   }
 
-  /** Waits until a configuration is what there is. */
-  async #settled(number: number, options: CallOptions): Promise<void> {
-    const { deadlineMs } = this.#settings.cluster;
-    const now = await this.#fresh(options);
-    await bounded(options, deadlineMs, "the shards have not moved", () =>
-      this.#migrations.settled(Math.max(number, now.number)),
-    ).catch((error: QuorateError) => {
-      if (error.code !== "TIMEOUT") throw error;
-      throw lateError(
-        this.#cluster.quorum(),
-        `${error.message}; they go on by themselves`,
-        "applied",
+  /** Waits until a configuration is what there is. It was made, whatever comes of that. */
+  async #settled(number: number, left: () => CallOptions): Promise<void> {
+    const what = "the shards have not moved";
+    try {
+      const now = await this.#fresh(left());
+      await this.#migrations.settled(Math.max(number, now.number), (settled) =>
+        bounded(left(), 0, what, () => settled),
       );
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error;
+      throw error.code === "TIMEOUT"
+        ? lateError(this.#cluster.quorum(), `${what} in time; they go on by themselves`, "applied")
+        : withOutcome(error, "applied");
+    }
+  }
+
+  /** The bounds of a call that has several parts: each may take what is left. */
+  #patience(options: CallOptions): () => CallOptions {
+    const { timeoutMs, signal } = readBounds(options, this.#settings.cluster.deadlineMs);
+    const end = performance.now() + timeoutMs;
+    return () => ({
+      timeout: Math.max(1, Math.ceil(end - performance.now())),
+      ...(signal !== undefined && { signal }),
     });
   }
 

@@ -21,7 +21,7 @@ interface Waiting {
 
 export class Migrations {
   readonly #parts: Parts;
-  #waiting: Waiting[] = [];
+  readonly #waiting = new Set<Waiting>();
   /** By shard: what was told last. */
   readonly #told = new Map<number, Migration>();
   /** The configuration that is to be reached, and the last one that all groups were done with. */
@@ -46,21 +46,28 @@ export class Migrations {
     this.#look();
   }
 
-  /** Resolves when all groups are done with a configuration. */
-  settled(number: number): Promise<void> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (this.#reached >= number) return Promise.resolve();
+  /** Does `work` with what resolves when all groups are done with a configuration; after it nobody waits for that. */
+  async settled(number: number, work: (settled: Promise<void>) => Promise<void>): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (this.#reached >= number) return;
     this.#wanted = Math.max(number, this.#wanted);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ number, resolve, reject });
-      this.#look();
+    let waiting!: Waiting;
+    const settled = new Promise<void>((resolve, reject) => {
+      waiting = { number, resolve, reject };
     });
+    this.#waiting.add(waiting);
+    this.#look();
+    try {
+      await work(settled);
+    } finally {
+      this.#waiting.delete(waiting);
+    }
   }
 
   close(error: QuorateError): void {
     this.#closed = error;
     clearTimeout(this.#timer);
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const { reject } of this.#waiting) reject(error);
   }
 
   #look(): void {
@@ -81,10 +88,7 @@ export class Migrations {
     const groups = await this.#parts.groups();
     this.#reached = Math.min(progress.number, ...progress.groups.values());
     this.#tell(groups);
-    const late = this.#waiting.filter(({ number }) => number > this.#reached);
-    const done = this.#waiting.filter(({ number }) => number <= this.#reached);
-    this.#waiting = late;
-    for (const { resolve } of done) resolve();
+    for (const { number, resolve } of this.#waiting) if (number <= this.#reached) resolve();
   }
 
   #tell(all: HostGroups): void {

@@ -22,6 +22,7 @@ import type {
   Txn,
 } from "../kv/types.js";
 import type { Interval } from "../kv/wire.js";
+import { MAX_TXN_DEPTH } from "../limits.js";
 import * as recipes from "../recipes/index.js";
 import { home } from "../recipes/name.js";
 import type {
@@ -114,9 +115,9 @@ class ShardedStore<V> implements ShardedKv<V> {
   readonly compareAndSwap: Kv<V>["compareAndSwap"];
   readonly increment: Kv<V>["increment"];
 
-  put<T extends V = V>(key: Key, value: V, options: PutOptions = {}) {
+  async put<T extends V = V>(key: Key, value: V, options: PutOptions = {}) {
     // A lease is one of its shard.
-    const kv = typeof options.lease === "object" ? this.in(key) : this.#any;
+    const kv = typeof options?.lease === "object" ? this.in(key) : this.#any;
     return kv.put<T>(key, value, options);
   }
 
@@ -164,7 +165,9 @@ class ShardedStore<V> implements ShardedKv<V> {
     );
     const failed = removed.find((it) => it.status === "rejected");
     if (failed !== undefined) {
-      const isPart = removed.some((it) => it.status === "fulfilled" && it.value.deleted > 0);
+      const isPart = removed.some((it) =>
+        it.status === "fulfilled" ? it.value.deleted > 0 : it.reason?.outcome === "unknown",
+      );
       const { reason } = failed;
       throw isPart && reason instanceof QuorateError ? withOutcome(reason, "unknown") : reason;
     }
@@ -237,7 +240,7 @@ class ShardedStore<V> implements ShardedKv<V> {
     if (typeof name !== "string" || name === "")
       throw invalid(`the name of a recipe is text, not ${show(name)}`);
     const tagged = TAG.test(name) ? name : `{${name}}`;
-    const { prefix } = home("", tagged);
+    const { prefix } = home("recipe", tagged);
     return [this.#views.of(this.#views.shardOf(prefix)), tagged];
   }
 
@@ -256,23 +259,25 @@ class ShardedStore<V> implements ShardedKv<V> {
 const TAG = /^[^{]*\{[^}]+\}/;
 const RANGE = ["prefix", "start", "end", "limit", "only", "orderBy", "descending"];
 
-/** A key that a transaction names, or where a range of it begins. */
-function firstKey<V>(txn: Txn<V>): Key | undefined {
-  for (const it of txn.if ?? []) {
-    const key = it.key ?? it.prefix ?? it.start;
-    if (key !== undefined && key !== "") return key;
-  }
-  for (const it of [...(txn.do ?? []), ...(txn.else ?? [])]) {
-    const key = keyOf(it);
-    if (key !== undefined && key !== "") return key;
-  }
-  return undefined;
-}
-
-function keyOf<V>(it: Operation<V>): Key | undefined {
-  const { txn, range, deleteRange } = it;
-  if (txn !== undefined) return firstKey(txn);
-  const named = it.put ?? it.get ?? it.delete ?? it.increment ?? it.append ?? it.attach;
-  const wide = range ?? deleteRange;
-  return named ?? wide?.prefix ?? wide?.start;
+/** A key that a transaction names, or where a range of it begins. What makes no sense is found out later. */
+function firstKey<V>(txn: Txn<V>, depth = 1): Key | undefined {
+  const some = <T>(list: readonly T[] | undefined, keyOf: (it: T) => Key | undefined) => {
+    if (!Array.isArray(list)) return undefined;
+    for (const it of list) {
+      const key = typeof it === "object" && it !== null ? keyOf(it) : undefined;
+      if (key !== undefined && key !== "") return key;
+    }
+    return undefined;
+  };
+  const ofOperation = (it: Operation<V>): Key | undefined => {
+    const named = it.put ?? it.get ?? it.delete ?? it.increment ?? it.append ?? it.attach;
+    const wide = it.range ?? it.deleteRange;
+    const within = it.txn && depth <= MAX_TXN_DEPTH ? firstKey(it.txn, depth + 1) : undefined;
+    return named ?? wide?.prefix ?? wide?.start ?? within;
+  };
+  return (
+    some(txn.if, (it) => it.key ?? it.prefix ?? it.start) ??
+    some(txn.do, ofOperation) ??
+    some(txn.else, ofOperation)
+  );
 }
