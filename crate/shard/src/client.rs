@@ -71,8 +71,10 @@ pub struct ShardClient {
     down: Table<NodeId, ()>,
     controller: Client,
     configuration: Configuration,
-    /// The question for a configuration, and when the next may be asked.
+    /// The question for the newest configuration, and when the next may be asked.
     asking: Option<CallId>,
+    /// The question for one before.
+    looking_back: Option<CallId>,
     ask_from: Instant,
     routes: Table<ShardId, Route>,
     /// Who answered last for a group.
@@ -99,6 +101,9 @@ struct Route {
 /// After so many groups that sent a call elsewhere, it pauses: the shard is on its way.
 const BOUNCES: u32 = 2;
 
+/// So many configurations back it is looked for a group that may have the shard still.
+const LOOK_BACK_MAX: u64 = 16;
+
 /// Requests that go together, about: those of one shard are never divided.
 const SEND_MAX: usize = 256;
 
@@ -118,6 +123,7 @@ impl ShardClient {
             controller: Client::new(settings, random.next_u64()),
             configuration: Configuration::empty(config.shards),
             asking: None,
+            looking_back: None,
             ask_from: Instant::default(),
             routes: Table::default(),
             leaders: Table::default(),
@@ -390,19 +396,31 @@ impl ShardClient {
                         requests,
                     }));
                 }
-                ClientOutput::Done { result, .. } => {
-                    self.asking = None;
+                ClientOutput::Done { call, result } => {
+                    let is_past = self.looking_back == Some(call);
+                    match is_past {
+                        true => self.looking_back = None,
+                        false => self.asking = None,
+                    }
                     let reply = result.ok().and_then(|it| ControllerReply::decode(&it).ok());
-                    if let Some(ControllerReply::Configuration { configuration, .. }) = reply {
-                        self.learn(configuration);
+                    match reply {
+                        Some(ControllerReply::Configuration { configuration, .. }) if is_past => {
+                            self.remember(&configuration);
+                        }
+                        Some(ControllerReply::Configuration { configuration, .. }) => {
+                            self.learn(configuration);
+                        }
+                        _ => {}
                     }
                 }
             }
         }
     }
 
-    /// Turns the ways that a newer configuration says otherwise of, and those to groups of which nothing
-    /// is heard: one of them may have been asked for what it gave away since.
+    /// Turns the ways that a newer configuration says otherwise of, if they have led nowhere of late, and
+    /// those to groups of which nothing is heard: one of them may have been asked for what it gave away
+    /// since. A group that answers is stayed with: it may serve the shard until the next one has it, and
+    /// then says so.
     fn learn(&mut self, configuration: Configuration) {
         let number = configuration.number;
         if number < self.configuration.number
@@ -418,12 +436,61 @@ impl ShardClient {
                 continue;
             };
             let is_lost = route.is_silent && route.group != group;
-            if number > route.config || number == route.config && is_lost {
+            let is_served = !route.is_silent
+                && route.bounces == 0
+                && self.configuration.groups.has(route.group);
+            if number > route.config && !is_served || number == route.config && is_lost {
                 let nodes = info.nodes.clone();
                 route.lead_to(self.now, group, nodes, number, &self.down);
                 self.go_on(shard);
             }
         }
+        self.look_back(number.saturating_sub(1));
+    }
+
+    /// Whether nothing is heard of the group that a shard shall be in by the newest configuration. The one
+    /// before may serve it still.
+    fn is_unheard(&self, shard: ShardId) -> bool {
+        let route = self.routes.get(shard);
+        route.is_some_and(|route| {
+            route.is_silent
+                && route.client.pending() > 0
+                && route.group == self.configuration.owner(shard)
+        })
+    }
+
+    /// Asks the controller for a configuration that was, if that helps anybody.
+    fn look_back(&mut self, number: u64) {
+        let shards = self.routes.keys().collect::<Vec<_>>();
+        let is_needed = shards.into_iter().any(|shard| self.is_unheard(shard));
+        let is_near = self.configuration.number - number <= LOOK_BACK_MAX;
+        if !is_needed || !is_near || number == 0 || self.looking_back.is_some() || self.closed {
+            return;
+        }
+        let number = Some(number);
+        let query = ControllerQuery::Query { number }.encode();
+        let deadline = self.now.after(self.config.client.attempt_timeout * 4);
+        let begun = self.controller.call(self.now, Call::Read(query), deadline);
+        self.looking_back = begun.ok();
+    }
+
+    /// Turns the ways to groups of which nothing is heard to those that had the shards before.
+    fn remember(&mut self, past: &Configuration) {
+        for shard in self.routes.keys().collect::<Vec<_>>() {
+            let giver = past.owner(shard);
+            let (Some(info), true) = (past.groups.get(giver), self.is_unheard(shard)) else {
+                continue;
+            };
+            let number = self.configuration.number;
+            let (Some(route), nodes) = (self.routes.get_mut(shard), info.nodes.clone()) else {
+                continue;
+            };
+            if route.group != giver {
+                route.lead_to(self.now, giver, nodes, number, &self.down);
+                self.go_on(shard);
+            }
+        }
+        self.look_back(past.number.saturating_sub(1));
     }
 
     /// Gives an input to the client of a shard, and takes what comes of it.

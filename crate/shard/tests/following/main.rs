@@ -10,10 +10,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId};
-use quorate_rsm::{Call, Reply as NodeReply, Request};
+use quorate_rsm::{Call, Reply as NodeReply, Request, RequestBody};
 use quorate_shard::{
-    CONTROLLER, Configuration, ControllerReply, Elsewhere, GroupId, GroupInfo, Outgoing, Reply,
-    ShardClient, ShardClientConfig, ShardId, ShardOutput,
+    CONTROLLER, Configuration, ControllerQuery, ControllerReply, Elsewhere, GroupId, GroupInfo,
+    Outgoing, Reply, ShardClient, ShardClientConfig, ShardId, ShardOutput,
 };
 
 const CONTROLLERS: NodeId = NodeId(1);
@@ -93,6 +93,18 @@ impl World {
         self.say_so(&request, number, owner);
     }
 
+    /// The controller is asked for a configuration that was.
+    fn say_of_before(&mut self, number: u64, owner: GroupId) {
+        let request = self.asked(CONTROLLER).expect("the controller is asked");
+        let RequestBody::Read { query, .. } = &request.body else {
+            panic!("{request:?}");
+        };
+        let asked = ControllerQuery::decode(query);
+        let number = Some(number);
+        assert_eq!(asked, Ok(ControllerQuery::Query { number }));
+        self.say_so(&request, number.unwrap_or_default(), owner);
+    }
+
     fn say_so(&mut self, request: &Request, number: u64, owner: GroupId) {
         let info = |group| (group, GroupInfo::new(vec![node(group)]));
         let configuration = Configuration {
@@ -163,4 +175,40 @@ fn a_giver_that_was_forgotten_after_the_move_is_left() {
         refusals += u32::from(group == A);
         assert!(refusals < 10, "A is asked in a circle");
     }
+}
+
+#[test]
+fn a_taker_that_is_silent_is_left_for_the_giver() {
+    let mut world = World::new();
+    world.say(3, B);
+    assert!(world.asked(B).is_some());
+    // It is still so; and of the two before, one was as well.
+    world.say(3, B);
+    world.say_of_before(2, B);
+    world.say_of_before(1, A);
+    assert!(world.asked(A).is_some());
+    // If that one says nothing either, it is the taker's turn again.
+    world.say(3, B);
+    assert!(world.asked(B).is_some());
+}
+
+#[test]
+fn a_group_that_answers_is_stayed_with_until_it_says_otherwise() {
+    let mut world = World::new();
+    world.say(1, A);
+    let request = world.asked(A).expect("A is asked");
+    // It cannot say now, and so the controller is asked: there is another configuration.
+    world.answer(A, &request, Reply::Gone.encode());
+    let end = world.now.after(Duration::from_secs(1));
+    loop {
+        let (group, request) = world.sent(end).expect("A is asked within a second");
+        match group {
+            CONTROLLER => world.say_so(&request, 2, B),
+            A if world.client.configuration().number == 2 => break,
+            A => world.answer(A, &request, Reply::Gone.encode()),
+            _ => panic!("{group:?} is asked, and A serves the shard"),
+        }
+    }
+    world.send_elsewhere(A, B, 2);
+    assert!(world.asked(B).is_some());
 }
