@@ -308,7 +308,7 @@ class LiveNode implements OwnNode, MemberEvents {
     listener: ClusterListener<K>,
     options?: boolean | AddEventListenerOptions,
   ): void {
-    this.#access.events.add(type, listener, options);
+    this.#access.events.add(type, listener as (event: CustomEvent) => void, options);
   }
 
   removeEventListener<K extends keyof NodeEvents>(
@@ -316,7 +316,7 @@ class LiveNode implements OwnNode, MemberEvents {
     listener: ClusterListener<K>,
     options?: boolean | EventListenerOptions,
   ): void {
-    this.#access.events.remove(type, listener, options);
+    this.#access.events.remove(type, listener as (event: CustomEvent) => void, options);
   }
 
   close(): Promise<void> {

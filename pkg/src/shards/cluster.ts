@@ -5,6 +5,7 @@ import { integer, invalid } from "../check.js";
 import { closedError } from "../closed.js";
 import { LiveCluster } from "../cluster.js";
 import { QuorateError, withOutcome } from "../errors.js";
+import { Events } from "../events.js";
 import { encodeKey } from "../kv/codec.js";
 import type { Json } from "../kv/types.js";
 import { lateError } from "../late.js";
@@ -12,7 +13,6 @@ import type { AnyNode, CallOptions, Key, Network } from "../types.js";
 import { Balancer } from "./balancer.js";
 import { ShardedCalls } from "./calls.js";
 import * as controller from "./controller.js";
-import { Events } from "./events.js";
 import { Migrations } from "./migrations.js";
 import type { ShardedPlatform } from "./open.js";
 import { DEFAULT_SHARDS, type ShardedSettings } from "./options.js";
@@ -39,7 +39,7 @@ export class LiveShardedCluster implements ShardedCluster {
   readonly #settings: ShardedSettings;
   readonly #platform: ShardedPlatform;
   readonly #cluster: LiveCluster;
-  readonly #events = new Events();
+  readonly #events = new Events<ShardedEvents>();
   readonly #migrations: Migrations;
   #balancer: Balancer | undefined;
   /** Known once it is open. */

@@ -1,16 +1,16 @@
 /** Shards on their way: looked at as long as there are any, told to whoever listens, and waited for. */
 
 import type { QuorateError } from "../errors.js";
+import type { Events } from "../events.js";
 import type { CallOptions } from "../types.js";
 import type { Progress } from "./controller.js";
-import type { Events } from "./events.js";
 import { groupsOf, type HostGroups } from "./picture.js";
-import type { Configuration, Migration } from "./types.js";
+import type { Configuration, Migration, ShardedEvents } from "./types.js";
 
 interface Parts {
   groups(): Promise<HostGroups>;
   progress(options: CallOptions): Promise<Progress>;
-  readonly events: Events;
+  readonly events: Events<ShardedEvents>;
 }
 
 interface Waiting {
