@@ -193,6 +193,8 @@ const TOPIC_OF: Readonly<Record<Kind, DebugTopic>> = {
   readIndex: "read",
   readIndexResponse: "read",
   digest: "snapshot",
+  sleep: "transport",
+  sleepResponse: "transport",
 };
 
 /** What the numbers of a message are, as `crate/wasm/src/probe.rs` gives them. */
@@ -218,6 +220,8 @@ const FACTS: Readonly<Record<Kind, readonly string[]>> = {
   readIndex: ["question"],
   readIndexResponse: ["question", "index"],
   digest: ["at"],
+  sleep: ["last", "round"],
+  sleepResponse: ["round"],
 };
 
 /** Lines that wait for the owner, at most. */

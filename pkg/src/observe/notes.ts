@@ -48,6 +48,8 @@ export const MESSAGE_KINDS = [
   "readIndex",
   "readIndexResponse",
   "digest",
+  "sleep",
+  "sleepResponse",
 ] as const;
 
 export const TAG_HEARTBEAT = 11;
