@@ -129,7 +129,9 @@ test("messages are counted by kind, where they leave and where they arrive", asy
   assert.equal(messages.received.append, 0);
   assert.ok(messages.received.readIndex >= 1);
   assert.ok(nodeOf(metrics, one).messages.received.readIndexResponse >= 1);
-  assert.ok(nodeOf(metrics, one).messages.sent.appendAccepted >= 10);
+  // Who is behind accepts several puts at once; each needed one of the two.
+  assert.ok(total("sent", "appendAccepted") >= 10);
+  assert.ok(nodeOf(metrics, one).messages.sent.appendAccepted >= 1);
   assert.equal(nodeOf(metrics, one).messages.sent.heartbeat, 0, "only a leader has a heart");
   assert.ok(total("received", "heartbeat") > 0 && total("received", "heartbeatResponse") > 0);
   const bytes = (way) =>
