@@ -100,9 +100,11 @@ impl World {
             panic!("{request:?}");
         };
         let asked = ControllerQuery::decode(query);
-        let number = Some(number);
-        assert_eq!(asked, Ok(ControllerQuery::Query { number }));
-        self.say_so(&request, number.unwrap_or_default(), owner);
+        let wanted = ControllerQuery::Query {
+            number: Some(number),
+        };
+        assert_eq!(asked, Ok(wanted));
+        self.say_so(&request, number, owner);
     }
 
     fn say_so(&mut self, request: &Request, number: u64, owner: GroupId) {
