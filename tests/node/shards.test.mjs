@@ -145,7 +145,12 @@ test("a transaction that makes no sense is refused as in any store", async (t) =
   const { kv } = await open(t);
   const endless = { do: [] };
   endless.do.push({ txn: endless });
-  for (const bad of [{ do: [null] }, { do: 1 }, { if: [{ key: 1, version: 0 }] }, { otherwise: [] }])
+  for (const bad of [
+    { do: [null] },
+    { do: 1 },
+    { if: [{ key: 1, version: 0 }] },
+    { otherwise: [] },
+  ])
     await failure(kv.txn(bad), "INVALID_ARGUMENT");
   await failure(kv.txn(endless), "TOO_MANY_OPERATIONS");
   await failure(kv.put("", 1, { lease: {} }), "INVALID_ARGUMENT");
