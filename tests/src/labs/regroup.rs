@@ -488,8 +488,11 @@ fn partitioned_controller(seed: u64, unreliable: bool) -> Result<Report, Failure
     let mut pairs = Pairs::put(&mut lab, TEN, LETTERS)?;
     let knows = |lab: &ShardLab| lab.leader(2).is_some();
     lab.wait(10 * SECOND, knows)?;
+    let admin = lab.admin();
     for _ in 0..2 {
-        lab.join(&[2])?;
+        // Where the answer is lost, all shards may have arrived when it is asked for again.
+        let join = lab.joining(&[2]);
+        let order = lab.begin(admin, &join)?;
         if !lab.wait(40 * SECOND, |lab| lab.arriving(2) > 0)? {
             return Err(lab.fail("no shard arrives"));
         }
@@ -498,6 +501,7 @@ fn partitioned_controller(seed: u64, unreliable: bool) -> Result<Report, Failure
         lab.sleep_below(10 * MS)?;
         let rule = CutOff::new(&lab, 2, leader);
         let cut = lab.add(2, rule);
+        lab.await_changed(order)?;
         pairs.check_append(&mut lab, 5)?;
         lab.leave(&[2])?;
         lab.join(&[2])?;
