@@ -124,6 +124,16 @@ fn lab_5a_progress_join() {
 }
 
 #[test]
+fn lab_5a_progress_taker_down() {
+    check("5A ProgressTakerDown");
+}
+
+#[test]
+fn lab_5a_progress_taker_leaderless() {
+    check("5A ProgressTakerLeaderless");
+}
+
+#[test]
 fn lab_5b_join_leave() {
     check("5B JoinLeave");
 }

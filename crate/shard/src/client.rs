@@ -4,6 +4,9 @@
 //! To each shard it has a client of `rsm`, with a session in that shard, which travels with it. So a
 //! write keeps its number over all attempts, whatever group they go to.
 
+mod route;
+mod search;
+
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -15,9 +18,10 @@ use quorate_rsm::{
 };
 
 use crate::config::{Configuration, GroupId, ShardId};
-use crate::controller::{ControllerQuery, ControllerReply};
-use crate::mover::{CONTROLLER, Outgoing, turn};
+use crate::mover::{CONTROLLER, Outgoing};
 use crate::protocol::{Body, Command, Elsewhere, Query, Reply};
+
+use route::{NOWHERE, PATIENCE_MAX, Route};
 
 /// Settings of a client of a sharded store.
 #[derive(Clone, Debug)]
@@ -79,30 +83,16 @@ pub struct ShardClient {
     routes: Table<ShardId, Route>,
     /// Who answered last for a group.
     leaders: Table<GroupId, NodeId>,
+    /// Groups of which nothing came when they were last asked.
+    gone: Table<GroupId, ()>,
     calls: Table<CallId, (ShardId, CallId)>,
     names: Table<(ShardId, CallId), CallId>,
     next_call: u64,
     outputs: VecDeque<ShardOutput>,
 }
 
-/// The way to a shard.
-struct Route {
-    client: Client,
-    group: GroupId,
-    nodes: Vec<NodeId>,
-    /// The configuration by which it is so.
-    config: u64,
-    /// Groups that sent the call elsewhere, one after another.
-    bounces: u32,
-    /// Nothing was heard of the group since a timer fired.
-    is_silent: bool,
-}
-
 /// After so many groups that sent a call elsewhere, it pauses: the shard is on its way.
 const BOUNCES: u32 = 2;
-
-/// So many configurations back it is looked for a group that may have the shard still.
-const LOOK_BACK_MAX: u64 = 16;
 
 /// Requests that go together, about: those of one shard are never divided.
 const SEND_MAX: usize = 256;
@@ -127,6 +117,7 @@ impl ShardClient {
             ask_from: Instant::default(),
             routes: Table::default(),
             leaders: Table::default(),
+            gone: Table::default(),
             calls: Table::default(),
             names: Table::default(),
             next_call: 1,
@@ -171,6 +162,11 @@ impl ShardClient {
         self.next_call += 1;
         self.calls.insert(id, (shard, inner));
         self.names.insert((shard, inner), id);
+        // It may be there again; but not for long is it waited for that.
+        if self.gone.has(route.group) && route.leaderless.is_none() {
+            route.leaderless = Some(self.now);
+            route.patience = self.config.refresh;
+        }
         if route.group == GroupId::NONE {
             self.refresh();
         }
@@ -206,6 +202,15 @@ impl ShardClient {
         let (shard, id) = self.named(reply.id);
         if let Some(route) = self.routes.get_mut(shard).filter(|it| it.group == group) {
             route.is_silent = false;
+            match reply.result {
+                Err(RequestError::NotLeader { .. } | RequestError::LeadershipLost { .. }) => {
+                    route.leaderless.get_or_insert(self.now);
+                }
+                _ => {
+                    route.hears(self.config.client.attempt_timeout);
+                    self.gone.remove(group);
+                }
+            }
         }
         let answer = match &reply.result {
             Ok(bytes) => Reply::decode(bytes).unwrap_or(Reply::Gone),
@@ -272,6 +277,16 @@ impl ShardClient {
             self.drain_controller();
         }
         for shard in self.routes.keys().collect::<Vec<_>>() {
+            let Some(route) = self.routes.get_mut(shard) else {
+                continue;
+            };
+            if route.wait_for_leader() <= self.now {
+                route.is_leaderless = true;
+                route.leaderless = Some(self.now);
+                route.patience = (route.patience * 2).min(PATIENCE_MAX);
+                self.gone.insert(route.group, ());
+                self.refresh();
+            }
             let route = self.routes.get_mut(shard);
             let Some(route) = route.filter(|route| route.client.next_timeout() <= self.now) else {
                 continue;
@@ -280,7 +295,8 @@ impl ShardClient {
             self.tell(shard, ClientInput::TimerFired);
             let route = self.routes.get(shard);
             // A group that is gone cannot say where its shards went.
-            if was_silent && route.is_some_and(|route| route.client.pending() > 0) {
+            if let Some(route) = route.filter(|it| was_silent && it.client.pending() > 0) {
+                self.gone.insert(route.group, ());
                 self.refresh();
             }
         }
@@ -293,7 +309,8 @@ impl ShardClient {
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
         let clients = self.routes.iter();
-        let clients = clients.map(|(_, route)| route.client.next_timeout());
+        let clients =
+            clients.map(|(_, route)| route.client.next_timeout().min(route.wait_for_leader()));
         let refresh = match self.is_lost() && self.asking.is_none() {
             true => self.ask_from,
             false => Instant::NEVER,
@@ -322,6 +339,10 @@ impl ShardClient {
             config: 0,
             bounces: 0,
             is_silent: false,
+            leaderless: None,
+            is_leaderless: false,
+            patience: self.config.client.attempt_timeout,
+            back: NOWHERE,
         };
         let group = self.configuration.owner(shard);
         if let Some(info) = self.configuration.groups.get(group) {
@@ -371,128 +392,6 @@ impl ShardClient {
         }
     }
 
-    /// Asks the controller for the newest configuration, not too often.
-    fn refresh(&mut self) {
-        if self.asking.is_some() || self.closed || self.now < self.ask_from {
-            return;
-        }
-        self.ask_from = self.now.after(self.config.refresh);
-        let query = ControllerQuery::Query { number: None }.encode();
-        let deadline = self.now.after(self.config.client.attempt_timeout * 4);
-        self.asking = self
-            .controller
-            .call(self.now, Call::Read(query), deadline)
-            .ok();
-        self.drain_controller();
-    }
-
-    fn drain_controller(&mut self) {
-        while let Some(output) = self.controller.poll_output() {
-            match output {
-                ClientOutput::Send { to, requests } => {
-                    self.outputs.push_back(ShardOutput::Send(Outgoing {
-                        group: CONTROLLER,
-                        to,
-                        requests,
-                    }));
-                }
-                ClientOutput::Done { call, result } => {
-                    let is_past = self.looking_back == Some(call);
-                    match is_past {
-                        true => self.looking_back = None,
-                        false => self.asking = None,
-                    }
-                    let reply = result.ok().and_then(|it| ControllerReply::decode(&it).ok());
-                    match reply {
-                        Some(ControllerReply::Configuration { configuration, .. }) if is_past => {
-                            self.remember(&configuration);
-                        }
-                        Some(ControllerReply::Configuration { configuration, .. }) => {
-                            self.learn(configuration);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-
-    /// Turns the ways that a newer configuration says otherwise of, if they have led nowhere of late, and
-    /// those to groups of which nothing is heard: one of them may have been asked for what it gave away
-    /// since. A group that answers is stayed with: it may serve the shard until the next one has it, and
-    /// then says so.
-    fn learn(&mut self, configuration: Configuration) {
-        let number = configuration.number;
-        if number < self.configuration.number
-            || configuration.shards.len() != self.config.shards as usize
-        {
-            return;
-        }
-        self.configuration = configuration;
-        for shard in self.routes.keys().collect::<Vec<_>>() {
-            let group = self.configuration.owner(shard);
-            let info = self.configuration.groups.get(group);
-            let (Some(route), Some(info)) = (self.routes.get_mut(shard), info) else {
-                continue;
-            };
-            let is_lost = route.is_silent && route.group != group;
-            let is_served = !route.is_silent
-                && route.bounces == 0
-                && self.configuration.groups.has(route.group);
-            if number > route.config && !is_served || number == route.config && is_lost {
-                let nodes = info.nodes.clone();
-                route.lead_to(self.now, group, nodes, number, &self.down);
-                self.go_on(shard);
-            }
-        }
-        self.look_back(number.saturating_sub(1));
-    }
-
-    /// Whether nothing is heard of the group that a shard shall be in by the newest configuration. The one
-    /// before may serve it still.
-    fn is_unheard(&self, shard: ShardId) -> bool {
-        let route = self.routes.get(shard);
-        route.is_some_and(|route| {
-            route.is_silent
-                && route.client.pending() > 0
-                && route.group == self.configuration.owner(shard)
-        })
-    }
-
-    /// Asks the controller for a configuration that was, if that helps anybody.
-    fn look_back(&mut self, number: u64) {
-        let shards = self.routes.keys().collect::<Vec<_>>();
-        let is_needed = shards.into_iter().any(|shard| self.is_unheard(shard));
-        let is_near = self.configuration.number - number <= LOOK_BACK_MAX;
-        if !is_needed || !is_near || number == 0 || self.looking_back.is_some() || self.closed {
-            return;
-        }
-        let number = Some(number);
-        let query = ControllerQuery::Query { number }.encode();
-        let deadline = self.now.after(self.config.client.attempt_timeout * 4);
-        let begun = self.controller.call(self.now, Call::Read(query), deadline);
-        self.looking_back = begun.ok();
-    }
-
-    /// Turns the ways to groups of which nothing is heard to those that had the shards before.
-    fn remember(&mut self, past: &Configuration) {
-        for shard in self.routes.keys().collect::<Vec<_>>() {
-            let giver = past.owner(shard);
-            let (Some(info), true) = (past.groups.get(giver), self.is_unheard(shard)) else {
-                continue;
-            };
-            let number = self.configuration.number;
-            let (Some(route), nodes) = (self.routes.get_mut(shard), info.nodes.clone()) else {
-                continue;
-            };
-            if route.group != giver {
-                route.lead_to(self.now, giver, nodes, number, &self.down);
-                self.go_on(shard);
-            }
-        }
-        self.look_back(past.number.saturating_sub(1));
-    }
-
     /// Gives an input to the client of a shard, and takes what comes of it.
     fn tell(&mut self, shard: ShardId, input: ClientInput) {
         if let Some(route) = self.routes.get_mut(shard) {
@@ -523,6 +422,12 @@ impl ShardClient {
     }
 
     fn drain(&mut self, shard: ShardId) {
+        if let Some(route) = self.routes.get_mut(shard).filter(|_| !self.down.is_empty())
+            && route.client.pending() > 0
+            && route.nodes.iter().all(|node| self.down.has(*node))
+        {
+            route.leaderless.get_or_insert(self.now);
+        }
         while let Some(route) = self.routes.get_mut(shard)
             && let Some(output) = route.client.poll_output()
         {
@@ -548,22 +453,6 @@ impl ShardClient {
     fn named(&self, id: RequestId) -> (ShardId, RequestId) {
         let shards = u64::from(self.config.shards);
         (ShardId((id.0 % shards) as u32), RequestId(id.0 / shards))
-    }
-}
-
-impl Route {
-    fn lead_to(
-        &mut self,
-        now: Instant,
-        group: GroupId,
-        nodes: Vec<NodeId>,
-        config: u64,
-        down: &Table<NodeId, ()>,
-    ) {
-        turn(&mut self.client, now, &self.nodes, &nodes, down);
-        self.group = group;
-        self.nodes = nodes;
-        self.config = config;
     }
 }
 

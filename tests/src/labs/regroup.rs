@@ -74,6 +74,16 @@ pub const SCENARIOS: &[Scenario] = &[
         run: progress_join,
     },
     Scenario {
+        lab: "5A",
+        name: "ProgressTakerDown",
+        run: |seed| progress_taker(seed, Away::Down),
+    },
+    Scenario {
+        lab: "5A",
+        name: "ProgressTakerLeaderless",
+        run: |seed| progress_taker(seed, Away::Leaderless),
+    },
+    Scenario {
         lab: "5B",
         name: "JoinLeave",
         run: join_leave,
@@ -314,6 +324,65 @@ fn progress_join(seed: u64) -> Result<Report, Failure> {
         return Err(lab.fail("what can arrive does not, or what cannot does"));
     }
     lab.start_group(1)?;
+    pairs.check(&mut lab)?;
+    lab.finish()
+}
+
+/// Why a group can take nothing.
+#[derive(Clone, Copy)]
+enum Away {
+    /// Its nodes are down.
+    Down,
+    /// They run, and do not reach each other.
+    Leaderless,
+}
+
+/// Nothing passes between the servers of a group.
+struct Scattered(Vec<NodeId>);
+
+impl Rule for Scattered {
+    fn cuts(&self, _: u64, from: Address, to: Address) -> bool {
+        let is_server = |it| matches!(it, Address::Node(node) if self.0.contains(&node));
+        is_server(from) && is_server(to)
+    }
+}
+
+/// A group joins that cannot take its shards: whoever comes only now, and so never heard of another group,
+/// is served by the one that has them still.
+fn progress_taker(seed: u64, away: Away) -> Result<Report, Failure> {
+    let mut lab = ShardLab::new(seed, 2, None)?;
+    lab.join(&[1])?;
+    let mut pairs = Pairs::put(&mut lab, TEN, LETTERS)?;
+    let rule = match away {
+        Away::Down => {
+            lab.shutdown_group(2)?;
+            None
+        }
+        Away::Leaderless => {
+            let servers = lab.servers(2);
+            let rule = lab.add(2, Scattered(servers));
+            lab.wait(20 * SECOND, |lab| lab.leader(2).is_none())?;
+            Some(rule)
+        }
+    };
+    lab.join(&[2])?;
+    pairs.clerk = lab.clerk();
+    let began = lab.now();
+    pairs.check_append(&mut lab, 5)?;
+    let longest = lab.now() - began;
+    if lab.leader(2).is_some() || lab.arriving(2) > 0 {
+        return Err(lab.fail("the taker takes"));
+    }
+    lab.at_most(
+        "ms until all shards are found where they were",
+        longest / MS,
+        5_000,
+    )?;
+    match rule {
+        Some(rule) => lab.remove(2, rule),
+        None => lab.start_group(2)?,
+    }
+    lab.await_settled(20 * SECOND)?;
     pairs.check(&mut lab)?;
     lab.finish()
 }

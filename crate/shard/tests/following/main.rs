@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use quorate_raft::{Instant, NodeId};
-use quorate_rsm::{Call, Reply as NodeReply, Request, RequestBody};
+use quorate_rsm::{Call, Reply as NodeReply, Request, RequestBody, RequestError};
 use quorate_shard::{
     CONTROLLER, Configuration, ControllerQuery, ControllerReply, Elsewhere, GroupId, GroupInfo,
     Outgoing, Reply, ShardClient, ShardClientConfig, ShardId, ShardOutput,
@@ -19,6 +19,7 @@ use quorate_shard::{
 const CONTROLLERS: NodeId = NodeId(1);
 const A: GroupId = GroupId(1);
 const B: GroupId = GroupId(2);
+const C: GroupId = GroupId(3);
 
 /// The node of a group.
 fn node(group: GroupId) -> NodeId {
@@ -112,7 +113,7 @@ impl World {
         let configuration = Configuration {
             number,
             shards: vec![owner],
-            groups: [info(A), info(B)].into_iter().collect(),
+            groups: [info(A), info(B), info(C)].into_iter().collect(),
         };
         let latest = number;
         let reply = ControllerReply::Configuration {
@@ -120,6 +121,34 @@ impl World {
             latest,
         };
         self.answer(CONTROLLER, request, reply.encode());
+    }
+
+    /// A group is asked, and says that it has no leader, until another one is asked, within ten seconds.
+    fn ask_without_leader(&mut self, group: GroupId, number: u64, owners: &[GroupId]) -> GroupId {
+        let end = self.now.after(Duration::from_secs(10));
+        loop {
+            let (to, request) = self.sent(end).expect("somebody is asked");
+            match to {
+                CONTROLLER => {
+                    let RequestBody::Read { query, .. } = &request.body else {
+                        panic!("{request:?}");
+                    };
+                    let asked = match ControllerQuery::decode(query) {
+                        Ok(ControllerQuery::Query { number: asked }) => asked.unwrap_or(number),
+                        other => panic!("{other:?}"),
+                    };
+                    let owner = owners[asked as usize];
+                    self.say_so(&request, asked, owner);
+                }
+                to if to == group => {
+                    let id = request.id;
+                    let result = Err(RequestError::NotLeader { hint: None });
+                    let reply = NodeReply { id, result };
+                    self.client.reply(self.now, group, node(group), reply);
+                }
+                other => return other,
+            }
+        }
     }
 
     /// A group is asked, and says that another one has the shard.
@@ -192,6 +221,68 @@ fn a_taker_that_is_silent_is_left_for_the_giver() {
     // If that one says nothing either, it is the taker's turn again.
     world.say(3, B);
     assert!(world.asked(B).is_some());
+}
+
+#[test]
+fn a_taker_without_a_leader_is_left_for_those_that_had_the_shard() {
+    let mut world = World::new();
+    let owners = [GroupId::NONE, A, B, C];
+    world.say(3, C);
+    let began = world.now;
+    assert_eq!(world.ask_without_leader(C, 3, &owners), B);
+    let second = began.after(Duration::from_secs(1));
+    assert!(world.now >= second, "an election is waited for");
+    // One after the other; between two of them it is the taker's turn.
+    assert_eq!(world.ask_without_leader(B, 3, &owners), C);
+    assert_eq!(world.ask_without_leader(C, 3, &owners), A);
+    assert_eq!(world.ask_without_leader(A, 3, &owners), C);
+    assert_eq!(world.ask_without_leader(C, 3, &owners), B);
+}
+
+#[test]
+fn a_taker_whose_nodes_are_down_is_left_for_the_giver() {
+    let mut world = World::new();
+    world.client.notice(world.now, node(B), false);
+    world.say(2, B);
+    let owners = [GroupId::NONE, A, B];
+    assert_eq!(world.ask_without_leader(B, 2, &owners), A);
+    // The same if it is told later.
+    let mut world = World::new();
+    world.say(2, B);
+    world.client.notice(world.now, node(B), false);
+    assert_eq!(world.ask_without_leader(B, 2, &owners), A);
+}
+
+#[test]
+fn who_asks_where_nobody_leads_does_not_burden_the_controller() {
+    let mut world = World::new();
+    let owners = [B; 40];
+    world.say(39, B);
+    let end = world.now.after(Duration::from_secs(30));
+    let mut asked = 0;
+    while let Some((group, request)) = world.sent(end) {
+        match group {
+            CONTROLLER => {
+                asked += 1;
+                let RequestBody::Read { query, .. } = &request.body else {
+                    panic!("{request:?}");
+                };
+                let number = match ControllerQuery::decode(query) {
+                    Ok(ControllerQuery::Query { number }) => number.unwrap_or(39),
+                    other => panic!("{other:?}"),
+                };
+                world.say_so(&request, number, owners[number as usize]);
+            }
+            group => {
+                let id = request.id;
+                let result = Err(RequestError::NotLeader { hint: None });
+                let reply = NodeReply { id, result };
+                world.client.reply(world.now, group, node(group), reply);
+            }
+        }
+    }
+    // After 1, 3, 7, 11 seconds and so on, the newest and sixteen before it.
+    assert!((17..=9 * 17).contains(&asked), "{asked} questions");
 }
 
 #[test]
