@@ -186,7 +186,7 @@ impl ShardClient {
     pub fn close(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.closed = true;
-        for shard in self.routes.keys().collect::<Vec<_>>() {
+        for shard in self.routed() {
             self.tell(shard, ClientInput::Close);
         }
     }
@@ -260,7 +260,7 @@ impl ShardClient {
             self.controller.handle(self.now, input);
             self.drain_controller();
         }
-        for shard in self.routes.keys().collect::<Vec<_>>() {
+        for shard in self.routed() {
             let route = self.routes.get(shard);
             let is_there = route.is_some_and(|route| route.nodes.contains(&node));
             if let Some(input) = input(is_there) {
@@ -276,7 +276,7 @@ impl ShardClient {
             self.controller.handle(self.now, ClientInput::TimerFired);
             self.drain_controller();
         }
-        for shard in self.routes.keys().collect::<Vec<_>>() {
+        for shard in self.routed() {
             let Some(route) = self.routes.get_mut(shard) else {
                 continue;
             };
@@ -328,6 +328,11 @@ impl ShardClient {
     fn is_lost(&self) -> bool {
         let mut routes = self.routes.iter();
         routes.any(|(_, route)| route.group == GroupId::NONE && route.client.pending() > 0)
+    }
+
+    /// The shards to which there is a way.
+    fn routed(&self) -> Vec<ShardId> {
+        self.routes.keys().collect()
     }
 
     fn open_route(&mut self, shard: ShardId) {

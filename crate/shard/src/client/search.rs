@@ -76,14 +76,11 @@ impl ShardClient {
             return;
         }
         self.configuration = configuration;
-        // What is known of groups is forgotten with them.
-        let groups = &self.configuration.groups;
-        let known = self.leaders.keys().chain(self.gone.keys());
-        for group in known.filter(|it| !groups.has(*it)).collect::<Vec<_>>() {
-            self.leaders.remove(group);
-            self.gone.remove(group);
+        // What is known of groups is forgotten with them; the others tell it anew.
+        if self.leaders.len() + self.gone.len() > 2 * self.configuration.groups.len() {
+            (self.leaders, self.gone) = Default::default();
         }
-        for shard in self.routes.keys().collect::<Vec<_>>() {
+        for shard in self.routed() {
             let group = self.configuration.owner(shard);
             let info = self.configuration.groups.get(group);
             let (Some(route), Some(info)) = (self.routes.get_mut(shard), info) else {
@@ -122,8 +119,8 @@ impl ShardClient {
 
     /// Asks the controller for a configuration that was, if that helps anybody.
     fn look_back(&mut self) {
-        let shards = self.routes.keys().collect::<Vec<_>>();
-        let number = shards.into_iter().map(|shard| self.before(shard)).max();
+        let shards = self.routed().into_iter();
+        let number = shards.map(|shard| self.before(shard)).max();
         let number = number.filter(|number| *number > 0);
         if number.is_none() || self.looking_back.is_some() || self.closed {
             return;
@@ -136,7 +133,7 @@ impl ShardClient {
 
     /// When it is looked back next, then from the newest configuration on.
     fn begin_anew(&mut self) {
-        for shard in self.routes.keys().collect::<Vec<_>>() {
+        for shard in self.routed() {
             if let Some(route) = self.routes.get_mut(shard) {
                 route.back = NOWHERE;
             }
@@ -145,7 +142,7 @@ impl ShardClient {
 
     /// Turns the ways to groups of which nothing comes to those that had the shards before.
     fn remember(&mut self, past: &Configuration) {
-        for shard in self.routes.keys().collect::<Vec<_>>() {
+        for shard in self.routed() {
             if self.before(shard) != past.number {
                 continue;
             }
