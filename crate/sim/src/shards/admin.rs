@@ -5,7 +5,8 @@ use core::time::Duration;
 use quorate_raft::Instant;
 use quorate_rsm::{Call, ClientOutput};
 use quorate_shard::{
-    CONTROLLER, ControllerCommand, ControllerReply, GroupId, GroupInfo, Outgoing, ShardId,
+    CONTROLLER, Configuration, ControllerCommand, ControllerReply, GroupId, GroupInfo, Outgoing,
+    ShardId,
 };
 
 use super::places::Seen;
@@ -17,9 +18,7 @@ use crate::streams::chance;
 impl ShardWorld {
     /// Some change of the configuration, mostly one that makes sense.
     pub(super) fn change(&mut self) -> ControllerCommand {
-        let machines = self.workers().into_iter();
-        let machines = machines.filter_map(|id| self.store.controller().machine(id)?.latest());
-        let latest = machines.max_by_key(|it| it.number).cloned();
+        let latest = self.latest();
         let joined = |group: GroupId| latest.as_ref().is_some_and(|it| it.groups.has(group));
         let all = (1..=self.shape.groups).map(GroupId);
         let sensible = !chance(&mut self.random, 100);
@@ -50,6 +49,13 @@ impl ShardWorld {
                 group: other,
             }
         }
+    }
+
+    /// The newest configuration that a node of the controller has.
+    pub(super) fn latest(&self) -> Option<Configuration> {
+        let machines = self.workers().into_iter();
+        let machines = machines.filter_map(|id| self.store.controller().machine(id)?.latest());
+        machines.max_by_key(|it| it.number).cloned()
     }
 
     /// By how many configurations the slowest group is behind.

@@ -54,7 +54,9 @@ impl ShardWorld {
             return Ok(());
         }
         let timeout = Duration::from_secs(60);
-        let (before, callers) = (self.history.answered, self.shape.users);
+        let callers = self.users.iter().map(User::role);
+        let callers = callers.filter(|role| matches!(role, Role::Caller)).count() as u64;
+        let before = self.history.answered;
         for user in 0..self.users.len() {
             self.users[user].read_all(self.store.now, timeout, &mut self.history);
             self.drain_user(user)?;

@@ -14,6 +14,7 @@ mod holder;
 mod places;
 mod shape;
 mod steps;
+mod strand;
 mod summary;
 mod trouble;
 mod user;
@@ -36,6 +37,7 @@ pub use cluster::{Placement, ShardCluster, ShardClusterConfig, ShardEvent, mover
 pub use group::Group;
 pub use places::{Stand, Step, Turned};
 pub use shape::ShardShape;
+pub use strand::Stranding;
 pub use summary::{LONG, ShardSummary, Sight, TAUGHT};
 use trouble::Trouble;
 pub use user::History;
@@ -151,6 +153,7 @@ impl ShardWorld {
         self.run_until(self.shape.torment)?;
         self.calm_down()?;
         self.settle()?;
+        self.strand()?;
         // Leases end.
         self.run_until(self.store.now + self.shape.ttl_ms * 2_000 + 3_000_000)?;
         self.read_all()?;

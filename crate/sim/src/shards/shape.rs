@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::Stranding;
 use crate::cluster::ClusterConfig;
 use crate::shape::Shape;
 use crate::streams::{Concern, Streams, between, weighted};
@@ -46,6 +47,8 @@ pub struct ShardShape {
     pub chunk_bytes: u32,
     /// How long faults come, in microseconds.
     pub torment: u64,
+    /// Why a group can take no shards when they are over, for a while; none if it can.
+    pub stranding: Option<Stranding>,
 }
 
 impl ShardShape {
@@ -92,6 +95,14 @@ impl ShardShape {
             step_trouble_permille: weighted(random, &[(1, 0), (2, 50), (2, 200)]),
             chunk_bytes: weighted(random, &[(1, 40), (2, 200), (1, 4_096)]),
             torment: torment.as_micros() as u64,
+            stranding: weighted(
+                random,
+                &[
+                    (2, None),
+                    (2, Some(Stranding::Leaderless)),
+                    (1, Some(Stranding::Silent)),
+                ],
+            ),
         }
     }
 }

@@ -50,6 +50,10 @@ sights! {
     LeaseMoved,
     /// A lease ends after its shard moved.
     LeaseEndedElsewhere,
+    /// Who comes while a shard waits for a taker whose nodes run without a leader is served by its giver.
+    FoundWhileTakerLeaderless,
+    /// And who comes while nothing is heard of the taker.
+    FoundWhileTakerSilent,
     /// A group, or the controller, falls asleep.
     GroupSlept,
     /// A node that sleeps is told that its leader's host is gone.

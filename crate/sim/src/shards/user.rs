@@ -91,7 +91,7 @@ impl User {
         let mut config = ShardClientConfig::new(controllers, shape.shards);
         config.client.attempt_timeout = Duration::from_millis(300);
         let key = random.below(shape.keys);
-        let shard = shard_of(name(key).as_bytes(), shape.shards);
+        let shard = shard_of_key(key, shape.shards);
         let role = if number <= shape.holders {
             let name = format!("{{{}}}held/{number}", name(key));
             Role::Holder(shard, Holder::new(name, shape.ttl_ms))
@@ -129,13 +129,18 @@ impl User {
         let wish = match &mut self.role {
             Role::Caller => {
                 let key = self.random.below(self.shape.keys);
-                let action = self.action(key);
-                return self.begin(now, key, action, timeout, history);
+                return self.ask_for(now, key, timeout, history);
             }
             Role::Holder(shard, holder) => (*shard, holder.next(now, &mut self.random)),
             Role::Watcher(shard, watcher) => (*shard, watcher.next()),
         };
         self.ask(now, wish, timeout);
+    }
+
+    /// Begins some call for this key.
+    pub(super) fn ask_for(&mut self, now: u64, key: u64, timeout: Duration, history: &mut History) {
+        let action = self.action(key);
+        self.begin(now, key, action, timeout, history);
     }
 
     /// Asks once more for everything, when nobody writes any more.
@@ -187,7 +192,7 @@ impl User {
         history: &mut History,
     ) {
         let called = history.tick();
-        let shard = shard_of(name(key).as_bytes(), self.shape.shards);
+        let shard = shard_of_key(key, self.shape.shards);
         let id = self.ask(now, (shard, wish(key, &action)), timeout);
         self.open.insert(id, Some(history.operations.len()));
         history.operations.push(Operation {
@@ -313,6 +318,11 @@ impl User {
         self.armed = Instant::NEVER;
         self.client.timer(Instant(now));
     }
+}
+
+/// Where a key is.
+pub(super) fn shard_of_key(key: u64, shards: u32) -> ShardId {
+    shard_of(name(key).as_bytes(), shards)
 }
 
 fn name(key: u64) -> String {
