@@ -227,7 +227,7 @@ impl ShardClient {
             Reply::Done(data) => {
                 self.leaders.insert(group, from);
                 if let Some(route) = self.routes.get_mut(shard) {
-                    route.bounces = 0;
+                    (route.bounces, route.back) = (0, NOWHERE);
                 }
                 result = Ok(data);
             }
@@ -377,6 +377,12 @@ impl ShardClient {
             return;
         }
         // Only the first to say so turns the way.
+        if route.group == from && self.gone.has(owner) {
+            // Nothing came of that one: somebody before it may serve the shard.
+            route.is_leaderless = true;
+            self.refresh();
+            return self.drain(shard);
+        }
         if route.group == from && owner != from {
             route.lead_to(self.now, owner, nodes, config, &self.down);
             route.bounces += 1;

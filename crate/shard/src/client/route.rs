@@ -45,7 +45,6 @@ impl Route {
     pub(super) fn hears(&mut self, patience: Duration) {
         (self.leaderless, self.is_leaderless) = (None, false);
         self.patience = patience;
-        self.back = NOWHERE;
     }
 
     /// Until when it is waited for a leader; never, if there is one or nobody waits.

@@ -129,26 +129,30 @@ impl World {
         loop {
             let (to, request) = self.sent(end).expect("somebody is asked");
             match to {
-                CONTROLLER => {
-                    let RequestBody::Read { query, .. } = &request.body else {
-                        panic!("{request:?}");
-                    };
-                    let asked = match ControllerQuery::decode(query) {
-                        Ok(ControllerQuery::Query { number: asked }) => asked.unwrap_or(number),
-                        other => panic!("{other:?}"),
-                    };
-                    let owner = owners[asked as usize];
-                    self.say_so(&request, asked, owner);
-                }
-                to if to == group => {
-                    let id = request.id;
-                    let result = Err(RequestError::NotLeader { hint: None });
-                    let reply = NodeReply { id, result };
-                    self.client.reply(self.now, group, node(group), reply);
-                }
+                CONTROLLER => self.say_configuration(&request, number, owners),
+                to if to == group => self.say_without_leader(group, &request),
                 other => return other,
             }
         }
+    }
+
+    /// The controller, asked for any configuration, says who has the shard by that one.
+    fn say_configuration(&mut self, request: &Request, newest: u64, owners: &[GroupId]) {
+        let RequestBody::Read { query, .. } = &request.body else {
+            panic!("{request:?}");
+        };
+        let number = match ControllerQuery::decode(query) {
+            Ok(ControllerQuery::Query { number }) => number.unwrap_or(newest),
+            other => panic!("{other:?}"),
+        };
+        self.say_so(request, number, owners[number as usize]);
+    }
+
+    fn say_without_leader(&mut self, group: GroupId, request: &Request) {
+        let id = request.id;
+        let result = Err(RequestError::NotLeader { hint: None });
+        let reply = NodeReply { id, result };
+        self.client.reply(self.now, group, node(group), reply);
     }
 
     /// A group is asked, and says that another one has the shard.
@@ -240,6 +244,26 @@ fn a_taker_without_a_leader_is_left_for_those_that_had_the_shard() {
 }
 
 #[test]
+fn a_shard_that_shall_go_on_from_a_taker_without_a_leader_is_found_where_it_is() {
+    let mut world = World::new();
+    // From A to B, which has no leader, and from there to C, which waits for it.
+    let owners = [GroupId::NONE, A, B, C];
+    world.say(3, C);
+    world.send_elsewhere(C, B, 3);
+    assert_eq!(world.ask_without_leader(B, 3, &owners), C);
+    let end = world.now.after(Duration::from_secs(20));
+    loop {
+        let (group, request) = world.sent(end).expect("A is asked");
+        match group {
+            A => break,
+            C => world.say_elsewhere(C, &request, B, 3),
+            CONTROLLER => world.say_configuration(&request, 3, &owners),
+            group => world.say_without_leader(group, &request),
+        }
+    }
+}
+
+#[test]
 fn a_taker_whose_nodes_are_down_is_left_for_the_giver() {
     let mut world = World::new();
     world.client.notice(world.now, node(B), false);
@@ -264,21 +288,9 @@ fn who_asks_where_nobody_leads_does_not_burden_the_controller() {
         match group {
             CONTROLLER => {
                 asked += 1;
-                let RequestBody::Read { query, .. } = &request.body else {
-                    panic!("{request:?}");
-                };
-                let number = match ControllerQuery::decode(query) {
-                    Ok(ControllerQuery::Query { number }) => number.unwrap_or(39),
-                    other => panic!("{other:?}"),
-                };
-                world.say_so(&request, number, owners[number as usize]);
+                world.say_configuration(&request, 39, &owners);
             }
-            group => {
-                let id = request.id;
-                let result = Err(RequestError::NotLeader { hint: None });
-                let reply = NodeReply { id, result };
-                world.client.reply(world.now, group, node(group), reply);
-            }
+            group => world.say_without_leader(group, &request),
         }
     }
     // After 1, 3, 7, 11 seconds and so on, the newest and sixteen before it.
