@@ -1,7 +1,10 @@
 // A sharded store on threads of Node: its face, its groups, its moves, and what it refuses. `tests/nemesis` has the faults.
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { ShardedCluster } from "quorate/shards";
 import { event, failure, scratch, until } from "./help.mjs";
 
@@ -346,6 +349,57 @@ test("what is on disk is there again, with its shards where they were", async (t
   assert.deepEqual([again.id, again.origin, again.shards.count], [id, "restored", 8]);
   assert.deepEqual(again.shards.list(), was);
   assert.deepEqual(keysOf(await again.kv.range({ prefix: "k/" })), names);
+});
+
+/** Kills a node, and takes its storage away. */
+async function lose(store, directory, node) {
+  await store.node(node).kill();
+  rmSync(join(directory, `node-${node}`), { recursive: true });
+}
+
+/** Waits until all groups serve without this node: both of the others have a vote in each. */
+async function served(store, without) {
+  const bounds = { timeout: 2_000 };
+  const serves = async () => {
+    await store.node(without).kill();
+    const reads = names.map((name) => store.kv.get(name, bounds));
+    const all = [store.shards.configuration(undefined, bounds), ...reads];
+    const [known, ...values] = await Promise.allSettled(all);
+    await store.node(without).start();
+    const isServed =
+      values.every(({ value }, at) => value?.value === at) && known.value !== undefined;
+    // A node is taken in again while all are there.
+    if (!isServed) await setTimeout(1_000);
+    return isServed;
+  };
+  await until(serves, `all is served without node ${without}`, 60_000);
+}
+
+test("a group begins with the storages that its nodes have, whatever they had", async (t) => {
+  const directory = scratch(t);
+  const store = await open(t, { storage: "directory", directory });
+  const { kv, groups, shards } = store;
+  await fill(kv);
+  // Two of three, one after the other: who is left of the founders is fewer than half.
+  await lose(store, directory, 2);
+  await store.node(2).start();
+  await served(store, 1);
+  await lose(store, directory, 3);
+  await store.node(3).start();
+  await served(store, 1);
+  const group = await groups.add();
+  assert.ok(shards.list().includes(group));
+  for (const node of [1, 2, 3]) await served(store, node);
+  // Nor does it matter which storages there were when the next was added.
+  await lose(store, directory, 1);
+  const next = await groups.add();
+  assert.ok(shards.list().includes(next));
+  await store.node(1).start();
+  for (const node of [2, 3]) await served(store, node);
+  await store.close();
+  const again = await open(t, { storage: "directory", directory });
+  assert.ok(again.shards.list().includes(group));
+  for (const node of [1, 2, 3]) await served(again, node);
 });
 
 test("a shard with much to do leaves a group that has another one", async (t) => {

@@ -13,8 +13,9 @@ use bytes::Bytes;
 use quorate_raft::{Message, NodeId, StorageId};
 
 use self::message::{message_size, read_message, write_message};
+pub use self::message::{read_conf, write_conf};
 pub(crate) use self::message::{
-    read_conf, read_entries, read_id, read_meta, write_conf, write_entries, write_id, write_meta,
+    read_entries, read_id, read_meta, write_entries, write_id, write_meta,
 };
 use self::request::{read_reply, read_request, write_reply, write_request};
 use crate::request::{Reply, Request, RequestBody};

@@ -25,8 +25,9 @@ mod snapshot;
 pub mod storage;
 mod varint;
 
-/// Numbers and byte strings, for the machines' own encodings.
+/// Numbers, byte strings and memberships, for the machines' own encodings.
 pub mod wire {
+    pub use crate::codec::{read_conf, write_conf};
     pub use crate::varint::{Malformed, Reader, Writer};
 }
 

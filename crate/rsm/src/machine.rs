@@ -4,9 +4,10 @@
 //! on every node. It never reads a clock or draws a random number; [`ApplyContext`] carries both.
 
 use core::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use quorate_raft::{Index, Term};
+use quorate_raft::{ConfState, Index, Term};
 
 /// A deterministic application.
 pub trait StateMachine: Sized {
@@ -41,6 +42,11 @@ pub trait StateMachine: Sized {
     /// it; it may leave some of the work to the next one, which follows while
     /// [`StateMachine::due_ms`] is past, but not all.
     fn tick(&mut self, _context: &ApplyContext) {}
+
+    /// The members changed, by an entry in its place among the commands. What a machine makes of it is
+    /// part of its state. Of the members before the first change it is not told: a node that came later
+    /// does not know them.
+    fn membership_changed(&mut self, _members: &Arc<ConfState>) {}
 
     /// The state as of now. Must take far less than a millisecond, whatever the size: share, do
     /// not copy.

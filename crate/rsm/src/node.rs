@@ -424,6 +424,7 @@ impl<M: StateMachine> Node<M> {
         let result = match &entry.payload {
             Payload::Noop => None,
             Payload::Membership(conf_state) => {
+                self.machine.membership_changed(conf_state);
                 self.outputs.push_back(Output::MembershipChanged {
                     index: entry.id.index,
                     conf_state: conf_state.clone(),

@@ -14,6 +14,7 @@
 
 mod command;
 mod error;
+mod founders;
 mod history;
 mod hosting;
 mod reply;
@@ -27,7 +28,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quorate_raft::Table;
+use quorate_raft::{ConfState, Table};
 use quorate_rsm::{ApplyContext, StateMachine};
 
 use crate::balance;
@@ -58,6 +59,9 @@ pub const DRAINED_MAX: usize = 1_024;
 /// without the history.
 #[derive(Clone, Debug, Default)]
 pub struct Controller {
+    /// Of the controller's own group, as the last change left them; none before the first: they are
+    /// those that the store was founded with.
+    members: Option<Arc<ConfState>>,
     /// None until it is said how many shards there are.
     state: Option<Arc<State>>,
 }
@@ -68,6 +72,9 @@ struct State {
     history: History,
     /// The groups of the latest configuration, and those that left and are not drained.
     groups: Table<GroupId, GroupStatus>,
+    /// With whom each of these begins that joined since the members changed, none twice; the others
+    /// begin with the founders of the store.
+    founders: Vec<(GroupId, Arc<ConfState>)>,
     /// With the last configuration that they were done with.
     drained: VecDeque<(GroupId, u64)>,
 }
@@ -100,7 +107,10 @@ impl Controller {
     pub fn execute(&mut self, command: ControllerCommand) -> Result {
         match command {
             ControllerCommand::Create { shards } => self.create(shards),
-            ControllerCommand::Join { groups } => self.state()?.join(groups),
+            ControllerCommand::Join { groups } => {
+                let members = self.members.clone();
+                self.state()?.join(groups, members.as_deref())
+            }
             ControllerCommand::Leave { groups, discard } => self.state()?.leave(&groups, discard),
             ControllerCommand::Move { shard, group } => self.state()?.move_shard(shard, group),
             ControllerCommand::SetWeight { group, weight } => {
@@ -151,11 +161,12 @@ impl State {
             latest: Configuration::empty(shards),
             history: History::default(),
             groups: Table::default(),
+            founders: Vec::new(),
             drained: VecDeque::new(),
         }
     }
 
-    fn join(&mut self, groups: Vec<(GroupId, GroupInfo)>) -> Result {
+    fn join(&mut self, groups: Vec<(GroupId, GroupInfo)>, members: Option<&ConfState>) -> Result {
         let mut next = self.latest.clone();
         for (id, info) in groups {
             check(id, &info)?;
@@ -168,11 +179,20 @@ impl State {
                 return Err(ControllerError::GroupExists { group: id });
             }
         }
-        let new = next.groups.keys().filter(|id| !self.groups.has(*id));
-        if self.groups.len() + new.count() > GROUPS_MAX {
+        // One that left, and has not given all away, goes on as what it was founded.
+        let new = next.groups.iter().filter(|(id, _)| !self.groups.has(*id));
+        let new: Vec<_> = new.map(|(id, info)| (id, info.nodes.clone())).collect();
+        if self.groups.len() + new.len() > GROUPS_MAX {
             return Err(ControllerError::TooManyGroups);
         }
-        self.rebalance(next)
+        let reply = self.rebalance(next)?;
+        if let Some(members) = members {
+            for (id, nodes) in new {
+                let founders = founders::among(members, &nodes);
+                self.founders.push((id, Arc::new(founders)));
+            }
+        }
+        Ok(reply)
     }
 
     fn leave(&mut self, groups: &[GroupId], discard: bool) -> Result {
@@ -269,6 +289,7 @@ impl State {
         let left = status.left.as_ref();
         if left.is_some_and(|left| left.number <= number) {
             self.groups.remove(group);
+            self.founders.retain(|(id, _)| *id != group);
             self.drained.push_back((group, number));
             if self.drained.len() > DRAINED_MAX {
                 self.drained.pop_front();
@@ -356,8 +377,12 @@ impl StateMachine for Controller {
         Some(self.query(query))
     }
 
+    fn membership_changed(&mut self, members: &Arc<ConfState>) {
+        self.members = Some(members.clone());
+    }
+
     fn snapshot(&self) -> ControllerSnapshot {
-        ControllerSnapshot::new(self.state.clone())
+        ControllerSnapshot::new(self.clone())
     }
 
     fn restore() -> ControllerRestore {

@@ -2,9 +2,10 @@
 //! and [`Journal`], which keeps every command.
 
 use core::cell::RefCell;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use quorate_raft::{Index, Term};
+use quorate_raft::{ConfState, Index, Term};
 use quorate_rsm::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 
 use crate::digest::Digest;
@@ -94,6 +95,10 @@ impl<M: StateMachine> StateMachine for Probe<M> {
     fn tick(&mut self, context: &ApplyContext) {
         self.machine.tick(context);
         self.note(context, None, []);
+    }
+
+    fn membership_changed(&mut self, members: &Arc<ConfState>) {
+        self.machine.membership_changed(members);
     }
 
     fn snapshot(&self) -> M::Snapshot {

@@ -138,10 +138,10 @@ impl Hosting {
         let Some(Sharded::Controller(controller)) = machine.and_then(Machine::sharded) else {
             return;
         };
-        let Change { found, forget } = controller.hosting(self.node, &hosted);
-        for (GroupId(id), nodes) in found {
+        let Change { found, forget } = controller.hosting(self.node, &hosted, &self.founders);
+        for (GroupId(id), founders) in found {
             let seed = random.next_u64();
-            groups.add(id, self.found(now, id, &nodes, writer, seed));
+            groups.add(id, self.found(now, id, &founders, writer, seed));
             events.push(HostEvent::hosting(id, true));
         }
         for GroupId(id) in forget {
@@ -154,18 +154,17 @@ impl Hosting {
         }
     }
 
-    /// A group that begins here. Its founders are those of the cluster that are among its nodes: the
-    /// storages of these are known. A node that came later waits to be added to the group.
+    /// A group that begins here. A node that is none of its founders, or lost the storage with which it
+    /// is one, waits to be taken in by the group.
     fn found(
         &self,
         now: Instant,
         id: u32,
-        nodes: &[NodeId],
+        founders: &ConfState,
         writer: &mut Writer,
         seed: u64,
     ) -> Group {
-        let founders = among(&self.founders, nodes);
-        let fresh = LoadedGroup::fresh(id, &founders);
+        let fresh = LoadedGroup::fresh(id, founders);
         let LoadedGroup {
             restored,
             chunks,
@@ -176,9 +175,7 @@ impl Hosting {
         let node = Node::new(config, restored, chunks, machine, now, seed);
         let node = node.expect("a group without records opens as the others did");
         // With its first batch, or before it: until then it has promised nothing.
-        if !founders.voters.is_empty() {
-            writer.also(|round| layout.found(&founders, round));
-        }
+        writer.also(|round| layout.found(founders, round));
         Group::new(node, layout)
     }
 
@@ -254,18 +251,8 @@ pub fn not_here(id: RequestId) -> Reply {
     Reply { id, result }
 }
 
-/// Those of the founders that are among `nodes`.
-fn among(founders: &ConfState, nodes: &[NodeId]) -> ConfState {
-    let voters = founders.voters.iter().copied();
-    let mut among = ConfState::new(voters.filter(|id| nodes.contains(id)));
-    among.storages = founders.storages.clone();
-    among.storages.retain(|id, _| nodes.contains(&id));
-    among
-}
-
 #[cfg(test)]
 mod tests {
-    use quorate_raft::StorageId;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -278,16 +265,5 @@ mod tests {
         for node in [NodeId(1), NodeId((1 << 53) - 1)] {
             assert_eq!(node_of(mover_of(node)), Some(node));
         }
-    }
-
-    #[test]
-    fn founders_of_a_group_are_those_of_the_cluster_that_it_lists() {
-        let ids = |ids: &[u64]| ids.iter().copied().map(NodeId).collect::<Vec<_>>();
-        let mut founders = ConfState::new(ids(&[1, 2, 3]));
-        let storages = (1..=3).map(|id| (NodeId(id), StorageId(id + 7)));
-        founders.storages = storages.collect();
-        let among = among(&founders, &ids(&[3, 1, 4]));
-        assert_eq!(among.voters, ids(&[1, 3]));
-        assert_eq!(among.storages.keys().collect::<Vec<_>>(), ids(&[1, 3]));
     }
 }

@@ -6,8 +6,13 @@
 //! to the host, `pkg/src/machine/adapter.ts`; bytes cross here. Whatever that object throws is no
 //! reply of the machine: the node cannot go on, and [`Machine::failure`] says why.
 
+#[cfg(feature = "shards")]
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_kv::{Kv, KvRestore, KvSnapshot};
+#[cfg(feature = "shards")]
+use quorate_raft::ConfState;
 use quorate_rsm::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -196,6 +201,13 @@ impl StateMachine for Machine {
         match &mut self.own {
             None => self.kv.tick(context),
             Some(own) => drop(own.change(What::Tick, &[], context)),
+        }
+    }
+
+    #[cfg(feature = "shards")]
+    fn membership_changed(&mut self, members: &Arc<ConfState>) {
+        if let Some(sharded) = &mut self.sharded {
+            sharded.membership_changed(members);
         }
     }
 

@@ -1,6 +1,9 @@
 //! The machines of a sharded store: in group 0 the controller, in every other one a store of shards.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use quorate_raft::ConfState;
 use quorate_rsm::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 use quorate_shard::{
     CONTROLLER, Controller, ControllerRestore, ControllerSnapshot, ShardRestore, ShardSnapshot,
@@ -62,6 +65,14 @@ impl Sharded {
         match self {
             Self::Controller(controller) => controller.tick(context),
             Self::Store(store) => store.tick(context),
+        }
+    }
+
+    /// What [`StateMachine::membership_changed`] does.
+    pub fn membership_changed(&mut self, members: &Arc<ConfState>) {
+        match self {
+            Self::Controller(controller) => controller.membership_changed(members),
+            Self::Store(store) => store.membership_changed(members),
         }
     }
 

@@ -3,8 +3,10 @@
 //! Every answer can be read, what fails changes nothing, each configuration is one more than the last
 //! and can be one, and what is decoded is encoded to the same again.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use quorate_raft::{Index, NodeId, Term};
+use quorate_raft::{Change, ConfState, Index, NodeId, StorageId, Term};
 use quorate_rsm::{ApplyContext, StateMachine};
 use quorate_shard::{
     Controller, ControllerCommand, ControllerQuery, ControllerReply, GroupId, GroupInfo, ShardId,
@@ -48,17 +50,22 @@ fn run_commands(source: &mut Source<'_>) {
     let mut controller = Controller::default();
     let mut index = Index(0);
     while !source.is_empty() {
-        if source.below(4) == 0 {
-            let reply = ControllerReply::decode(&controller.query(&query(source)));
-            assert!(!matches!(
-                reply.expect("a reply can be read"),
-                ControllerReply::Changed { .. } | ControllerReply::Progress { .. }
-            ));
-        } else {
-            index = index.next();
-            apply(&mut controller, index, &command(source));
+        match source.below(16) {
+            0 | 4 | 8 | 12 => {
+                let reply = ControllerReply::decode(&controller.query(&query(source)));
+                assert!(!matches!(
+                    reply.expect("a reply can be read"),
+                    ControllerReply::Changed { .. } | ControllerReply::Progress { .. }
+                ));
+            }
+            1 => controller.membership_changed(&Arc::new(members(source))),
+            _ => {
+                index = index.next();
+                apply(&mut controller, index, &command(source));
+            }
         }
     }
+    check_founders(&controller);
     check_snapshot(&controller, size);
 }
 
@@ -89,6 +96,18 @@ fn apply(controller: &mut Controller, index: Index, command: &Bytes) {
         }
         ControllerReply::Configuration { .. } | ControllerReply::Status(_) => {
             panic!("a command is no query")
+        }
+    }
+}
+
+/// A group begins with voters alone, on nodes that it has.
+fn check_founders(controller: &Controller) {
+    for node in (0..6).map(NodeId) {
+        for (group, founders) in controller.hosting(node, &[], &ConfState::default()).found {
+            let info = controller.latest().and_then(|it| it.groups.get(group));
+            let nodes = &info.expect("it joined").nodes;
+            assert!(founders.is_sound() && founders.members() == founders.voters);
+            assert!(founders.voters.iter().all(|id| nodes.contains(id)));
         }
     }
 }
@@ -149,6 +168,21 @@ fn query(source: &mut Source<'_>) -> Bytes {
 
 fn group(source: &mut Source<'_>) -> GroupId {
     GroupId(source.below(6) as u32)
+}
+
+/// Members as a change leaves them, or is about to.
+fn members(source: &mut Source<'_>) -> ConfState {
+    let id = |source: &mut Source<'_>| NodeId(1 + source.below(5));
+    let voters: Vec<_> = (0..=source.below(5)).map(|_| id(source)).collect();
+    let mut members = ConfState::new(voters);
+    for id in members.voters.clone() {
+        if source.flag() {
+            members.storages.insert(id, StorageId(source.number()));
+        }
+    }
+    let (id, storage) = (id(source), StorageId(source.number()));
+    let rebound = members.change(&[Change::Rebind { id, storage }]);
+    rebound.unwrap_or(members)
 }
 
 fn info(source: &mut Source<'_>) -> GroupInfo {

@@ -428,7 +428,8 @@ pub(crate) fn read_meta(reader: &mut Reader<'_>) -> SnapshotMeta {
     }
 }
 
-pub(crate) fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
+/// Appends a membership.
+pub fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
     for ids in id_lists(conf_state) {
         writer.number(ids.len() as u64);
         for id in ids {
@@ -444,7 +445,8 @@ pub(crate) fn write_conf(writer: &mut Writer, conf_state: &ConfState) {
     }
 }
 
-pub(crate) fn read_conf(reader: &mut Reader<'_>) -> ConfState {
+/// Reads what [`write_conf`] wrote. What makes no sense fails the reader.
+pub fn read_conf(reader: &mut Reader<'_>) -> ConfState {
     let ids = |reader: &mut Reader<'_>| reader.list(1, |reader| NodeId(safe(reader)));
     let storages = |reader: &mut Reader<'_>| -> Table<NodeId, StorageId> {
         let pairs = reader.list(9, |reader| {

@@ -13,7 +13,8 @@ use quorate_rsm::{
     StateMachine,
 };
 
-/// Appends every command to a text, and answers with it; answers a query with the query and the text.
+/// Appends every command to a text, and of a change of the members how many there are; answers with the
+/// text. Answers a query with the query and the text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text(pub(crate) Vec<u8>);
 
@@ -28,6 +29,11 @@ impl StateMachine for Text {
 
     fn query(&self, query: &Bytes) -> Bytes {
         Bytes::from([query, &self.0[..]].concat())
+    }
+
+    fn membership_changed(&mut self, members: &Arc<ConfState>) {
+        let members = members.members().len();
+        self.0.extend_from_slice(format!("<{members}>").as_bytes());
     }
 
     fn snapshot(&self) -> Self {

@@ -66,6 +66,25 @@ fn a_change_of_the_membership_is_told_at_the_index_it_was_promised_for() {
 }
 
 #[test]
+fn a_machine_is_told_of_the_members_in_their_place_among_the_commands() {
+    let mut host = Host::leading(|_| {});
+    let command = |text| RequestBody::Propose {
+        command: Bytes::from_static(text),
+    };
+    host.ask(CLIENT, command(b"a"));
+    let (id, storage) = (NodeId(2), StorageId(0));
+    let learner = [Change::AddLearner { id, storage }];
+    assert!(host.node.change_membership(host.now, &learner).is_ok());
+    host.drain();
+    host.ask(CLIENT, command(b"b"));
+    host.settle();
+    host.read(":", ReadAt::Here);
+    let answers = host.answers().into_iter().map(|(_, answer)| answer);
+    let expected = ["a", "a<2>b", ":a<2>b"].map(text);
+    assert_eq!(answers.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn reads_that_wait_are_answered_each_with_its_own() {
     let mut host = Host::open(1, |_| {});
     host.now = host.node.next_timeout();

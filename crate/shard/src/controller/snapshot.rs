@@ -1,36 +1,38 @@
-//! The state as a stream of bytes, cut into chunks, and back: a format, the state, and a checksum.
+//! The state as a stream of bytes, cut into chunks, and back: a format, the members, the state, and a
+//! checksum.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quorate_rsm::wire::{Reader, Writer};
+use quorate_raft::ConfState;
+use quorate_rsm::wire::{Reader, Writer, read_conf, write_conf};
 use quorate_rsm::{BadSnapshot, MachineRestore, MachineSnapshot};
 
-use super::command::take_flag;
+use super::command::{take_flag, take_group};
 use super::history::History;
 use super::reply::{put_drained, put_groups, take_drained, take_groups};
-use super::{Controller, DRAINED_MAX, GroupStatus, HISTORY_BYTES_MAX, State};
-use crate::config::{Configuration, GROUPS_MAX};
+use super::{Controller, DRAINED_MAX, GroupStatus, HISTORY_BYTES_MAX, State, founders};
+use crate::config::{Configuration, GROUPS_MAX, GroupId};
 use crate::key::fnv1a;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
-/// More than any state takes: the history, and beside it 4,096 shards of 5 bytes, 1,024 groups of 280,
-/// and as many that are drained.
+/// More than any state takes: the history, and beside it 4,096 shards of 5 bytes, 1,024 groups of 280
+/// with founders of 370, and as many that are drained.
 const BYTES_MAX: usize = HISTORY_BYTES_MAX + (1 << 20);
 
 /// The controller as of one index.
 #[derive(Debug)]
 pub struct ControllerSnapshot {
-    state: Option<Arc<State>>,
+    controller: Controller,
     /// Written with the first chunk.
     encoded: Option<Bytes>,
 }
 
 impl ControllerSnapshot {
-    pub(super) fn new(state: Option<Arc<State>>) -> Self {
+    pub(super) fn new(controller: Controller) -> Self {
         Self {
-            state,
+            controller,
             encoded: None,
         }
     }
@@ -38,8 +40,8 @@ impl ControllerSnapshot {
 
 impl MachineSnapshot for ControllerSnapshot {
     fn chunk(&mut self, number: u32, max_bytes: usize) -> (Bytes, bool) {
-        let state = self.state.as_deref();
-        let encoded = self.encoded.get_or_insert_with(|| encode(state));
+        let controller = &self.controller;
+        let encoded = self.encoded.get_or_insert_with(|| encode(controller));
         let start = max_bytes
             .max(1)
             .saturating_mul(number as usize)
@@ -80,22 +82,37 @@ impl MachineRestore for ControllerRestore {
         if reader.byte() != FORMAT {
             reader.refuse("the controller has another format");
         }
+        let members = take_flag(&mut reader).then(|| Arc::new(read_conf(&mut reader)));
+        if members.as_ref().is_some_and(|it| it.voters.is_empty()) {
+            reader.refuse("the controller's group has no members");
+        }
         let state = take_flag(&mut reader).then(|| decode(&mut reader));
         reader.end().map_err(|why| BadSnapshot(why.0))?;
         Ok(Controller {
+            members,
             state: state.map(Arc::new),
         })
     }
 }
 
-fn encode(state: Option<&State>) -> Bytes {
+fn encode(controller: &Controller) -> Bytes {
+    let Controller { members, state } = controller;
     let mut writer = Writer::new();
     writer.byte(FORMAT);
+    writer.byte(members.is_some().into());
+    if let Some(members) = members {
+        write_conf(&mut writer, members);
+    }
     writer.byte(state.is_some().into());
     if let Some(state) = state {
         state.latest.encode(&mut writer);
         state.history.encode(&mut writer);
         put_groups(&mut writer, &state.groups);
+        writer.number(state.founders.len() as u64);
+        for (id, founders) in &state.founders {
+            writer.number(id.0.into());
+            write_conf(&mut writer, founders);
+        }
         put_drained(&mut writer, state.drained.iter());
     }
     let mut bytes = writer.finish();
@@ -109,6 +126,9 @@ fn decode(reader: &mut Reader<'_>) -> State {
     let history = History::decode(reader, &latest);
     let state = State {
         groups: take_groups(reader),
+        founders: reader.list(9, |reader| {
+            (take_group(reader), Arc::new(read_conf(reader)))
+        }),
         drained: take_drained(reader).into(),
         latest,
         history,
@@ -133,10 +153,23 @@ fn is_valid(state: &State) -> bool {
     state.groups.len() <= GROUPS_MAX
         && state.groups.iter().all(|(_, status)| is_possible(status))
         && members.map(|(id, _)| id).eq(state.latest.groups.keys())
+        && state.founders.len() <= state.groups.len()
+        && (1..).zip(&state.founders).all(|(next, (group, founders))| {
+            let is_other = |(other, _): &(GroupId, _)| other != group;
+            is_founding(state, *group, founders) && state.founders[next..].iter().all(is_other)
+        })
         && state.needed() <= state.history.len()
         && state.drained.len() <= DRAINED_MAX
         && state
             .drained
             .iter()
             .all(|(id, done)| !state.groups.has(*id) && *done <= number)
+}
+
+/// Whether a group can have begun with these: voters alone, on its nodes.
+fn is_founding(state: &State, group: GroupId, founders: &ConfState) -> bool {
+    let info = state.latest.groups.get(group);
+    let left = state.groups.get(group).and_then(|it| it.left.as_ref());
+    let nodes = info.map(|it| &it.nodes).or(left.map(|it| &it.nodes));
+    nodes.is_some_and(|nodes| founders::among(founders, nodes) == *founders)
 }

@@ -203,7 +203,11 @@ fn no_snapshot_makes_a_controller_that_cannot_be() {
     change(&mut left, leave(&[1]));
     change(&mut left, leave(&[3]));
     left.execute(progress(3, 4)).expect("it left");
-    for controller in [plain, left] {
+    let mut members = Controller::new(2);
+    members.membership_changed(&Arc::new(ConfState::new([11, 13, 42].map(NodeId))));
+    change(&mut members, join(&[1, 2, 4]));
+    change(&mut members, leave(&[4]));
+    for controller in [plain, left, members] {
         let bytes = state(&controller);
         let body = &bytes[..bytes.len() - 8];
         let mut restored = 0;
