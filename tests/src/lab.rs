@@ -8,6 +8,7 @@ pub mod clerk;
 pub mod control;
 pub mod forgetful;
 pub mod history;
+pub mod mapreduce;
 pub mod report;
 pub mod shards;
 pub mod spot;

@@ -25,7 +25,12 @@ pub(super) struct Order {
 }
 
 impl<M: StateMachine + Default> Lab<M> {
-    fn order(&mut self, clerk: ClerkId, call: impl FnOnce(u64) -> Call) -> Result<u64, Failure> {
+    /// Begins something that the call made of its tag asks; the tag.
+    pub(super) fn order(
+        &mut self,
+        clerk: ClerkId,
+        call: impl FnOnce(u64) -> Call,
+    ) -> Result<u64, Failure> {
         let tag = FIRST + self.orders.len() as u64;
         self.orders.push(Order {
             began: self.cluster.now(),
@@ -52,7 +57,8 @@ impl<M: StateMachine + Default> Lab<M> {
         }
     }
 
-    fn told(&self, tag: u64) -> Option<&Bytes> {
+    /// How an order was answered, if it was.
+    pub(super) fn told(&self, tag: u64) -> Option<&Bytes> {
         self.orders[(tag - FIRST) as usize].reply.as_ref()
     }
 }

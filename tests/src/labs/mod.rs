@@ -7,6 +7,7 @@ pub mod kv_snapshots;
 pub mod load;
 pub mod log;
 pub mod machine;
+pub mod mapreduce;
 pub mod once;
 pub mod persistence;
 pub mod regroup;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Scenario> {
         shards::SCENARIOS,
         regroup::SCENARIOS,
         travel::SCENARIOS,
+        mapreduce::SCENARIOS,
     ]
     .concat()
 }
