@@ -11,6 +11,7 @@ export const pureCrates = [
   "quorate-rsm",
   "quorate-kv",
   "quorate-shard",
+  "quorate-mapreduce",
   "quorate-sim",
 ];
 /** Crates that exist on wasm32 only. */

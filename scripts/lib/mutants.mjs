@@ -91,7 +91,7 @@ export function parseBugs(text, from) {
       bug.worlds = rest;
     } else if (sign === "caught by:") {
       bug.caughtBy = rest.split(" | ");
-      const [, file, name] = rest.match(/^(crate\/\S+)::(\w+)$/) ?? [];
+      const [, file, name] = rest.match(/^((?:crate|tests)\/\S+)::(\w+)$/) ?? [];
       if (file !== undefined) bug.test = { file, name };
     } else if (sign === "in") {
       path = rest;
@@ -191,7 +191,7 @@ export class Plot {
     const onLine = (line) => {
       failed ||= line.startsWith("test ") && line.endsWith(`${name} ... FAILED`);
     };
-    const [, krate, kind, rest] = file.match(/^crate\/(\w+)\/(src|tests)\/(.+)$/);
+    const [, krate, kind, rest] = file.match(/^(?:crate\/)?(\w+)\/(src|tests)\/(.+)$/);
     const target = kind === "src" ? ["--lib"] : ["--test", rest.replace(/(\/.*|\.rs)$/, "")];
     const args = ["test", "-p", `quorate-${krate}`, ...target, "--", name];
     const env = { CARGO_TARGET_DIR: this.target, CARGO_INCREMENTAL: "1" };

@@ -23,7 +23,7 @@ use crate::lab::mapreduce::data::{Inputs, Pair, Results};
 use crate::lab::mapreduce::worker::{JobWorker, Step};
 use crate::lab::{Failure, Lab, MS, SECOND, TIME_MAX};
 
-/// The lease of a task, in milliseconds.
+/// The lease of a task, in milliseconds, where the scenario says nothing else.
 pub const LEASE_MS: u64 = 1_000;
 
 impl Lab<Coordinator> {
@@ -71,6 +71,8 @@ pub struct Faults {
     pub deaths: u64,
     /// It is not heard of for longer than its lease, and then goes on.
     pub stalls: u64,
+    /// The first worker takes three seconds longer, each time.
+    pub slow: bool,
     /// It says twice that it is done.
     pub echoes: u64,
     /// What it won with is damaged.
@@ -91,6 +93,8 @@ pub struct Shop {
     pub faults: Faults,
     /// How long a task takes, from and to, in milliseconds.
     pub pace_ms: [u64; 2],
+    /// Whether every other worker that has nothing to do waits to be told, rather than ask again in time.
+    pub watches: bool,
     /// How often each task was carried out to its end.
     pub executed: BTreeMap<TaskId, u32>,
     /// The most workers that were at tasks of a kind together.
@@ -129,6 +133,7 @@ impl Shop {
             inputs,
             faults: Faults::default(),
             pace_ms: [20, 200],
+            watches: true,
             executed: BTreeMap::new(),
             peak: [0; 3],
             job: JobId(0),

@@ -83,7 +83,8 @@ pub struct Spec {
     /// For so long a worker need not be heard, in milliseconds of log time: 1 to [`LEASE_MS_MAX`].
     pub lease_ms: u64,
     /// So many attempts at a task may fail: with the last of them, so does the job. 1 to
-    /// [`ATTEMPTS_MAX`].
+    /// [`ATTEMPTS_MAX`]; 4 is usual. When half of them, and two at least, have died at a map task without
+    /// saying at which record, that is looked for, so 1 and 2 leave no room for it.
     pub attempts_max: u32,
     /// Whether the slowest tasks get a second attempt beside the first.
     pub backup: bool,

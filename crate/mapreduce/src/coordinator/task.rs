@@ -1,16 +1,17 @@
 //! A task: its attempts, the one that won, and the search for a record that ends its workers.
 //!
 //! Where a worker says at which record it failed, that record is poisonous if it fails a second time.
-//! Where workers of a map task die or fall silent, nobody knows at which record: after two such, parts of
-//! its split are tried, each half of what is left, until one record is left. Such a part is a probe. One
-//! that ends well has no poisonous record in it; one that dies has it.
+//! Where workers of a map task die or fall silent, nobody knows at which record: after some of them, parts
+//! of its split are tried, each half of what is left, until one record is left. Such a part is a probe.
+//! One that ends well has no poisonous record in it; one that dies has it. Workers die of much else: so a
+//! job that may fail often looks late.
 
 use std::sync::Arc;
 
 use super::{AttemptId, Progress, Range, TaskId, WorkerId};
 
-/// After so many deaths without a record's offset it is looked for.
-const DEATHS_MAX: u32 = 2;
+/// After so many deaths without a record's offset it is looked for, at the earliest.
+const DEATHS_MIN: u32 = 2;
 
 /// So many attempts that ended, and could still win, are remembered: the last ones.
 pub(super) const ENDED_MAX: usize = 8;
@@ -207,15 +208,16 @@ impl Trouble {
     }
 
     /// An attempt at the whole of a task has died, or fell silent, with a record in hand. `split` is
-    /// none where nothing can be looked for.
-    pub(super) fn died(&mut self, progress: Progress, split: Option<Range>) {
+    /// none where nothing can be looked for. That begins when half of the attempts that may fail have.
+    pub(super) fn died(&mut self, progress: Progress, split: Option<Range>, attempts_max: u32) {
         self.deaths += 1;
         let Some(split) = split else { return };
         if (split.start..split.end).contains(&progress.at) {
             self.at = self.at.max(progress.at);
         }
         let start = split.start.max(self.at);
-        if self.deaths >= DEATHS_MAX && self.range.is_none() && start < split.end {
+        let enough = DEATHS_MIN.max(attempts_max / 2);
+        if self.deaths >= enough && self.range.is_none() && start < split.end {
             let end = split.end;
             self.suspect = None;
             self.range = Some(Range { start, end });

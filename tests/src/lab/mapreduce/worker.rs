@@ -247,10 +247,9 @@ impl Shop {
                 self.begin(lab, place, work.attempt, plan);
             }
             (Act::Ask, Reply::Wait { ms }) => {
-                // Some wait to be told, and some ask again.
-                let plan = match place % 2 {
-                    0 => [(0, Act::Watch)].into(),
-                    _ => [(ms * MS, Act::Ask)].into(),
+                let plan = match self.watches && place.is_multiple_of(2) {
+                    true => [(0, Act::Watch)].into(),
+                    false => [(ms * MS, Act::Ask)].into(),
                 };
                 self.workers[place].then(now, plan);
             }
@@ -264,7 +263,7 @@ impl Shop {
                 self.drop_files(place);
                 self.workers[place].has_left = true;
             }
-            (Act::Renew(_), Reply::Continue { lease_ms: LEASE_MS })
+            (Act::Renew(_), Reply::Continue { .. })
             | (Act::Fail(_) | Act::Lost(_), Reply::Phase { .. })
             | (Act::Left(_), Reply::Done) => self.workers[place].next(now),
             (Act::Renew(_), Reply::Stop { .. }) => {
@@ -281,7 +280,7 @@ impl Shop {
 
     /// A worker has a task.
     fn begin(&mut self, lab: &Lab<Coordinator>, place: usize, attempt: AttemptId, plan: Plan) {
-        let plan = self.spoil_plan(plan);
+        let plan = self.spoil_plan(plan, self.faults.slow && place == 0);
         let worker = &mut self.workers[place];
         worker.attempt = Some(attempt);
         worker.ended = None;
@@ -293,14 +292,14 @@ impl Shop {
         *peak = busy.max(*peak);
     }
 
-    /// A worker was told how its attempt has ended; a second time it must be told the same, unless the
-    /// run was lost meanwhile.
+    /// A worker was told how its attempt has ended; a second time it must be told the same, unless what it
+    /// stored was lost meanwhile. A probe is forgotten when it has ended.
     fn ended(&mut self, lab: &Lab<Coordinator>, place: usize, reply: Reply) -> Result<(), Failure> {
         let attempt = self.workers[place].attempt;
         let attempt = attempt.ok_or_else(|| lab.fail("nothing has ended"))?;
         let first = self.workers[place].ended.replace(reply.clone());
         let is_same = first.as_ref().is_none_or(|first| *first == reply);
-        if !is_same && self.damaged.is_empty() {
+        if !is_same && first != Some(Reply::Probed) && self.damaged.is_empty() {
             return Err(lab.fail(&format!("{first:?}, and then {reply:?}")));
         }
         match reply {
@@ -456,7 +455,7 @@ impl Shop {
     }
 
     /// Draws what goes wrong with an attempt.
-    fn spoil_plan(&mut self, mut plan: Plan) -> Plan {
+    fn spoil_plan(&mut self, mut plan: Plan, is_slow: bool) -> Plan {
         let mut draws = |percent| self.random.below(100) < percent;
         let [dies, stalls, echoes] =
             [self.faults.deaths, self.faults.stalls, self.faults.echoes].map(&mut draws);
@@ -465,7 +464,9 @@ impl Shop {
             plan.push_back((50 * MS, again));
         }
         let place = self.random.below(plan.len() as u64) as usize;
-        if stalls {
+        if is_slow {
+            plan[0].0 += 3 * LEASE_MS * MS;
+        } else if stalls {
             plan[place].0 += (LEASE_MS + self.random.below(2 * LEASE_MS)) * MS;
         }
         if dies {

@@ -74,6 +74,7 @@ impl Job {
             worker: attempt.worker,
             failure,
         };
+        let attempts_max = self.spec.attempts_max;
         let trouble = self.task_mut(id.task).trouble();
         match attempt.probe {
             Some(probe) => {
@@ -81,7 +82,7 @@ impl Job {
                 self.judge(now_ms, verdict, blamed);
             }
             None => {
-                trouble.died(attempt.progress, split);
+                trouble.died(attempt.progress, split, attempts_max);
                 self.blame(now_ms, blamed);
             }
         }
