@@ -11,6 +11,7 @@ use cap::Cap;
 
 mod commands;
 mod controller;
+mod coordinator;
 mod deltas;
 mod disk;
 mod envelope;
@@ -38,7 +39,7 @@ static MEMORY: Cap<System> = Cap::new(System, MEMORY_BYTES_MAX);
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("messages", messages::run),
     ("requests", requests::run),
     ("commands", commands::run),
@@ -47,6 +48,7 @@ pub const TARGETS: [Target; 11] = [
     ("snapshots", snapshots::run),
     ("deltas", deltas::run),
     ("controller", controller::run),
+    ("coordinator", coordinator::run),
     ("shards", shards::run),
     ("raft", raft::run),
     ("node", node::run),

@@ -58,6 +58,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         "snapshots",
         "deltas",
         "controller",
+        "coordinator",
         "shards",
         "raft",
         "node",

@@ -109,8 +109,8 @@ pub struct Shop {
     outputs: BTreeMap<AttemptId, String>,
     damaged: BTreeSet<AttemptId>,
     published: BTreeMap<u32, String>,
-    /// How often an attempt at publishing won.
-    published_by: BTreeSet<AttemptId>,
+    /// Who was told that it won.
+    won: BTreeMap<TaskId, AttemptId>,
     /// Kinds of steps at which a leader has ended already.
     ended_at: BTreeSet<(Step, Option<Kind>)>,
     /// Who is down, and until when.
@@ -144,7 +144,7 @@ impl Shop {
             outputs: BTreeMap::new(),
             damaged: BTreeSet::new(),
             published: BTreeMap::new(),
-            published_by: BTreeSet::new(),
+            won: BTreeMap::new(),
             ended_at: BTreeSet::new(),
             down: None,
             steps: 0,
@@ -325,10 +325,10 @@ impl Shop {
         if status.skipped != skipped as u64 {
             return Err(lab.fail(&format!("{} of {skipped} are skipped", status.skipped)));
         }
-        if self.published_by.len() != 1 {
-            return Err(lab.fail(&format!("published by {:?}", self.published_by)));
-        }
         let tasks = self.inputs.splits.len() + self.inputs.partitions as usize + 1;
+        if self.won.len() != tasks {
+            return Err(lab.fail(&format!("winners of {tasks} tasks are {:?}", self.won)));
+        }
         let mut winners: BTreeMap<TaskId, Vec<u32>> = BTreeMap::new();
         for event in self.events(lab)? {
             let Some(AttemptId { task, attempt }) = event.attempt else {

@@ -302,10 +302,15 @@ impl Shop {
         if !is_same && first != Some(Reply::Probed) && self.damaged.is_empty() {
             return Err(lab.fail(&format!("{first:?}, and then {reply:?}")));
         }
+        if reply == Reply::Won
+            && let Some(other) = self.won.insert(attempt.task, attempt)
+            && other != attempt
+            && !self.damaged.contains(&other)
+        {
+            return Err(lab.fail(&format!("{attempt:?} won after {other:?}")));
+        }
         match reply {
-            Reply::Won if attempt.task == TaskId::PUBLISH => {
-                self.published_by.insert(attempt);
-            }
+            Reply::Won if attempt.task == TaskId::PUBLISH => {}
             Reply::Won if first.is_none() && self.random.below(100) < self.faults.damage => {
                 self.damaged.insert(attempt);
                 self.runs.remove(&attempt);
