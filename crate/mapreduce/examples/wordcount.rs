@@ -13,8 +13,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use quorate_mapreduce::data::{Format, Index, Merge, Records, Section};
-use quorate_mapreduce::jobs::{MapSide, MapTask, Progress, ReduceSide, ReduceTask, WordCount};
+use quorate_mapreduce::data::{Format, Index, Merge, Progress, Records, Section};
+use quorate_mapreduce::jobs::{MapSide, MapTask, ReduceSide, ReduceTask, WordCount};
 use quorate_rsm::raft::Random;
 
 const PARTITIONS: u32 = 8;

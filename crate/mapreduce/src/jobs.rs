@@ -17,7 +17,7 @@ mod words;
 pub use grep::Grep;
 pub use inverted_index::InvertedIndex;
 pub use map_task::{MapSide, MapTask};
-pub use reduce_task::{Progress, ReduceSide, ReduceTask};
+pub use reduce_task::{ReduceSide, ReduceTask};
 pub use sort::Sort;
 pub use word_count::WordCount;
 

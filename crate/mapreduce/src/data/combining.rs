@@ -35,6 +35,12 @@ impl Combining {
         &self.groups
     }
 
+    /// Whether all values were given.
+    #[must_use]
+    pub fn is_exhausted(&self, collector: &Collector) -> bool {
+        self.next >= collector.pairs()
+    }
+
     /// Takes what came of groups: a batch of pairs, in the order in which the groups were given.
     ///
     /// # Errors

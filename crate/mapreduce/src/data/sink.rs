@@ -3,7 +3,7 @@
 use super::{DataError, Index, RunWriter};
 
 /// Blocks are taken away when they are so many bytes together.
-const CHUNK_BYTES: usize = 256 << 10;
+pub(super) const CHUNK_BYTES: usize = 256 << 10;
 
 /// A key, a value, and where they go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,21 +1,10 @@
 //! The reduce side of a job that comes with the package: sections go in, output comes out.
 
 use super::Job;
-use crate::data::{DataError, Merge, Step};
+use crate::data::{DataError, Merge, Progress, Step};
 
 /// The output is taken away when it is so many bytes.
 const CHUNK_BYTES: usize = 256 << 10;
-
-/// What a reduce task wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// More bytes of this section, counted from 0.
-    Need(usize),
-    /// That its output is taken away.
-    Output,
-    /// The same, and nothing after that.
-    Done,
-}
 
 /// A reduce task of any job.
 pub trait ReduceSide {

@@ -1,0 +1,15 @@
+//! MapReduce for JavaScript: the machine of the coordinator, and what workers do with records.
+//!
+//! Pure, like what it wraps: chunks of bytes go in, chunks and tables of numbers come out. Reading, writing,
+//! and a user's own `map` and `reduce` are the affair of `pkg/src/mapreduce`.
+
+pub mod collector;
+mod convert;
+mod error;
+pub mod mapper;
+pub mod merger;
+pub mod panic;
+pub mod records;
+pub mod reducer;
+pub mod runs;
+mod typescript;
