@@ -49,3 +49,6 @@ pub trait Job {
     /// The group has ended: appends what stands behind its values.
     fn end(&mut self, out: &mut Vec<u8>);
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,3 +11,5 @@ extern crate wasm_bindgen_test;
 pub mod coordinator;
 pub mod data;
 pub mod jobs;
+#[cfg(test)]
+mod testing;

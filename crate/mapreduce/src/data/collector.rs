@@ -134,3 +134,6 @@ impl Sink for Collector {
         self.arena.shrink_to(self.budget);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,4 +179,4 @@ impl Merge {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -270,3 +270,6 @@ impl Delimiter {
         Some(from + found + self.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

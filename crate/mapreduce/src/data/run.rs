@@ -284,3 +284,6 @@ fn put_number(out: &mut Vec<u8>, mut number: usize) {
     }
     out.push(number as u8);
 }
+
+#[cfg(test)]
+mod tests;
