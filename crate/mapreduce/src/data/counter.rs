@@ -275,3 +275,6 @@ impl Sink for Counter {
         self.slots.fill(0);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,9 @@ fn sums_are_those_of_an_ordered_map() {
         for _ in 0..30_000 {
             // Zeros tell a key from its prefix; a few bytes make many that are alike.
             let len = random.below(20) as usize;
-            let key: Vec<u8> = (0..len).map(|_| b"\0\0\0a"[random.below(4) as usize]).collect();
+            let key: Vec<u8> = (0..len)
+                .map(|_| b"\0\0\0a"[random.below(4) as usize])
+                .collect();
             let number = 1 << random.below(40);
             counter.add(&key, number).expect("it is short");
             *expected.entry(key).or_default() += number;
