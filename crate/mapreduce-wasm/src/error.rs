@@ -2,6 +2,7 @@
 
 use js_sys::{Error, Reflect};
 use quorate_mapreduce::data::DataError;
+use quorate_rsm::BadSnapshot;
 use wasm_bindgen::JsValue;
 
 /// An error on its way to JavaScript.
@@ -33,6 +34,16 @@ impl From<DataError> for Failure {
                 DataError::RecordTooLong { offset } => Some(offset),
                 _ => None,
             },
+        }
+    }
+}
+
+impl From<BadSnapshot> for Failure {
+    fn from(bad: BadSnapshot) -> Self {
+        Self {
+            code: "BAD_SNAPSHOT",
+            message: bad.to_string(),
+            offset: None,
         }
     }
 }

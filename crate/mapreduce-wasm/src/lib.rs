@@ -5,6 +5,7 @@
 
 pub mod collector;
 mod convert;
+pub mod coordinator;
 mod error;
 pub mod mapper;
 pub mod merger;

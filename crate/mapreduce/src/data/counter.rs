@@ -1,5 +1,8 @@
 //! Numbers added up by key: what a word count combines before anything is written, in a hash table
-//! without an allocation, and for short keys without a comparison of strings.
+//! without an allocation, and for keys of up to sixteen bytes without a comparison of strings.
+//!
+//! Most of the time goes into waiting for memory. So keys wait for each other: of many at once, first all
+//! slots are fetched, then all entries, and the processor waits for them together.
 //!
 //! The hash is fixed, since what a task spills must not depend on chance: an input made for it can be slow,
 //! though no more wrong than any other.
@@ -12,28 +15,52 @@ use super::{DataError, PAIR_BYTES_MAX, Pair, Sink, by_hash};
 pub struct Counter {
     partitions: u32,
     budget: usize,
-    /// Indices of entries, plus one; 0 where there is none. As many as a power of two, at most half of
-    /// them in use.
-    slots: Vec<u32>,
+    /// As many as a power of two, at most three quarters of them in use.
+    slots: Vec<Slot>,
     entries: Vec<Entry>,
     /// Keys that are longer than their prefix, one after another.
     arena: Vec<u8>,
     /// What is written in place of the sum, if anything.
     value: Option<Vec<u8>>,
+    /// Keys that wait to be added; at most [`BATCH`].
+    waiting: Vec<Waiting>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    entry: Entry,
+    tag: u32,
+    /// What is where it belongs.
+    slot: Slot,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// A part of the hash: only where it is the same, the entry is looked at.
+    tag: u32,
+    /// Index of an entry, plus one; 0 where there is none.
+    number: u32,
+}
+
+/// Half a cache line, since nearly every word needs another one.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// The first eight bytes of the key, as a number that is ordered as they are.
     prefix: u64,
+    /// The last eight bytes of a longer key: of one with up to sixteen, nothing else needs to be compared.
+    /// Once the entries are sorted, the partition.
+    tail: u64,
     sum: u64,
     at: u32,
     len: u32,
-    /// Until the entries are sorted: the rest of the hash. From then on the partition.
-    tag: u32,
 }
 
 const SHORT_BYTES: usize = size_of::<u64>();
+/// Only of longer keys the arena is looked at.
+const LONG_BYTES: usize = 2 * SHORT_BYTES;
+/// So many keys wait for each other.
+const BATCH: usize = 64;
+const SLOT_BYTES: usize = size_of::<Slot>();
 const ENTRY_BYTES: usize = size_of::<Entry>();
 /// Room for so many entries is there from the beginning.
 const ENTRIES_MIN: usize = 1 << 10;
@@ -49,10 +76,11 @@ impl Counter {
         Self {
             partitions,
             budget: budget.min(BUDGET_MAX),
-            slots: vec![0; 2 * ENTRIES_MIN],
+            slots: vec![Slot::default(); 2 * ENTRIES_MIN],
             entries: Vec::with_capacity(ENTRIES_MIN),
             arena: Vec::new(),
             value,
+            waiting: Vec::with_capacity(BATCH),
         }
     }
 
@@ -61,99 +89,116 @@ impl Counter {
     /// # Errors
     /// The key is too long.
     pub fn add(&mut self, key: &[u8], number: u64) -> Result<(), DataError> {
-        if key.len() <= SHORT_BYTES {
+        let Some(tail) = key.last_chunk().filter(|_| key.len() > SHORT_BYTES) else {
             self.add_short(prefix(key), key.len(), number);
             return Ok(());
-        }
+        };
         if key.len() > PAIR_BYTES_MAX {
             let bytes = key.len();
             return Err(DataError::PairTooLong { bytes });
         }
-        let (words, rest) = key.as_chunks();
+        let entry = Entry {
+            prefix: prefix(key),
+            tail: u64::from_be_bytes(*tail),
+            sum: number,
+            at: 0,
+            len: key.len() as u32,
+        };
+        let (words, _) = key[SHORT_BYTES..key.len() - 1].as_chunks();
         let hash = words
             .iter()
             .map(|word| u64::from_be_bytes(*word))
-            .chain([prefix(rest)])
-            .fold(key.len() as u64, mix);
-        let (head, len) = (prefix(key), key.len() as u32);
-        let (mut slot, tag) = self.place(hash);
-        loop {
-            let Some(entry) = self.at(slot) else {
-                let at = self.arena.len() as u32;
-                self.arena.extend_from_slice(key);
-                self.insert(
-                    slot,
-                    Entry {
-                        prefix: head,
-                        sum: number,
-                        at,
-                        len,
-                        tag,
-                    },
-                );
-                return Ok(());
-            };
-            if (entry.prefix, entry.len, entry.tag) == (head, len, tag)
-                && self.arena[entry.at as usize..][..key.len()] == *key
-            {
-                self.bump(slot, number);
-                return Ok(());
-            }
-            slot = (slot + 1) & (self.slots.len() - 1);
+            .fold(mix(key.len() as u64, entry.prefix), mix);
+        let tag = tag(mix(hash, entry.tail));
+        match key.len() > LONG_BYTES {
+            true => self.add_entry(entry, tag, key),
+            false => self.wait(entry, tag),
         }
+        Ok(())
     }
 
     /// The same for a key of at most eight bytes, which is its prefix: the bytes from the highest on, and
     /// zeros behind them.
     #[inline]
     pub fn add_short(&mut self, prefix: u64, len: usize, number: u64) {
-        let (mut slot, tag) = self.place(mix(len as u64, prefix));
-        loop {
-            let Some(entry) = self.at(slot) else {
-                let len = len as u32;
-                self.insert(
-                    slot,
-                    Entry {
-                        prefix,
-                        sum: number,
-                        at: 0,
-                        len,
-                        tag,
-                    },
-                );
-                return;
-            };
-            if entry.prefix == prefix && entry.len as usize == len {
-                self.bump(slot, number);
-                return;
-            }
-            slot = (slot + 1) & (self.slots.len() - 1);
+        let entry = Entry {
+            prefix,
+            tail: 0,
+            sum: number,
+            at: 0,
+            len: len as u32,
+        };
+        self.wait(entry, tag(mix(len as u64, prefix)));
+    }
+
+    #[inline]
+    fn wait(&mut self, entry: Entry, tag: u32) {
+        let slot = Slot::default();
+        self.waiting.push(Waiting { entry, tag, slot });
+        if self.waiting.len() == BATCH {
+            self.add_waiting();
         }
     }
 
-    /// Where to look first, and what is kept of the hash to find that place again.
-    #[inline]
-    fn place(&self, hash: u64) -> (usize, u32) {
-        let tag = (hash >> 32) as u32;
-        (first_slot(tag, self.slots.len()), tag)
+    fn add_waiting(&mut self) {
+        let mut waiting = core::mem::take(&mut self.waiting);
+        for it in &mut waiting {
+            it.slot = self.slots[first_slot(it.tag, self.slots.len())];
+        }
+        for Waiting { entry, tag, slot } in waiting.drain(..) {
+            // Entries stay where they are: what was fetched is right, though others have come since.
+            match self.entries.get_mut(slot.entry()) {
+                Some(there) if slot.tag == tag && there.is_like(&entry) => there.add(entry.sum),
+                _ => {
+                    let key = [
+                        entry.prefix,
+                        entry.tail << (8 * (LONG_BYTES as u32 - entry.len).min(7)),
+                    ];
+                    let bytes = key.map(u64::to_be_bytes).concat();
+                    let len = entry.len as usize;
+                    self.add_entry(
+                        entry,
+                        tag,
+                        if len > SHORT_BYTES {
+                            &bytes[..len]
+                        } else {
+                            &[]
+                        },
+                    );
+                }
+            }
+        }
+        self.waiting = waiting;
     }
 
-    #[inline]
-    fn at(&self, slot: usize) -> Option<&Entry> {
-        self.entries
-            .get((self.slots[slot] as usize).wrapping_sub(1))
+    /// Adds to what is there, or puts it there; then `rest` is what the arena gets of it.
+    fn add_entry(&mut self, mut new: Entry, tag: u32, rest: &[u8]) {
+        let mut at = first_slot(tag, self.slots.len());
+        loop {
+            let slot = self.slots[at];
+            let Some(entry) = self.entries.get_mut(slot.entry()) else {
+                new.at = self.arena.len() as u32;
+                self.arena.extend_from_slice(rest);
+                self.insert(at, tag, new);
+                return;
+            };
+            if slot.tag == tag
+                && entry.is_like(&new)
+                && (rest.len() <= LONG_BYTES
+                    || self.arena[entry.at as usize..][..rest.len()] == *rest)
+            {
+                entry.add(new.sum);
+                return;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
     }
 
-    #[inline]
-    fn bump(&mut self, slot: usize, number: u64) {
-        let entry = &mut self.entries[self.slots[slot] as usize - 1];
-        entry.sum = entry.sum.saturating_add(number);
-    }
-
-    fn insert(&mut self, slot: usize, entry: Entry) {
+    fn insert(&mut self, at: usize, tag: u32, entry: Entry) {
         self.entries.push(entry);
-        self.slots[slot] = self.entries.len() as u32;
-        if 2 * self.entries.len() >= self.slots.len() {
+        let number = self.entries.len() as u32;
+        self.slots[at] = Slot { tag, number };
+        if 4 * self.entries.len() >= 3 * self.slots.len() {
             self.grow();
         }
     }
@@ -161,21 +206,20 @@ impl Counter {
     #[cold]
     fn grow(&mut self) {
         let len = 2 * self.slots.len();
-        self.slots = Vec::new();
-        self.slots.resize(len, 0);
-        for (number, entry) in (1..).zip(&self.entries) {
-            let mut slot = first_slot(entry.tag, len);
-            while self.slots[slot] != 0 {
-                slot = (slot + 1) & (len - 1);
+        let slots = core::mem::replace(&mut self.slots, vec![Slot::default(); len]);
+        for slot in slots.into_iter().filter(|slot| slot.number > 0) {
+            let mut at = first_slot(slot.tag, len);
+            while self.slots[at].number > 0 {
+                at = (at + 1) & (len - 1);
             }
-            self.slots[slot] = number;
+            self.slots[at] = slot;
         }
     }
 
     /// What is kept, in bytes: what counts against the budget.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.arena.len() + self.entries.len() * ENTRY_BYTES + self.slots.len() * size_of::<u32>()
+        self.arena.len() + self.entries.len() * ENTRY_BYTES + self.slots.len() * SLOT_BYTES
     }
 
     /// How much memory is in use, in bytes.
@@ -183,7 +227,7 @@ impl Counter {
     pub fn memory(&self) -> usize {
         self.arena.capacity()
             + self.entries.capacity() * ENTRY_BYTES
-            + self.slots.capacity() * size_of::<u32>()
+            + self.slots.capacity() * SLOT_BYTES
     }
 }
 
@@ -200,12 +244,39 @@ pub fn sum(value: &[u8]) -> Result<u64, DataError> {
     Ok(u64::from_le_bytes(bytes))
 }
 
+impl Slot {
+    /// The index of its entry; of none if there is none.
+    #[inline]
+    fn entry(self) -> usize {
+        (self.number as usize).wrapping_sub(1)
+    }
+}
+
+impl Entry {
+    /// Whether the keys are the same, but for what is in the arena.
+    #[inline]
+    fn is_like(&self, other: &Self) -> bool {
+        (self.prefix, self.tail, self.len) == (other.prefix, other.tail, other.len)
+    }
+
+    #[inline]
+    fn add(&mut self, number: u64) {
+        self.sum = self.sum.saturating_add(number);
+    }
+}
+
 #[inline]
 fn mix(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// From the highest bits of the hash: they depend on all of the key. At most 2^32 slots.
+/// The highest bits of a hash: they depend on all of the key.
+#[inline]
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// Where to look first.
 #[inline]
 fn first_slot(tag: u32, slots: usize) -> usize {
     ((u64::from(tag) * slots as u64) >> 32) as usize
@@ -227,7 +298,7 @@ impl Sink for Counter {
     }
 
     fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.waiting.is_empty()
     }
 
     fn is_full(&self) -> bool {
@@ -235,14 +306,19 @@ impl Sink for Counter {
     }
 
     fn sort(&mut self) {
+        self.add_waiting();
         for entry in &mut self.entries {
-            entry.tag = by_hash(key(&self.arena, entry, &mut [0; 8]), self.partitions);
+            let partition = by_hash(
+                key(&self.arena, entry, &mut [0; SHORT_BYTES]),
+                self.partitions,
+            );
+            entry.tail = partition.into();
         }
         let arena = &self.arena;
         self.entries.sort_unstable_by(|a, b| {
-            (a.tag, a.prefix)
-                .cmp(&(b.tag, b.prefix))
-                .then_with(|| key(arena, a, &mut [0; 8]).cmp(key(arena, b, &mut [0; 8])))
+            (a.tail, a.prefix).cmp(&(b.tail, b.prefix)).then_with(|| {
+                key(arena, a, &mut [0; SHORT_BYTES]).cmp(key(arena, b, &mut [0; SHORT_BYTES]))
+            })
         });
     }
 
@@ -255,7 +331,7 @@ impl Sink for Counter {
         let (short, sum) = scratch.split_at(SHORT_BYTES);
         let len = entry.len as usize;
         Some(Pair {
-            partition: entry.tag,
+            partition: entry.tail as u32,
             key: match len {
                 0..=SHORT_BYTES => &short[..len],
                 _ => &self.arena[entry.at as usize..][..len],
@@ -269,10 +345,11 @@ impl Sink for Counter {
     }
 
     fn clear(&mut self) {
+        self.waiting.clear();
         self.entries.clear();
         self.arena.clear();
         self.arena.shrink_to(self.budget);
-        self.slots.fill(0);
+        self.slots.fill(Slot::default());
     }
 }
 

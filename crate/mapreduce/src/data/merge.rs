@@ -168,7 +168,7 @@ impl Merge {
         // What has ended comes last.
         match (left.is_ended(), right.is_ended()) {
             (false, false) => {}
-            (a, b) => return a < b,
+            (left, right) => return !left & right,
         }
         let prefixes = left.prefix().cmp(&right.prefix());
         prefixes

@@ -77,7 +77,7 @@ fn load(text: &[u8], at: usize) -> u64 {
 #[inline]
 fn word_bytes(bytes: u64) -> u64 {
     // Without case, and without the highest bits, so that nothing is carried into the next byte.
-    let lower = (bytes | LOW * 0x20) & !HIGH;
+    let lower = (bytes | (LOW * 0x20)) & !HIGH;
     let from_a = lower + LOW * (0x80 - b'a' as u64);
     let above_z = lower + LOW * (0x7f - b'z' as u64);
     ((from_a & !above_z) | bytes) & HIGH
