@@ -88,7 +88,7 @@ const modules = [
     library: "quorate_mapreduce_wasm",
     features: [],
     folder: "mapreduce",
-    budget: 60_000,
+    budget: 124_000,
   },
 ];
 

@@ -21,6 +21,7 @@ mod peer;
 mod raft;
 mod records;
 mod requests;
+mod runs;
 mod seeds;
 mod segments;
 mod shards;
@@ -50,6 +51,7 @@ pub const TARGETS: [Target; 12] = [
     ("controller", controller::run),
     ("coordinator", coordinator::run),
     ("shards", shards::run),
+    ("runs", runs::run),
     ("raft", raft::run),
     ("node", node::run),
 ];

@@ -60,6 +60,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         "controller",
         "coordinator",
         "shards",
+        "runs",
         "raft",
         "node",
     ] {
