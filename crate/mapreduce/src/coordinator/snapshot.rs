@@ -14,7 +14,7 @@ use super::spec::{
     put_ascending, put_option, take_ascending, take_job, take_option, take_u32, take_worker,
 };
 use super::table::Table;
-use super::task::{Attempt, ENDED_MAX, State, Task, Trouble, Winner};
+use super::task::{Attempt, KNOWN_MAX, State, Task, Trouble, Winner};
 use super::{
     ATTEMPT_COUNTERS_MAX, AttemptId, COUNTERS_MAX, Coordinator, JOBS_MAX, JobFailure, Kind,
     OVER_MAX, Phase, Progress, Range, SKIP_MAX, SPLITS_MAX, SPLITS_TOTAL_MAX, Spec, Split, Tally,
@@ -351,7 +351,6 @@ fn take_task(reader: &mut Reader<'_>, job: &Job, id: TaskId) -> Task {
 
 fn is_possible(task: &Task) -> bool {
     let attempts = task.attempts();
-    let ended = attempts.iter().filter(|it| !it.is_live()).count();
     let is_probe_live = |it: &Attempt| {
         it.is_live() && it.probe.is_some_and(|probe| probe.start < probe.end) || it.probe.is_none()
     };
@@ -363,7 +362,7 @@ fn is_possible(task: &Task) -> bool {
         && attempts
             .iter()
             .all(|it| it.number < task.given && is_probe_live(it))
-        && ended <= ENDED_MAX + 1
+        && attempts.len() <= KNOWN_MAX
         && task.winner().is_none_or(|it| it.attempt < task.given)
         && task.trouble.as_deref().is_none_or(is_trouble)
 }

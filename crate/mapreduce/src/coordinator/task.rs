@@ -13,8 +13,12 @@ use super::{AttemptId, Progress, Range, TaskId, WorkerId};
 /// After so many deaths without a record's offset it is looked for, at the earliest.
 const DEATHS_MIN: u32 = 2;
 
-/// So many attempts that ended, and could still win, are remembered: the last ones.
-pub(super) const ENDED_MAX: usize = 8;
+/// So many attempts that ended, and could still win, are remembered when another begins: the last ones.
+const ENDED_MAX: usize = 8;
+
+/// Most attempts that are known: beside those that ended, the one that begins, and the slow one that it
+/// stands beside.
+pub(super) const KNOWN_MAX: usize = ENDED_MAX + 2;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Task {
@@ -147,12 +151,14 @@ impl Task {
         };
         self.given += 1;
         if let State::Open(attempts) = &mut self.state {
-            attempts.push(attempt);
             let ended = attempts.iter().filter(|it| !it.is_live()).count();
-            let oldest = attempts.iter().position(|it| !it.is_live());
-            if let Some(oldest) = oldest.filter(|_| ended > ENDED_MAX) {
-                attempts.remove(oldest);
-            }
+            let mut surplus = ended.saturating_sub(ENDED_MAX);
+            attempts.retain(|it| {
+                let is_kept = it.is_live() || surplus == 0;
+                surplus -= usize::from(!is_kept);
+                is_kept
+            });
+            attempts.push(attempt);
         }
         attempt
     }

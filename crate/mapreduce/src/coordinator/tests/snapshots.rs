@@ -99,6 +99,33 @@ fn what_no_command_touches_is_shared_with_the_snapshot() {
     assert_eq!(is_shared(1_999), (true, true));
 }
 
+/// Each state on the way is written down and read again ([`World::tell`]).
+#[test]
+fn attempts_that_ended_together_can_be_read_again() {
+    let backup = Spec {
+        backup: true,
+        lease_ms: 100_000,
+        ..spec(1)
+    };
+    let mut world = World::started(2, backup);
+    world.given(9, map(0, 0));
+    world.complete(9, map(0, 0), sizes(&[1]));
+    for round in 0..10 {
+        world.given(1, map(1, 2 * round));
+        world.pass(1);
+        world.given(2, map(1, 2 * round + 1));
+        world.left(1, false);
+        world.left(2, false);
+    }
+    let known = world.coordinator.running[&ONE].table(Kind::Map).get(1);
+    assert_eq!(
+        known.expect("it is there").attempts().len(),
+        10,
+        "the last ones"
+    );
+    assert_eq!(world.complete(1, map(1, 18), sizes(&[1])), Reply::Won);
+}
+
 #[test]
 fn damage_is_noticed() {
     let whole = state(&full().coordinator);
