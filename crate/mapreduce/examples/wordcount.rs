@@ -5,6 +5,8 @@
 //! The text is made up: words of two to twelve letters, some with umlauts, as frequent as in natural text
 //! (Zipf's law over 200,000 words), in lines of about seventy bytes.
 
+#![allow(clippy::disallowed_types, reason = "a measurement reads the clock")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;

@@ -58,7 +58,7 @@ pub struct Records {
 
 #[derive(Debug)]
 enum Cut {
-    At(Delimiter),
+    At(Box<Delimiter>),
     After(usize),
     Never,
 }
@@ -76,9 +76,9 @@ impl Records {
     /// An empty or overlong delimiter, or length.
     pub fn new(format: Format, start: u64, end: u64) -> Result<Self, DataError> {
         let cut = match format {
-            Format::Lines => Cut::At(Delimiter::new(b"\n", true)),
+            Format::Lines => Cut::At(Delimiter::new(b"\n", true).into()),
             Format::Delimiter(bytes) if (1..=DELIMITER_BYTES_MAX).contains(&bytes.len()) => {
-                Cut::At(Delimiter::new(&bytes, false))
+                Cut::At(Delimiter::new(&bytes, false).into())
             }
             Format::Length(bytes) if (1..=RECORD_BYTES_MAX).contains(&bytes) => Cut::After(bytes),
             Format::Whole => Cut::Never,
@@ -208,7 +208,9 @@ impl Records {
     }
 
     fn record<'a>(&self, offset: u64, mut bytes: &'a [u8]) -> Result<Record<'a>, DataError> {
-        if let Cut::At(Delimiter { is_line: true, .. }) = self.cut {
+        if let Cut::At(delimiter) = &self.cut
+            && delimiter.is_line
+        {
             bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         }
         if bytes.len() > RECORD_BYTES_MAX {
