@@ -40,7 +40,7 @@ static MEMORY: Cap<System> = Cap::new(System, MEMORY_BYTES_MAX);
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("messages", messages::run),
     ("requests", requests::run),
     ("commands", commands::run),
