@@ -153,7 +153,6 @@ fn is_valid(state: &State) -> bool {
     state.groups.len() <= GROUPS_MAX
         && state.groups.iter().all(|(_, status)| is_possible(status))
         && members.map(|(id, _)| id).eq(state.latest.groups.keys())
-        && state.founders.len() <= state.groups.len()
         && (1..).zip(&state.founders).all(|(next, (group, founders))| {
             let is_other = |(other, _): &(GroupId, _)| other != group;
             is_founding(state, *group, founders) && state.founders[next..].iter().all(is_other)

@@ -93,6 +93,15 @@ fn check_status(controller: &Controller) {
     assert!(latest.groups.keys().all(|id| status.groups.has(id)));
     let is_gone = |(id, _): &(GroupId, u64)| !status.groups.has(*id);
     assert!(status.drained.iter().all(is_gone));
+    let all = &controller.state.as_ref().expect("it was created").founders;
+    for (at, (id, founders)) in all.iter().enumerate() {
+        let left = status.groups.get(*id).and_then(|it| it.left.as_ref());
+        let nodes = latest.groups.get(*id).map(|it| &it.nodes);
+        let nodes = nodes.or(left.map(|left| &left.nodes));
+        let nodes = nodes.expect("founders of a group that is there");
+        assert_eq!(**founders, founders::among(founders, nodes));
+        assert!(all[..at].iter().all(|(other, _)| other != id));
+    }
 }
 
 /// The same controller out of chunks of any size.
