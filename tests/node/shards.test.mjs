@@ -319,6 +319,7 @@ test("what cannot be is refused, and nothing changes", async (t) => {
     { shards: 0 },
     { shards: 4_097 },
     { groups: 0 },
+    { groups: 1_025 },
     { replicas: 4 },
     { rebalance: 1 },
     { rebalance: { gain: 0 } },

@@ -36,7 +36,7 @@ export function readSharded(
     const cluster = { ...readOptions(rest, platform), sharded: true };
     return {
       cluster,
-      groups: integer(groups, '"groups"', 1, 64),
+      groups: integer(groups, '"groups"', 1, 1_024),
       shards: shards === undefined ? undefined : integer(shards, '"shards"', 1, 4_096),
       replicas: integer(
         replicas ?? Math.min(3, cluster.size),

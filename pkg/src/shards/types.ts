@@ -43,7 +43,7 @@ export interface ShardedClusterOptions
   > {
   /** On how many nodes the store is founded, 1 to 7; each is a worker. Default 3. */
   readonly nodes?: number;
-  /** With how many groups the store is founded, 1 to 64. Default 2. Later there are those that `groups` says. */
+  /** With how many groups the store is founded, 1 to 1,024. Default 2. Later there are those that `groups` says. */
   readonly groups?: number;
   /** How many shards there are, 1 to 4,096, for good: another number than at the founding is refused. Default 64. */
   readonly shards?: number;
