@@ -44,7 +44,7 @@ macro_rules! replay {
     };
 }
 
-replay!(messages requests commands records segments snapshots deltas controller coordinator runs shards raft node);
+replay!(messages requests commands records segments snapshots deltas controller coordinator shards runs raft node);
 
 #[test]
 fn seeds_of_a_real_cluster_hold() {
