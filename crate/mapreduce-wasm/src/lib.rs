@@ -2,7 +2,7 @@
 //!
 //! Pure, like what it wraps, but for panics, which are reported as the host reports them: chunks of bytes go
 //! in, chunks and tables of numbers come out. Reading, writing, and a user's own `map` and `reduce` are
-//! the affair of `pkg/src/mapreduce`.
+//! the affair of JavaScript.
 
 pub mod collector;
 mod convert;
