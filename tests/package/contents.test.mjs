@@ -50,7 +50,7 @@ test("nothing runs when it is installed, and nothing else is installed", () => {
 test("each wasm with one glue, and one embedded copy of the first in the inline entry", () => {
   assert.deepEqual(
     paths().filter((path) => path.endsWith(".wasm")),
-    ["pkg/dist/quorate-mapreduce.wasm", "pkg/dist/quorate-shards.wasm", "pkg/dist/quorate.wasm"],
+    ["pkg/dist/quorate-shards.wasm", "pkg/dist/quorate.wasm"],
   );
   const scripts = paths().filter((path) => path.endsWith(".js"));
   const withGlue = scripts.filter((path) => read(path).includes("__wbindgen_malloc"));
