@@ -10,9 +10,9 @@ use crate::convert::{index, partitions};
 use crate::error::Failure;
 use crate::mapper::{ReduceOf, with_job};
 
-/// What is there to be done: bytes are to be written, or the section of this number needs more, or
+/// What the host is to do: bytes are to be written, or the section of this number needs more, or
 /// nothing (`undefined`).
-fn todo(
+fn wanted(
     progress: Result<Progress, DataError>,
     take: impl FnOnce() -> Vec<u8>,
 ) -> Result<JsValue, JsValue> {
@@ -53,7 +53,7 @@ impl Reducer {
     #[wasm_bindgen(unchecked_return_type = "Uint8Array | number | undefined")]
     pub fn run(&mut self) -> Result<JsValue, JsValue> {
         let progress = self.0.run();
-        todo(progress, || self.0.take())
+        wanted(progress, || self.0.take())
     }
 
     /// How many groups have begun.
@@ -90,7 +90,7 @@ impl Compactor {
     #[wasm_bindgen(unchecked_return_type = "Uint8Array | number | undefined")]
     pub fn run(&mut self) -> Result<JsValue, JsValue> {
         let progress = self.0.run();
-        todo(progress, || self.0.take())
+        wanted(progress, || self.0.take())
     }
 
     /// Where the section is, once the run is complete: partition, offset, bytes and pairs.

@@ -283,6 +283,6 @@ fn sort_gives_all_lines_in_order_over_all_partitions() {
 fn nothing_comes_of_nothing() {
     for way in &ways() {
         let output = run(|| WordCount::new(false), b"", way, &mut Random::new(1));
-        assert_eq!(output, vec![vec![]; PARTITIONS as usize]);
+        assert_eq!(output, vec![Vec::<u8>::new(); PARTITIONS as usize]);
     }
 }
