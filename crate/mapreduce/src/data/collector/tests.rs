@@ -169,3 +169,14 @@ fn batch_that_is_cut_is_refused() {
         assert!(matches!(cut, Err(DataError::Invalid(_))), "{cut:?}");
     }
 }
+
+#[test]
+fn same_key_in_another_partition_is_another_group() {
+    let mut groups = Groups::default();
+    for partition in [0, 0, 1] {
+        groups.push(&pair(partition, b"k", b"v"));
+    }
+    let (bytes, table) = groups.parts();
+    assert_eq!(bytes, b"kvvkv");
+    assert_eq!(table, [0, 1, 1, 0, SAME_KEY, 1, 1, 1, 1]);
+}
