@@ -71,7 +71,7 @@ async function reduceBuiltIn(
   const file = reduceFile(run.job, task, attempt);
   const input = await openSections(engine, run, assignment, file);
   const writer = await scratch.create(file);
-  const reducer = new engine.Reducer(jobOf(name, run, 0, ""), task, input.count);
+  const reducer = new engine.Reducer({ job: NAMES[name] }, task, input.count);
   try {
     let size = 0;
     for (let step = reducer.run(); step !== undefined; step = reducer.run()) {
@@ -96,7 +96,14 @@ async function reduceBuiltIn(
   }
 }
 
-/** The job in the engine's words. */
+const NAMES = {
+  wordcount: "wordCount",
+  index: "invertedIndex",
+  grep: "grep",
+  sort: "sort",
+} as const;
+
+/** The job in the engine's words, for a map. */
 function jobOf(
   name: BuiltInJob,
   { spec }: Run,

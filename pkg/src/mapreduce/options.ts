@@ -101,7 +101,7 @@ export function readJob(options: MapReduceOptions): JobSettings {
       memory: integer(memory, '"memory"', 64 << 10, 1 << 30),
     },
     target: targetOf(output),
-    splitBytes: split === undefined ? undefined : integer(split, '"split"', 1 << 10, 1 << 40),
+    splitBytes: split === undefined ? undefined : integer(split, '"split"', 1 << 10, 2 ** 40),
     leaseMs: integer(lease, '"lease"', 100, 3_600_000),
     attempts: integer(attempts, '"attempts"', 1, 100),
     backup,

@@ -42,7 +42,7 @@ export class Pool implements JobWorkers {
   /** Wakes those who have nothing to do. */
   readonly #idle = new Set<() => void>();
   #isClosed = false;
-  /** Workers that ended before they did anything, one after the other. */
+  /** Workers that ended before they were given anything, one after the other. */
   #stillborn = 0;
 
   constructor(parts: PoolParts) {
@@ -115,7 +115,9 @@ export class Pool implements JobWorkers {
       this.#workers.delete(id);
       throw error;
     }
-    void worker.work();
+    // It took its time; meanwhile nobody may want it any more.
+    if (this.#isClosed) await worker.end(quorateError("CLOSED", "the cluster was closed"));
+    else void worker.work();
   }
 
   /** Another takes the place of one that died, unless none of them lives. */
@@ -271,6 +273,7 @@ class TaskWorker {
     const known = this.#events.spec(job);
     if (known === undefined) return;
     if (assigned.kind === "publish") return this.#publish(job, assigned, known);
+    this.didSomething = true;
     if (!this.#told.has(job)) {
       this.#told.add(job);
       this.#link?.post({ type: "job", job, spec: known.spec });
@@ -283,7 +286,6 @@ class TaskWorker {
     });
     this.#running = undefined;
     if (message === undefined || this.#over !== undefined) return;
-    this.didSomething = true;
     if (message.type === "done")
       await this.#retrying(() => coordinator.complete(this.id, job, assigned, message.outcome));
     if (message.type === "failed") {

@@ -1,6 +1,7 @@
 /** What a worker for tasks does: takes jobs and tasks from its owner, one task at a time. */
 
-import { failureOf, JobError } from "./errors.js";
+import { addCodes } from "../errors.js";
+import { failureOf, JOB_CODES, JobError } from "./errors.js";
 import type { Assignment, FromTasks, JobSpec, TaskOutcome, TaskProgress, ToTasks } from "./protocol.js";
 import type { Scratch, ScratchPlace } from "./scratch.js";
 import type { ReadSource } from "./source.js";
@@ -46,6 +47,7 @@ export function serveTasks(
   scope: TaskScope,
   carrierOf: (spec: JobSpec, job: AnyJob | undefined) => Carrier,
 ): (message: ToTasks) => void {
+  addCodes(JOB_CODES);
   const jobs = new Map<number, { readonly spec: JobSpec; carrier?: Promise<Carrier> }>();
   let scratch: Promise<Scratch> | undefined;
   let stop: AbortController | undefined;
