@@ -115,9 +115,7 @@ export class Pool implements JobWorkers {
       this.#workers.delete(id);
       throw error;
     }
-    // It took its time; meanwhile nobody may want it any more.
-    if (this.#isClosed) await worker.end(quorateError("CLOSED", "the cluster was closed"));
-    else void worker.work();
+    void worker.work();
   }
 
   /** Another takes the place of one that died, unless none of them lives. */
@@ -215,6 +213,8 @@ class TaskWorker {
       message: (message) => this.#hear(message),
       failed: (error) => void this.end(error),
     });
+    // It took its time; meanwhile it may have been ended.
+    if (this.#over !== undefined) return this.#link.terminate();
     this.#link.post({ type: "open", scratch: this.#parts.scratch });
   }
 
