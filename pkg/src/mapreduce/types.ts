@@ -60,8 +60,6 @@ export interface Job<Value extends PairValue = Json, Params = Json> {
   combine?(key: string, values: Iterable<Value>, context: TaskContext<Params>): Value;
   /** To which partition a key belongs. By default a hash of the key. */
   partition?(key: string, partitions: number): number;
-  /** The order of keys within a partition: below zero if `a` comes before `b`, and 0 for the same key alone. By default that of their UTF-8 bytes. */
-  compare?(a: string, b: string): number;
   /** Where records end, for `records: "custom"`: where the next one begins in these bytes, or `undefined` if more of them are needed. */
   boundary?(bytes: Uint8Array, isLast: boolean): number | undefined;
   /** The text of a result. By default the key, a tab, the value (text as it is, anything else as JSON), and a line feed. */

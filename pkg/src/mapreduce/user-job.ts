@@ -70,7 +70,6 @@ const FUNCTIONS = [
   ["reduce", true],
   ["combine", false],
   ["partition", false],
-  ["compare", false],
   ["boundary", false],
   ["format", false],
 ] as const;
