@@ -2,6 +2,7 @@
 //
 //   crate/wasm ── cargo ──▶ module ── wasm-bindgen ──▶ pkg/wasm (glue, types) ── wasm-opt ──▶ pkg/dist/quorate.wasm
 //   the same with its feature "shards" ──────────────▶ pkg/wasm/shards ───────────────────▶ pkg/dist/quorate-shards.wasm
+//   crate/mapreduce-wasm, the same way ──────────────▶ pkg/wasm/mapreduce ────────────────▶ pkg/dist/quorate-mapreduce.wasm
 //   pkg/src ── rolldown ──▶ pkg/dist/*.js (flat: one file for each entry, and shared chunks)
 //   pkg/src ── tsc ──▶ pkg/dist/types (only what a user's imports can reach)
 //
@@ -30,24 +31,16 @@ import { compressed, gzipped, kilobytes } from "./lib/size.mjs";
 import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
 import { wasmTarget } from "./lib/tools.mjs";
 
-/**
- * The modules: where in pkg/wasm the glue is, and what it may cost a visitor, in gzipped bytes: never more than now. The aim of
- * the first is 110,000.
- */
-const modules = [
-  { name: "quorate", features: [], folder: ".", budget: 147_000 },
-  { name: "quorate-shards", features: ["shards"], folder: "shards", budget: 211_000 },
-];
-
 // The places that panics name shall not tell on which machine this was built.
 const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
+const pathPrefix = `--remap-path-prefix=${registry}=crates`;
 
 /** How the release is compiled. */
 export const releaseProfile = {
   // A tenth smaller than 3, and as fast where it counts: what a commit waits for are ports and disks.
   CARGO_PROFILE_RELEASE_OPT_LEVEL: "s",
   CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: [
-    `--remap-path-prefix=${registry}=crates`,
+    pathPrefix,
     // A fortieth smaller. What a put needs often asks for it, `#[inline]`, and is no slower.
     "-Cllvm-args=-inline-threshold=5",
   ].join(" "),
@@ -70,9 +63,38 @@ const optimize = [
 /** Then functions that are alike stand together. */
 const reorder = ["--reorder-functions-by-name", "--strip-debug"];
 
+/** What goes through megabytes is fast rather than small. */
+const fast = {
+  profile: {
+    ...releaseProfile,
+    CARGO_PROFILE_RELEASE_OPT_LEVEL: "3",
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: pathPrefix,
+  },
+  optimize: ["-O3", "--low-memory-unused", "--strip-producers"],
+};
+
+/**
+ * The modules: the library that each is made of, where in pkg/wasm the glue is, and what it may cost a visitor, in gzipped bytes:
+ * never more than now. The aim of the first is 110,000.
+ */
+const host = { crate: "quorate-wasm", library: "quorate_wasm", profile: releaseProfile, optimize };
+const modules = [
+  { ...host, name: "quorate", features: [], folder: ".", budget: 147_000 },
+  { ...host, name: "quorate-shards", features: ["shards"], folder: "shards", budget: 211_000 },
+  {
+    ...fast,
+    name: "quorate-mapreduce",
+    crate: "quorate-mapreduce-wasm",
+    library: "quorate_mapreduce_wasm",
+    features: [],
+    folder: "mapreduce",
+    budget: 122_000,
+  },
+];
+
 const wasm = at("pkg", "wasm");
 const dist = at("pkg", "dist");
-const bound = ({ folder }, root = wasm) => join(root, folder, "quorate_wasm_bg.wasm");
+const bound = ({ folder, library }, root = wasm) => join(root, folder, `${library}_bg.wasm`);
 const shipped = ({ name }) => join(dist, `${name}.wasm`);
 
 /** Builds everything. `release` optimizes, `strict` holds the wasm to its budget. */
@@ -93,8 +115,8 @@ export async function build({ release = true, strict = false, quiet = false, ...
   if (!wasmIsFresh) {
     tell(release ? "wasm-bindgen, wasm-opt" : "wasm-bindgen");
     await replace(wasm, async (root) => {
-      for (const [at, { folder }] of modules.entries())
-        await bindAndOptimize(compiled[at], join(root, folder), release, io);
+      for (const [at, module] of modules.entries())
+        await bindAndOptimize(compiled[at], module, join(root, module.folder), release, io);
     });
     writeStamp(wasmStamp, modulePrint);
   }
@@ -122,22 +144,21 @@ export async function build({ release = true, strict = false, quiet = false, ...
 }
 
 /** Compiles the crate for a module; its path. */
-async function compile(mode, { name, features }, io) {
-  const args = ["build", "-p", "quorate-wasm", "--target", wasmTarget];
+async function compile(mode, { name, crate, library, features, profile }, io) {
+  const args = ["build", "-p", crate, "--target", wasmTarget];
   if (features.length > 0) args.push("--features", features.join());
-  if (mode === "release")
-    await must("cargo", [...args, "--release"], { ...io, env: releaseProfile });
+  if (mode === "release") await must("cargo", [...args, "--release"], { ...io, env: profile });
   else await must("cargo", args, io);
   // The next one has the same name there.
   const module = at("target", "modules", `${name}-${mode}.wasm`);
   mkdirSync(dirname(module), { recursive: true });
-  copyFileSync(at("target", wasmTarget, mode, "quorate_wasm.wasm"), module);
+  copyFileSync(at("target", wasmTarget, mode, `${library}.wasm`), module);
   return module;
 }
 
-async function bindAndOptimize(module, folder, release, io) {
-  const raw = bound({ folder: "." }, folder);
-  const target = ["--target", "web", "--omit-default-module-path", "--out-name", "quorate_wasm"];
+async function bindAndOptimize(module, { library, optimize }, folder, release, io) {
+  const raw = bound({ folder: ".", library }, folder);
+  const target = ["--target", "web", "--omit-default-module-path", "--out-name", library];
   const debug = release ? [] : ["--keep-debug"];
   await must("wasm-bindgen", [...target, ...debug, "--out-dir", folder, module], io);
   if (!release) return;
@@ -150,7 +171,7 @@ async function bindAndOptimize(module, folder, release, io) {
   }
   writeFileSync(optimized, nameForOrder(readFileSync(optimized)));
   await must("wasm-opt", [...reorder, optimized, "-o", optimized], io);
-  const glue = join(folder, "quorate_wasm.js");
+  const glue = join(folder, `${library}.js`);
   const short = shortenImports(readFileSync(optimized), readFileSync(glue, "utf8"));
   writeFileSync(raw, short.module);
   writeFileSync(glue, short.glue);

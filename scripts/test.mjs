@@ -101,6 +101,7 @@ const suites = [
   },
   nodeSuite("replay", "the simulator's command line, natively and on wasm32", "tests/sim"),
   nodeSuite("kv", "the store's client: its bytes, and its watches", "tests/kv"),
+  nodeSuite("mapreduce", "the data engine and the coordinator in JavaScript", "tests/mapreduce"),
   nodeSuite("recipes", "locks, queues and the like around a model of the store", "tests/recipes"),
   nodeSuite("machine", "state machines of one's own, in worker threads", "tests/machine"),
   nodeSuite(

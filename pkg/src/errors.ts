@@ -4,6 +4,7 @@
  */
 
 import type { Thrown } from "./machine/types.js";
+import type { JobCode } from "./mapreduce/errors.js";
 import type { ShardCode } from "./shards/errors.js";
 
 /** What can have become of a write whose call failed. */
@@ -91,7 +92,7 @@ const CODES = {
 } as const;
 
 /** The stable names of all errors. */
-export type ErrorCode = keyof typeof CODES | ShardCode;
+export type ErrorCode = keyof typeof CODES | ShardCode | JobCode;
 
 /** What is known of a code. */
 export type CodeRow = readonly [kind: (typeof CODES)[keyof typeof CODES][0], retryable: boolean];

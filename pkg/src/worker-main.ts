@@ -28,6 +28,8 @@ export interface WorkerScope {
   post(message: FromWorker): void;
   /** Opens storage in a directory; absent where there are none. */
   readonly directory?: (path: string) => CheckedStorage;
+  /** Makes the machine, where it comes with the worker. */
+  readonly machine?: ((url: string) => Promise<Adapter>) | undefined;
 }
 
 /** Takes the owner's messages. Says `hello` first. */
@@ -117,7 +119,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       },
     });
     const adopt = async (node: number, failed: () => void) => {
-      const parts = { machine: await machineOf(message) };
+      const parts = { machine: await machineOf(scope, message) };
       return new Resident({
         name: message.cluster,
         node,
@@ -146,7 +148,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     const probe = observerOf(message, (entries) => scope.post({ type: "debug", entries }));
     observer = probe;
     // Before anything is opened: a machine that does not load leaves nothing behind.
-    const machine = await machineOf(message);
+    const machine = await machineOf(scope, message);
     scope.glue.initSync({ module: message.module });
     scope.glue.setPanicHandler((text: string, place: string) =>
       halt(
@@ -292,8 +294,11 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
 type Start = ToWorker & { type: "start" };
 
 /** A machine of its own for each node, where the owner's is one of the user's. */
-async function machineOf({ machine }: Start): Promise<Adapter | undefined> {
-  return machine === undefined ? undefined : loadMachine(machine);
+async function machineOf(
+  { machine: make = loadMachine }: WorkerScope,
+  { machine }: Start,
+): Promise<Adapter | undefined> {
+  return machine === undefined ? undefined : make(machine);
 }
 
 /** Opens a node as the owner's message says. */

@@ -19,6 +19,12 @@ const entries = {
   "shards-node": "entry/shards-node.ts",
   "shards-worker": "entry/shards-worker.ts",
   "shards-worker-node": "entry/shards-worker-node.ts",
+  mapreduce: "entry/mapreduce.ts",
+  "mapreduce-node": "entry/mapreduce-node.ts",
+  "mapreduce-worker": "entry/mapreduce-worker.ts",
+  "mapreduce-worker-node": "entry/mapreduce-worker-node.ts",
+  "mapreduce-tasks": "entry/mapreduce-tasks.ts",
+  "mapreduce-tasks-node": "entry/mapreduce-tasks-node.ts",
   testing: "testing/index.ts",
   cli: "cli.ts",
   prometheus: "observe/prometheus.ts",
@@ -31,6 +37,7 @@ const publicTypes = [
   "worker.d.ts",
   "shards/index.d.ts",
   "entry/shards-worker.d.ts",
+  "mapreduce/index.d.ts",
   "testing/index.d.ts",
   "observe/prometheus.d.ts",
   "inspector/index.d.ts",
@@ -83,6 +90,7 @@ async function modules(folder, wasm, release) {
     // A stable file for each glue, so that it is plain to see that there is one.
     codeSplitting: {
       groups: [
+        { name: "mapreduce-glue", test: /wasm\/mapreduce\/quorate_mapreduce_wasm\.js$/ },
         { name: "shards-glue", test: /wasm\/shards\/quorate_wasm\.js$/ },
         { name: "glue", test: /wasm\/quorate_wasm\.js$/ },
       ],

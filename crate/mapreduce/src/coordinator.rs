@@ -268,6 +268,7 @@ impl Coordinator {
             }
             Query::Spec { job } => Ok(Reply::Spec(self.find(job)?.spec.clone())),
             Query::Ready { job } => Ok(Reply::Ready(self.is_ready(job)?)),
+            Query::Outputs { job } => Ok(Reply::Outputs(self.find(job)?.outputs())),
         }
     }
 
@@ -283,7 +284,7 @@ impl Coordinator {
     /// Whether a query that waits has something to say.
     fn has_answer(&self, query: Query) -> bool {
         match query {
-            Query::Status { .. } | Query::Jobs | Query::Spec { .. } => true,
+            Query::Status { .. } | Query::Jobs | Query::Spec { .. } | Query::Outputs { .. } => true,
             Query::Events { job, after, .. } => self
                 .find(job)
                 .map_or(true, |job| job.phase.is_over() || job.history.end() > after),

@@ -50,7 +50,7 @@ export const nodePlatform = <C extends Core>({
     ),
 });
 
-async function readBytes(url: URL): Promise<BufferSource> {
+export async function readBytes(url: URL): Promise<BufferSource> {
   if (url.protocol !== "file:") return fetchBytes(url);
   try {
     return await readFile(url);

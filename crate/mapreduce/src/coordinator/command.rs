@@ -177,6 +177,11 @@ pub enum Query {
         /// Of this job, or of any.
         job: Option<JobId>,
     },
+    /// Whose outputs count. Reply: `Outputs`.
+    Outputs {
+        /// Of which job.
+        job: JobId,
+    },
 }
 
 const SUBMIT: u8 = 1;
@@ -197,6 +202,7 @@ const JOBS: u8 = 0x42;
 const EVENTS: u8 = 0x43;
 const SPEC: u8 = 0x44;
 const READY: u8 = 0x45;
+const OUTPUTS: u8 = 0x46;
 
 impl Command {
     /// The bytes that go into the log.
@@ -412,6 +418,10 @@ impl Query {
                 writer.byte(SPEC);
                 writer.number(job.0);
             }
+            Self::Outputs { job } => {
+                writer.byte(OUTPUTS);
+                writer.number(job.0);
+            }
             Self::Ready { job } => {
                 writer.byte(READY);
                 put_option(&mut writer, *job, |writer, job| writer.number(job.0));
@@ -441,6 +451,9 @@ impl Query {
             },
             READY => Self::Ready {
                 job: take_option(reader, take_job),
+            },
+            OUTPUTS => Self::Outputs {
+                job: take_job(reader),
             },
             _ => return Err(Malformed("no query of the coordinator")),
         };

@@ -37,6 +37,8 @@ pub(super) struct Job {
     /// Records that are poisonous.
     pub(super) poisonous: u32,
     pub(super) history: History,
+    /// Of a completed job: the attempt that won each partition, and what it stored.
+    pub(super) outputs: Vec<(u32, u64)>,
     // What follows is empty once the job is over.
     pub(super) splits: Blocks<Split>,
     pub(super) tables: [Table; 3],
@@ -78,6 +80,7 @@ impl Job {
             skipped: 0,
             poisonous: 0,
             history: History::default(),
+            outputs: Vec::new(),
             splits: Blocks::default(),
             tables: Default::default(),
             leases: BTreeSet::new(),
@@ -342,6 +345,10 @@ impl Job {
 
     /// The job is over, and its tasks with it.
     pub(super) fn end(&mut self, now_ms: u64, phase: Phase) {
+        self.outputs = match phase {
+            Phase::Completed => self.outputs(),
+            _ => Vec::new(),
+        };
         self.phase = phase;
         self.over_ms = Some(now_ms);
         self.splits = Blocks::default();
@@ -349,6 +356,18 @@ impl Job {
         self.leases.clear();
         self.held.clear();
         self.history.push(Event::phase(now_ms, phase));
+    }
+
+    /// The attempts that won the partitions, and what they stored; none while not all are completed.
+    pub(super) fn outputs(&self) -> Vec<(u32, u64)> {
+        match self.phase {
+            Phase::Publishing => {
+                let winners = self.table(Kind::Reduce).iter();
+                let winners = winners.filter_map(|(_, task)| task.winner());
+                winners.map(|it| (it.attempt, it.bytes)).collect()
+            }
+            _ => self.outputs.clone(),
+        }
     }
 
     /// An attempt is not live any more.

@@ -85,6 +85,9 @@ pub enum Reply {
     Spec(Spec),
     /// Whether there is something to ask for.
     Ready(bool),
+    /// For each partition the attempt that won, and how many bytes it stored. Empty while not all are
+    /// completed, and of a job that ended otherwise.
+    Outputs(Vec<(u32, u64)>),
     /// It failed, and changed nothing.
     Failed(CoordinatorError),
 }
@@ -255,6 +258,7 @@ const JOBS: u8 = 16;
 const EVENTS: u8 = 17;
 const SPEC: u8 = 18;
 const READY: u8 = 19;
+const OUTPUTS: u8 = 20;
 
 impl Reply {
     /// The bytes to send.
@@ -292,6 +296,13 @@ impl Reply {
             }
             Self::Spec(spec) => spec.encode(&mut writer),
             Self::Ready(ready) => writer.byte((*ready).into()),
+            Self::Outputs(outputs) => {
+                writer.number(outputs.len() as u64);
+                for (attempt, bytes) in outputs {
+                    writer.number((*attempt).into());
+                    writer.number(*bytes);
+                }
+            }
             Self::Failed(error) => error.encode(&mut writer),
         }
         writer.finish().into()
@@ -319,6 +330,7 @@ impl Reply {
             Self::Events { .. } => EVENTS,
             Self::Spec(_) => SPEC,
             Self::Ready(_) => READY,
+            Self::Outputs(_) => OUTPUTS,
         }
     }
 
@@ -369,6 +381,9 @@ impl Reply {
             },
             SPEC => Self::Spec(Spec::decode(reader)),
             READY => Self::Ready(take_flag(reader)),
+            OUTPUTS => {
+                Self::Outputs(reader.list(2, |reader| (take_u32(reader), reader.number())))
+            }
             _ => return Err(Malformed("no reply of the coordinator")),
         };
         reader.end()?;

@@ -169,6 +169,11 @@ fn put_job(writer: &mut Writer, job: &Job) {
     writer.number(job.skipped);
     writer.number(job.poisonous.into());
     job.history.encode(writer);
+    writer.number(job.outputs.len() as u64);
+    for (attempt, bytes) in &job.outputs {
+        writer.number((*attempt).into());
+        writer.number(*bytes);
+    }
 }
 
 fn take_job_head(reader: &mut Reader<'_>) -> Job {
@@ -186,9 +191,11 @@ fn take_job_head(reader: &mut Reader<'_>) -> Job {
     job.skipped = reader.number();
     job.poisonous = take_u32(reader);
     job.history = super::history::History::decode(reader);
+    job.outputs = reader.list(2, |reader| (take_u32(reader), reader.number()));
     let names = &job.counters;
     let is_twice = |at: usize| names[..at].iter().any(|(name, _)| *name == names[at].0);
-    if !is_valid || names.len() > COUNTERS_MAX || (0..names.len()).any(is_twice) {
+    let is_all = job.outputs.is_empty() || job.outputs.len() == job.spec.partitions as usize;
+    if !is_valid || !is_all || names.len() > COUNTERS_MAX || (0..names.len()).any(is_twice) {
         reader.refuse("a job cannot be");
     }
     job

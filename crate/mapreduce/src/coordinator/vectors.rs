@@ -25,16 +25,17 @@ const COMMANDS: [&str; 14] = [
     "0b 05 01",
 ];
 
-const QUERIES: [&str; 6] = [
+const QUERIES: [&str; 7] = [
     "41 ac 02",
     "42",
     "43 ac 02 ac 02 05",
     "44 ac 02",
     "45 00",
     "45 01 ac 02",
+    "46 ac 02",
 ];
 
-const REPLIES: [&str; 23] = [
+const REPLIES: [&str; 24] = [
     "01 ac 02",
     "02 ac 02",
     "03 01",
@@ -56,6 +57,7 @@ const REPLIES: [&str; 23] = [
     "11 01 ac 02 02 ac 02 01 01 00 07 02 05 00 ac 02 0c 00 05 ac 02",
     "12 08 90 4e 04 01 03 02 7b 7d",
     "13 01",
+    "14 02 00 05 ac 02 00",
     "00 02 ac 02",
     "00 07 00",
 ];
@@ -167,7 +169,7 @@ fn commands() -> [Command; 14] {
     ]
 }
 
-fn queries() -> [Query; 6] {
+fn queries() -> [Query; 7] {
     let (job, after, limit) = (JOB, 300, 5);
     [
         Query::Status { job },
@@ -176,6 +178,7 @@ fn queries() -> [Query; 6] {
         Query::Spec { job },
         Query::Ready { job: None },
         Query::Ready { job: Some(job) },
+        Query::Outputs { job },
     ]
 }
 
@@ -212,7 +215,7 @@ fn status() -> Status {
     }
 }
 
-fn replies() -> [Reply; 23] {
+fn replies() -> [Reply; 24] {
     let job = JOB;
     let map = |probe, skip: &[u64]| {
         Reply::Map(MapWork {
@@ -283,6 +286,7 @@ fn replies() -> [Reply; 23] {
         },
         Reply::Spec(spec()),
         Reply::Ready(true),
+        Reply::Outputs(vec![(0, 5), (300, 0)]),
         Reply::Failed(CoordinatorError::UnknownJob { job }),
         Reply::Failed(CoordinatorError::BadSpec),
     ]

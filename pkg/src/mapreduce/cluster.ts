@@ -1,0 +1,278 @@
+/** A cluster for jobs: its nodes are a cluster whose machine is the coordinator; here is what is on top of it. */
+
+import { checkBounds } from "../bounded.js";
+import { integer, invalid, record } from "../check.js";
+import { closedError } from "../closed.js";
+import { LiveCluster } from "../cluster.js";
+import { onAbort } from "../abort.js";
+import { abortedError } from "../bounded.js";
+import type {
+  AnyNode,
+  CallOptions,
+  ClusterEvents,
+  ClusterListener,
+  Network,
+} from "../types.js";
+import { Coordinator, type JobStatus, type JobSummary } from "./coordinator.js";
+import { JobError } from "./errors.js";
+import { LiveJob, isOver } from "./job.js";
+import { inputsOf, type JobSettings, type MapReduceSettings, readJob } from "./options.js";
+import type { JobPlatform } from "./open.js";
+import { publishToStore, resultOf } from "./outputs.js";
+import { Pool } from "./pool.js";
+import { type JobSpec, reduceFile } from "./protocol.js";
+import type { Scratch } from "./scratch.js";
+import { boundariesOf } from "./sort.js";
+import type { Source } from "./source.js";
+import { sourcesOf, splitsOf } from "./sources.js";
+import { type Description, describe, read as readDescription } from "./description.js";
+import type {
+  JobResult,
+  JobTarget,
+  JobWorkers,
+  MapReduceCluster,
+  MapReduceOptions,
+  RunningJob,
+} from "./types.js";
+
+export class LiveMapReduceCluster implements MapReduceCluster {
+  readonly name: string;
+  readonly #settings: MapReduceSettings;
+  readonly #platform: JobPlatform;
+  readonly #cluster: LiveCluster;
+  readonly #coordinator: Coordinator;
+  readonly #pool: Pool;
+  readonly #jobs = new Map<number, LiveJob>();
+  readonly #targets = new Map<number, JobTarget | undefined>();
+  #scratch!: Scratch;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    platform: JobPlatform,
+    settings: MapReduceSettings,
+    module: WebAssembly.Module,
+    unlock: (() => Promise<void>) | undefined,
+  ) {
+    this.#platform = platform;
+    this.#settings = settings;
+    this.name = settings.cluster.name;
+    this.#cluster = new LiveCluster(platform, settings.cluster, module, unlock);
+    this.#coordinator = new Coordinator(this.#cluster);
+    this.#pool = new Pool({
+      coordinator: this.#coordinator,
+      scratch: platform.scratchPlace(settings),
+      spawn: (id, events) => platform.spawnTasks(id, events),
+      changed: (job) => this.#jobs.get(job)?.look(),
+      publish: (job) => this.#publish(job),
+    });
+  }
+
+  get nodes(): readonly AnyNode[] {
+    return this.#cluster.nodes;
+  }
+
+  get network(): Network {
+    return this.#cluster.network;
+  }
+
+  get workers(): JobWorkers {
+    return this.#pool;
+  }
+
+  node(id: number): AnyNode {
+    return this.#cluster.node(id);
+  }
+
+  async begin(): Promise<void> {
+    await this.#cluster.begin();
+    this.#scratch = await this.#platform.openScratch(this.#platform.scratchPlace(this.#settings));
+    await this.#pool.add(this.#settings.workers);
+    await this.#tidy();
+  }
+
+  async mapReduce(options: MapReduceOptions, bounds: CallOptions = {}): Promise<RunningJob> {
+    this.#assertOpen();
+    checkBounds(bounds);
+    const settings = readJob(options);
+    if (bounds.signal?.aborted) throw abortedError(bounds.signal);
+    await this.#checkTarget(settings.target);
+    // Under a name of its own until the job has one.
+    const place = `keep-${crypto.randomUUID()}`;
+    const sources = await sourcesOf(settings.inputs, this.#platform.sources(this.#settings), place);
+    const spec = await this.#specOf(settings, sources);
+    const splits = splitsOf(sources, spec.format, settings.splitBytes, this.#pool.count);
+    const id = await this.#coordinator.submit(settings, describe(spec, settings), bounds);
+    try {
+      await this.#coordinator.addSplits(id, splits, bounds);
+      const job = this.#follow(id, settings);
+      await this.#coordinator.start(id, bounds);
+      this.#pool.take(id, spec, settings.leaseMs);
+      const { signal } = bounds;
+      if (signal !== undefined) {
+        const deaf = onAbort(signal, () => void job.cancel().catch(() => {}));
+        job.result().then(deaf, deaf);
+      }
+      return job;
+    } catch (error) {
+      await this.#coordinator.cancel(id).catch(() => {});
+      throw error;
+    }
+  }
+
+  async jobs(options: CallOptions = {}): Promise<readonly JobSummary[]> {
+    this.#assertOpen();
+    return this.#coordinator.jobs(options);
+  }
+
+  async resume(
+    id: number,
+    options: CallOptions & { readonly input?: MapReduceOptions["input"] } = {},
+  ): Promise<RunningJob> {
+    this.#assertOpen();
+    record(options, "the options", ["input", "timeout", "signal"]);
+    const { input, ...bounds } = options;
+    const known = this.#jobs.get(integer(id, "a job", 1, Number.MAX_SAFE_INTEGER));
+    if (known !== undefined) return known;
+    const status = await this.#coordinator.status(id, bounds);
+    const description = readDescription(await this.#coordinator.description(id, bounds));
+    const spec = { ...description.spec, sources: await this.#found(description, input) };
+    const job = this.#follow(id, description);
+    if (!isOver(status)) {
+      // Whoever submitted it may have died before all of it was there.
+      await this.#coordinator.start(id, bounds);
+      this.#pool.take(id, spec, description.leaseMs);
+    }
+    return job;
+  }
+
+  async forget(id: number, options: CallOptions = {}): Promise<void> {
+    this.#assertOpen();
+    await this.#coordinator.forget(
+      integer(id, "a job", 1, Number.MAX_SAFE_INTEGER),
+      options,
+    );
+    this.#jobs.get(id)?.close(unknownJob(id));
+    this.#jobs.delete(id);
+    this.#targets.delete(id);
+    await this.#scratch.remove(String(id));
+  }
+
+  addEventListener<K extends keyof ClusterEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    this.#cluster.addEventListener(type, listener, options);
+  }
+
+  removeEventListener<K extends keyof ClusterEvents>(
+    type: K,
+    listener: ClusterListener<K>,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    this.#cluster.removeEventListener(type, listener, options);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+
+  async #close(): Promise<void> {
+    for (const job of this.#jobs.values()) job.close(closedError());
+    await this.#pool.close();
+    await this.#cluster.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+
+  #follow(id: number, { target }: Pick<JobSettings, "target">): LiveJob {
+    this.#targets.set(id, target);
+    const job = new LiveJob({
+      id,
+      coordinator: this.#coordinator,
+      result: (status) => this.#result(id, status),
+      over: () => {
+        this.#pool.drop(id);
+        // What lies between map and reduce is of no more use; results stay, unless they were published.
+        const what = typeof target === "string" ? undefined : "m";
+        void this.#scratch.remove(String(id), what).catch(() => {});
+      },
+    });
+    this.#jobs.set(id, job);
+    return job;
+  }
+
+  async #specOf({ spec }: JobSettings, sources: readonly Source[]): Promise<JobSpec> {
+    const { job, format, partitions } = spec;
+    if (!("builtIn" in job) || job.builtIn !== "sort") return { ...spec, sources };
+    const read = this.#platform.readSource;
+    return { ...spec, sources, boundaries: await boundariesOf(sources, format, partitions, read) };
+  }
+
+  async #result(id: number, status: JobStatus): Promise<JobResult> {
+    const target = this.#targets.get(id);
+    const winners = await this.#coordinator.winners(id);
+    return resultOf(id, winners, { ...status.counters, skipped: status.skipped }, (partition, { attempt }) =>
+      typeof target !== "string" || this.#platform.readPublished === undefined
+        ? this.#scratch.stream(reduceFile(id, partition, attempt))
+        : this.#platform.readPublished(target, partition),
+    );
+  }
+
+  async #publish(job: number): Promise<void> {
+    const target = this.#targets.get(job);
+    if (target === undefined) return;
+    const winners = await this.#coordinator.winners(job);
+    if (typeof target === "string")
+      return this.#platform.publish?.(target, this.name, job, winners, this.#settings);
+    await publishToStore(target, this.name, job, winners, (name) =>
+      this.#scratch.stream(name),
+    );
+  }
+
+  async #checkTarget(target: JobTarget | undefined): Promise<void> {
+    if (typeof target === "string") {
+      if (this.#platform.checkTarget === undefined)
+        throw invalid('"output" is a directory only on Node');
+      await this.#platform.checkTarget(target);
+    } else if (target !== undefined && (await target.kv.get(target.prefix)) !== null)
+      throw new JobError("OUTPUT_EXISTS", `the key "${target.prefix}" is there already`);
+  }
+
+  /** The inputs of a job that somebody else began: by their names, or as they are given again. */
+  async #found({ spec }: Description, input: MapReduceOptions["input"] | undefined) {
+    if (input === undefined) {
+      const isKnown = spec.sources.length > 0 && spec.sources.every(({ kind }) => kind !== "blob");
+      if (!isKnown) throw invalid('"input" is needed: it cannot be found by its name');
+      return spec.sources as JobSpec["sources"];
+    }
+    const place = `keep-${crypto.randomUUID()}`;
+    const home = this.#platform.sources(this.#settings);
+    const found = await sourcesOf(inputsOf(input), home, place);
+    const isSame =
+      found.length === spec.sources.length &&
+      found.every(({ size }, at) => size === spec.sources[at]?.size);
+    if (spec.sources.length > 0 && !isSame)
+      throw new JobError("INPUT_CHANGED", "the input is not the one with which the job began");
+    return found;
+  }
+
+  /** Removes from the scratch storage what belongs to no job any more. */
+  async #tidy(): Promise<void> {
+    try {
+      const jobs = new Set((await this.#coordinator.jobs()).map(({ id }) => String(id)));
+      for (const name of await this.#scratch.jobs()) {
+        if (/^\d+$/.test(name) && !jobs.has(name)) await this.#scratch.remove(name);
+      }
+    } catch {
+      // There may be no majority yet; what is left over harms nobody.
+    }
+  }
+}
+
+const unknownJob = (id: number) => new JobError("UNKNOWN_JOB", `there is no job ${id}`, { job: id });

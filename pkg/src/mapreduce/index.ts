@@ -1,0 +1,3 @@
+/** The types of `quorate/mapreduce`, and its entry where nothing more particular fits. */
+
+export * from "../entry/mapreduce.js";

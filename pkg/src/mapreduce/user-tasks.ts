@@ -1,0 +1,206 @@
+/** Tasks of a job of the user's own: its functions between the engine's readers and writers. */
+
+import { show } from "../check.js";
+import { Batch, BY_HASH } from "./batch.js";
+import { Counters } from "./counters.js";
+import type { Engine } from "./engine.js";
+import { JobError } from "./errors.js";
+import { type Group, groupsOf } from "./groups.js";
+import { type Assignment, mapFile, reduceFile, type TaskOutcome } from "./protocol.js";
+import { recordsOf } from "./records.js";
+import { openSections } from "./reduce-input.js";
+import { RunFile } from "./runs.js";
+import type { Carrier, Run } from "./tasks.js";
+import type { PairValue, TaskContext } from "./types.js";
+import { type AnyJob, formatter, threw } from "./user-job.js";
+
+export const userCarrier = (engine: Engine, job: AnyJob): Carrier => ({
+  map: (run, assignment) => mapUser(engine, job, run, assignment),
+  reduce: (run, assignment) => reduceUser(engine, job, run, assignment),
+});
+
+async function mapUser(
+  engine: Engine,
+  job: AnyJob,
+  run: Run,
+  assignment: Assignment & { kind: "map" },
+): Promise<TaskOutcome> {
+  const { spec, scratch } = run;
+  const { task, attempt, split, probe } = assignment;
+  const { partitions } = spec;
+  const counters = new Counters();
+  const context = contextOf(run, task, counters, spec.sources[split.source]?.name ?? "");
+  const collector = new engine.PairCollector(partitions, spec.memory);
+  // A probe leaves nothing behind.
+  const file =
+    probe === undefined
+      ? new RunFile(await scratch.create(mapFile(run.job, task, attempt)), partitions)
+      : undefined;
+  const batch = new Batch();
+  const spill = () => {
+    if (file === undefined) {
+      while (collector.spill() !== undefined);
+      return;
+    }
+    if (job.combine !== undefined) combineAll(job, collector, file, context);
+    file.spill(collector);
+  };
+  const empty = () => {
+    for (let rest = batch.take(); rest.length > 0; ) {
+      rest = rest.subarray(collector.add(rest));
+      if (collector.isFull) spill();
+    }
+  };
+  const emit = (key: string, value: PairValue) => {
+    batch.add(partitionOf(job, key, partitions), key, value);
+    if (batch.isFull) empty();
+  };
+  try {
+    const skip = new Set(assignment.skip);
+    const range = probe ?? split;
+    const [records, bytes] = [counterOf(0), counterOf(0)];
+    let isFirst = true;
+    for await (const [at, value, next] of recordsOf(engine, job, run, split.source, range)) {
+      // The record in hand is known to the owner before it can do harm.
+      run.report({ records: records.now, bytes: bytes.now, at, next }, isFirst && probe !== undefined);
+      isFirst = false;
+      records.now += 1;
+      bytes.now = next - range.start;
+      if (skip.has(at)) continue;
+      try {
+        const done: unknown = job.map(at, value, emit, context);
+        if (isPromise(done)) await done;
+      } catch (error) {
+        throw threw("map()", error, at);
+      }
+    }
+    empty();
+    if (!collector.isEmpty) spill();
+    await file?.close();
+    if (records.now > 0) counters.add("records", records.now);
+    if (file !== undefined && file.pairs > 0) counters.add("pairs", file.pairs);
+    return { sizes: file?.sizes ?? [], counters: counters.all };
+  } catch (error) {
+    await file?.abandon();
+    throw error;
+  } finally {
+    collector.free();
+  }
+}
+
+/** Hands out all that was collected, and has what came of it written. */
+function combineAll(
+  job: AnyJob,
+  collector: InstanceType<Engine["PairCollector"]>,
+  file: RunFile,
+  context: TaskContext,
+): void {
+  const batch = new Batch();
+  const write = () => file.write(collector.combined(batch.take()));
+  for (const { partition, key, values } of groupsOf(() => collector.groups(GROUP_BYTES))) {
+    let value: PairValue;
+    try {
+      value = (job.combine as NonNullable<AnyJob["combine"]>)(key, values, context);
+    } catch (error) {
+      throw error instanceof JobError ? error : new JobError("JOB_THREW", `combine() threw: ${String(error)}`);
+    }
+    batch.add(partition, key, value);
+    if (batch.isFull) write();
+  }
+  write();
+}
+
+async function reduceUser(
+  engine: Engine,
+  job: AnyJob,
+  run: Run,
+  assignment: Assignment & { kind: "reduce" },
+): Promise<TaskOutcome> {
+  const { scratch } = run;
+  const { task, attempt, skip } = assignment;
+  const counters = new Counters();
+  const context = contextOf(run, task, counters, "");
+  const name = reduceFile(run.job, task, attempt);
+  const input = await openSections(engine, run, assignment, name);
+  const writer = await scratch.create(name);
+  const merger = new engine.Merger(task, input.count);
+  try {
+    const format = formatter(job);
+    const skipped = new Set(skip);
+    let [number, size] = [0, 0];
+    const next = () => {
+      for (;;) {
+        const step = merger.next(GROUP_BYTES);
+        if (typeof step !== "number") return step;
+        merger.feed(step, input.next(step));
+      }
+    };
+    for (const group of groupsOf(next)) {
+      run.report({ records: number, bytes: size, at: number, next: number + 1 });
+      if (!skipped.has(number)) {
+        const bytes = await reduced(job, group, context, format, number);
+        if (bytes !== undefined) {
+          writer.write(bytes);
+          size += bytes.length;
+        }
+      }
+      number += 1;
+    }
+    await writer.close();
+    if (number > 0) counters.add("groups", number);
+    return { sizes: [size], counters: counters.all };
+  } catch (error) {
+    await writer.abandon();
+    throw input.blame(error);
+  } finally {
+    merger.free();
+    await input.close();
+  }
+}
+
+async function reduced(
+  job: AnyJob,
+  { key, values }: Group,
+  context: TaskContext,
+  format: ReturnType<typeof formatter>,
+  number: number,
+): Promise<Uint8Array | undefined> {
+  let result: PairValue | undefined;
+  try {
+    const returned: unknown = job.reduce(key, values, context);
+    result = (isPromise(returned) ? await returned : returned) as PairValue | undefined;
+  } catch (error) {
+    // What the engine throws while values are read is not the job's.
+    if ((error as { code?: unknown }).code !== undefined && error instanceof JobError) throw error;
+    throw threw("reduce()", error, number);
+  }
+  if (result === undefined) return undefined;
+  try {
+    return format(key, result);
+  } catch (error) {
+    throw threw("format()", error, number);
+  }
+}
+
+function partitionOf(job: AnyJob, key: string, partitions: number): number {
+  if (job.partition === undefined) return BY_HASH;
+  const chosen: unknown = job.partition(key, partitions);
+  if (typeof chosen === "number" && Number.isInteger(chosen) && chosen >= 0 && chosen < partitions)
+    return chosen;
+  throw new JobError(
+    "EMIT_INVALID",
+    `partition() gave ${show(chosen)}, not a whole number below ${partitions}`,
+  );
+}
+
+function contextOf(run: Run, task: number, counters: Counters, input: string): TaskContext {
+  const { params, partitions } = run.spec;
+  return { params, partitions, task, input, count: (name, by) => counters.add(name, by) };
+}
+
+const isPromise = (value: unknown): value is Promise<never> =>
+  typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
+
+const counterOf = (now: number) => ({ now });
+
+const GROUP_BYTES = 128 << 10;

@@ -1,0 +1,265 @@
+// Jobs on worker threads: what comes of them is what a plain program comes to, whoever dies on the way.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { Cluster } from "quorate";
+import { JobError, MapReduceCluster } from "quorate/mapreduce";
+
+const folder = mkdtempSync(join(tmpdir(), "quorate-mapreduce-"));
+after(() => rmSync(folder, { recursive: true }));
+const job = (name) => new URL(`./jobs/${name}.mjs`, import.meta.url);
+
+let clusters = 0;
+async function open(t, options = {}) {
+  const name = `jobs-${++clusters}`;
+  const directory = join(folder, name);
+  const settings = { name, directory, storage: "directory", workers: 2, ...options };
+  const cluster = await MapReduceCluster.open(settings);
+  t.after(() => cluster.close());
+  return cluster;
+}
+
+/** Lines of some words, the same each time. */
+function text(lines) {
+  const words = ["the", "cat", "sat", "on", "mat", "Größe", "dog", "naïve", "水"];
+  let seed = 1;
+  const next = () => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed;
+  };
+  return Array.from({ length: lines }, () =>
+    Array.from({ length: 1 + (next() % 9) }, () => words[next() % words.length]).join(" "),
+  ).join("\n");
+}
+
+/** What a plain program counts, as the job writes it. */
+function counted(input) {
+  const counts = new Map();
+  for (const word of input.split(/[^\p{L}]+/u))
+    if (word !== "") counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts].map(([word, count]) => `${word}\t${count}`).sort();
+}
+
+const linesOf = async (result) => (await result.text()).split("\n").filter(Boolean).sort();
+
+const failed = async (running) => {
+  const error = await running.result().then(
+    () => assert.fail("it succeeds"),
+    (error) => error,
+  );
+  assert.ok(error instanceof JobError, String(error));
+  return error;
+};
+
+test("a job of many splits comes to what a plain program comes to", async (t) => {
+  const cluster = await open(t);
+  const input = text(3_000);
+  const running = await cluster.mapReduce({
+    input: new Blob([input]),
+    job: job("words"),
+    partitions: 3,
+    split: 4_096,
+  });
+  const phases = [];
+  for await (const { phase, map } of running.progress) {
+    phases.push(phase);
+    assert.equal(map.total, Math.ceil(new Blob([input]).size / 4_096));
+  }
+  assert.equal(phases.at(-1), "completed");
+  const result = await running.result();
+  assert.deepEqual(await linesOf(result), counted(input));
+  assert.equal(result.counters.lines, 3_000);
+  assert.equal(result.counters.records, 3_000);
+  assert.equal(result.outputs.length, 3);
+  const won = (await running.history()).filter(({ what }) => what === "won");
+  const names = won.map(({ kind, task }) => `${kind} ${task}`);
+  assert.equal(new Set(names).size, names.length, "each task has one winner");
+});
+
+test("values come in the order of the input, keys where partition() says", async (t) => {
+  const cluster = await open(t);
+  const input = "b1\na1\nb2\na2\nc1\nb3\n";
+  for (const split of [1_024, undefined]) {
+    const running = await cluster.mapReduce({
+      input: [new Blob([input]), new Blob(["b4\n"])],
+      job: job("bytes"),
+      partitions: 2,
+      ...(split && { split }),
+    });
+    const { outputs } = await running.result();
+    const texts = await Promise.all(outputs.map((output) => output.text()));
+    assert.deepEqual(texts, ["b=0:b1,6:b2,15:b3,0:b4\n", "a=3:a1,9:a2\nc=12:c1\n"]);
+  }
+});
+
+test("the same, while workers and the leader are killed, and one comes and one leaves", async (t) => {
+  const cluster = await open(t);
+  const input = text(1_500);
+  const running = await cluster.mapReduce({
+    input: new Blob([input]),
+    job: job("slow"),
+    partitions: 2,
+    split: 2_048,
+    lease: 2_000,
+    attempts: 50,
+  });
+  for (let round = 0; round < 3; round++) {
+    await pause(150);
+    const [busy] = cluster.workers.list().filter(({ task }) => task !== null);
+    if (busy !== undefined) await cluster.workers.kill(busy.id);
+    const leader = (await Promise.all(cluster.nodes.map((node) => node.status().catch(() => null))))
+      .filter((status) => status?.role === "leader")
+      .at(0);
+    if (leader === undefined) continue;
+    await cluster.node(leader.id).kill();
+    await pause(300);
+    await cluster.node(leader.id).start();
+  }
+  await cluster.workers.add();
+  await cluster.workers.remove();
+  assert.deepEqual(await linesOf(await running.result()), counted(input));
+  const history = await running.history();
+  assert.ok(history.some(({ what }) => what === "died"), "a worker died on a task");
+});
+
+test("a record over which map() throws fails the job, with its place; or it is left out", async (t) => {
+  const cluster = await open(t);
+  const input = `a b\nTHROW here\nc\n`;
+  const options = { input: new Blob([input]), job: job("words"), partitions: 1 };
+  const error = await failed(await cluster.mapReduce(options));
+  assert.equal(error.code, "JOB_FAILED");
+  assert.equal(error.task, "map 0");
+  assert.equal(error.record, 4);
+  assert.equal(error.cause.code, "JOB_THREW");
+  assert.match(error.message, /no use for THROW here/);
+  const running = await cluster.mapReduce({ ...options, skip: 1 });
+  const result = await running.result();
+  assert.equal(await result.text(), "a\t1\nb\t1\nc\t1\n");
+  assert.equal(result.counters.skipped, 1);
+});
+
+for (const [what, word] of [
+  ["ends its worker", "EXIT"],
+  ["never ends", "HANG"],
+]) {
+  test(`a record that ${what} is found, and left out`, async (t) => {
+    const cluster = await open(t);
+    const lines = Array.from({ length: 40 }, (_, at) => (at === 27 ? word : `w${"x".repeat(at % 5)}`));
+    const running = await cluster.mapReduce({
+      input: new Blob([lines.join("\n")]),
+      job: job("words"),
+      partitions: 1,
+      skip: 1,
+      lease: 300,
+      attempts: 20,
+    });
+    const result = await running.result();
+    assert.equal(result.counters.skipped, 1);
+    lines.splice(27, 1);
+    assert.deepEqual(await linesOf(result), counted(lines.join("\n")));
+  });
+}
+
+test("bad jobs are refused with what is wrong", async (t) => {
+  const cluster = await open(t, { workers: 1 });
+  const input = new Blob(["NUMBER\n"]);
+  const causes = [];
+  for (const module of [job("nowhere"), job("half"), job("words")]) {
+    const error = await failed(await cluster.mapReduce({ input, job: module, attempts: 1 }));
+    causes.push(error.cause.code);
+  }
+  assert.deepEqual(causes, ["JOB_LOAD", "JOB_INVALID", "EMIT_INVALID"]);
+  const refused = async (options, code) =>
+    assert.rejects(cluster.mapReduce({ input, job: "wordcount", ...options }), { code });
+  await refused({ partitions: 0 }, "INVALID_ARGUMENT");
+  await refused({ job: "nonsense" }, "INVALID_ARGUMENT");
+  await refused({ job: "grep" }, "INVALID_ARGUMENT");
+  await refused({ input: [] }, "INVALID_ARGUMENT");
+  await refused({ input: join(folder, "nothing") }, "INPUT_NOT_FOUND");
+  await refused({ input: join(folder, "nothing*.txt") }, "INPUT_NOT_FOUND");
+});
+
+test("a file that changes while the job runs fails it", async (t) => {
+  const cluster = await open(t, { workers: 1 });
+  const path = join(folder, "changes.txt");
+  writeFileSync(path, text(400));
+  const running = await cluster.mapReduce({ input: path, job: job("slow"), attempts: 1, split: 1_024 });
+  writeFileSync(path, text(100));
+  const error = await failed(running);
+  assert.equal(error.cause.code, "INPUT_CHANGED");
+});
+
+test("results appear in a directory at once, and only where there are none", async (t) => {
+  const cluster = await open(t);
+  const output = join(folder, "results");
+  const input = text(200);
+  const options = { input: new Blob([input]), job: "wordcount", partitions: 2, output };
+  const result = await (await cluster.mapReduce(options)).result();
+  assert.deepEqual(readdirSync(output), ["_SUCCESS", "part-00000", "part-00001"]);
+  const parts = ["part-00000", "part-00001"].map((part) => readFileSync(join(output, part), "utf8"));
+  assert.equal(await result.text(), parts.join(""));
+  await assert.rejects(cluster.mapReduce(options), { code: "OUTPUT_EXISTS" });
+});
+
+test("a store's keys go in, and results come out as keys", async (t) => {
+  const cluster = await open(t);
+  const store = await Cluster.open({ name: "store", storage: "memory", nodes: 1 });
+  t.after(() => store.close());
+  for (let at = 0; at < 5; at++) await store.kv.put(`in/${at}`, `word w${at % 2}`);
+  const output = { kv: store.kv, prefix: "out" };
+  const running = await cluster.mapReduce({
+    input: { kv: store.kv, prefix: "in/" },
+    job: "wordcount",
+    partitions: 2,
+    output,
+  });
+  await running.result();
+  const { value } = await store.kv.get("out");
+  const found = await store.kv.range({ prefix: value.prefix });
+  const words = Object.fromEntries(
+    found.entries.map(({ key, value: count }) => [key.slice(value.prefix.length), count]),
+  );
+  assert.deepEqual(words, { in: "5", w: "5", word: "5" });
+  await assert.rejects(
+    cluster.mapReduce({ input: new Blob(["x"]), job: "wordcount", output }),
+    { code: "OUTPUT_EXISTS" },
+  );
+});
+
+test("a job is cancelled, by a call and by a signal", async (t) => {
+  const cluster = await open(t);
+  const options = { input: new Blob([text(2_000)]), job: job("slow"), split: 1_024 };
+  const one = await cluster.mapReduce(options);
+  await one.cancel();
+  await assert.rejects(one.result(), { code: "JOB_CANCELLED" });
+  const stop = new AbortController();
+  const other = await cluster.mapReduce(options, { signal: stop.signal });
+  stop.abort();
+  await assert.rejects(other.result(), { code: "JOB_CANCELLED" });
+  assert.equal((await (await cluster.mapReduce({ ...options, job: "wordcount" })).result()).id, 3);
+});
+
+test("another process goes on where the first one was", async (t) => {
+  const path = join(folder, "resumed.txt");
+  const input = text(1_000);
+  writeFileSync(path, input);
+  const name = "resumed";
+  const settings = { name, directory: join(folder, name), storage: "directory", workers: 2 };
+  const first = await MapReduceCluster.open(settings);
+  const begun = await first.mapReduce({ input: path, job: job("slow"), split: 2_048, partitions: 2 });
+  begun.result().catch(() => {});
+  for await (const { map } of begun.progress) if (map.completed >= 4) break;
+  await first.close();
+  const second = await MapReduceCluster.open(settings);
+  t.after(() => second.close());
+  const running = await second.resume(begun.id);
+  assert.deepEqual(await linesOf(await running.result()), counted(input));
+  const won = (await running.history()).filter(({ what, kind }) => what === "won" && kind === "map");
+  assert.equal(new Set(won.map(({ task }) => task)).size, won.length, "no map is done twice");
+  await second.forget(begun.id);
+  await assert.rejects(second.resume(begun.id), { code: "UNKNOWN_JOB" });
+});
