@@ -64,12 +64,32 @@ test("a job of many splits comes to what a plain program comes to", async (t) =>
     partitions: 3,
     split: 4_096,
   });
-  const phases = [];
-  for await (const { phase, map } of running.progress) {
-    phases.push(phase);
-    assert.equal(map.total, Math.ceil(new Blob([input]).size / 4_096));
+  const happened = [];
+  const listening = (async () => {
+    for await (const event of running.events) happened.push(event);
+  })();
+  const { size } = new Blob([input]);
+  let [phase, read, busiest] = ["waiting", 0, 0];
+  for await (const picture of running.progress) {
+    phase = picture.phase;
+    assert.equal(picture.map.total, Math.ceil(size / 4_096));
+    assert.equal(picture.input.bytes, size);
+    assert.ok(picture.input.read >= 0 && picture.input.read <= size);
+    read = picture.input.read;
+    busiest = Math.max(busiest, picture.running.length);
+    for (const { worker } of picture.running)
+      assert.ok(happened.length === 0 || cluster.workers.list().some(({ id }) => id === worker));
   }
-  assert.equal(phases.at(-1), "completed");
+  assert.deepEqual([phase, read], ["completed", size]);
+  assert.ok(busiest <= 2, "as many tasks as workers");
+  await listening;
+  assert.deepEqual(happened, await running.history());
+  assert.deepEqual(
+    happened.map(({ number }) => number),
+    happened.map((_, at) => at),
+  );
+  const phases = happened.filter(({ what }) => what === "phase").map(({ detail }) => detail);
+  assert.deepEqual(phases, ["waiting", "mapping", "reducing", "publishing", "completed"]);
   const result = await running.result();
   assert.deepEqual(await linesOf(result), counted(input));
   assert.equal(result.counters.lines, 3_000);
@@ -123,7 +143,10 @@ test("the same, while workers and the leader are killed, and one comes and one l
   await cluster.workers.remove();
   assert.deepEqual(await linesOf(await running.result()), counted(input));
   const history = await running.history();
-  assert.ok(history.some(({ what }) => what === "died"), "a worker died on a task");
+  assert.ok(
+    history.some(({ what }) => what === "died"),
+    "a worker died on a task",
+  );
 });
 
 test("a record over which map() throws fails the job, with its place; or it is left out", async (t) => {
@@ -148,7 +171,9 @@ for (const [what, word] of [
 ]) {
   test(`a record that ${what} is found, and left out`, async (t) => {
     const cluster = await open(t);
-    const lines = Array.from({ length: 40 }, (_, at) => (at === 27 ? word : `w${"x".repeat(at % 5)}`));
+    const lines = Array.from({ length: 40 }, (_, at) =>
+      at === 27 ? word : `w${"x".repeat(at % 5)}`,
+    );
     const running = await cluster.mapReduce({
       input: new Blob([lines.join("\n")]),
       job: job("words"),
@@ -187,7 +212,12 @@ test("a file that changes while the job runs fails it", async (t) => {
   const cluster = await open(t, { workers: 1 });
   const path = join(folder, "changes.txt");
   writeFileSync(path, text(400));
-  const running = await cluster.mapReduce({ input: path, job: job("slow"), attempts: 1, split: 1_024 });
+  const running = await cluster.mapReduce({
+    input: path,
+    job: job("slow"),
+    attempts: 1,
+    split: 1_024,
+  });
   writeFileSync(path, text(100));
   const error = await failed(running);
   assert.equal(error.cause.code, "INPUT_CHANGED");
@@ -200,7 +230,9 @@ test("results appear in a directory at once, and only where there are none", asy
   const options = { input: new Blob([input]), job: "wordcount", partitions: 2, output };
   const result = await (await cluster.mapReduce(options)).result();
   assert.deepEqual(readdirSync(output), ["_SUCCESS", "part-00000", "part-00001"]);
-  const parts = ["part-00000", "part-00001"].map((part) => readFileSync(join(output, part), "utf8"));
+  const parts = ["part-00000", "part-00001"].map((part) =>
+    readFileSync(join(output, part), "utf8"),
+  );
   assert.equal(await result.text(), parts.join(""));
   await assert.rejects(cluster.mapReduce(options), { code: "OUTPUT_EXISTS" });
 });
@@ -224,10 +256,9 @@ test("a store's keys go in, and results come out as keys", async (t) => {
     found.entries.map(({ key, value: count }) => [key.slice(value.prefix.length), count]),
   );
   assert.deepEqual(words, { in: "5", w: "5", word: "5" });
-  await assert.rejects(
-    cluster.mapReduce({ input: new Blob(["x"]), job: "wordcount", output }),
-    { code: "OUTPUT_EXISTS" },
-  );
+  await assert.rejects(cluster.mapReduce({ input: new Blob(["x"]), job: "wordcount", output }), {
+    code: "OUTPUT_EXISTS",
+  });
 });
 
 test("a job is cancelled, by a call and by a signal", async (t) => {
@@ -250,7 +281,12 @@ test("another process goes on where the first one was", async (t) => {
   const name = "resumed";
   const settings = { name, directory: join(folder, name), storage: "directory", workers: 2 };
   const first = await MapReduceCluster.open(settings);
-  const begun = await first.mapReduce({ input: path, job: job("slow"), split: 2_048, partitions: 2 });
+  const begun = await first.mapReduce({
+    input: path,
+    job: job("slow"),
+    split: 2_048,
+    partitions: 2,
+  });
   begun.result().catch(() => {});
   for await (const { map } of begun.progress) if (map.completed >= 4) break;
   await first.close();
@@ -258,7 +294,9 @@ test("another process goes on where the first one was", async (t) => {
   t.after(() => second.close());
   const running = await second.resume(begun.id);
   assert.deepEqual(await linesOf(await running.result()), counted(input));
-  const won = (await running.history()).filter(({ what, kind }) => what === "won" && kind === "map");
+  const won = (await running.history()).filter(
+    ({ what, kind }) => what === "won" && kind === "map",
+  );
   assert.equal(new Set(won.map(({ task }) => task)).size, won.length, "no map is done twice");
   await second.forget(begun.id);
   await assert.rejects(second.resume(begun.id), { code: "UNKNOWN_JOB" });

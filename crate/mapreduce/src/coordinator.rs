@@ -39,7 +39,8 @@ pub use command::{
 pub use error::CoordinatorError;
 pub use history::{Event, HISTORY_MAX, What};
 pub use reply::{
-    AtWork, JobFailure, MapWork, Phase, PublishWork, ReduceWork, Reply, Status, Summary, Tally,
+    AtWork, Input, JobFailure, MapWork, Phase, PublishWork, ReduceWork, Reply, Status, Summary,
+    Tally,
 };
 pub use snapshot::{CoordinatorRestore, CoordinatorSnapshot};
 pub use spec::{

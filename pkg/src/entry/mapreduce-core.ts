@@ -14,8 +14,8 @@ import {
   Reducer,
   readIndex,
 } from "../../wasm/mapreduce/quorate_mapreduce_wasm.js";
-import type { CoordinatorGlue } from "../mapreduce/machine.js";
 import type { Engine } from "../mapreduce/engine.js";
+import type { CoordinatorGlue } from "../mapreduce/machine.js";
 
 export const engine: Engine = {
   Compactor,

@@ -8,7 +8,12 @@ import { scanSegment } from "../../wasm/quorate_wasm.js";
 import { attach } from "../mapreduce/link.js";
 import { mapReduceFactory } from "../mapreduce/open.js";
 import type { MapReduceSettings } from "../mapreduce/options.js";
-import { checkDirectory, partName, publishToDirectory, readPath } from "../mapreduce/outputs-node.js";
+import {
+  checkDirectory,
+  partName,
+  publishToDirectory,
+  readPath,
+} from "../mapreduce/outputs-node.js";
 import { directoryScratch } from "../mapreduce/scratch-node.js";
 import { filesOf, keepStream, readOnNode } from "../mapreduce/source-node.js";
 import type {

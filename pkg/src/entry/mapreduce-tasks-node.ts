@@ -15,9 +15,7 @@ if (port === null) throw new Error("this module runs as a worker for tasks: new 
 const receive = serveTasks(
   {
     post: (message) => port.postMessage(message),
-    load: loader(() =>
-      compile(new URL("./quorate-mapreduce.wasm", import.meta.url), readBytes),
-    ),
+    load: loader(() => compile(new URL("./quorate-mapreduce.wasm", import.meta.url), readBytes)),
     openScratch: async (place) => {
       if (place.kind !== "directory") throw new Error("there are directories here alone");
       return directoryScratch(place.path);

@@ -1,7 +1,7 @@
 /** The worker for tasks in a browser, of `quorate/mapreduce`. */
 
-import type { FromTasks, ToTasks } from "../mapreduce/protocol.js";
 import { carrierOf } from "../mapreduce/carriers.js";
+import type { FromTasks, ToTasks } from "../mapreduce/protocol.js";
 import { browserScratch } from "../mapreduce/scratch-browser.js";
 import { readCommon } from "../mapreduce/source.js";
 import { serveTasks } from "../mapreduce/tasks.js";
@@ -15,9 +15,7 @@ const scope = globalThis as unknown as {
 const receive = serveTasks(
   {
     post: (message) => scope.postMessage(message),
-    load: loader(() =>
-      compile(new URL("./quorate-mapreduce.wasm", import.meta.url), fetchBytes),
-    ),
+    load: loader(() => compile(new URL("./quorate-mapreduce.wasm", import.meta.url), fetchBytes)),
     openScratch: async (place) => {
       if (place.kind !== "browser") throw new Error("there are no directories here");
       return browserScratch(place.name);

@@ -1,7 +1,7 @@
 /** Pairs one behind the other, as the engine takes and gives them. */
 
-import { encode as encodeValue, MAX_MESSAGE_BYTES, messageOf } from "../machine/codec.js";
 import { show } from "../check.js";
+import { encode as encodeValue, MAX_MESSAGE_BYTES, messageOf } from "../machine/codec.js";
 import { JobError } from "./errors.js";
 import type { PairValue } from "./types.js";
 

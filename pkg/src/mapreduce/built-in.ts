@@ -110,7 +110,10 @@ function jobOf(
   source: number,
   document: string,
 ): ConstructorParameters<Engine["Mapper"]>[0] {
-  const { fold = false, pattern = "" } = (spec.params ?? {}) as { fold?: boolean; pattern?: string };
+  const { fold = false, pattern = "" } = (spec.params ?? {}) as {
+    fold?: boolean;
+    pattern?: string;
+  };
   switch (name) {
     case "wordcount":
       return { job: "wordCount", fold };

@@ -10,6 +10,4 @@ import { userCarrier } from "./user-tasks.js";
 export const carrierOf =
   (engine: Engine) =>
   ({ job }: JobSpec, loaded: AnyJob | undefined): Carrier =>
-    "builtIn" in job
-      ? builtInCarrier(engine, job.builtIn)
-      : userCarrier(engine, loaded as AnyJob);
+    "builtIn" in job ? builtInCarrier(engine, job.builtIn) : userCarrier(engine, loaded as AnyJob);

@@ -1,23 +1,17 @@
 /** A cluster for jobs: its nodes are a cluster whose machine is the coordinator; here is what is on top of it. */
 
-import { checkBounds } from "../bounded.js";
+import { onAbort } from "../abort.js";
+import { abortedError, checkBounds } from "../bounded.js";
 import { integer, invalid, record } from "../check.js";
 import { closedError } from "../closed.js";
 import { LiveCluster } from "../cluster.js";
-import { onAbort } from "../abort.js";
-import { abortedError } from "../bounded.js";
-import type {
-  AnyNode,
-  CallOptions,
-  ClusterEvents,
-  ClusterListener,
-  Network,
-} from "../types.js";
-import { Coordinator, type JobStatus, type JobSummary } from "./coordinator.js";
+import type { AnyNode, CallOptions, ClusterEvents, ClusterListener, Network } from "../types.js";
+import { Coordinator, type JobStatus } from "./coordinator.js";
+import { type Description, describe, read as readDescription } from "./description.js";
 import { JobError } from "./errors.js";
-import { LiveJob, isOver } from "./job.js";
-import { inputsOf, type JobSettings, type MapReduceSettings, readJob } from "./options.js";
+import { isOver, LiveJob } from "./job.js";
 import type { JobPlatform } from "./open.js";
+import { inputsOf, type JobSettings, type MapReduceSettings, readJob } from "./options.js";
 import { publishToStore, resultOf } from "./outputs.js";
 import { Pool } from "./pool.js";
 import { type JobSpec, reduceFile } from "./protocol.js";
@@ -25,9 +19,9 @@ import type { Scratch } from "./scratch.js";
 import { boundariesOf } from "./sort.js";
 import type { Source } from "./source.js";
 import { sourcesOf, splitsOf } from "./sources.js";
-import { type Description, describe, read as readDescription } from "./description.js";
 import type {
   JobResult,
+  JobSummary,
   JobTarget,
   JobWorkers,
   MapReduceCluster,
@@ -147,10 +141,7 @@ export class LiveMapReduceCluster implements MapReduceCluster {
 
   async forget(id: number, options: CallOptions = {}): Promise<void> {
     this.#assertOpen();
-    await this.#coordinator.forget(
-      integer(id, "a job", 1, Number.MAX_SAFE_INTEGER),
-      options,
-    );
+    await this.#coordinator.forget(integer(id, "a job", 1, Number.MAX_SAFE_INTEGER), options);
     this.#jobs.get(id)?.close(unknownJob(id));
     this.#jobs.delete(id);
     this.#targets.delete(id);
@@ -217,10 +208,14 @@ export class LiveMapReduceCluster implements MapReduceCluster {
   async #result(id: number, status: JobStatus): Promise<JobResult> {
     const target = this.#targets.get(id);
     const winners = await this.#coordinator.winners(id);
-    return resultOf(id, winners, { ...status.counters, skipped: status.skipped }, (partition, { attempt }) =>
-      typeof target !== "string" || this.#platform.readPublished === undefined
-        ? this.#scratch.stream(reduceFile(id, partition, attempt))
-        : this.#platform.readPublished(target, partition),
+    return resultOf(
+      id,
+      winners,
+      { ...status.counters, skipped: status.skipped },
+      (partition, { attempt }) =>
+        typeof target !== "string" || this.#platform.readPublished === undefined
+          ? this.#scratch.stream(reduceFile(id, partition, attempt))
+          : this.#platform.readPublished(target, partition),
     );
   }
 
@@ -230,9 +225,7 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     const winners = await this.#coordinator.winners(job);
     if (typeof target === "string")
       return this.#platform.publish?.(target, this.name, job, winners, this.#settings);
-    await publishToStore(target, this.name, job, winners, (name) =>
-      this.#scratch.stream(name),
-    );
+    await publishToStore(target, this.name, job, winners, (name) => this.#scratch.stream(name));
   }
 
   async #checkTarget(target: JobTarget | undefined): Promise<void> {
@@ -275,4 +268,5 @@ export class LiveMapReduceCluster implements MapReduceCluster {
   }
 }
 
-const unknownJob = (id: number) => new JobError("UNKNOWN_JOB", `there is no job ${id}`, { job: id });
+const unknownJob = (id: number) =>
+  new JobError("UNKNOWN_JOB", `there is no job ${id}`, { job: id });

@@ -8,7 +8,14 @@ import { type JobCode, JobError, type TaskFailure } from "./errors.js";
 import type { JobSettings } from "./options.js";
 import type { Winner } from "./outputs.js";
 import type { Assignment, Split, TaskOutcome, TaskProgress } from "./protocol.js";
-import type { JobEvent, JobPhase, TaskCount } from "./types.js";
+import type {
+  InputCount,
+  JobEvent,
+  JobPhase,
+  JobSummary,
+  RunningTask,
+  TaskCount,
+} from "./types.js";
 
 /** The group of nodes that has the coordinator for its machine. */
 interface Group {
@@ -34,15 +41,16 @@ export interface JobStatus {
   readonly phase: JobPhase;
   readonly map: TaskCount;
   readonly reduce: TaskCount;
-  /** Bytes of the input that attempts under way have read. */
-  readonly reading: number;
+  /** Of the splits: those whose tasks are completed have been read. */
+  readonly input: InputCount;
+  /** At most 1,000. */
+  readonly running: readonly RunningTask[];
+  /** How many events there were. */
+  readonly events: number;
   readonly skipped: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly failure: (TaskFailure & { readonly task: string }) | undefined;
 }
-
-/** A job, shortly. */
-export type JobSummary = Pick<JobStatus, "id" | "phase" | "map" | "reduce">;
 
 export class Coordinator {
   readonly #group: Group;
@@ -55,7 +63,9 @@ export class Coordinator {
     const { leaseMs, attempts, backup, skip, spec } = job;
     const out = new Writer().byte(SUBMIT).number(spec.partitions).number(leaseMs);
     out.number(attempts).flag(backup).number(skip).bytes(description);
-    return this.#write(out, options, (tag, from) => (tag === SUBMITTED ? from.number() : undefined));
+    return this.#write(out, options, (tag, from) =>
+      tag === SUBMITTED ? from.number() : undefined,
+    );
   }
 
   async addSplits(job: number, splits: readonly Split[], options: CallOptions): Promise<void> {
@@ -76,7 +86,11 @@ export class Coordinator {
   }
 
   async forget(job: number, options: CallOptions): Promise<void> {
-    await this.#write(new Writer().byte(FORGET).number(job), options, (tag) => tag === DONE || undefined);
+    await this.#write(
+      new Writer().byte(FORGET).number(job),
+      options,
+      (tag) => tag === DONE || undefined,
+    );
   }
 
   ask(worker: number, job: number): Promise<Assigned> {
@@ -124,7 +138,12 @@ export class Coordinator {
     });
   }
 
-  async fail(worker: number, job: number, attempt: AttemptName, failure: TaskFailure): Promise<void> {
+  async fail(
+    worker: number,
+    job: number,
+    attempt: AttemptName,
+    failure: TaskFailure,
+  ): Promise<void> {
     const { record, code, message } = failure;
     const out = named(FAIL, worker, job, attempt).flag(record !== undefined);
     if (record !== undefined) out.number(record);
@@ -313,22 +332,23 @@ function tally(from: Lists): TaskCount {
 
 function status(id: number, from: Lists): JobStatus {
   const phase = phaseOf(from);
-  from.number();
+  const now = from.number();
   from.number();
   from.option(() => from.number());
   from.option(() => from.number());
   const [map, reduce] = [tally(from), tally(from)];
+  const input = { bytes: from.number(), read: from.number() };
   const skipped = from.number();
   const counters = Object.fromEntries(from.list(() => [from.text(), from.number()] as const));
-  const atWork = from.list(() => {
+  const running = from.list(() => {
     const attempt = attemptOf(from);
-    for (let field = 0; field < 3; field++) from.number();
+    const [worker, since] = [from.number(), from.number()];
+    from.number();
     const isProbe = from.flag();
+    const [records, bytes] = [from.number(), from.number()];
     from.number();
-    const bytes = from.number();
     from.number();
-    from.number();
-    return { ...attempt, isProbe, bytes };
+    return { ...attempt, worker, time: Math.max(0, now - since), isProbe, records, bytes };
   });
   const failure = from.option(() => {
     const { kind, task } = attemptOf(from);
@@ -338,11 +358,8 @@ function status(id: number, from: Lists): JobStatus {
     const name = kind === "publish" ? kind : `${kind} ${task}`;
     return { task: name, code, message, ...(record !== undefined && { record }) };
   });
-  from.number();
-  const reading = atWork
-    .filter(({ kind, isProbe }) => kind === "map" && !isProbe)
-    .reduce((sum, { bytes }) => sum + bytes, 0);
-  return { id, phase, map, reduce, reading, skipped, counters, failure };
+  const events = from.number();
+  return { id, phase, map, reduce, input, running, skipped, counters, failure, events };
 }
 
 function event(number: number, from: Lists): JobEvent {
@@ -388,8 +405,7 @@ function refusal(number: number, named: number): Error {
     `the nodes refuse this for a reason of a newer version (${number})`,
   ];
   const message = text.replace("#", String(named));
-  if (code === "INVALID_ARGUMENT")
-    return quorateError(code, message, { outcome: "not-applied" });
+  if (code === "INVALID_ARGUMENT") return quorateError(code, message, { outcome: "not-applied" });
   return new JobError(code, message, { outcome: "not-applied" });
 }
 

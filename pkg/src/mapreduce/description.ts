@@ -6,7 +6,9 @@ import type { Source } from "./source.js";
 import type { JobTarget } from "./types.js";
 
 /** A source that may be known by name and size alone. */
-export type KnownSource = Exclude<Source, { kind: "blob" }> | Omit<Source & { kind: "blob" }, "blob">;
+export type KnownSource =
+  | Exclude<Source, { kind: "blob" }>
+  | Omit<Source & { kind: "blob" }, "blob">;
 
 export interface Description {
   readonly spec: Omit<JobSpec, "sources"> & { readonly sources: readonly KnownSource[] };
@@ -18,12 +20,15 @@ export interface Description {
 export function describe(spec: JobSpec, { leaseMs, target }: JobSettings): Uint8Array {
   const write = (sources: readonly KnownSource[]) =>
     new TextEncoder().encode(
-      JSON.stringify({
-        version: 1,
-        spec: { ...spec, sources },
-        leaseMs,
-        target: typeof target === "string" ? target : undefined,
-      }, (_, value: unknown) => (value instanceof Uint8Array ? { hex: hexOf(value) } : value)),
+      JSON.stringify(
+        {
+          version: 1,
+          spec: { ...spec, sources },
+          leaseMs,
+          target: typeof target === "string" ? target : undefined,
+        },
+        (_, value: unknown) => (value instanceof Uint8Array ? { hex: hexOf(value) } : value),
+      ),
     );
   const sources = spec.sources.map((source) => ({ ...source, blob: undefined }));
   const text = write(sources);

@@ -23,7 +23,8 @@ export function* groupsOf(next: () => GroupBytes | undefined): Generator<Group> 
   while (done !== true && ahead !== undefined) {
     const { partition, key = "" } = ahead;
     let isFirst = true;
-    const isOver = () => done === true || ahead === undefined || (!isFirst && ahead.key !== undefined);
+    const isOver = () =>
+      done === true || ahead === undefined || (!isFirst && ahead.key !== undefined);
     const values: Iterator<PairValue> & Iterable<PairValue> = {
       [Symbol.iterator]: () => values,
       next: () => {

@@ -1,8 +1,8 @@
 /** A job under way, as its caller sees it. */
 
-import { JobError } from "./errors.js";
-import type { Coordinator, JobStatus } from "./coordinator.js";
 import type { CallOptions } from "../types.js";
+import type { Coordinator, JobStatus } from "./coordinator.js";
+import { JobError } from "./errors.js";
 import type { JobEvent, JobPhase, JobProgress, JobResult, RunningJob } from "./types.js";
 
 export interface JobParts {
@@ -17,6 +17,7 @@ export interface JobParts {
 export class LiveJob implements RunningJob {
   readonly id: number;
   readonly progress: AsyncIterable<JobProgress>;
+  readonly events: AsyncIterable<JobEvent>;
   readonly #parts: JobParts;
   #now: JobStatus | undefined;
   #watchers = new Set<() => void>();
@@ -36,6 +37,7 @@ export class LiveJob implements RunningJob {
     // Whoever does not ask for the result need not hear of an error.
     this.#result.catch(() => {});
     this.progress = { [Symbol.asyncIterator]: () => this.#pictures() };
+    this.events = { [Symbol.asyncIterator]: () => this.#happenings() };
     this.look();
   }
 
@@ -114,27 +116,45 @@ export class LiveJob implements RunningJob {
   async *#pictures(): AsyncGenerator<JobProgress> {
     let last: JobStatus | undefined;
     for (;;) {
-      while (this.#now === last) {
-        if (this.#closed !== undefined) throw this.#closed;
-        await new Promise<void>((resolve) => {
-          const wake = () => {
-            this.#watchers.delete(wake);
-            resolve();
-          };
-          this.#watchers.add(wake);
-        });
-      }
+      while (this.#now === undefined || this.#now === last) await this.#change();
       last = this.#now;
-      if (last === undefined) continue;
       yield pictureOf(last);
       if (isOver(last)) return;
     }
   }
+
+  async *#happenings(): AsyncGenerator<JobEvent> {
+    for (let after = 0; ; ) {
+      while (!isOver(this.#now) && (this.#now?.events ?? 0) <= after) await this.#change();
+      const { events, end } = await this.#parts.coordinator.events(this.id, after);
+      yield* events;
+      after = end;
+      if (events.length === 0 && isOver(this.#now)) return;
+    }
+  }
+
+  /** Resolves when there is another picture of it. */
+  #change(): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed;
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#watchers.delete(wake);
+        resolve();
+      };
+      this.#watchers.add(wake);
+    });
+  }
 }
 
 /** What a caller sees of a status. */
-export function pictureOf({ id, phase, map, reduce, skipped }: JobStatus): JobProgress {
-  return Object.freeze({ id, phase, map, reduce, skipped });
+export function pictureOf(status: JobStatus): JobProgress {
+  const { id, phase, map, reduce, running, skipped } = status;
+  const { bytes } = status.input;
+  const reading = running.filter(({ kind, isProbe }) => kind === "map" && !isProbe);
+  // Two may read the same, and each beyond the end of its split.
+  const read = reading.reduce((sum, task) => sum + task.bytes, status.input.read);
+  const input = { bytes, read: Math.min(read, bytes) };
+  return Object.freeze({ id, phase, map, reduce, input, running, skipped });
 }
 
 const OVER: readonly JobPhase[] = ["completed", "failed", "cancelled"];

@@ -10,8 +10,8 @@ import { type MapReduceSettings, readCluster } from "./options.js";
 import type { Winner } from "./outputs.js";
 import type { TaskEvents, TaskLink } from "./pool.js";
 import type { Scratch, ScratchPlace } from "./scratch.js";
-import type { SourceHome } from "./sources.js";
 import type { ReadSource } from "./source.js";
+import type { SourceHome } from "./sources.js";
 import type { MapReduceClusterFactory } from "./types.js";
 
 /** A platform with workers for tasks, and places for data. */

@@ -2,8 +2,8 @@
 
 import { integer, invalid, record, show } from "../check.js";
 import { ArgumentError } from "../errors.js";
-import { encode as encodeValue } from "../machine/codec.js";
 import type { Json } from "../kv/types.js";
+import { encode as encodeValue } from "../machine/codec.js";
 import type { DebugHome } from "../observe/observation.js";
 import { readOptions, type Settings } from "../options.js";
 import type { Format, JobSpec } from "./protocol.js";
@@ -165,8 +165,7 @@ function checkParams(params: Json, builtIn: BuiltInJob | undefined): void {
 }
 
 function formatOf(records: RecordFormat): Format {
-  if (typeof records === "string" && PLAIN.includes(records))
-    return { kind: records } as Format;
+  if (typeof records === "string" && PLAIN.includes(records)) return { kind: records } as Format;
   if (typeof records === "object" && records !== null && "length" in records) {
     record(records, '"records"', ["length"]);
     return {

@@ -37,7 +37,11 @@ export async function publishToDirectory(
     for (const [partition, { attempt }] of winners.entries()) {
       const to = join(parts, partName(partition));
       // The files stay where they are until all is published: who comes after a crash finds them.
-      await copyFile(join(scratch, reduceFile(job, partition, attempt)), to, constants.COPYFILE_FICLONE);
+      await copyFile(
+        join(scratch, reduceFile(job, partition, attempt)),
+        to,
+        constants.COPYFILE_FICLONE,
+      );
       await durable(to);
     }
     await writeFile(join(parts, MARK), mark);

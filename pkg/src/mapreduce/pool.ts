@@ -1,6 +1,6 @@
 /** The workers that carry tasks out: each asks the coordinator for one after the other, through here. */
 
-import { quorateError, QuorateError } from "../errors.js";
+import { QuorateError, quorateError } from "../errors.js";
 import type { Assigned, Coordinator } from "./coordinator.js";
 import type { TaskFailure } from "./errors.js";
 import type { FromTasks, JobSpec, TaskProgress, ToTasks } from "./protocol.js";
@@ -256,8 +256,7 @@ class TaskWorker {
     running?.end(undefined);
     if (why?.code !== "CLOSED") {
       // At once, rather than when its lease ends.
-      if (running !== undefined)
-        await coordinator.left(this.id, why !== undefined).catch(() => {});
+      if (running !== undefined) await coordinator.left(this.id, why !== undefined).catch(() => {});
       this.#events.ended(why === undefined ? "left" : "died");
       this.#events.wake();
     }
@@ -347,9 +346,7 @@ class TaskWorker {
       if (this.#running !== running) return clearInterval(timer);
       if (performance.now() - running.heard < leaseMs) return;
       clearInterval(timer);
-      void this.end(
-        quorateError("WORKER_LOST", `it said nothing for ${leaseMs} ms and was ended`),
-      );
+      void this.end(quorateError("WORKER_LOST", `it said nothing for ${leaseMs} ms and was ended`));
     }, leaseMs / 4);
   }
 

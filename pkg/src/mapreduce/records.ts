@@ -44,7 +44,9 @@ export async function* recordsOf(
 }
 
 /** The format as the engine has it. */
-export function engineFormat(format: Format): "lines" | "whole" | { length: number } | { delimiter: Uint8Array } {
+export function engineFormat(
+  format: Format,
+): "lines" | "whole" | { length: number } | { delimiter: Uint8Array } {
   switch (format.kind) {
     case "delimiter":
       return { delimiter: format.delimiter };

@@ -3,7 +3,13 @@
  * read as blobs, which any number of workers can do at once, in a worker without a promise.
  */
 
-import { damaged, type Scratch, type ScratchReader, type ScratchWriter, unwritten } from "./scratch.js";
+import {
+  damaged,
+  type Scratch,
+  type ScratchReader,
+  type ScratchWriter,
+  unwritten,
+} from "./scratch.js";
 
 /** The scratch storage of this name. */
 export async function browserScratch(name: string): Promise<Scratch> {

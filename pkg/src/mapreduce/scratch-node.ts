@@ -4,7 +4,13 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync, writeSync }
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
-import { damaged, type Scratch, type ScratchReader, type ScratchWriter, unwritten } from "./scratch.js";
+import {
+  damaged,
+  type Scratch,
+  type ScratchReader,
+  type ScratchWriter,
+  unwritten,
+} from "./scratch.js";
 
 export const directoryScratch = (root: string): Scratch => ({
   create: async (name) => {

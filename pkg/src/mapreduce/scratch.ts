@@ -51,8 +51,12 @@ export function damaged(name: string, why: unknown): JobError {
 /** What a failed write is. */
 export function unwritten(name: string, why: unknown): JobError {
   const message = why instanceof Error ? why.message : String(why);
-  return new JobError("SCRATCH_FULL", `${name} cannot be written to the scratch storage: ${message}`, {
-    cause: why,
-    place: name,
-  });
+  return new JobError(
+    "SCRATCH_FULL",
+    `${name} cannot be written to the scratch storage: ${message}`,
+    {
+      cause: why,
+      place: name,
+    },
+  );
 }

@@ -63,7 +63,8 @@ function recordsIn(bytes: Uint8Array, format: Format, at: number): Uint8Array[] 
 /** Where the bytes behind the next delimiter begin. */
 function after(bytes: Uint8Array, delimiter: Uint8Array, from: number): number | undefined {
   for (let at = from; at + delimiter.length <= bytes.length; at++) {
-    if (delimiter.every((byte, offset) => bytes[at + offset] === byte)) return at + delimiter.length;
+    if (delimiter.every((byte, offset) => bytes[at + offset] === byte))
+      return at + delimiter.length;
   }
   return undefined;
 }

@@ -2,10 +2,17 @@
 
 import { addCodes } from "../errors.js";
 import { failureOf, JOB_CODES, JobError } from "./errors.js";
-import type { Assignment, FromTasks, JobSpec, TaskOutcome, TaskProgress, ToTasks } from "./protocol.js";
+import type {
+  Assignment,
+  FromTasks,
+  JobSpec,
+  TaskOutcome,
+  TaskProgress,
+  ToTasks,
+} from "./protocol.js";
 import type { Scratch, ScratchPlace } from "./scratch.js";
 import type { ReadSource } from "./source.js";
-import { loadJob, type AnyJob } from "./user-job.js";
+import { type AnyJob, loadJob } from "./user-job.js";
 
 /** What differs between workers. */
 export interface TaskScope {

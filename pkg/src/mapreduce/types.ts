@@ -133,13 +133,7 @@ export interface MapReduceOptions {
 /** How far a job is. */
 export type JobPhase =
   /** Its map tasks are being told. */
-  | "waiting"
-  | "mapping"
-  | "reducing"
-  | "publishing"
-  | "completed"
-  | "failed"
-  | "cancelled";
+  "waiting" | "mapping" | "reducing" | "publishing" | "completed" | "failed" | "cancelled";
 
 /** A count of tasks of one kind. */
 export interface TaskCount {
@@ -149,15 +143,44 @@ export interface TaskCount {
   readonly bytes: number;
 }
 
+/** How much of the input is read. */
+export interface InputCount {
+  /** How many bytes it has in all. */
+  readonly bytes: number;
+  /** How many of them have been read, by attempts that won and those under way. */
+  readonly read: number;
+}
+
+/** An attempt under way. */
+export interface RunningTask {
+  readonly kind: "map" | "reduce" | "publish";
+  readonly task: number;
+  readonly attempt: number;
+  readonly worker: number;
+  /** For how long, in milliseconds of log time. */
+  readonly time: number;
+  /** Records, or keys of a reduce, that it has gone through, and bytes of them, as it said last. */
+  readonly records: number;
+  readonly bytes: number;
+  /** Whether it only looks for a record that ends workers. */
+  readonly isProbe: boolean;
+}
+
 /** A picture of a job. */
 export interface JobProgress {
   readonly id: number;
   readonly phase: JobPhase;
   readonly map: TaskCount;
   readonly reduce: TaskCount;
+  readonly input: InputCount;
+  /** Attempts under way, the first 1,000 by task. */
+  readonly running: readonly RunningTask[];
   /** Records that were left out. */
   readonly skipped: number;
 }
+
+/** A job, shortly. */
+export type JobSummary = Pick<JobProgress, "id" | "phase" | "map" | "reduce">;
 
 /** One thing that happened to a job. */
 export interface JobEvent {
@@ -165,8 +188,7 @@ export interface JobEvent {
   readonly number: number;
   /** Log time in milliseconds. */
   readonly time: number;
-  readonly what:
-    /** The job is in another phase: `detail` is its name. */
+  readonly what: /** The job is in another phase: `detail` is its name. */
     | "phase"
     /** A worker took up an attempt. */
     | "given"
@@ -226,11 +248,13 @@ export interface RunningJob {
   readonly id: number;
   /** What it looks like now, and whenever that changed, until it is over. */
   readonly progress: AsyncIterable<JobProgress>;
+  /** What happened to it so far, of which the last 10,000 are known, and what happens until it is over. */
+  readonly events: AsyncIterable<JobEvent>;
   /** Resolves when the results are published; rejects with why they never will be. */
   result(): Promise<JobResult>;
   /** Ends it: nothing is published. Resolves when that is sure; the result then rejects with `JOB_CANCELLED`. */
   cancel(): Promise<void>;
-  /** What happened to it, of which the last 10,000 are kept. */
+  /** What happened to it so far. */
   history(options?: CallOptions): Promise<readonly JobEvent[]>;
 }
 
@@ -280,9 +304,12 @@ export interface MapReduceCluster {
   /** Begins a job. The signal cancels it. */
   mapReduce(options: MapReduceOptions, bounds?: CallOptions): Promise<RunningJob>;
   /** The jobs that are known, those that are over too. */
-  jobs(options?: CallOptions): Promise<readonly Omit<JobProgress, "skipped">[]>;
+  jobs(options?: CallOptions): Promise<readonly JobSummary[]>;
   /** Goes on with a job that another process or page began; `input` where it cannot be found again by its name. */
-  resume(id: number, options?: CallOptions & { readonly input?: MapReduceOptions["input"] }): Promise<RunningJob>;
+  resume(
+    id: number,
+    options?: CallOptions & { readonly input?: MapReduceOptions["input"] },
+  ): Promise<RunningJob>;
   /** Removes a job that is over, and its results where they are in the scratch storage. */
   forget(id: number, options?: CallOptions): Promise<void>;
   /** As `Cluster`'s, of the nodes. */

@@ -1,7 +1,7 @@
 /** A job of the user's own, inside a worker: its module, checked, and its functions as the tasks call them. */
 
 import { show } from "../check.js";
-import { failureOf, JobError, type JobCode } from "./errors.js";
+import { failureOf, type JobCode, JobError } from "./errors.js";
 import type { Job, PairValue } from "./types.js";
 
 /** Any job. */

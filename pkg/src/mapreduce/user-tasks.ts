@@ -62,7 +62,10 @@ async function mapUser(
     let isFirst = true;
     for await (const [at, value, next] of recordsOf(engine, job, run, split.source, range)) {
       // The record in hand is known to the owner before it can do harm.
-      run.report({ records: records.now, bytes: bytes.now, at, next }, isFirst && probe !== undefined);
+      run.report(
+        { records: records.now, bytes: bytes.now, at, next },
+        isFirst && probe !== undefined,
+      );
       isFirst = false;
       records.now += 1;
       bytes.now = next - range.start;
@@ -102,7 +105,9 @@ function combineAll(
     try {
       value = (job.combine as NonNullable<AnyJob["combine"]>)(key, values, context);
     } catch (error) {
-      throw error instanceof JobError ? error : new JobError("JOB_THREW", `combine() threw: ${String(error)}`);
+      throw error instanceof JobError
+        ? error
+        : new JobError("JOB_THREW", `combine() threw: ${String(error)}`);
     }
     batch.add(partition, key, value);
     if (batch.isFull) write();

@@ -2,5 +2,6 @@
 
 export const map = (at, line, emit) => emit(line.slice(0, 1), { at, line });
 export const partition = (key, partitions) => key.charCodeAt(0) % partitions;
-export const reduce = (_key, values) => [...values].map(({ at, line }) => `${at}:${line}`).join(",");
+export const reduce = (_key, values) =>
+  [...values].map(({ at, line }) => `${at}:${line}`).join(",");
 export const format = (key, value) => `${key}=${value}\n`;

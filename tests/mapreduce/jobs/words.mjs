@@ -1,6 +1,6 @@
 // Counts words. Records that begin with a word of these do what it says.
 
-export const map = (at, line, emit, { count }) => {
+export const map = (_at, line, emit, { count }) => {
   if (line.startsWith("THROW")) throw new Error(`no use for ${line}`);
   if (line.startsWith("HANG")) for (;;);
   if (line.startsWith("EXIT")) process.exit(3);

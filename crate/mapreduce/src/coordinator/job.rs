@@ -11,7 +11,7 @@ use super::history::{Event, History, What};
 use super::table::Table;
 use super::task::{Attempt, State, Task, Winner};
 use super::{
-    AT_WORK_MAX, AtWork, AttemptId, COUNTERS_MAX, CoordinatorError, JobFailure, JobId, Kind,
+    AT_WORK_MAX, AtWork, AttemptId, COUNTERS_MAX, CoordinatorError, Input, JobFailure, JobId, Kind,
     Outcome, Phase, Progress, Reply, Result, SPLITS_MAX, Spec, Split, Status, Summary, Tally,
     TaskId, WorkerId,
 };
@@ -30,6 +30,7 @@ pub(super) struct Job {
     pub(super) failure: Option<Box<JobFailure>>,
     pub(super) maps: Tally,
     pub(super) reduces: Tally,
+    pub(super) input: Input,
     /// Sums of what winners counted, in the order in which the names came.
     pub(super) counters: Vec<(String, u64)>,
     /// Records that winners skipped.
@@ -76,6 +77,7 @@ impl Job {
                 total: partitions,
                 ..Tally::default()
             },
+            input: Input::default(),
             counters: Vec::new(),
             skipped: 0,
             poisonous: 0,
@@ -114,7 +116,10 @@ impl Job {
         if known + new.len() > SPLITS_MAX || new.len() > room {
             return Err(CoordinatorError::TooManySplits);
         }
-        new.iter().for_each(|split| self.splits.push(*split));
+        for split in new {
+            self.splits.push(*split);
+            self.input.bytes = self.input.bytes.wrapping_add(split.bytes());
+        }
         self.maps.total = self.splits.len() as u32;
         let count = self.maps.total;
         Ok(Reply::Splits { count })
@@ -235,7 +240,7 @@ impl Job {
                 self.note(now_ms, What::Beaten, other_id, other.worker, detail);
             }
         }
-        self.count(&winner, id.task.kind, u64::wrapping_add);
+        self.count(&winner, id.task, u64::wrapping_add);
         let took_ms = winner.took_ms;
         let task = self.task_mut(id.task);
         task.state = State::Completed(Arc::new(winner));
@@ -249,9 +254,13 @@ impl Job {
     }
 
     /// Adds what a winner counted, or takes it back.
-    fn count(&mut self, winner: &Winner, kind: Kind, add: fn(u64, u64) -> u64) {
-        let completed = match kind {
-            Kind::Map => Some(&mut self.maps),
+    fn count(&mut self, winner: &Winner, task: TaskId, add: fn(u64, u64) -> u64) {
+        let completed = match task.kind {
+            Kind::Map => {
+                let split = self.splits.get(task.index as usize);
+                self.input.read = add(self.input.read, split.map_or(0, |it| it.bytes()));
+                Some(&mut self.maps)
+            }
             Kind::Reduce => Some(&mut self.reduces),
             Kind::Publish => None,
         };
@@ -431,6 +440,7 @@ impl Job {
             over_ms: self.over_ms,
             maps: self.maps,
             reduces: self.reduces,
+            input: self.input,
             skipped: self.skipped,
             counters,
             at_work: at_work.filter_map(|id| self.at_work(id)).collect(),

@@ -174,6 +174,8 @@ pub struct Status {
     pub maps: Tally,
     /// Reduce tasks.
     pub reduces: Tally,
+    /// The input.
+    pub input: Input,
     /// Records that winners skipped.
     pub skipped: u64,
     /// Sums of the winners' counters, by ascending name.
@@ -195,6 +197,15 @@ pub struct Tally {
     pub completed: u32,
     /// What the winners stored.
     pub bytes: u64,
+}
+
+/// How much of the input is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    /// How many bytes all splits have.
+    pub bytes: u64,
+    /// How many those have whose map tasks are completed.
+    pub read: u64,
 }
 
 /// An attempt under way.
@@ -381,9 +392,7 @@ impl Reply {
             },
             SPEC => Self::Spec(Spec::decode(reader)),
             READY => Self::Ready(take_flag(reader)),
-            OUTPUTS => {
-                Self::Outputs(reader.list(2, |reader| (take_u32(reader), reader.number())))
-            }
+            OUTPUTS => Self::Outputs(reader.list(2, |reader| (take_u32(reader), reader.number()))),
             _ => return Err(Malformed("no reply of the coordinator")),
         };
         reader.end()?;
@@ -500,6 +509,7 @@ impl Status {
         put_option(writer, self.over_ms, Writer::number);
         self.maps.encode(writer);
         self.reduces.encode(writer);
+        self.input.encode(writer);
         writer.number(self.skipped);
         put_counters(writer, self.counters.iter());
         writer.number(self.at_work.len() as u64);
@@ -519,6 +529,7 @@ impl Status {
             over_ms: take_option(reader, Reader::number),
             maps: Tally::decode(reader),
             reduces: Tally::decode(reader),
+            input: Input::decode(reader),
             skipped: reader.number(),
             counters: take_counters(reader),
             at_work: reader.list(11, AtWork::decode),
@@ -540,6 +551,20 @@ impl Tally {
             total: take_u32(reader),
             completed: take_u32(reader),
             bytes: reader.number(),
+        }
+    }
+}
+
+impl Input {
+    pub(super) fn encode(self, writer: &mut Writer) {
+        writer.number(self.bytes);
+        writer.number(self.read);
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Self {
+        Self {
+            bytes: reader.number(),
+            read: reader.number(),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::spec::{
 use super::table::Table;
 use super::task::{Attempt, KNOWN_MAX, State, Task, Trouble, Winner};
 use super::{
-    ATTEMPT_COUNTERS_MAX, AttemptId, COUNTERS_MAX, Coordinator, JOBS_MAX, JobFailure, Kind,
+    ATTEMPT_COUNTERS_MAX, AttemptId, COUNTERS_MAX, Coordinator, Input, JOBS_MAX, JobFailure, Kind,
     OVER_MAX, Phase, Progress, Range, SKIP_MAX, SPLITS_MAX, SPLITS_TOTAL_MAX, Spec, Split, Tally,
     TaskId,
 };
@@ -165,6 +165,7 @@ fn put_job(writer: &mut Writer, job: &Job) {
     });
     job.maps.encode(writer);
     job.reduces.encode(writer);
+    job.input.encode(writer);
     put_counters(writer, job.counters.iter());
     writer.number(job.skipped);
     writer.number(job.poisonous.into());
@@ -187,6 +188,7 @@ fn take_job_head(reader: &mut Reader<'_>) -> Job {
     job.failure = take_option(reader, |reader| Box::new(JobFailure::decode(reader)));
     job.maps = Tally::decode(reader);
     job.reduces = Tally::decode(reader);
+    job.input = Input::decode(reader);
     job.counters = take_counters_unsorted(reader);
     job.skipped = reader.number();
     job.poisonous = take_u32(reader);
@@ -220,6 +222,9 @@ fn take_tasks(reader: &mut Reader<'_>, job: &mut Job) {
     let sizes = [splits.len(), job.spec.partitions as usize, 1];
     job.splits = splits.into_iter().collect();
     if job.phase == Phase::Waiting {
+        if input(job) != job.input {
+            reader.refuse("the splits of a job are not what it says of them");
+        }
         return;
     }
     for (kind, size) in [Kind::Map, Kind::Reduce, Kind::Publish]
@@ -258,6 +263,20 @@ fn index(job: &mut Job) {
     }
 }
 
+/// How much of its input a job has read.
+fn input(job: &Job) -> Input {
+    let tasks = &job.tables[Kind::Map as usize];
+    let mut input = Input::default();
+    for (split, index) in job.splits.iter().zip(0..) {
+        let bytes = split.bytes();
+        input.bytes = input.bytes.wrapping_add(bytes);
+        if tasks.get(index).is_some_and(|task| task.winner().is_some()) {
+            input.read = input.read.wrapping_add(bytes);
+        }
+    }
+    input
+}
+
 fn is_consistent(job: &Job) -> bool {
     let tally = |table: &Table| {
         let winners = table.iter().filter_map(|(_, task)| task.winner());
@@ -281,6 +300,7 @@ fn is_consistent(job: &Job) -> bool {
     };
     tally(maps) == job.maps
         && tally(reduces) == job.reduces
+        && input(job) == job.input
         && job.tables.iter().all(unbegun)
         && !publish.is_done()
         && phase == job.phase

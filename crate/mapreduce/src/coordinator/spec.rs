@@ -154,6 +154,10 @@ impl AttemptId {
 }
 
 impl Split {
+    pub(super) fn bytes(self) -> u64 {
+        self.end.wrapping_sub(self.start)
+    }
+
     pub(super) fn encode(self, writer: &mut Writer) {
         writer.number(self.source.into());
         writer.number(self.start);

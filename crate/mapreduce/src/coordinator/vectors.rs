@@ -52,7 +52,7 @@ const REPLIES: [&str; 24] = [
     "0c",
     "0d ac 02",
     "0e",
-    "0f 05 a8 46 01 01 02 00 ac 02 02 e8 07 00 00 00 01 02 01 61 01 01 62 ac 02 01 00 07 02 05 03 ac 02 01 09 63 8f 03 99 03 01 00 07 02 05 01 8f 03 06 54 48 52 4f 57 4e 02 6e 6f 0c",
+    "0f 05 a8 46 01 01 02 00 ac 02 02 e8 07 00 00 00 ac 02 07 01 02 01 61 01 01 62 ac 02 01 00 07 02 05 03 ac 02 01 09 63 8f 03 99 03 01 00 07 02 05 01 8f 03 06 54 48 52 4f 57 4e 02 6e 6f 0c",
     "10 01 ac 02 04 00 00 00 00 00 00",
     "11 01 ac 02 02 ac 02 01 01 00 07 02 05 00 ac 02 0c 00 05 ac 02",
     "12 08 90 4e 04 01 03 02 7b 7d",
@@ -196,6 +196,10 @@ fn status() -> Status {
         over_ms: None,
         maps: tally,
         reduces: Tally::default(),
+        input: Input {
+            bytes: 300,
+            read: 7,
+        },
         skipped: 1,
         counters: counters(),
         at_work: vec![AtWork {

@@ -153,7 +153,7 @@ impl Job {
         let Some(winner) = winner else {
             return Ok(self.told());
         };
-        self.count(&winner, kind, u64::wrapping_sub);
+        self.count(&winner, id.task, u64::wrapping_sub);
         self.task_mut(id.task).state = State::default();
         let table = self.table_mut(kind);
         table.note_lost(winner.took_ms);

@@ -57,6 +57,8 @@ fn a_job_goes_through_all_its_phases() {
     let status = world.status();
     assert_eq!(status.phase, Phase::Completed);
     assert_eq!((status.maps.bytes, status.reduces.bytes), (50, 14));
+    let bytes = 300;
+    assert_eq!(status.input, Input { bytes, read: bytes });
     let over = Reply::Over {
         phase: Phase::Completed,
     };
@@ -239,6 +241,8 @@ fn a_run_that_is_gone_is_made_again_and_what_was_reduced_stays() {
     };
     assert_eq!(world.lost(1, map(1, 0)), mapping);
     assert_eq!(world.status().maps.completed, 1);
+    let (bytes, read) = (200, 100);
+    assert_eq!(world.status().input, Input { bytes, read });
     assert_eq!(world.lost(1, map(1, 0)), mapping, "once is enough");
     world.given(1, map(1, 1));
     assert_eq!(
