@@ -7,10 +7,7 @@ import type { SegmentCodec } from "./storage/segments.js";
 import { runWorker, type WorkerGlue, type WorkerScope } from "./worker-main.js";
 
 /** Serves the owner of this thread. */
-export function runThread(
-  glue: WorkerGlue & SegmentCodec,
-  machine?: WorkerScope["machine"],
-): void {
+export function runThread(glue: WorkerGlue & SegmentCodec, machine?: WorkerScope["machine"]): void {
   const port = parentPort;
   if (port === null) throw new Error("this module runs as the worker of a node: new Worker(…)");
   const receive = runWorker({
