@@ -116,6 +116,50 @@ test("values come in the order of the input, keys where partition() says", async
   }
 });
 
+test("keys come in the order of compare(), however much is spilled and merged", async (t) => {
+  const cluster = await open(t);
+  const spellings = [(n) => `${n}`, (n) => `${n}.0`, (n) => `0${n}`];
+  const records = Array.from({ length: 24_000 }, (_, at) => ({
+    number: (at * 7_919) % 3_001,
+    value: `v${at}`,
+    spelling: spellings[at % 3],
+  }));
+  const input = records.map(({ number, value, spelling }) => `${spelling(number)} ${value}\n`);
+  const lines = [0, 1].map((partition) => {
+    const groups = new Map();
+    for (const { number, value } of records)
+      if (number % 2 === partition) groups.set(number, [...(groups.get(number) ?? []), value]);
+    const numbers = [...groups.keys()].sort((first, second) => second - first);
+    return numbers.map((number) => groups.get(number).join("+"));
+  });
+  // Many maps with one spill each; few with many; and all of it at once.
+  for (const [split, memory] of [
+    [3_000, 1 << 20],
+    [60_000, 64 << 10],
+    [1 << 20, 64 << 20],
+  ]) {
+    const running = await cluster.mapReduce({
+      input: new Blob(input),
+      job: job("numbers"),
+      partitions: 2,
+      ...{ split, memory },
+    });
+    const { outputs } = await running.result();
+    const texts = await Promise.all(outputs.map((output) => output.text()));
+    const values = texts.map((text) =>
+      text
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => line.split("\t")[1]),
+    );
+    assert.deepEqual(values, lines);
+  }
+  const error = await failed(
+    await cluster.mapReduce({ input: new Blob(["1 a\nBAD"]), job: job("numbers"), attempts: 2 }),
+  );
+  assert.equal(error.cause.code, "EMIT_INVALID");
+});
+
 test("the same, while workers and the leader are killed, and one comes and one leaves", async (t) => {
   const cluster = await open(t);
   const input = text(1_500);

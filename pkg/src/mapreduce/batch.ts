@@ -20,18 +20,28 @@ export class Batch {
   }
 
   add(partition: number, key: string, value: PairValue): void {
-    if (typeof key !== "string")
-      throw new JobError("EMIT_INVALID", `a key is a text, not ${show(key)}`);
+    checkKey(key);
     const encoded = valueBytes(value);
     // A character has at most three bytes in UTF-8.
     this.#reserve(HEADER_BYTES + 3 * key.length + encoded.length);
-    const at = this.#used + HEADER_BYTES;
-    const { written } = encoder.encodeInto(key, this.#bytes.subarray(at));
-    this.#bytes.set(encoded, at + written);
+    const { written } = encoder.encodeInto(key, this.#bytes.subarray(this.#used + HEADER_BYTES));
+    this.#end(partition, written, encoded);
+  }
+
+  /** A pair of bytes. */
+  addBytes(partition: number, key: Uint8Array, value: Uint8Array): void {
+    this.#reserve(HEADER_BYTES + key.length + value.length);
+    this.#bytes.set(key, this.#used + HEADER_BYTES);
+    this.#end(partition, key.length, value);
+  }
+
+  #end(partition: number, keyBytes: number, value: Uint8Array): void {
+    const at = this.#used + HEADER_BYTES + keyBytes;
+    this.#bytes.set(value, at);
     this.#view.setUint32(this.#used, partition, true);
-    this.#view.setUint32(this.#used + 4, written, true);
-    this.#view.setUint32(this.#used + 8, encoded.length, true);
-    this.#used = at + written + encoded.length;
+    this.#view.setUint32(this.#used + 4, keyBytes, true);
+    this.#view.setUint32(this.#used + 8, value.length, true);
+    this.#used = at + value.length;
   }
 
   /** What was added; it stands until the next is. */
@@ -50,7 +60,13 @@ export class Batch {
   }
 }
 
-function valueBytes(value: PairValue): Uint8Array {
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== "string")
+    throw new JobError("EMIT_INVALID", `a key is a text, not ${show(key)}`);
+}
+
+/** A value as it is stored. */
+export function valueBytes(value: PairValue): Uint8Array {
   try {
     return encodeValue(value, MAX_MESSAGE_BYTES);
   } catch (error) {

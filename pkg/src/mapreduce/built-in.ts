@@ -6,7 +6,7 @@ import { JobError } from "./errors.js";
 import { type Assignment, mapFile, reduceFile, type TaskOutcome } from "./protocol.js";
 import { engineFormat } from "./records.js";
 import { openSections } from "./reduce-input.js";
-import { RunFile } from "./runs.js";
+import { Feeder, fewer, RunFile } from "./runs.js";
 import type { Carrier, Run } from "./tasks.js";
 import type { BuiltInJob } from "./types.js";
 
@@ -69,13 +69,16 @@ async function reduceBuiltIn(
   const { scratch } = run;
   const { task, attempt } = assignment;
   const file = reduceFile(run.job, task, attempt);
-  const input = await openSections(engine, run, assignment, file);
+  const input = await openSections(engine, run, assignment, file, (all, report) =>
+    fewer(engine, all, task, scratch, file, report),
+  );
+  const feeder = new Feeder(input.parts);
   const writer = await scratch.create(file);
-  const reducer = new engine.Reducer({ job: NAMES[name] }, task, input.count);
+  const reducer = new engine.Reducer({ job: NAMES[name] }, task, input.parts.length);
   try {
     let size = 0;
     for (let step = reducer.run(); step !== undefined; step = reducer.run()) {
-      if (typeof step === "number") reducer.feed(step, input.next(step));
+      if (typeof step === "number") reducer.feed(step, feeder.next(step));
       else {
         writer.write(step);
         size += step.length;

@@ -12,5 +12,6 @@ export type Engine = Pick<
   | "indexBytes"
   | "limits"
   | "nextMerge"
+  | "partitionOf"
   | "readIndex"
 >;

@@ -12,35 +12,45 @@ export interface Group {
 }
 
 /** Divides what `next` gives by keys. `next` gives nothing at the end. */
-export function* groupsOf(next: () => GroupBytes | undefined): Generator<Group> {
-  const all = (function* (): Generator<GroupValue> {
-    for (let batch = next(); batch !== undefined; batch = next()) yield* valuesOf(batch);
-  })();
+export function groupsOf(next: () => GroupBytes | undefined): Generator<Group> {
+  return groupsIn(
+    (function* () {
+      for (let batch = next(); batch !== undefined; batch = next()) yield* valuesOf(batch);
+    })(),
+  );
+}
+
+/** Divides values by keys. */
+export function* groupsIn(all: Generator<GroupValue>): Generator<Group> {
   let { value: ahead, done } = all.next() as IteratorResult<GroupValue, undefined>;
   const advance = () => {
     ({ value: ahead, done } = all.next() as IteratorResult<GroupValue, undefined>);
   };
-  while (done !== true && ahead !== undefined) {
-    const { partition, key = "" } = ahead;
-    let isFirst = true;
-    const isOver = () =>
-      done === true || ahead === undefined || (!isFirst && ahead.key !== undefined);
-    const values: Iterator<PairValue> & Iterable<PairValue> = {
-      [Symbol.iterator]: () => values,
-      next: () => {
-        if (ahead === undefined || isOver()) return { done: true, value: undefined };
+  try {
+    while (done !== true && ahead !== undefined) {
+      const { partition, key = "" } = ahead;
+      let isFirst = true;
+      const isOver = () =>
+        done === true || ahead === undefined || (!isFirst && ahead.key !== undefined);
+      const values: Iterator<PairValue> & Iterable<PairValue> = {
+        [Symbol.iterator]: () => values,
+        next: () => {
+          if (ahead === undefined || isOver()) return { done: true, value: undefined };
+          isFirst = false;
+          const value = decode(ahead.value) as PairValue;
+          advance();
+          return { done: false, value };
+        },
+        // Who breaks off has seen enough; the rest is passed over below.
+        return: () => ({ done: true, value: undefined }),
+      };
+      yield { partition, key, values };
+      while (!isOver()) {
         isFirst = false;
-        const value = decode(ahead.value) as PairValue;
         advance();
-        return { done: false, value };
-      },
-      // Who breaks off has seen enough; the rest is passed over below.
-      return: () => ({ done: true, value: undefined }),
-    };
-    yield { partition, key, values };
-    while (!isOver()) {
-      isFirst = false;
-      advance();
+      }
     }
+  } finally {
+    all.return(undefined);
   }
 }

@@ -2,27 +2,32 @@
 
 import type { Engine } from "./engine.js";
 import { type Assignment, mapFile } from "./protocol.js";
-import { Feeder, fewer, type Section, sectionsOf } from "./runs.js";
+import { type Section, sectionsOf } from "./runs.js";
 import type { ScratchReader } from "./scratch.js";
 import { LostRun, type Run } from "./tasks.js";
 
-export interface ReduceInput {
-  /** How many sections there are. */
-  readonly count: number;
-  /** The next bytes of a section; none at its end. */
-  next(section: number): Uint8Array;
+export interface ReduceInput<Part> {
+  /** In the order of the map tasks. */
+  readonly parts: readonly Part[];
   /** The error that it is for the job: of a file that is damaged, the loss of that. */
   blame(error: unknown): unknown;
   close(): Promise<void>;
 }
 
-/** Opens them, in the order of the map tasks, and makes fewer of them if they are too many for one merge. */
-export async function openSections(
+/** Parts that can be merged at once, and the files that were made for that. */
+export interface Fewer<Part> {
+  readonly parts: readonly Part[];
+  readonly made: readonly ScratchReader[];
+}
+
+/** Opens them, and has fewer made of them if they are too many for one merge. */
+export async function openSections<Part>(
   engine: Engine,
   run: Run,
   { task, maps }: Assignment & { kind: "reduce" },
   name: string,
-): Promise<ReduceInput> {
+  fewer: (all: readonly Section[], report: () => void) => Promise<Fewer<Part>>,
+): Promise<ReduceInput<Part>> {
   const { scratch, job } = run;
   const open: ScratchReader[] = [];
   let made: readonly ScratchReader[] = [];
@@ -51,15 +56,9 @@ export async function openSections(
       all.push(...sectionsOf(engine, { size, read, close: () => {} }, task));
     }
     const idle = { records: 0, bytes: 0, at: 0, next: 1 };
-    const less = await fewer(engine, all, task, scratch, name, () => run.report(idle));
+    const less = await fewer(all, () => run.report(idle));
     made = less.made;
-    const feeder = new Feeder(less.sections);
-    return {
-      count: less.sections.length,
-      next: (section) => feeder.next(section),
-      blame,
-      close,
-    };
+    return { parts: less.parts, blame, close };
   } catch (error) {
     await close();
     throw blame(error);

@@ -3,6 +3,7 @@
  * partition; a reduce reads the sections of its own.
  */
 
+import { type GroupValue, valuesOf } from "./batch.js";
 import type { Engine } from "./engine.js";
 import { JobError } from "./errors.js";
 import type { Scratch, ScratchReader, ScratchWriter } from "./scratch.js";
@@ -106,6 +107,24 @@ export class Feeder {
   }
 }
 
+/** The values of sections of a partition, in order. */
+export function* mergedValues(
+  engine: Engine,
+  partition: number,
+  sections: readonly Section[],
+): Generator<GroupValue> {
+  const merger = new engine.Merger(partition, sections.length);
+  const feeder = new Feeder(sections);
+  try {
+    for (let step = merger.next(GROUP_BYTES); step !== undefined; step = merger.next(GROUP_BYTES)) {
+      if (typeof step === "number") merger.feed(step, feeder.next(step));
+      else yield* valuesOf(step);
+    }
+  } finally {
+    merger.free();
+  }
+}
+
 /** Makes one of sections that stand side by side, until they can be merged at once. */
 export async function fewer(
   engine: Engine,
@@ -114,14 +133,14 @@ export async function fewer(
   scratch: Scratch,
   name: string,
   report: () => void,
-): Promise<{ readonly sections: Section[]; readonly made: ScratchReader[] }> {
+): Promise<{ readonly parts: Section[]; readonly made: ScratchReader[] }> {
   const sections = [...all];
   const made: ScratchReader[] = [];
   const { fanInMax } = engine.limits();
   for (;;) {
     const sizes = Float64Array.from(sections, ({ bytes }) => bytes);
     const range = engine.nextMerge(sizes, fanInMax);
-    if (range === undefined) return { sections, made };
+    if (range === undefined) return { parts: sections, made };
     const [first, end] = range;
     const some = sections.slice(first, end);
     const file = `${name}.t${made.length}`;
@@ -163,3 +182,5 @@ function exact(reader: ScratchReader, at: number, length: number): Uint8Array {
 const ROW = 4;
 const NO_BYTES = new Uint8Array(0);
 const FEED_BYTES = 256 << 10;
+/** About how many bytes of values cross at once. */
+export const GROUP_BYTES = 128 << 10;

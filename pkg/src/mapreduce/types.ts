@@ -60,6 +60,11 @@ export interface Job<Value extends PairValue = Json, Params = Json> {
   combine?(key: string, values: Iterable<Value>, context: TaskContext<Params>): Value;
   /** To which partition a key belongs. By default a hash of the key. */
   partition?(key: string, partitions: number): number;
+  /**
+   * In which order keys come to `reduce`: negative if the first is before the second. Keys for which it gives 0 are one key, and
+   * `partition` has to put them together. By default the order of their bytes in UTF-8, which is several times as fast.
+   */
+  compare?(first: string, second: string): number;
   /** Where records end, for `records: "custom"`: where the next one begins in these bytes, or `undefined` if more of them are needed. */
   boundary?(bytes: Uint8Array, isLast: boolean): number | undefined;
   /** The text of a result. By default the key, a tab, the value (text as it is, anything else as JSON), and a line feed. */

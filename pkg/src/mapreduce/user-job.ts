@@ -70,6 +70,7 @@ const FUNCTIONS = [
   ["reduce", true],
   ["combine", false],
   ["partition", false],
+  ["compare", false],
   ["boundary", false],
   ["format", false],
 ] as const;

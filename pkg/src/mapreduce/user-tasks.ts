@@ -1,14 +1,14 @@
 /** Tasks of a job of the user's own: its functions between the engine's readers and writers. */
 
-import { show } from "../check.js";
-import { Batch, BY_HASH } from "./batch.js";
 import { Counters } from "./counters.js";
 import type { Engine } from "./engine.js";
 import { JobError } from "./errors.js";
-import { type Group, groupsOf } from "./groups.js";
+import type { Group } from "./groups.js";
+import { OrderedPairs } from "./ordered-pairs.js";
+import { BytePairs, type PairsParts } from "./pairs.js";
 import { type Assignment, mapFile, reduceFile, type TaskOutcome } from "./protocol.js";
 import { recordsOf } from "./records.js";
-import { openSections } from "./reduce-input.js";
+import { openGroups } from "./reduce-groups.js";
 import { RunFile } from "./runs.js";
 import type { Carrier, Run } from "./tasks.js";
 import type { PairValue, TaskContext } from "./types.js";
@@ -30,31 +30,14 @@ async function mapUser(
   const { partitions } = spec;
   const counters = new Counters();
   const context = contextOf(run, task, counters, spec.sources[split.source]?.name ?? "");
-  const collector = new engine.PairCollector(partitions, spec.memory);
   // A probe leaves nothing behind.
   const file =
     probe === undefined
       ? new RunFile(await scratch.create(mapFile(run.job, task, attempt)), partitions)
       : undefined;
-  const batch = new Batch();
-  const spill = () => {
-    if (file === undefined) {
-      while (collector.spill() !== undefined);
-      return;
-    }
-    if (job.combine !== undefined) combineAll(job, collector, file, context);
-    file.spill(collector);
-  };
-  const empty = () => {
-    for (let rest = batch.take(); rest.length > 0; ) {
-      rest = rest.subarray(collector.add(rest));
-      if (collector.isFull) spill();
-    }
-  };
-  const emit = (key: string, value: PairValue) => {
-    batch.add(partitionOf(job, key, partitions), key, value);
-    if (batch.isFull) empty();
-  };
+  const parts: PairsParts = { engine, job, partitions, memory: spec.memory, file, context };
+  const pairs = job.compare === undefined ? new BytePairs(parts) : new OrderedPairs(parts);
+  const emit = (key: string, value: PairValue) => pairs.add(key, value);
   try {
     const skip = new Set(assignment.skip);
     const range = probe ?? split;
@@ -77,8 +60,7 @@ async function mapUser(
         throw threw("map()", error, at);
       }
     }
-    empty();
-    if (!collector.isEmpty) spill();
+    pairs.finish();
     await file?.close();
     if (records.now > 0) counters.add("records", records.now);
     if (file !== undefined && file.pairs > 0) counters.add("pairs", file.pairs);
@@ -87,32 +69,8 @@ async function mapUser(
     await file?.abandon();
     throw error;
   } finally {
-    collector.free();
+    pairs.free();
   }
-}
-
-/** Hands out all that was collected, and has what came of it written. */
-function combineAll(
-  job: AnyJob,
-  collector: InstanceType<Engine["PairCollector"]>,
-  file: RunFile,
-  context: TaskContext,
-): void {
-  const batch = new Batch();
-  const write = () => file.write(collector.combined(batch.take()));
-  for (const { partition, key, values } of groupsOf(() => collector.groups(GROUP_BYTES))) {
-    let value: PairValue;
-    try {
-      value = (job.combine as NonNullable<AnyJob["combine"]>)(key, values, context);
-    } catch (error) {
-      throw error instanceof JobError
-        ? error
-        : new JobError("JOB_THREW", `combine() threw: ${String(error)}`);
-    }
-    batch.add(partition, key, value);
-    if (batch.isFull) write();
-  }
-  write();
 }
 
 async function reduceUser(
@@ -126,21 +84,13 @@ async function reduceUser(
   const counters = new Counters();
   const context = contextOf(run, task, counters, "");
   const name = reduceFile(run.job, task, attempt);
-  const input = await openSections(engine, run, assignment, name);
+  const input = await openGroups(engine, job, run, assignment, name);
   const writer = await scratch.create(name);
-  const merger = new engine.Merger(task, input.count);
   try {
     const format = formatter(job);
     const skipped = new Set(skip);
     let [number, size] = [0, 0];
-    const next = () => {
-      for (;;) {
-        const step = merger.next(GROUP_BYTES);
-        if (typeof step !== "number") return step;
-        merger.feed(step, input.next(step));
-      }
-    };
-    for (const group of groupsOf(next)) {
+    for (const group of input.groups) {
       run.report({ records: number, bytes: size, at: number, next: number + 1 });
       if (!skipped.has(number)) {
         const bytes = await reduced(job, group, context, format, number);
@@ -158,7 +108,6 @@ async function reduceUser(
     await writer.abandon();
     throw input.blame(error);
   } finally {
-    merger.free();
     await input.close();
   }
 }
@@ -187,17 +136,6 @@ async function reduced(
   }
 }
 
-function partitionOf(job: AnyJob, key: string, partitions: number): number {
-  if (job.partition === undefined) return BY_HASH;
-  const chosen: unknown = job.partition(key, partitions);
-  if (typeof chosen === "number" && Number.isInteger(chosen) && chosen >= 0 && chosen < partitions)
-    return chosen;
-  throw new JobError(
-    "EMIT_INVALID",
-    `partition() gave ${show(chosen)}, not a whole number below ${partitions}`,
-  );
-}
-
 function contextOf(run: Run, task: number, counters: Counters, input: string): TaskContext {
   const { params, partitions } = run.spec;
   return { params, partitions, task, input, count: (name, by) => counters.add(name, by) };
@@ -207,5 +145,3 @@ const isPromise = (value: unknown): value is Promise<never> =>
   typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
 
 const counterOf = (now: number) => ({ now });
-
-const GROUP_BYTES = 128 << 10;
