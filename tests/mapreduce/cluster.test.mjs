@@ -252,6 +252,40 @@ test("bad jobs are refused with what is wrong", async (t) => {
   await refused({ input: join(folder, "nothing*.txt") }, "INPUT_NOT_FOUND");
 });
 
+test("what cannot be a pair or a result is named, with its record", async (t) => {
+  const cluster = await open(t, { workers: 1 });
+  const run = (records, more) =>
+    cluster.mapReduce({
+      input: new Blob([records.join("\n")]),
+      job: job("wrong"),
+      partitions: 1,
+      attempts: 2,
+      ...more,
+    });
+  for (const [shape, task, record, code = "EMIT_INVALID"] of [
+    ["key", "map 0", 5],
+    ["long", "map 0", 5],
+    ["value", "map 0", 5],
+    ["nothing", "map 0", 5],
+    ["partition", "map 0", 5],
+    // Of no one record.
+    ["combine", "map 0", undefined, "JOB_INVALID"],
+    // The first key of its partition.
+    ["result", "reduce 0", 0],
+  ]) {
+    const error = await failed(await run(["fine", shape]));
+    assert.deepEqual([error.task, error.record, error.cause.code], [task, record, code], shape);
+  }
+  const result = await (await run(["key", "fine", "nothing", "result"], { skip: 3 })).result();
+  assert.equal(await result.text(), "b\tfine\n");
+  assert.equal(result.counters.skipped, 3);
+  const long = new Blob(["fine\n", "x".repeat((16 << 20) + 1)]);
+  const error = await failed(
+    await cluster.mapReduce({ input: long, job: job("wrong"), attempts: 1, skip: 1 }),
+  );
+  assert.deepEqual([error.record, error.cause.code], [5, "RECORD_TOO_LONG"]);
+});
+
 test("a file that changes while the job runs fails it", async (t) => {
   const cluster = await open(t, { workers: 1 });
   const path = join(folder, "changes.txt");

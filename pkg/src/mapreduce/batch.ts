@@ -19,13 +19,12 @@ export class Batch {
     return this.#used >= BATCH_BYTES / 2;
   }
 
-  add(partition: number, key: string, value: PairValue): void {
-    checkKey(key);
-    const encoded = valueBytes(value);
+  /** The value as it is stored. */
+  add(partition: number, key: string, value: Uint8Array): void {
     // A character has at most three bytes in UTF-8.
-    this.#reserve(HEADER_BYTES + 3 * key.length + encoded.length);
+    this.#reserve(HEADER_BYTES + 3 * key.length + value.length);
     const { written } = encoder.encodeInto(key, this.#bytes.subarray(this.#used + HEADER_BYTES));
-    this.#end(partition, written, encoded);
+    this.#end(partition, written, value);
   }
 
   /** A pair of bytes. */
@@ -63,10 +62,13 @@ export class Batch {
 export function checkKey(key: unknown): asserts key is string {
   if (typeof key !== "string")
     throw new JobError("EMIT_INVALID", `a key is a text, not ${show(key)}`);
+  if (key.length > KEY_MAX)
+    throw new JobError("EMIT_INVALID", `a key has at most ${KEY_MAX} characters`);
 }
 
 /** A value as it is stored. */
-export function valueBytes(value: PairValue): Uint8Array {
+export function valueBytes(value: PairValue | undefined): Uint8Array {
+  if (value === undefined) throw new JobError("EMIT_INVALID", "a value is missing");
   try {
     return encodeValue(value, MAX_MESSAGE_BYTES);
   } catch (error) {
@@ -104,6 +106,8 @@ export function* valuesOf({ bytes, table }: GroupBytes): Generator<GroupValue> {
 
 /** In place of a partition: by the hash of the key. */
 export const BY_HASH = 0xffff_ffff;
+/** So that each pair is one that the engine takes. */
+const KEY_MAX = 1 << 20;
 const SAME_KEY = 0xffff_ffff;
 const HEADER_BYTES = 12;
 const BATCH_BYTES = 128 << 10;

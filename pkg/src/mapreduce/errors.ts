@@ -67,7 +67,7 @@ export interface TaskFailure {
 
 /** Anything thrown, in a word for the log. */
 export function failureOf(error: unknown, fallback: JobCode): TaskFailure {
-  const { code, record } = error as Partial<Record<"code" | "record", unknown>>;
+  const { code, offset, record = offset } = error as Partial<Record<string, unknown>>;
   const message = error instanceof Error ? error.message || error.name : String(error);
   return {
     code: typeof code === "string" && Object.hasOwn(JOB_CODES, code) ? (code as JobCode) : fallback,

@@ -73,7 +73,7 @@ export class OrderedPairs implements Pairs {
       for (end = at + 1; end < pairs.length; end++)
         if (this.#order(key, (pairs[end] as OrderedPair).key) !== 0) break;
       const values = pairs.slice(at, end).map(({ value }) => decode(value) as PairValue);
-      yield { key, value: valueBytes(combined(job, key, values, context)) };
+      yield { key, value: combined(job, key, values, context) };
     }
   }
 }

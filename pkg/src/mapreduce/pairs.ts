@@ -1,7 +1,8 @@
 /** What a map emits, on its way to the attempt's file: sorted by the bytes of the keys, in the engine. */
 
 import { show } from "../check.js";
-import { Batch, BY_HASH } from "./batch.js";
+import { messageOf } from "../machine/codec.js";
+import { Batch, BY_HASH, checkKey, valueBytes } from "./batch.js";
 import type { Engine } from "./engine.js";
 import { JobError } from "./errors.js";
 import { groupsOf } from "./groups.js";
@@ -40,7 +41,8 @@ export class BytePairs implements Pairs {
 
   add(key: string, value: PairValue): void {
     const { job, partitions } = this.#parts;
-    this.#batch.add(partitionOf(job, key, partitions) ?? BY_HASH, key, value);
+    checkKey(key);
+    this.#batch.add(partitionOf(job, key, partitions) ?? BY_HASH, key, valueBytes(value));
     if (this.#batch.isFull) this.#empty();
   }
 
@@ -83,18 +85,25 @@ export class BytePairs implements Pairs {
   }
 }
 
-/** What the job's `combine` makes of the values of a key. */
+/** What the job's `combine` makes of the values of a key, as it is stored. */
 export function combined(
   job: AnyJob,
   key: string,
   values: Iterable<PairValue>,
   context: TaskContext,
-): PairValue {
+): Uint8Array {
+  let value: PairValue | undefined;
   try {
-    return (job.combine as NonNullable<AnyJob["combine"]>)(key, values, context);
+    value = job.combine?.(key, values, context);
   } catch (error) {
     if (error instanceof JobError) throw error;
     throw new JobError("JOB_THREW", `combine() threw: ${String(error)}`, { cause: error });
+  }
+  try {
+    return valueBytes(value);
+  } catch (error) {
+    // Of no one record.
+    throw new JobError("JOB_INVALID", `combine() gave what is no value: ${messageOf(error)}`);
   }
 }
 

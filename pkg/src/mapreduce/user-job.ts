@@ -1,6 +1,7 @@
 /** A job of the user's own, inside a worker: its module, checked, and its functions as the tasks call them. */
 
 import { show } from "../check.js";
+import { valueBytes } from "./batch.js";
 import { failureOf, type JobCode, JobError } from "./errors.js";
 import type { Job, PairValue } from "./types.js";
 
@@ -36,9 +37,12 @@ function refuse(code: JobCode, url: string, what: string): JobError {
   return new JobError(code, `the job ${name} ${what}`);
 }
 
-/** What a function of the job threw, of which record. */
+/** What a function of the job threw, of which record. Where storage fails meanwhile, that is no fault of the record. */
 export function threw(what: string, error: unknown, record: number): JobError {
-  if (error instanceof JobError) return error;
+  if (error instanceof JobError) {
+    if (error.code !== "EMIT_INVALID") return error;
+    return new JobError(error.code, error.message, { cause: error, record });
+  }
   const { message } = failureOf(error, "JOB_THREW");
   return new JobError("JOB_THREW", `${what} threw: ${message}`, { cause: error, record });
 }
@@ -53,18 +57,19 @@ export function formatter(job: AnyJob): (key: string, value: PairValue) => Uint8
       if (typeof formatted === "string") return encoder.encode(formatted);
       throw new JobError("EMIT_INVALID", `format() gave ${show(formatted)}, which is no text`);
     }
-    if (value instanceof Uint8Array) {
-      const [head, tail] = [encoder.encode(`${key}\t`), encoder.encode("\n")];
-      const line = new Uint8Array(head.length + value.length + 1);
-      line.set(head);
-      line.set(value, head.length);
-      line.set(tail, head.length + value.length);
-      return line;
-    }
-    return encoder.encode(`${key}\t${typeof value === "string" ? value : JSON.stringify(value)}\n`);
+    if (typeof value === "string") return encoder.encode(`${key}\t${value}\n`);
+    const head = encoder.encode(`${key}\t`);
+    // Bytes, or the text of JSON, behind what says which.
+    const body = valueBytes(value).subarray(1);
+    const line = new Uint8Array(head.length + body.length + 1);
+    line.set(head);
+    line.set(body, head.length);
+    line[line.length - 1] = LINE_FEED;
+    return line;
   };
 }
 
+const LINE_FEED = 10;
 const FUNCTIONS = [
   ["map", true],
   ["reduce", true],
