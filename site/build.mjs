@@ -43,9 +43,11 @@ export async function buildSite(folder) {
 
 /** The codes of errors, from their tables in the sources. */
 export function errorCodes() {
-  const tables = ["pkg/src/errors.ts", "pkg/src/shards/errors.ts"].map(
+  const tables = ["errors.ts", "shards/errors.ts", "mapreduce/errors.ts"].map(
     (path) =>
-      /^(?:export )?const \w*CODES = \{\n(.*?)^\}/ms.exec(readFileSync(at(path), "utf8"))[1],
+      /^(?:export )?const \w*CODES = \{\n(.*?)^\}/ms.exec(
+        readFileSync(at("pkg", "src", path), "utf8"),
+      )[1],
   );
   return new Set([...tables.join("").matchAll(/^ {2}([A-Z_]+):/gm)].map(([, code]) => code));
 }

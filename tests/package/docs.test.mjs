@@ -27,11 +27,13 @@ const FAMILIES = {
   StorageError: "storage",
   BackupError: "backup",
   MachineError: "machine",
+  // Has a class of its own, which makes it.
+  JobError: "call",
   LoadError: "load",
 };
 
 test("every code is described once, in its family, and whether it can be tried again", () => {
-  const table = ["pkg/src/errors.ts", "pkg/src/shards/errors.ts"]
+  const table = ["pkg/src/errors.ts", "pkg/src/shards/errors.ts", "pkg/src/mapreduce/errors.ts"]
     .map((path) => /^(?:export )?const \w*CODES = \{\n(.*?)^\}/ms.exec(read(path))[1])
     .join("");
   const codes = [...table.matchAll(/^ {2}([A-Z_]+): \["(\w+)", (true|false)\],$/gm)];

@@ -2,7 +2,7 @@
 
 import { QuorateError, quorateError } from "../errors.js";
 import type { Assigned, Coordinator } from "./coordinator.js";
-import type { TaskFailure } from "./errors.js";
+import { JobError, type TaskFailure } from "./errors.js";
 import type { FromTasks, JobSpec, TaskProgress, ToTasks } from "./protocol.js";
 import type { ScratchPlace } from "./scratch.js";
 import type { JobWorkers } from "./types.js";
@@ -346,7 +346,7 @@ class TaskWorker {
       if (this.#running !== running) return clearInterval(timer);
       if (performance.now() - running.heard < leaseMs) return;
       clearInterval(timer);
-      void this.end(quorateError("WORKER_LOST", `it said nothing for ${leaseMs} ms and was ended`));
+      void this.end(new JobError("WORKER_LOST", `it said nothing for ${leaseMs} ms and was ended`));
     }, leaseMs / 4);
   }
 
