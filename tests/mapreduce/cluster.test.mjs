@@ -202,11 +202,16 @@ test("a record over which map() throws fails the job, with its place; or it is l
   assert.equal(error.task, "map 0");
   assert.equal(error.record, 4);
   assert.equal(error.cause.code, "JOB_THREW");
-  assert.match(error.message, /no use for THROW here/);
+  assert.match(error.message, /map\(\) of a record of input 1 threw: no use for THROW here/);
+  assert.equal(error.cause.record, 4);
   const running = await cluster.mapReduce({ ...options, skip: 1 });
   const result = await running.result();
   assert.equal(await result.text(), "a\t1\nb\t1\nc\t1\n");
   assert.equal(result.counters.skipped, 1);
+  const told = await running.history();
+  const details = (wanted) =>
+    told.filter(({ what }) => what === wanted).map(({ detail }) => detail);
+  assert.deepEqual([details("failed"), details("skipped")], [[4, 4], [4]]);
 });
 
 for (const [what, word] of [

@@ -377,8 +377,15 @@ function event(number: number, from: Lists): JobEvent {
     task: attempt?.task ?? 0,
     attempt: attempt?.attempt ?? 0,
     worker,
-    detail: what === "phase" ? (PHASES[detail] ?? "") : detail,
+    detail: detailOf(what, detail),
   };
+}
+
+function detailOf(what: JobEvent["what"], detail: number): JobEvent["detail"] {
+  if (what === "phase") return PHASES[detail] ?? "";
+  // One more than where the record begins, or 0.
+  if (what === "failed") return detail === 0 ? null : detail - 1;
+  return detail;
 }
 
 /** By the number of the core's code; `#` is what it names. */

@@ -43,9 +43,13 @@ export interface JobPlace {
 /** A job, or a part of it, went wrong. */
 export class JobError extends QuorateError {
   override readonly name = "JobError";
+  /** The job's id. */
   readonly job: number | undefined;
+  /** The task, as `map 3` or `reduce 0`. */
   readonly task: string | undefined;
+  /** Where the record begins in its input, in bytes; of a reduce, the number of the key among the partition's keys, from 0. */
   readonly record: number | undefined;
+  /** The name of the input. */
   readonly input: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails & JobPlace = {}) {

@@ -111,6 +111,7 @@ export type JobTarget =
 
 /** What is to be done. */
 export interface MapReduceOptions {
+  /** One input, or several in order. */
   readonly input: JobInput | readonly JobInput[];
   /** A module with a {@link Job}, or the name of one that is built in. */
   readonly job: URL | BuiltInJob;
@@ -118,6 +119,7 @@ export interface MapReduceOptions {
   readonly partitions?: number;
   /** For the job's functions. The built-in: `wordcount` { fold }, `grep` { pattern }, `sort` { }. */
   readonly params?: Json;
+  /** How inputs are cut into records. Default `"lines"`. */
   readonly records?: RecordFormat;
   /** By default the results stay in the scratch storage until the job is forgotten; `result()` reads them. */
   readonly output?: JobTarget;
@@ -142,7 +144,9 @@ export type JobPhase =
 
 /** A count of tasks of one kind. */
 export interface TaskCount {
+  /** How many there are. */
   readonly total: number;
+  /** How many of them have a winner. */
   readonly completed: number;
   /** What the attempts that won have stored. */
   readonly bytes: number;
@@ -158,14 +162,19 @@ export interface InputCount {
 
 /** An attempt under way. */
 export interface RunningTask {
+  /** Of which kind its task is. */
   readonly kind: "map" | "reduce" | "publish";
+  /** The number of the map task, or of the partition. */
   readonly task: number;
+  /** Its number among those of the task, from 0. */
   readonly attempt: number;
+  /** The id of the worker, as `workers.list()` has it. */
   readonly worker: number;
   /** For how long, in milliseconds of log time. */
   readonly time: number;
-  /** Records, or keys of a reduce, that it has gone through, and bytes of them, as it said last. */
+  /** How many records, or keys of a reduce, it has gone through, as it said last. */
   readonly records: number;
+  /** How many bytes of the input it has read, or of a reduce's output written. */
   readonly bytes: number;
   /** Whether it only looks for a record that ends workers. */
   readonly isProbe: boolean;
@@ -173,10 +182,15 @@ export interface RunningTask {
 
 /** A picture of a job. */
 export interface JobProgress {
+  /** The job's id, by which it can be resumed. */
   readonly id: number;
+  /** What is done for it. */
   readonly phase: JobPhase;
+  /** Its map tasks. */
   readonly map: TaskCount;
+  /** Its reduce tasks, one for each partition. */
   readonly reduce: TaskCount;
+  /** How much of the input has been read. */
   readonly input: InputCount;
   /** Attempts under way, the first 1,000 by task. */
   readonly running: readonly RunningTask[];
@@ -193,6 +207,7 @@ export interface JobEvent {
   readonly number: number;
   /** Log time in milliseconds. */
   readonly time: number;
+  /** What happened, which says what `detail` is. */
   readonly what: /** The job is in another phase: `detail` is its name. */
     | "phase"
     /** A worker took up an attempt. */
@@ -201,9 +216,9 @@ export interface JobEvent {
     | "backup"
     /** A search for a record that ends workers, from `detail` on. */
     | "probe"
-    /** The attempt's files are those that count. */
+    /** The attempt's files, of `detail` bytes, are those that count. */
     | "won"
-    /** The attempt ended well, after another. */
+    /** Another attempt, `detail`, won before this one. */
     | "beaten"
     /** The search found nothing. */
     | "probed"
@@ -213,31 +228,39 @@ export interface JobEvent {
     | "died"
     /** The worker left, or gave it up without blame. */
     | "left"
-    /** The attempt failed; `detail` is 1 and where the record begins, or 0. */
+    /** The attempt failed, over the record that begins at `detail`, or over none: `null`. */
     | "failed"
     /** A record is left out from now on, which begins at `detail`. */
     | "skipped"
     /** What the attempt had stored is gone. */
     | "gone";
+  /** Of which kind the task is; of a phase, `"job"`. */
   readonly kind: "map" | "reduce" | "publish" | "job";
+  /** The number of the map task, or of the partition; else 0. */
   readonly task: number;
+  /** Its number among those of the task, from 0. */
   readonly attempt: number;
+  /** The id of the worker, or 0. */
   readonly worker: number;
-  readonly detail: number | string;
+  /** As `what` says; where it says nothing, it means nothing. */
+  readonly detail: number | string | null;
 }
 
 /** One partition's result. */
 export interface JobOutput {
+  /** Its number, from 0. */
   readonly partition: number;
   /** In bytes. */
   readonly size: number;
   /** Its bytes, from the beginning. */
   stream(): ReadableStream<Uint8Array>;
+  /** All of it. */
   text(): Promise<string>;
 }
 
 /** What came of a job. */
 export interface JobResult {
+  /** The job's. */
   readonly id: number;
   /** One for each partition, in order; keys are in order within each. */
   readonly outputs: readonly JobOutput[];
@@ -245,11 +268,13 @@ export interface JobResult {
   readonly counters: Readonly<Record<string, number>>;
   /** All outputs, one behind the other. */
   stream(): ReadableStream<Uint8Array>;
+  /** All outputs, as a text in memory. */
   text(): Promise<string>;
 }
 
 /** A job under way, or over. */
 export interface RunningJob {
+  /** By which it can be resumed or forgotten. */
   readonly id: number;
   /** What it looks like now, and whenever that changed, until it is over. */
   readonly progress: AsyncIterable<JobProgress>;
@@ -301,10 +326,15 @@ export interface MapReduceClusterOptions
 
 /** Nodes that agree on which worker does what, and the workers. */
 export interface MapReduceCluster {
+  /** As it was opened. */
   readonly name: string;
+  /** The nodes on which the coordinator runs, as of a `Cluster`. */
   readonly nodes: readonly AnyNode[];
+  /** The node with this id. */
   node(id: number): AnyNode;
+  /** Faults between the nodes. */
   readonly network: Network;
+  /** Who carries tasks out. */
   readonly workers: JobWorkers;
   /** Begins a job. The signal cancels it. */
   mapReduce(options: MapReduceOptions, bounds?: CallOptions): Promise<RunningJob>;
@@ -323,15 +353,19 @@ export interface MapReduceCluster {
     listener: ClusterListener<K>,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  /** Takes a listener away again. */
   removeEventListener<K extends keyof ClusterEvents>(
     type: K,
     listener: ClusterListener<K>,
     options?: boolean | EventListenerOptions,
   ): void;
+  /** Ends the workers and closes the nodes. Jobs that are not over can be resumed by whoever opens it again. */
   close(): Promise<void>;
+  /** The same, for `await using`. */
   [Symbol.asyncDispose]: () => Promise<void>;
 }
 
+/** What opens them. */
 export interface MapReduceClusterFactory {
   /** Opens the nodes and starts the workers. */
   open(options: MapReduceClusterOptions): Promise<MapReduceCluster>;

@@ -38,13 +38,13 @@ function refuse(code: JobCode, url: string, what: string): JobError {
 }
 
 /** What a function of the job threw, of which record. Where storage fails meanwhile, that is no fault of the record. */
-export function threw(what: string, error: unknown, record: number): JobError {
-  if (error instanceof JobError) {
-    if (error.code !== "EMIT_INVALID") return error;
-    return new JobError(error.code, error.message, { cause: error, record });
-  }
-  const { message } = failureOf(error, "JOB_THREW");
-  return new JobError("JOB_THREW", `${what} threw: ${message}`, { cause: error, record });
+export function threw(what: string, error: unknown, record: number, input = ""): JobError {
+  const isOurs = error instanceof JobError;
+  if (isOurs && error.code !== "EMIT_INVALID") return error;
+  const { code, message } = failureOf(error, "JOB_THREW");
+  const where = input === "" ? what : `${what} of a record of ${input}`;
+  const text = isOurs ? `${where}: ${message}` : `${where} threw: ${message}`;
+  return new JobError(isOurs ? code : "JOB_THREW", text, { cause: error, record });
 }
 
 /** The bytes that a result is written as. */

@@ -57,7 +57,7 @@ async function mapUser(
         const done: unknown = job.map(at, value, emit, context);
         if (isPromise(done)) await done;
       } catch (error) {
-        throw threw("map()", error, at);
+        throw threw("map()", error, at, context.input);
       }
     }
     pairs.finish();
