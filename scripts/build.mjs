@@ -88,7 +88,7 @@ const modules = [
     library: "quorate_mapreduce_wasm",
     features: [],
     folder: "mapreduce",
-    budget: 122_000,
+    budget: 123_000,
   },
 ];
 

@@ -1,7 +1,7 @@
 /** A node's worker in a browser, for the page that made it alone. */
 
 import type { FromWorker, ToWorker } from "./protocol.js";
-import { runWorker, type WorkerGlue, type WorkerScope } from "./worker-main.js";
+import { runWorker, type WorkerGlue } from "./worker-main.js";
 
 /** What is used of a dedicated worker's global scope. */
 export interface DedicatedScope {
@@ -11,18 +11,14 @@ export interface DedicatedScope {
 }
 
 /** Serves the page. */
-export function serve(
-  scope: DedicatedScope,
-  glue: WorkerGlue,
-  machine?: WorkerScope["machine"],
-): void {
+export function serve(scope: DedicatedScope, glue: WorkerGlue): void {
   // Uncaught errors reach the owner by themselves; rejections do not.
   scope.onunhandledrejection = (event) => {
     event.preventDefault();
     const message = uncaught(event.reason);
     scope.postMessage({ type: "halted", error: { code: "WORKER_FAILED", message } });
   };
-  const receive = runWorker({ glue, machine, post: (message) => scope.postMessage(message) });
+  const receive = runWorker({ glue, post: (message) => scope.postMessage(message) });
   scope.onmessage = (event) => receive(event.data);
 }
 

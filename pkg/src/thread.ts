@@ -4,15 +4,14 @@ import { parentPort } from "node:worker_threads";
 import type { ToWorker } from "./protocol.js";
 import { directoryStorage } from "./storage/directory.js";
 import type { SegmentCodec } from "./storage/segments.js";
-import { runWorker, type WorkerGlue, type WorkerScope } from "./worker-main.js";
+import { runWorker, type WorkerGlue } from "./worker-main.js";
 
 /** Serves the owner of this thread. */
-export function runThread(glue: WorkerGlue & SegmentCodec, machine?: WorkerScope["machine"]): void {
+export function runThread(glue: WorkerGlue & SegmentCodec): void {
   const port = parentPort;
   if (port === null) throw new Error("this module runs as the worker of a node: new Worker(…)");
   const receive = runWorker({
     glue,
-    machine,
     post: (message) => port.postMessage(message),
     directory: (path) => directoryStorage(path, glue),
   });

@@ -2,7 +2,7 @@
 
 import type { Host } from "../wasm/quorate_wasm.js";
 import type { Loading } from "./core.js";
-import { type ErrorCode, quorateError, toPlain } from "./errors.js";
+import { type ErrorCode, type PlainError, quorateError, toPlain } from "./errors.js";
 import { Keeper } from "./keeper.js";
 import type { Adapter } from "./machine/adapter.js";
 import { loadMachine } from "./machine/load.js";
@@ -20,7 +20,10 @@ import { remoteTransport } from "./transport/remote.js";
 /** What a worker calls of the WebAssembly. */
 export interface WorkerGlue
   extends Loading,
-    Pick<typeof import("../wasm/quorate_wasm.js"), "Host"> {}
+    Pick<typeof import("../wasm/quorate_wasm.js"), "Host"> {
+  /** Makes the machine, where it comes with the worker. */
+  readonly loadMachine?: typeof loadMachine;
+}
 
 /** What differs between workers. */
 export interface WorkerScope {
@@ -28,8 +31,6 @@ export interface WorkerScope {
   post(message: FromWorker): void;
   /** Opens storage in a directory; absent where there are none. */
   readonly directory?: (path: string) => CheckedStorage;
-  /** Makes the machine, where it comes with the worker. */
-  readonly machine?: ((url: string) => Promise<Adapter>) | undefined;
 }
 
 /** Takes the owner's messages. Says `hello` first. */
@@ -119,7 +120,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       },
     });
     const adopt = async (node: number, failed: () => void) => {
-      const parts = { machine: await machineOf(scope, message) };
+      const parts = { machine: await machineOf(scope.glue, message.machine) };
       return new Resident({
         name: message.cluster,
         node,
@@ -148,7 +149,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     const probe = observerOf(message, (entries) => scope.post({ type: "debug", entries }));
     observer = probe;
     // Before anything is opened: a machine that does not load leaves nothing behind.
-    const machine = await machineOf(scope, message);
+    const machine = await machineOf(scope.glue, message.machine);
     scope.glue.initSync({ module: message.module });
     scope.glue.setPanicHandler((text: string, place: string) =>
       halt(
@@ -225,23 +226,21 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         });
       case "ask":
         return use((host) => {
-          const { request } = message;
-          if (resident !== undefined)
-            return resident.ask(message, (index, error) =>
-              scope.post({ type: "answered", request, index, ...(error && { error }) }),
-            );
+          const answer = (index: number, error?: PlainError) =>
+            scope.post({
+              type: "answered",
+              request: message.request,
+              index,
+              ...(error && { error }),
+            });
+          if (resident !== undefined) return resident.ask(message, answer);
           try {
             let index = 0;
             if (message.what === "change") index = host.changeMembers(0, [...message.changes]);
             else host.transferLeadership(0, message.to);
-            scope.post({ type: "answered", request, index });
+            answer(index);
           } catch (error) {
-            scope.post({
-              type: "answered",
-              request,
-              index: 0,
-              error: toPlain(error, "NODE_HALTED"),
-            });
+            answer(0, toPlain(error, "NODE_HALTED"));
           }
         });
       case "peer":
@@ -294,12 +293,8 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
 type Start = ToWorker & { type: "start" };
 
 /** A machine of its own for each node, where the owner's is one of the user's. */
-async function machineOf(
-  { machine: make = loadMachine }: WorkerScope,
-  { machine }: Start,
-): Promise<Adapter | undefined> {
-  return machine === undefined ? undefined : make(machine);
-}
+const machineOf = (glue: WorkerGlue, machine: string | undefined) =>
+  machine === undefined ? undefined : (glue.loadMachine ?? loadMachine)(machine);
 
 /** Opens a node as the owner's message says. */
 function openHost(

@@ -50,11 +50,11 @@ test("nothing runs when it is installed, and nothing else is installed", () => {
 test("each wasm with one glue, and one embedded copy of the first in the inline entry", () => {
   assert.deepEqual(
     paths().filter((path) => path.endsWith(".wasm")),
-    ["pkg/dist/quorate-shards.wasm", "pkg/dist/quorate.wasm"],
+    ["pkg/dist/quorate-mapreduce.wasm", "pkg/dist/quorate-shards.wasm", "pkg/dist/quorate.wasm"],
   );
   const scripts = paths().filter((path) => path.endsWith(".js"));
   const withGlue = scripts.filter((path) => read(path).includes("__wbindgen_malloc"));
-  assert.equal(withGlue.length, 3, withGlue.join(", "));
+  assert.equal(withGlue.length, 4, withGlue.join(", "));
   const wasm = gzipSync(read("pkg/dist/quorate.wasm"), { level: 9 }).toString("base64");
   const withWasm = scripts.filter((path) => read(path).includes(wasm));
   assert.equal(withWasm.length, 1, withWasm.join(", "));
@@ -70,7 +70,7 @@ test("only what is meant to be published, and small", () => {
   const { size } = consumer.tarball;
   assert.ok(size < 820_000, `the tarball has ${size} bytes`);
   // What sharded stores and MapReduce add to it is for those who load that.
-  const own = /\/(quorate-shards|shards|quorate-mapreduce)[^/]*$/;
+  const own = /\/(quorate-shards|shards|quorate-mapreduce|mapreduce)[^/]*$/;
   const rest = paths().filter((path) => !own.test(path));
   assert.ok(rest.length < paths().length);
   const without = gzipSync(Buffer.concat(rest.map((path) => read(path))));
@@ -119,6 +119,7 @@ test("the types are right for every way to resolve them", async () => {
       "./worker",
       "./quorate-shards.wasm",
       "./shards/worker",
+      "./quorate-mapreduce.wasm",
     ],
     consumer.project,
   );

@@ -16,7 +16,9 @@ import { readBytes } from "./platform-node.js";
 
 const load = loader(() => compile(new URL("./quorate-mapreduce.wasm", import.meta.url), readBytes));
 
-runThread({ Host, initSync, scanSegment, sealRound, setPanicHandler }, async (url) => {
+const loadMachine = async (url: string) => {
   await load();
   return adapterOf(coordinatorMachine(coordinator), url);
-});
+};
+
+runThread({ Host, initSync, loadMachine, scanSegment, sealRound, setPanicHandler });

@@ -11,7 +11,10 @@ const load = loader(() =>
   compile(new URL("./quorate-mapreduce.wasm", import.meta.url), fetchBytes),
 );
 
-serve(globalThis as unknown as DedicatedScope, { Host, initSync, setPanicHandler }, async (url) => {
+const loadMachine = async (url: string) => {
   await load();
   return adapterOf(coordinatorMachine(coordinator), url);
-});
+};
+
+const glue = { Host, initSync, loadMachine, setPanicHandler };
+serve(globalThis as unknown as DedicatedScope, glue);
