@@ -258,6 +258,13 @@ for (const [what, word] of [
   });
 }
 
+test("a worker that died too often is the cause of the failure", async (t) => {
+  const cluster = await open(t);
+  const input = new Blob(["EXIT\n"]);
+  const error = await failed(await cluster.mapReduce({ input, job: job("words"), attempts: 1 }));
+  assert.deepEqual([error.code, error.cause.code], ["JOB_FAILED", "WORKER_LOST"]);
+});
+
 test("bad jobs are refused with what is wrong", async (t) => {
   const cluster = await open(t, { workers: 1 });
   const input = new Blob(["NUMBER\n"]);
