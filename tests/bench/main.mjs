@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,relaxed,firefox,node,life,opponents,growth,shards] [-- --json FILE]
+// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,relaxed,firefox,node,life,opponents,growth,shards,mapreduce] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -10,6 +10,7 @@ import { measureCore, printCore } from "./core.mjs";
 import { measureGrowth, printGrowth } from "./growth.mjs";
 import { hosts, measureHosts, printAims, printHost } from "./hosts.mjs";
 import { measureLife, printLife } from "./life.mjs";
+import { measureMapReduce, printMapReduce } from "./mapreduce.mjs";
 import { measureOpponents, printOpponents } from "./opponents.mjs";
 import { measurePeers, printPeers } from "./peers.mjs";
 import { measureShards, printShards } from "./shards.mjs";
@@ -26,6 +27,7 @@ const parts = [
   "opponents",
   "growth",
   "shards",
+  "mapreduce",
 ];
 const { values } = parseArgs({
   options: {
@@ -73,5 +75,10 @@ if (only.includes("growth")) {
 if (only.includes("shards")) {
   result.shards = await measureShards(ms, repeat, values.quick);
   printShards(result.shards);
+}
+if (only.includes("mapreduce")) {
+  const megabytes = values.quick ? [10] : values.long ? [100, 1_000] : [100];
+  result.mapreduce = await measureMapReduce(megabytes, repeat);
+  printMapReduce(result.mapreduce);
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);

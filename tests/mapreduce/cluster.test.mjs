@@ -116,6 +116,26 @@ test("values come in the order of the input, keys where partition() says", async
   }
 });
 
+test("values that are combined stay in order, whether they are kept, changed afterwards or written down", async (t) => {
+  const cluster = await open(t);
+  const values = { a: [], b: [], c: [] };
+  const lines = Array.from({ length: 4_000 }, (_, at) => {
+    const key = at % 7 === 0 ? "c" : at % 2 === 0 ? "b" : "a";
+    const some = at % 500 === 0 || key === "c" ? [at, `${at}x`] : [at];
+    values[key].push(...some);
+    return `${key} ${some.join(" ")}`;
+  });
+  const running = await cluster.mapReduce({
+    input: new Blob([lines.join("\n")]),
+    job: job("chain"),
+    partitions: 1,
+    memory: 64 << 10,
+    split: 16 << 10,
+  });
+  const expected = Object.entries(values).map(([key, all]) => `${key}\t${all.join(",")}\n`);
+  assert.equal(await (await running.result()).text(), expected.join(""));
+});
+
 test("keys come in the order of compare(), however much is spilled and merged", async (t) => {
   const cluster = await open(t);
   const spellings = [(n) => `${n}`, (n) => `${n}.0`, (n) => `0${n}`];
@@ -237,6 +257,13 @@ for (const [what, word] of [
     assert.deepEqual(await linesOf(result), counted(lines.join("\n")));
   });
 }
+
+test("a worker that died too often is the cause of the failure", async (t) => {
+  const cluster = await open(t);
+  const input = new Blob(["EXIT\n"]);
+  const error = await failed(await cluster.mapReduce({ input, job: job("words"), attempts: 1 }));
+  assert.deepEqual([error.code, error.cause.code], ["JOB_FAILED", "WORKER_LOST"]);
+});
 
 test("bad jobs are refused with what is wrong", async (t) => {
   const cluster = await open(t, { workers: 1 });

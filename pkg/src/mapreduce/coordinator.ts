@@ -35,6 +35,13 @@ export type AttemptName = Pick<Assignment, "task" | "attempt"> & {
   readonly kind: "map" | "reduce" | "publish";
 };
 
+/** What the coordinator itself finds wrong with an attempt, in the codes of callers. */
+const OWN_CODES: Readonly<Record<string, JobCode>> = {
+  LEASE_EXPIRED: "WORKER_LOST",
+  WORKER_DIED: "WORKER_LOST",
+  OUTPUT_LOST: "SCRATCH_DAMAGED",
+};
+
 /** How far a job is. */
 export interface JobStatus {
   readonly id: number;
@@ -354,7 +361,9 @@ function status(id: number, from: Lists): JobStatus {
     const { kind, task } = attemptOf(from);
     from.number();
     const record = from.option(() => from.number());
-    const [code, message] = [from.text() as JobCode, from.text()];
+    const [given, message] = [from.text(), from.text()];
+    // What a worker tells has a code already.
+    const code = OWN_CODES[given] ?? (given as JobCode);
     const name = kind === "publish" ? kind : `${kind} ${task}`;
     return { task: name, code, message, ...(record !== undefined && { record }) };
   });

@@ -7,7 +7,7 @@ import { decode } from "../machine/codec.js";
 import { Batch, checkKey, valueBytes } from "./batch.js";
 import type { Engine } from "./engine.js";
 import { JobError } from "./errors.js";
-import { combined, type Pairs, type PairsParts, partitionOf } from "./pairs.js";
+import { combined, combinedBytes, type Pairs, type PairsParts, partitionOf } from "./pairs.js";
 import type { RunFile } from "./runs.js";
 import type { PairValue } from "./types.js";
 import type { AnyJob } from "./user-job.js";
@@ -73,7 +73,7 @@ export class OrderedPairs implements Pairs {
       for (end = at + 1; end < pairs.length; end++)
         if (this.#order(key, (pairs[end] as OrderedPair).key) !== 0) break;
       const values = pairs.slice(at, end).map(({ value }) => decode(value) as PairValue);
-      yield { key, value: combined(job, key, values, context) };
+      yield { key, value: combinedBytes(combined(job, key, values, context)) };
     }
   }
 }

@@ -42,7 +42,12 @@ export class BytePairs implements Pairs {
   add(key: string, value: PairValue): void {
     const { job, partitions } = this.#parts;
     checkKey(key);
-    this.#batch.add(partitionOf(job, key, partitions) ?? BY_HASH, key, valueBytes(value));
+    this.addBytes(partitionOf(job, key, partitions), key, valueBytes(value));
+  }
+
+  /** A pair whose key was checked; the value as it is stored. */
+  addBytes(partition: number | undefined, key: string, value: Uint8Array): void {
+    this.#batch.add(partition ?? BY_HASH, key, value);
     if (this.#batch.isFull) this.#empty();
   }
 
@@ -78,27 +83,30 @@ export class BytePairs implements Pairs {
     const batch = new Batch();
     const write = () => file.write(this.#collector.combined(batch.take()));
     for (const { partition, key, values } of groupsOf(() => this.#collector.groups(GROUP_BYTES))) {
-      batch.add(partition, key, combined(job, key, values, context));
+      batch.add(partition, key, combinedBytes(combined(job, key, values, context)));
       if (batch.isFull) write();
     }
     write();
   }
 }
 
-/** What the job's `combine` makes of the values of a key, as it is stored. */
+/** What the job's `combine` makes of the values of a key. */
 export function combined(
   job: AnyJob,
   key: string,
   values: Iterable<PairValue>,
   context: TaskContext,
-): Uint8Array {
-  let value: PairValue | undefined;
+): PairValue | undefined {
   try {
-    value = job.combine?.(key, values, context);
+    return job.combine?.(key, values, context);
   } catch (error) {
     if (error instanceof JobError) throw error;
     throw new JobError("JOB_THREW", `combine() threw: ${String(error)}`, { cause: error });
   }
+}
+
+/** The same as it is stored. */
+export function combinedBytes(value: PairValue | undefined): Uint8Array {
   try {
     return valueBytes(value);
   } catch (error) {

@@ -9,14 +9,17 @@ import type { AnyJob } from "./user-job.js";
 /** Where a record begins, its text, and where the next one begins at the earliest. */
 export type TextRecord = readonly [at: number, text: string, next: number];
 
-/** Those that begin in the range. Bytes that are no UTF-8 come as U+FFFD. */
+/**
+ * Those that begin in the range, as many at once as there are: to wait for each would take longer than most jobs need for it. They
+ * are to be gone through before the next. Bytes that are no UTF-8 come as U+FFFD.
+ */
 export async function* recordsOf(
   engine: Engine,
   job: AnyJob,
   run: Run,
   source: number,
   range: { readonly start: number; readonly end: number },
-): AsyncGenerator<TextRecord> {
+): AsyncGenerator<Iterable<TextRecord>> {
   const { format, sources } = run.spec;
   const from = sources[source];
   if (from === undefined) throw new JobError("INPUT_NOT_FOUND", `there is no input ${source}`);
@@ -27,19 +30,30 @@ export async function* recordsOf(
     let position = records.position;
     for await (const chunk of run.readSource(from, position)) {
       const { head, headAt, bounds } = records.feed(chunk);
-      if (head !== undefined) yield [headAt, decoder.decode(head), position + (bounds[0] ?? 0)];
-      for (let row = 0; row < bounds.length; row += 2) {
-        const [begin = 0, end = 0] = [bounds[row], bounds[row + 1]];
-        const next = bounds[row + 2] ?? end;
-        yield [position + begin, decoder.decode(chunk.subarray(begin, end)), position + next];
-      }
+      if (head !== undefined) yield [[headAt, decoder.decode(head), position + (bounds[0] ?? 0)]];
+      yield within(chunk, position, bounds, decoder);
       position += chunk.length;
       if (records.isDone) return;
     }
     const { head, headAt } = records.finish();
-    if (head !== undefined) yield [headAt, decoder.decode(head), position];
+    if (head !== undefined) yield [[headAt, decoder.decode(head), position]];
   } finally {
     records.free();
+  }
+}
+
+/** The records that lie in a chunk as a whole: where each begins, and where its text ends. */
+function* within(
+  chunk: Uint8Array,
+  position: number,
+  bounds: Uint32Array,
+  decoder: TextDecoder,
+): Generator<TextRecord> {
+  for (let row = 0; row < bounds.length; row += 2) {
+    const begin = bounds[row] as number;
+    const end = bounds[row + 1] as number;
+    const next = bounds[row + 2] ?? end;
+    yield [position + begin, decoder.decode(chunk.subarray(begin, end)), position + next];
   }
 }
 
@@ -65,7 +79,7 @@ async function* customRecords(
   run: Run,
   source: number,
   range: { readonly start: number; readonly end: number },
-): AsyncGenerator<TextRecord> {
+): AsyncGenerator<Iterable<TextRecord>> {
   const { boundary } = job;
   if (boundary === undefined)
     throw new JobError("JOB_INVALID", 'records: "custom" needs a boundary() of the job');
@@ -96,9 +110,9 @@ async function* customRecords(
     joined.set(rest);
     joined.set(chunk, rest.length);
     rest = joined;
-    yield* cut(false);
+    yield cut(false);
   }
-  yield* cut(true);
+  yield cut(true);
 }
 
 const RECORD_MAX = 16 << 20;

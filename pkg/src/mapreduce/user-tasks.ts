@@ -1,11 +1,12 @@
 /** Tasks of a job of the user's own: its functions between the engine's readers and writers. */
 
+import { Combiner } from "./combiner.js";
 import { Counters } from "./counters.js";
 import type { Engine } from "./engine.js";
 import { JobError } from "./errors.js";
 import type { Group } from "./groups.js";
 import { OrderedPairs } from "./ordered-pairs.js";
-import { BytePairs, type PairsParts } from "./pairs.js";
+import { BytePairs, type Pairs, type PairsParts } from "./pairs.js";
 import { type Assignment, mapFile, reduceFile, type TaskOutcome } from "./protocol.js";
 import { recordsOf } from "./records.js";
 import { openGroups } from "./reduce-groups.js";
@@ -36,28 +37,30 @@ async function mapUser(
       ? new RunFile(await scratch.create(mapFile(run.job, task, attempt)), partitions)
       : undefined;
   const parts: PairsParts = { engine, job, partitions, memory: spec.memory, file, context };
-  const pairs = job.compare === undefined ? new BytePairs(parts) : new OrderedPairs(parts);
+  const pairs = pairsOf(parts);
   const emit = (key: string, value: PairValue) => pairs.add(key, value);
   try {
     const skip = new Set(assignment.skip);
     const range = probe ?? split;
     const [records, bytes] = [counterOf(0), counterOf(0)];
     let isFirst = true;
-    for await (const [at, value, next] of recordsOf(engine, job, run, split.source, range)) {
-      // The record in hand is known to the owner before it can do harm.
-      run.report(
-        { records: records.now, bytes: bytes.now, at, next },
-        isFirst && probe !== undefined,
-      );
-      isFirst = false;
-      records.now += 1;
-      bytes.now = next - range.start;
-      if (skip.has(at)) continue;
-      try {
-        const done: unknown = job.map(at, value, emit, context);
-        if (isPromise(done)) await done;
-      } catch (error) {
-        throw threw("map()", error, at, context.input);
+    for await (const some of recordsOf(engine, job, run, split.source, range)) {
+      for (const [at, value, next] of some) {
+        // The record in hand is known to the owner before it can do harm.
+        run.report(
+          { records: records.now, bytes: bytes.now, at, next },
+          isFirst && probe !== undefined,
+        );
+        isFirst = false;
+        records.now += 1;
+        bytes.now = next - range.start;
+        if (skip.has(at)) continue;
+        try {
+          const done: unknown = job.map(at, value, emit, context);
+          if (isPromise(done)) await done;
+        } catch (error) {
+          throw threw("map()", error, at, context.input);
+        }
       }
     }
     pairs.finish();
@@ -71,6 +74,14 @@ async function mapUser(
   } finally {
     pairs.free();
   }
+}
+
+function pairsOf(parts: PairsParts): Pairs {
+  const { job, file } = parts;
+  if (job.compare !== undefined) return new OrderedPairs(parts);
+  // A probe is for what map() does.
+  const isCombined = job.combine !== undefined && file !== undefined;
+  return isCombined ? new Combiner(parts) : new BytePairs(parts);
 }
 
 async function reduceUser(
