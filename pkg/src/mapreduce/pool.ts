@@ -277,12 +277,14 @@ class TaskWorker {
       this.#told.add(job);
       this.#link?.post({ type: "job", job, spec: known.spec });
     }
+    let timer: ReturnType<typeof setInterval> | undefined;
     const message = await new Promise<FromTasks | undefined>((resolve) => {
       const running: Running = { job, assigned, end: resolve, heard: performance.now() };
       this.#running = running;
-      this.#watch(running, known.leaseMs);
+      timer = this.#watch(running, known.leaseMs);
       this.#link?.post({ type: "run", job, assignment: assigned });
     });
+    clearInterval(timer);
     this.#running = undefined;
     if (message === undefined || this.#over !== undefined) return;
     if (message.type === "done")
@@ -341,11 +343,9 @@ class TaskWorker {
   }
 
   /** Whoever says nothing for a lease is in a function of the job that does not return, and is ended. */
-  #watch(running: Running, leaseMs: number): void {
-    const timer = setInterval(() => {
-      if (this.#running !== running) return clearInterval(timer);
+  #watch(running: Running, leaseMs: number): ReturnType<typeof setInterval> {
+    return setInterval(() => {
       if (performance.now() - running.heard < leaseMs) return;
-      clearInterval(timer);
       void this.end(new JobError("WORKER_LOST", `it said nothing for ${leaseMs} ms and was ended`));
     }, leaseMs / 4);
   }
