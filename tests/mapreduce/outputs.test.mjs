@@ -8,7 +8,8 @@ import test from "node:test";
 
 import { bundle } from "../bundle.mjs";
 
-const { publish, errors, codes } = await bundle({
+const { publish, store, errors, codes } = await bundle({
+  store: "mapreduce/outputs.ts",
   publish: "mapreduce/outputs-node.ts",
   errors: "errors.ts",
   codes: "mapreduce/errors.ts",
@@ -23,13 +24,14 @@ function scratch(t, results) {
   for (const [partition, text] of results.entries())
     writeFileSync(join(home, "scratch", "1", `r${partition}.0`), text);
   mkdirSync(join(home, "results"));
-  const to = (name, winners = results.length) =>
+  const to = (name, winners = results.length, signal = new AbortController().signal) =>
     publish.publishToDirectory(
       `${home}/results/${name}`,
       "jobs",
       1,
       Array.from({ length: winners }, () => ({ attempt: 0, size: 1 })),
       join(home, "scratch"),
+      signal,
     );
   return { to, path: (...names) => join(home, "results", ...names) };
 }
@@ -48,4 +50,26 @@ test("what cannot be published leaves nothing", async (t) => {
   const { to, path } = scratch(t, ["a"]);
   await assert.rejects(to("out", 2), { code: "OUTPUT_FAILED" });
   assert.deepEqual(readdirSync(path()), []);
+  await assert.rejects(to("out", 1, AbortSignal.abort()), { code: "OUTPUT_FAILED" });
+  assert.deepEqual(readdirSync(path()), []);
+});
+
+test("keys of a store are not said to be there once it is stopped", async () => {
+  const write = async (signal) => {
+    const asked = [];
+    const kv = {
+      get: async () => null,
+      txn: async (txn) => {
+        asked.push(...txn.do.map(({ put }) => put));
+        return { succeeded: true };
+      },
+    };
+    const read = () => new Blob(["a\t1\n"]).stream();
+    const winners = [{ attempt: 0, size: 4 }];
+    const target = { kv, prefix: "out" };
+    await store.publishToStore(target, "jobs", 1, winners, read, signal).catch(() => {});
+    return asked;
+  };
+  assert.deepEqual(await write(new AbortController().signal), ["outjobs-1/a", "out"]);
+  assert.deepEqual(await write(AbortSignal.abort()), ["outjobs-1/a"]);
 });

@@ -26,6 +26,7 @@ export async function publishToDirectory(
   job: number,
   winners: readonly Winner[],
   scratch: string,
+  signal: AbortSignal,
 ): Promise<void> {
   const mark = `${JSON.stringify({ job, of: name, partitions: winners.length })}\n`;
   if ((await readFile(join(path, MARK), "utf8").catch(() => undefined)) === mark) return;
@@ -49,6 +50,8 @@ export async function publishToDirectory(
     await writeFile(join(parts, MARK), mark);
     await durable(join(parts, MARK));
     await durable(parts);
+    // From here on it is too late.
+    signal.throwIfAborted();
     await rename(parts, place);
     await durable(dirname(place));
   } catch (error) {
