@@ -385,6 +385,45 @@ test("a job is cancelled, by a call and by a signal", async (t) => {
   assert.equal((await (await cluster.mapReduce({ ...options, job: "wordcount" })).result()).id, 3);
 });
 
+test("a job that is cancelled while it is published is published or cancelled, not both", async (t) => {
+  const cluster = await open(t);
+  const store = await Cluster.open({ name: "cancelled", storage: "memory", nodes: 1 });
+  t.after(() => store.close());
+  const { kv } = store;
+  for (const [prefix, isLast] of [
+    ["early", (txn) => txn.if === undefined],
+    ["late", (txn) => txn.if !== undefined],
+  ]) {
+    let running;
+    let cancelled;
+    const txn = async (asked) => {
+      if (isLast(asked)) {
+        cancelled ??= running.cancel();
+        // Whoever would not wait for this could do its worst meanwhile.
+        await Promise.race([cancelled, pause(300)]);
+      }
+      return kv.txn(asked);
+    };
+    const target = { get: (...given) => kv.get(...given), range: () => {}, txn };
+    running = await cluster.mapReduce({
+      input: new Blob(["a b\n"]),
+      job: "wordcount",
+      partitions: 1,
+      output: { kv: target, prefix },
+    });
+    const code = await running.result().then(
+      () => "published",
+      (error) => error.code,
+    );
+    await cancelled;
+    const mark = await kv.get(prefix);
+    assert.deepEqual(
+      [code, mark !== null],
+      prefix === "early" ? ["JOB_CANCELLED", false] : ["published", true],
+    );
+  }
+});
+
 test("another process goes on where the first one was", async (t) => {
   const path = join(folder, "resumed.txt");
   const input = text(1_000);

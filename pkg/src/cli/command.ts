@@ -7,6 +7,8 @@ import type { Session } from "./session.js";
 /** An option; with a `value`, which is the name of what follows it, it takes one. */
 export interface Option {
   readonly value?: string;
+  /** It can be given more than once. */
+  readonly many?: true;
   readonly about: string;
 }
 
@@ -76,6 +78,12 @@ export class Given {
   text(name: string): string | undefined {
     const value = this.#values[name];
     return typeof value === "string" ? value : undefined;
+  }
+
+  /** All that was given of an option that can be given more than once. */
+  all(name: string): readonly string[] {
+    const values = this.#values[name];
+    return Array.isArray(values) ? values : [];
   }
 
   /** What `read` makes of it, if it was given. */

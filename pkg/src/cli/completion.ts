@@ -18,7 +18,8 @@ export function complete(commands: readonly Command[], words: readonly string[])
   let awaits: string | undefined;
   for (const word of words.slice(0, -1)) {
     if (awaits !== undefined) awaits = undefined;
-    else if (word.startsWith("--")) awaits = every[word.slice(2)]?.value;
+    else if (word.startsWith("--"))
+      awaits = { ...every, ...commandOf(commands, before)?.options }[word.slice(2)]?.value;
     else before.push(word);
   }
   const command = commandOf(commands, before);
@@ -61,6 +62,10 @@ function placeholder(name: string, commands: readonly Command[]): Candidate[] {
       return [":files"];
     case "DIR":
       return [":dirs"];
+    case "JOB":
+      return [":files", ...rows(JOBS)];
+    case "FORMAT":
+      return rows(FORMATS);
     case "SHELL":
       return Object.keys(SCRIPTS).map((word) => ({ word, about: `a script for ${word}` }));
     case "ABOUT":
@@ -69,6 +74,22 @@ function placeholder(name: string, commands: readonly Command[]): Candidate[] {
       return [];
   }
 }
+
+const rows = (words: Readonly<Record<string, string>>) =>
+  Object.entries(words).map(([word, about]) => ({ word, about }));
+const JOBS = {
+  wordcount: "how often each word is there",
+  index: "in which inputs each word is",
+  grep: "records with a text in them",
+  sort: "records in the order of their bytes",
+};
+const FORMATS = {
+  lines: "each ends with a line feed",
+  whole: "an input is one record",
+  custom: "by the module's boundary()",
+  "delimiter:": "each ends with this text",
+  "length:": "each has so many bytes",
+};
 
 /** A line for each candidate, as the scripts read them. */
 export function candidateLines(candidates: readonly Candidate[]): string {
@@ -102,12 +123,12 @@ _quorate() {
   local -a found
   while IFS= read -r line; do
     case "$line" in
-      :files) _files; return ;;
-      :dirs) _files -/; return ;;
+      :files) _files ;;
+      :dirs) _files -/ ;;
       *) found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
     esac
   done < <("\${words[1]}" __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)
-  _describe quorate found
+  (( ! $#found )) || _describe quorate found
 }
 compdef _quorate quorate`,
   fish: `function __quorate_complete

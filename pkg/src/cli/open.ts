@@ -7,7 +7,7 @@ import { QuorateError } from "../errors.js";
 import { clusterFactory } from "../open.js";
 import { assertUnlocked } from "../storage/lock.js";
 import { whose } from "../storage/whose.js";
-import type { Cluster } from "../types.js";
+import type { Cluster, ClusterOptions } from "../types.js";
 import type { Given } from "./command.js";
 import { UsageError } from "./exit.js";
 import { numberOf, timeOf } from "./values.js";
@@ -41,21 +41,42 @@ export function openThere(options: Given, signal: AbortSignal): Promise<Cluster>
   });
 }
 
-/** Opens the cluster that is there, or founds one. `others` is what is to be said where there is one. */
+/** What becomes of a directory without a cluster, or with one. */
+export interface Founding {
+  /** Its name, if nobody says otherwise. */
+  readonly name?: string;
+  /** What is to be said where there is a cluster. */
+  readonly refuse?: (name: string) => Error;
+  /** `NO_CLUSTER` if there is none. */
+  readonly never?: boolean;
+}
+
+/** Opens the cluster that is there, or founds one. */
 export function openOrFound(
   options: Given,
   signal: AbortSignal,
-  founding: { readonly name?: string; readonly refuse?: (name: string) => Error } = {},
+  founding: Founding = {},
 ): Promise<Cluster> {
+  return openOrFoundWith(clusterFactory(platform).open, options, signal, founding);
+}
+
+/** The same with clusters of another kind. */
+export function openOrFoundWith<C>(
+  open: (options: ClusterOptions) => Promise<C>,
+  options: Given,
+  signal: AbortSignal,
+  founding: Founding,
+): Promise<C> {
   return patiently(options, signal, async (directory) => {
     await assertUnlocked(directory);
     const wasm = await loadCore();
     const there = await whose(scanSegment, directory).catch((error: unknown) => {
-      if (error instanceof QuorateError && error.code === "NO_CLUSTER") return undefined;
+      const isNone = error instanceof QuorateError && error.code === "NO_CLUSTER";
+      if (isNone && founding.never !== true) return undefined;
       throw error;
     });
     if (there !== undefined && founding.refuse !== undefined) throw founding.refuse(there.name);
-    return clusterFactory(platform).open({
+    return open({
       name: options.text("name") ?? there?.name ?? founding.name ?? "cluster",
       nodes: options.read("nodes", numberOf) ?? there?.nodes ?? 3,
       ...{ directory, wasm, signal },
@@ -94,7 +115,8 @@ async function patiently<T>(
   }
 }
 
-function deadlineOf(options: Given): { deadline?: number } {
+/** How long calls of the cluster may take, if somebody says so. */
+export function deadlineOf(options: Given): { deadline?: number } {
   const deadline = options.read("timeout", timeOf);
   return deadline === undefined ? {} : { deadline };
 }

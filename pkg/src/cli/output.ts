@@ -49,7 +49,9 @@ export function describe(error: unknown): string {
   const { code, message } = named(error);
   const hint = HINTS[code as ErrorCode];
   const line = message.replaceAll(/\s*\n\s*/g, " ").replaceAll(/\p{Cc}/gu, escaped);
-  return `${code}: ${line}${hint === undefined ? "" : `; ${hint}`}`;
+  const cause = causeOf(error)?.code;
+  const why = cause === undefined ? "" : ` (${cause})`;
+  return `${code}: ${line}${why}${hint === undefined ? "" : `; ${hint}`}`;
 }
 
 /** JSON without the control characters that it leaves as they are: terminals obey some of them. */
@@ -64,7 +66,15 @@ function escaped(char: string): string {
 function errorObject(error: unknown): object {
   const { code, message } = named(error);
   const { outcome, node, place, retryable } = error instanceof QuorateError ? error : {};
-  return { code, message, outcome, node, place, retryable };
+  const { job, task, record, input } = error as Record<string, unknown>;
+  const where = { job, task, record, input, cause: causeOf(error) };
+  return { code, message, outcome, node, place, retryable, ...where };
+}
+
+/** What went wrong in a task, where it is a job that failed. */
+function causeOf(error: unknown): { code: string; message: string } | undefined {
+  const { task, cause } = error as { task?: unknown; cause?: unknown };
+  return typeof task === "string" && cause instanceof QuorateError ? named(cause) : undefined;
 }
 
 function named(error: unknown): { code: string; message: string } {

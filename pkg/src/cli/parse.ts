@@ -14,17 +14,11 @@ export interface Parsed {
 
 /** Throws a {@link UsageError} that says what is wrong, and where there is more to read. */
 export function parse(commands: readonly Command[], words: readonly string[]): Parsed {
-  const every = Object.assign({}, GLOBAL, ...commands.map(({ options }) => options ?? {}));
   // Options may stand before the command, which says what options there are: so first a look that minds nothing.
-  const look = parseArgs({
-    args: words.map(guard),
-    options: shapes(every),
-    allowPositionals: true,
-    strict: false,
-  });
-  const command = commandOf(commands, look.positionals);
-  if (command === undefined && look.positionals[0] !== undefined) {
-    const [first, second] = look.positionals;
+  const command = commands.find((each) => commandOf([each], look(words, each.options)));
+  const every = Object.assign({}, ...commands.map(({ options }) => options ?? {}));
+  const [first, second] = command === undefined ? look(words, every) : [];
+  if (first !== undefined) {
     const family = commands.filter(({ name }) => name.startsWith(`${first} `));
     if (family.length === 0)
       throw new UsageError(`there is no command ${first}; "help" lists them`);
@@ -48,12 +42,19 @@ export function parse(commands: readonly Command[], words: readonly string[]): P
   const values = Object.fromEntries(
     Object.entries(found.values).map(([name, value]) => [
       name,
-      typeof value === "string" ? unguard(value) : value,
+      Array.isArray(value) ? value.map(unguarded) : unguarded(value),
     ]),
   );
   const given = new Given(values);
   if (command !== undefined && !given.has("help")) count(command, args);
   return { command, args, options: given };
+}
+
+/** The words that would be no options, if these were the options. */
+function look(words: readonly string[], options: OptionTable = {}): string[] {
+  const args = words.map(guard);
+  const all = shapes({ ...GLOBAL, ...options });
+  return parseArgs({ args, options: all, allowPositionals: true, strict: false }).positionals;
 }
 
 function strictly(words: readonly string[], options: OptionTable) {
@@ -87,9 +88,9 @@ function count(command: Command, args: readonly string[]): void {
 
 function shapes(options: OptionTable) {
   return Object.fromEntries(
-    Object.entries(options).map(([name, { value }]) => [
+    Object.entries(options).map(([name, { value, many = false }]) => [
       name,
-      { type: value === undefined ? ("boolean" as const) : ("string" as const) },
+      { type: value === undefined ? ("boolean" as const) : ("string" as const), multiple: many },
     ]),
   );
 }
@@ -97,6 +98,7 @@ function shapes(options: OptionTable) {
 /** A negative number is no option. */
 const guard = (word: string) => (/^-[\d.]/.test(word) ? `\0${word}` : word);
 const unguard = (word: string) => word.replace(/^\0/, "");
+const unguarded = <T>(value: T) => (typeof value === "string" ? unguard(value) : value);
 
 /** Words of a line, where "…" and '…' hold several together. */
 export function split(line: string): string[] {

@@ -9,6 +9,7 @@ import { UsageError } from "./exit.js";
 import { details, overview } from "./help.js";
 import { LEASE } from "./lease.js";
 import { LOCK } from "./lock.js";
+import { MAPREDUCE } from "./mapreduce.js";
 import { FAULTS, MEMBER } from "./member.js";
 import { directoryOf, loadCore, openOrFound } from "./open.js";
 import { clusterCommand } from "./prompt.js";
@@ -103,6 +104,7 @@ export const COMMANDS: readonly Command[] = [
   ...SNAPSHOT,
   BENCH,
   SIM,
+  MAPREDUCE,
   COMPLETION,
   VERSION,
   HELP,

@@ -82,6 +82,14 @@ export function timeOf(word: string, what = word): number {
   return Math.round(Number(count) * UNITS[unit as keyof typeof UNITS]);
 }
 
+/** Bytes of `64MiB`, `512KiB`, `1GiB`, or of a number alone. */
+export function sizeOf(word: string, what = word): number {
+  const [, count, unit = ""] = /^(\d+(?:\.\d+)?)(KiB|MiB|GiB)?$/.exec(word) ?? [];
+  if (count === undefined)
+    throw new UsageError(`${what} is a size, such as 64MiB, 512KiB, 1GiB or a number of bytes`);
+  return Math.round(Number(count) * SIZES[unit as keyof typeof SIZES]);
+}
+
 export function showTime(ms: number): string {
   return ms < 1_000 ? `${ms}ms` : `${Math.round(ms / 100) / 10}s`;
 }
@@ -91,4 +99,5 @@ export function showCount(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
+const SIZES = { "": 1, KiB: 1 << 10, MiB: 1 << 20, GiB: 1 << 30 };
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

@@ -74,7 +74,8 @@ export const MapReduceCluster: MapReduceClusterFactory = /* @__PURE__ */ mapRedu
       job: number,
       winners: Parameters<typeof publishToDirectory>[3],
       settings: MapReduceSettings,
-    ) => publishToDirectory(path, name, job, winners, scratchPath(settings)),
+      signal: AbortSignal,
+    ) => publishToDirectory(path, name, job, winners, scratchPath(settings), signal),
     readPublished: (path: string, partition: number) => readPath(join(path, partName(partition))),
   }),
 );

@@ -57,7 +57,7 @@ export class LiveMapReduceCluster implements MapReduceCluster {
       scratch: platform.scratchPlace(settings),
       spawn: (id, events) => platform.spawnTasks(id, events),
       changed: (job) => this.#jobs.get(job)?.look(),
-      publish: (job) => this.#publish(job),
+      publish: (job, signal) => this.#publish(job, signal),
     });
   }
 
@@ -186,6 +186,7 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     const job = new LiveJob({
       id,
       coordinator: this.#coordinator,
+      cancel: () => this.#pool.unpublished(id, () => this.#coordinator.cancel(id)),
       result: (status) => this.#result(id, status),
       over: () => {
         this.#pool.drop(id);
@@ -219,13 +220,14 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     );
   }
 
-  async #publish(job: number): Promise<void> {
+  async #publish(job: number, signal: AbortSignal): Promise<void> {
     const target = this.#targets.get(job);
     if (target === undefined) return;
     const winners = await this.#coordinator.winners(job);
     if (typeof target === "string")
-      return this.#platform.publish?.(target, this.name, job, winners, this.#settings);
-    await publishToStore(target, this.name, job, winners, (name) => this.#scratch.stream(name));
+      return this.#platform.publish?.(target, this.name, job, winners, this.#settings, signal);
+    const read = (name: string) => this.#scratch.stream(name);
+    await publishToStore(target, this.name, job, winners, read, signal);
   }
 
   async #checkTarget(target: JobTarget | undefined): Promise<void> {

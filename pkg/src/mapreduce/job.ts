@@ -8,6 +8,8 @@ import type { JobEvent, JobPhase, JobProgress, JobResult, RunningJob } from "./t
 export interface JobParts {
   readonly id: number;
   readonly coordinator: Coordinator;
+  /** Ends it, unless it is over. */
+  cancel(): Promise<void>;
   /** Reads what came of it. */
   result(status: JobStatus): Promise<JobResult>;
   /** It is over, whatever came of it. */
@@ -46,7 +48,7 @@ export class LiveJob implements RunningJob {
   }
 
   async cancel(): Promise<void> {
-    await this.#parts.coordinator.cancel(this.id);
+    await this.#parts.cancel();
     this.look();
     await this.#result.catch(() => {});
   }

@@ -29,6 +29,7 @@ export interface JobPlatform extends Platform {
     job: number,
     winners: readonly Winner[],
     settings: MapReduceSettings,
+    signal: AbortSignal,
   ): Promise<void>;
   /** A published partition. */
   readPublished?(target: string, partition: number): ReadableStream<Uint8Array>;

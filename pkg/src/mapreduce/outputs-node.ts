@@ -2,7 +2,7 @@
 
 import { constants, createReadStream } from "node:fs";
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { JobError } from "./errors.js";
 import type { Winner } from "./outputs.js";
@@ -26,11 +26,14 @@ export async function publishToDirectory(
   job: number,
   winners: readonly Winner[],
   scratch: string,
+  signal: AbortSignal,
 ): Promise<void> {
   const mark = `${JSON.stringify({ job, of: name, partitions: winners.length })}\n`;
   if ((await readFile(join(path, MARK), "utf8").catch(() => undefined)) === mark) return;
   await checkDirectory(path);
-  const parts = `${path}.part-${name}-${job}`;
+  // Beside it, however its name is written.
+  const place = resolve(path);
+  const parts = `${place}.part-${name}-${job}`;
   try {
     await rm(parts, { recursive: true, force: true });
     await mkdir(parts, { recursive: true });
@@ -47,9 +50,12 @@ export async function publishToDirectory(
     await writeFile(join(parts, MARK), mark);
     await durable(join(parts, MARK));
     await durable(parts);
-    await rename(parts, path);
-    await durable(dirname(path) || ".");
+    // From here on it is too late.
+    signal.throwIfAborted();
+    await rename(parts, place);
+    await durable(dirname(place));
   } catch (error) {
+    await rm(parts, { recursive: true, force: true }).catch(() => {});
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOTEMPTY" || code === "EEXIST")
       throw new JobError("OUTPUT_EXISTS", `${path} is there, and not empty`, { cause: error });

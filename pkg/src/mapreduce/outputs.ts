@@ -69,6 +69,7 @@ export async function publishToStore(
   job: number,
   winners: readonly Winner[],
   read: ReadFile,
+  signal: AbortSignal,
 ): Promise<void> {
   const mark = { job, of: name, prefix: `${prefix}${name}-${job}/` };
   const before = await kv.get(prefix);
@@ -93,6 +94,8 @@ export async function publishToStore(
     }
     await write();
   }
+  // From here on it is too late.
+  signal.throwIfAborted();
   const { succeeded } = await kv.txn({
     if: [{ key: prefix, version: 0 }],
     do: [{ put: prefix, value: mark }],

@@ -25,8 +25,8 @@ export interface PoolParts {
   spawn(id: number, events: TaskEvents): Promise<TaskLink>;
   /** Something happened to a job. */
   changed(job: number): void;
-  /** Results are to be published; resolves when they are. */
-  publish(job: number): Promise<void>;
+  /** Results are to be published, unless the signal is aborted before; resolves when they are. */
+  publish(job: number, signal: AbortSignal): Promise<void>;
 }
 
 /** A job whose tasks the pool takes. */
@@ -39,6 +39,9 @@ export class Pool implements JobWorkers {
   readonly #parts: PoolParts;
   readonly #workers = new Map<number, TaskWorker>();
   readonly #jobs = new Map<number, Known>();
+  readonly #publishing = new Map<number, Publishing>();
+  /** Nothing of these is to be published now. */
+  readonly #held = new Set<number>();
   /** Wakes those who have nothing to do. */
   readonly #idle = new Set<() => void>();
   #isClosed = false;
@@ -85,6 +88,28 @@ export class Pool implements JobWorkers {
     for (const worker of this.#workers.values()) worker.forget(job);
   }
 
+  /** Does something while nothing of a job is being published; what is at its last step comes to its end before. */
+  async unpublished(job: number, work: () => Promise<void>): Promise<void> {
+    this.#held.add(job);
+    try {
+      const publishing = this.#publishing.get(job);
+      publishing?.stop.abort();
+      await publishing?.over;
+      await work();
+    } finally {
+      this.#held.delete(job);
+    }
+  }
+
+  /** Publishes with a signal that says when not to. */
+  async #publish(job: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    if (this.#held.has(job)) return;
+    const stop = new AbortController();
+    const over = work(stop.signal);
+    this.#publishing.set(job, { stop, over });
+    await over.finally(() => this.#publishing.delete(job));
+  }
+
   /** There may be something to do. */
   wake(): void {
     for (const wake of [...this.#idle]) wake();
@@ -106,6 +131,7 @@ export class Pool implements JobWorkers {
       find: (signal) => this.#find(id, signal),
       spec: (job) => this.#jobs.get(job),
       wake: () => this.wake(),
+      publish: (job, work) => this.#publish(job, work),
       ended: (did) => this.#ended(worker, did),
     });
     this.#workers.set(id, worker);
@@ -163,6 +189,12 @@ export class Pool implements JobWorkers {
   }
 }
 
+/** Results on their way out: what keeps them from it, and the end of it, which is the coordinator's word. */
+interface Publishing {
+  readonly stop: AbortController;
+  readonly over: Promise<void>;
+}
+
 interface Found {
   readonly job: number;
   readonly assigned: Exclude<Assigned, { kind: "wait" | "over" }>;
@@ -172,6 +204,7 @@ interface WorkerEvents {
   find(signal: AbortSignal): Promise<Found | undefined>;
   spec(job: number): Known | undefined;
   wake(): void;
+  publish(job: number, work: (signal: AbortSignal) => Promise<void>): Promise<void>;
   ended(how: "left" | "died"): void;
 }
 
@@ -271,18 +304,21 @@ class TaskWorker {
     const { coordinator, changed } = this.#parts;
     const known = this.#events.spec(job);
     if (known === undefined) return;
-    if (assigned.kind === "publish") return this.#publish(job, assigned, known);
+    if (assigned.kind === "publish")
+      return this.#events.publish(job, (signal) => this.#publish(job, assigned, known, signal));
     this.didSomething = true;
     if (!this.#told.has(job)) {
       this.#told.add(job);
       this.#link?.post({ type: "job", job, spec: known.spec });
     }
+    let timer: ReturnType<typeof setInterval> | undefined;
     const message = await new Promise<FromTasks | undefined>((resolve) => {
       const running: Running = { job, assigned, end: resolve, heard: performance.now() };
       this.#running = running;
-      this.#watch(running, known.leaseMs);
+      timer = this.#watch(running, known.leaseMs);
       this.#link?.post({ type: "run", job, assignment: assigned });
     });
+    clearInterval(timer);
     this.#running = undefined;
     if (message === undefined || this.#over !== undefined) return;
     if (message.type === "done")
@@ -297,7 +333,12 @@ class TaskWorker {
     this.#events.wake();
   }
 
-  async #publish(job: number, assigned: Assigned & { kind: "publish" }, known: Known) {
+  async #publish(
+    job: number,
+    assigned: Assigned & { kind: "publish" },
+    known: Known,
+    signal: AbortSignal,
+  ) {
     const { coordinator, publish, changed } = this.#parts;
     let isOver = false;
     const timer = setInterval(
@@ -305,9 +346,11 @@ class TaskWorker {
       known.leaseMs / 3,
     );
     try {
-      await publish(job);
+      await publish(job, signal);
       isOver = true;
     } catch (error) {
+      // Whoever stopped it ends the job.
+      if (signal.aborted) return;
       const failure = asFailure(error);
       await this.#retrying(() => coordinator.fail(this.id, job, assigned, failure));
     } finally {
@@ -341,11 +384,9 @@ class TaskWorker {
   }
 
   /** Whoever says nothing for a lease is in a function of the job that does not return, and is ended. */
-  #watch(running: Running, leaseMs: number): void {
-    const timer = setInterval(() => {
-      if (this.#running !== running) return clearInterval(timer);
+  #watch(running: Running, leaseMs: number): ReturnType<typeof setInterval> {
+    return setInterval(() => {
       if (performance.now() - running.heard < leaseMs) return;
-      clearInterval(timer);
       void this.end(new JobError("WORKER_LOST", `it said nothing for ${leaseMs} ms and was ended`));
     }, leaseMs / 4);
   }

@@ -282,7 +282,10 @@ export interface RunningJob {
   readonly events: AsyncIterable<JobEvent>;
   /** Resolves when the results are published; rejects with why they never will be. */
   result(): Promise<JobResult>;
-  /** Ends it: nothing is published. Resolves when that is sure; the result then rejects with `JOB_CANCELLED`. */
+  /**
+   * Ends it: nothing is published. Resolves when that is sure; the result then rejects with `JOB_CANCELLED`. If it comes too
+   * late, it changes nothing, and the result resolves.
+   */
   cancel(): Promise<void>;
   /** What happened to it so far. */
   history(options?: CallOptions): Promise<readonly JobEvent[]>;
