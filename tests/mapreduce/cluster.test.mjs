@@ -1,7 +1,7 @@
 // Jobs on worker threads: what comes of them is what a plain program comes to, whoever dies on the way.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -317,6 +317,25 @@ test("what cannot be a pair or a result is named, with its record", async (t) =>
     await cluster.mapReduce({ input: long, job: job("wrong"), attempts: 1, skip: 1 }),
   );
   assert.deepEqual([error.record, error.cause.code], [5, "RECORD_TOO_LONG"]);
+});
+
+test("scratch storage that cannot be written fails the job, and the next one goes on", async (t) => {
+  const scratch = join(folder, "full");
+  const cluster = await open(t, { scratch });
+  const input = new Blob(["a b\n"]);
+  const settings = { input, job: job("words"), partitions: 1, attempts: 2 };
+  // Where its files would be there is one.
+  mkdirSync(scratch, { recursive: true });
+  writeFileSync(join(scratch, "1"), "");
+  const output = join(folder, "unwritten");
+  const error = await failed(await cluster.mapReduce({ ...settings, output }));
+  assert.deepEqual(
+    [error.code, error.task, error.cause.code],
+    ["JOB_FAILED", "map 0", "SCRATCH_FULL"],
+  );
+  assert.ok(!readdirSync(folder).some((name) => name.startsWith("unwritten")));
+  const running = await cluster.mapReduce(settings);
+  assert.equal(await (await running.result()).text(), "a\t1\nb\t1\n");
 });
 
 test("a file that changes while the job runs fails it", async (t) => {
