@@ -470,3 +470,56 @@ test("another process goes on where the first one was", async (t) => {
   await second.forget(begun.id);
   await assert.rejects(second.resume(begun.id), { code: "UNKNOWN_JOB" });
 });
+
+test("what is kept of streams, and what maps write, is there for as long as the job", async (t) => {
+  const input = text(400);
+  const directory = join(folder, "kept");
+  const scratch = join(directory, "scratch");
+  const settings = { name: "kept", directory, storage: "directory", workers: 2 };
+  const bytes = new TextEncoder().encode(input);
+  const first = await MapReduceCluster.open(settings);
+  const broken = new ReadableStream({
+    start: (controller) => {
+      controller.enqueue(bytes);
+      controller.error(new Error("it breaks"));
+    },
+  });
+  await assert.rejects(first.mapReduce({ input: broken, job: "wordcount" }), {
+    code: "INPUT_NOT_FOUND",
+  });
+  assert.deepEqual(readdirSync(scratch), []);
+  const options = { job: job("slow"), split: 1_024, partitions: 1 };
+  const begun = await first.mapReduce({
+    ...options,
+    input: [new Response(bytes), bytes.slice(0, 9)],
+  });
+  begun.result().catch(() => {});
+  await first.close();
+  const kept = () => readdirSync(scratch).filter((name) => name.startsWith("keep-"));
+  const [place] = kept();
+  mkdirSync(join(scratch, "keep-of-nobody"));
+
+  const second = await MapReduceCluster.open(settings);
+  assert.deepEqual(kept(), [place]);
+  await assert.rejects(second.resume(begun.id), { code: "INVALID_ARGUMENT" });
+  const again = [new Blob([bytes]).stream(), bytes.slice(0, 9)];
+  const running = await second.resume(begun.id, { input: again });
+  const result = await running.result();
+  assert.deepEqual(await linesOf(result), counted(`${input}\n${input.slice(0, 9)}`));
+  await second.close();
+  assert.deepEqual(readdirSync(scratch), [`${begun.id}`]);
+  const own = join(scratch, `${begun.id}`);
+  const results = readdirSync(own);
+  assert.deepEqual(
+    results,
+    results.filter((name) => name.startsWith("r")),
+  );
+  writeFileSync(join(own, "m0.9"), "of a worker that died");
+
+  const third = await MapReduceCluster.open(settings);
+  t.after(() => third.close());
+  assert.deepEqual(readdirSync(own), results);
+  assert.equal(await (await (await third.resume(begun.id)).result()).text(), await result.text());
+  await third.forget(begun.id);
+  assert.deepEqual(readdirSync(scratch), []);
+});

@@ -1,6 +1,5 @@
 /** `quorate/mapreduce` on Node. */
 
-import { mkdir } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -61,11 +60,8 @@ export const MapReduceCluster: MapReduceClusterFactory = /* @__PURE__ */ mapRedu
     readSource: readOnNode,
     sources: (settings: MapReduceSettings) => ({
       files: filesOf,
-      keep: async (stream: ReadableStream<Uint8Array>, name: string, place: string) => {
-        const folder = scratchPath(settings);
-        await mkdir(folder, { recursive: true });
-        return keepStream(stream, join(folder, place), name);
-      },
+      keep: (stream: ReadableStream<Uint8Array>, name: string, place: string) =>
+        keepStream(stream, join(scratchPath(settings), place), name),
     }),
     checkTarget: checkDirectory,
     publish: (

@@ -3,7 +3,7 @@
 import { attachTasks } from "../mapreduce/link.js";
 import { mapReduceFactory } from "../mapreduce/open.js";
 import { browserScratch } from "../mapreduce/scratch-browser.js";
-import { readCommon } from "../mapreduce/source.js";
+import { gone, readCommon } from "../mapreduce/source.js";
 import type {
   MapReduceClusterFactory,
   MapReduceCluster as MapReduceClusterInstance,
@@ -19,27 +19,26 @@ const platform = /* @__PURE__ */ browserPlatform(core, {
   worker: () => new Worker(new URL("./mapreduce-worker.js", import.meta.url), { type: "module" }),
 });
 
-const jobs = /* @__PURE__ */ Object.assign(platform, {
+export type MapReduceCluster = MapReduceClusterInstance;
+export const MapReduceCluster: MapReduceClusterFactory = /* @__PURE__ */ mapReduceFactory({
+  ...platform,
   get processors() {
     return navigator.hardwareConcurrency || 2;
   },
-  spawnTasks: (id: number, events: Parameters<typeof attachTasks>[2]) =>
+  spawnTasks: (id, events) =>
     attachTasks(
       id,
       new Worker(new URL("./mapreduce-tasks.js", import.meta.url), { type: "module" }),
       events,
     ),
-});
-
-export type MapReduceCluster = MapReduceClusterInstance;
-export const MapReduceCluster: MapReduceClusterFactory = /* @__PURE__ */ mapReduceFactory({
-  ...jobs,
   scratchPlace: ({ cluster }) => ({ kind: "browser", name: cluster.name }),
   openScratch: (place) => browserScratch(place.kind === "browser" ? place.name : ""),
   readSource: readCommon,
   sources: () => ({
     keep: async (stream, name) => {
-      const blob = await new Response(stream).blob();
+      const blob = await new Response(stream).blob().catch((error: unknown) => {
+        throw gone(name, error);
+      });
       return { kind: "blob", name, size: blob.size, blob };
     },
   }),

@@ -7,6 +7,7 @@ import { type Assignment, mapFile, reduceFile, type TaskOutcome } from "./protoc
 import { engineFormat } from "./records.js";
 import { openSections } from "./reduce-input.js";
 import { Feeder, fewer, RunFile } from "./runs.js";
+import type { ScratchWriter } from "./scratch.js";
 import type { Carrier, Run } from "./tasks.js";
 import type { BuiltInJob } from "./types.js";
 
@@ -73,9 +74,10 @@ async function reduceBuiltIn(
     fewer(engine, all, task, scratch, file, report),
   );
   const feeder = new Feeder(input.parts);
-  const writer = await scratch.create(file);
   const reducer = new engine.Reducer({ job: NAMES[name] }, task, input.parts.length);
+  let writer: ScratchWriter | undefined;
   try {
+    writer = await scratch.create(file);
     let size = 0;
     for (let step = reducer.run(); step !== undefined; step = reducer.run()) {
       if (typeof step === "number") reducer.feed(step, feeder.next(step));
@@ -91,7 +93,7 @@ async function reduceBuiltIn(
     if (reducer.groups > 0) counters.add("groups", reducer.groups);
     return { sizes: [size], counters: counters.all };
   } catch (error) {
-    await writer.abandon();
+    await writer?.abandon();
     throw input.blame(error);
   } finally {
     reducer.free();

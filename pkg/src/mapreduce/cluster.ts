@@ -18,7 +18,7 @@ import { type JobSpec, reduceFile } from "./protocol.js";
 import type { Scratch } from "./scratch.js";
 import { boundariesOf } from "./sort.js";
 import type { Source } from "./source.js";
-import { sourcesOf, splitsOf } from "./sources.js";
+import { type SourceHome, sourcesOf, splitsOf } from "./sources.js";
 import type {
   JobResult,
   JobSummary,
@@ -38,6 +38,8 @@ export class LiveMapReduceCluster implements MapReduceCluster {
   readonly #pool: Pool;
   readonly #jobs = new Map<number, LiveJob>();
   readonly #targets = new Map<number, JobTarget | undefined>();
+  /** What is removed of jobs that are over. */
+  readonly #cleaning = new Map<number, Promise<void>>();
   #scratch!: Scratch;
   #closing: Promise<void> | undefined;
 
@@ -90,15 +92,17 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     const settings = readJob(options);
     if (bounds.signal?.aborted) throw abortedError(bounds.signal);
     await this.#checkTarget(settings.target);
-    // Under a name of its own until the job has one.
-    const place = `keep-${crypto.randomUUID()}`;
-    const sources = await sourcesOf(settings.inputs, this.#platform.sources(this.#settings), place);
-    const spec = await this.#specOf(settings, sources);
-    const splits = splitsOf(sources, spec.format, settings.splitBytes, this.#pool.count);
-    const id = await this.#coordinator.submit(settings, describe(spec, settings), bounds);
+    const place = newPlace();
+    const { spec, splits, id } = await this.#keeping(place, async (home) => {
+      const sources = await sourcesOf(settings.inputs, home, place);
+      const spec = await this.#specOf(settings, sources);
+      const splits = splitsOf(sources, spec.format, settings.splitBytes, this.#pool.count);
+      const description = describe(spec, settings, place);
+      return { spec, splits, id: await this.#coordinator.submit(settings, description, bounds) };
+    });
     try {
       await this.#coordinator.addSplits(id, splits, bounds);
-      const job = this.#follow(id, settings);
+      const job = this.#follow(id, settings, [place]);
       await this.#coordinator.start(id, bounds);
       this.#pool.take(id, spec, settings.leaseMs);
       const { signal } = bounds;
@@ -108,7 +112,10 @@ export class LiveMapReduceCluster implements MapReduceCluster {
       }
       return job;
     } catch (error) {
-      await this.#coordinator.cancel(id).catch(() => {});
+      await this.#coordinator
+        .cancel(id)
+        .then(() => this.#scratch.remove(place))
+        .catch(() => {});
       throw error;
     }
   }
@@ -129,13 +136,15 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     if (known !== undefined) return known;
     const status = await this.#coordinator.status(id, bounds);
     const description = readDescription(await this.#coordinator.description(id, bounds));
-    const spec = { ...description.spec, sources: await this.#found(description, input) };
-    const job = this.#follow(id, description);
-    if (!isOver(status)) {
-      // Whoever submitted it may have died before all of it was there.
-      await this.#coordinator.start(id, bounds);
-      this.#pool.take(id, spec, description.leaseMs);
-    }
+    if (isOver(status)) return this.#follow(id, description, [description.kept]);
+    const place = newPlace();
+    const sources = await this.#keeping(place, (home) =>
+      foundAgain(description, input, home, place),
+    );
+    const job = this.#follow(id, description, [description.kept, place]);
+    // Whoever submitted it may have died before all of it was there.
+    await this.#coordinator.start(id, bounds);
+    this.#pool.take(id, { ...description.spec, sources }, description.leaseMs);
     return job;
   }
 
@@ -145,6 +154,8 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     this.#jobs.get(id)?.close(unknownJob(id));
     this.#jobs.delete(id);
     this.#targets.delete(id);
+    // Whoever still writes would leave something behind.
+    await Promise.all([this.#pool.drop(id), this.#cleaning.get(id)]);
     await this.#scratch.remove(String(id));
   }
 
@@ -174,6 +185,7 @@ export class LiveMapReduceCluster implements MapReduceCluster {
   async #close(): Promise<void> {
     for (const job of this.#jobs.values()) job.close(closedError());
     await this.#pool.close();
+    await Promise.all(this.#cleaning.values());
     await this.#cluster.close();
   }
 
@@ -181,7 +193,7 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     if (this.#closing !== undefined) throw closedError();
   }
 
-  #follow(id: number, { target }: Pick<JobSettings, "target">): LiveJob {
+  #follow(id: number, { target }: Pick<JobSettings, "target">, kept: readonly string[]): LiveJob {
     this.#targets.set(id, target);
     const job = new LiveJob({
       id,
@@ -189,10 +201,18 @@ export class LiveMapReduceCluster implements MapReduceCluster {
       cancel: () => this.#pool.unpublished(id, () => this.#coordinator.cancel(id)),
       result: (status) => this.#result(id, status),
       over: () => {
-        this.#pool.drop(id);
         // What lies between map and reduce is of no more use; results stay, unless they were published.
         const what = typeof target === "string" ? undefined : "m";
-        void this.#scratch.remove(String(id), what).catch(() => {});
+        const clean = async () => {
+          await this.#pool.drop(id);
+          await this.#scratch.remove(String(id), what);
+          for (const place of kept) await this.#scratch.remove(place);
+        };
+        const cleaning = clean()
+          // What is left over goes when the cluster is opened again.
+          .catch(() => {})
+          .finally(() => this.#cleaning.delete(id));
+        this.#cleaning.set(id, cleaning);
       },
     });
     this.#jobs.set(id, job);
@@ -239,36 +259,62 @@ export class LiveMapReduceCluster implements MapReduceCluster {
       throw new JobError("OUTPUT_EXISTS", `the key "${target.prefix}" is there already`);
   }
 
-  /** The inputs of a job that somebody else began: by their names, or as they are given again. */
-  async #found({ spec }: Description, input: MapReduceOptions["input"] | undefined) {
-    if (input === undefined) {
-      const isKnown = spec.sources.length > 0 && spec.sources.every(({ kind }) => kind !== "blob");
-      if (!isKnown) throw invalid('"input" is needed: it cannot be found by its name');
-      return spec.sources as JobSpec["sources"];
+  /** Does not leave behind at the place what is of no use. */
+  async #keeping<T>(place: string, find: (home: SourceHome) => Promise<T>): Promise<T> {
+    try {
+      return await find(this.#platform.sources(this.#settings));
+    } catch (error) {
+      await this.#scratch.remove(place).catch(() => {});
+      throw error;
     }
-    const place = `keep-${crypto.randomUUID()}`;
-    const home = this.#platform.sources(this.#settings);
-    const found = await sourcesOf(inputsOf(input), home, place);
-    const isSame =
-      found.length === spec.sources.length &&
-      found.every(({ size }, at) => size === spec.sources[at]?.size);
-    if (spec.sources.length > 0 && !isSame)
-      throw new JobError("INPUT_CHANGED", "the input is not the one with which the job began");
-    return found;
   }
 
   /** Removes from the scratch storage what belongs to no job any more. */
   async #tidy(): Promise<void> {
     try {
-      const jobs = new Set((await this.#coordinator.jobs()).map(({ id }) => String(id)));
+      const jobs = await this.#coordinator.jobs();
+      const isKnown = new Set(jobs.map(({ id }) => String(id)));
+      const over = new Set(jobs.filter(isOver).map(({ id }) => String(id)));
+      const kept = new Set<string>();
+      for (const { id } of jobs.filter((job) => !isOver(job)))
+        kept.add(readDescription(await this.#coordinator.description(id, {})).kept);
       for (const name of await this.#scratch.jobs()) {
-        if (/^\d+$/.test(name) && !jobs.has(name)) await this.#scratch.remove(name);
+        const isJob = /^\d+$/.test(name);
+        const isUnused = name.startsWith(KEEP) ? !kept.has(name) : isJob && !isKnown.has(name);
+        if (isUnused) await this.#scratch.remove(name);
+        // Whoever saw its end may have died before this was done.
+        else if (over.has(name)) await this.#scratch.remove(name, "m");
       }
     } catch {
       // There may be no majority yet; what is left over harms nobody.
     }
   }
 }
+
+/** The inputs of a job that somebody else began: by their names, or as they are given again. */
+async function foundAgain(
+  { spec }: Description,
+  input: MapReduceOptions["input"] | undefined,
+  home: SourceHome,
+  place: string,
+): Promise<JobSpec["sources"]> {
+  if (input === undefined) {
+    const isKnown = spec.sources.length > 0 && spec.sources.every(({ kind }) => kind !== "blob");
+    if (!isKnown) throw invalid('"input" is needed: it cannot be found by its name');
+    return spec.sources as JobSpec["sources"];
+  }
+  const found = await sourcesOf(inputsOf(input), home, place);
+  const isSame =
+    found.length === spec.sources.length &&
+    found.every(({ size }, at) => size === spec.sources[at]?.size);
+  if (spec.sources.length > 0 && !isSame)
+    throw new JobError("INPUT_CHANGED", "the input is not the one with which the job began");
+  return found;
+}
+
+/** Where streams are kept that are inputs of a job, which may have no number yet. */
+const newPlace = () => `${KEEP}${crypto.randomUUID()}`;
+const KEEP = "keep-";
 
 const unknownJob = (id: number) =>
   new JobError("UNKNOWN_JOB", `there is no job ${id}`, { job: id });

@@ -15,9 +15,15 @@ export interface Description {
   readonly leaseMs: number;
   /** Where it is a directory; a store's results are not published by others. */
   readonly target: JobTarget | undefined;
+  /** Below this name of the scratch storage are the streams among the inputs, until the job is over. */
+  readonly kept: string;
 }
 
-export function describe(spec: JobSpec, { leaseMs, target }: JobSettings): Uint8Array {
+export function describe(
+  spec: JobSpec,
+  { leaseMs, target }: JobSettings,
+  kept: string,
+): Uint8Array {
   const write = (sources: readonly KnownSource[]) =>
     new TextEncoder().encode(
       JSON.stringify(
@@ -26,6 +32,7 @@ export function describe(spec: JobSpec, { leaseMs, target }: JobSettings): Uint8
           spec: { ...spec, sources },
           leaseMs,
           target: typeof target === "string" ? target : undefined,
+          kept,
         },
         (_, value: unknown) => (value instanceof Uint8Array ? { hex: hexOf(value) } : value),
       ),

@@ -160,7 +160,7 @@ export function pictureOf(status: JobStatus): JobProgress {
 }
 
 const OVER: readonly JobPhase[] = ["completed", "failed", "cancelled"];
-export const isOver = (status: JobStatus | undefined) =>
+export const isOver = (status: Pick<JobStatus, "phase"> | undefined) =>
   status !== undefined && OVER.includes(status.phase);
 
 /** Why a job failed: by the task whose failures were too many. */

@@ -82,10 +82,10 @@ export class Pool implements JobWorkers {
     this.wake();
   }
 
-  /** It is over. Who still does something for it stops. */
-  drop(job: number): void {
-    if (!this.#jobs.delete(job)) return;
-    for (const worker of this.#workers.values()) worker.forget(job);
+  /** It is over. Who still does something for it stops; resolves when nobody does any more. */
+  async drop(job: number): Promise<void> {
+    this.#jobs.delete(job);
+    await Promise.all([...this.#workers.values()].map((worker) => worker.forget(job)));
   }
 
   /** Does something while nothing of a job is being published; what is at its last step comes to its end before. */
@@ -161,7 +161,7 @@ export class Pool implements JobWorkers {
       for (const job of [...this.#jobs.keys()]) {
         const assigned = await this.#parts.coordinator.ask(worker, job);
         if (assigned.kind === "over") {
-          this.drop(job);
+          void this.drop(job);
           this.#parts.changed(job);
         } else if (assigned.kind === "wait") waitMs = Math.min(waitMs, assigned.ms);
         else {
@@ -213,6 +213,7 @@ interface Running {
   readonly job: number;
   readonly assigned: Found["assigned"];
   readonly end: (message: FromTasks | undefined) => void;
+  readonly ended: Promise<FromTasks | undefined>;
   heard: number;
 }
 
@@ -295,9 +296,12 @@ class TaskWorker {
     }
   }
 
-  forget(job: number): void {
-    if (this.#running?.job === job) this.#link?.post({ type: "stop" });
+  /** Resolves when it does nothing for the job any more. */
+  async forget(job: number): Promise<void> {
+    const running = this.#running?.job === job ? this.#running : undefined;
+    if (running !== undefined) this.#link?.post({ type: "stop" });
     if (this.#told.delete(job)) this.#link?.post({ type: "forget", job });
+    await running?.ended;
   }
 
   async #carryOut({ job, assigned }: Found): Promise<void> {
@@ -311,13 +315,15 @@ class TaskWorker {
       this.#told.add(job);
       this.#link?.post({ type: "job", job, spec: known.spec });
     }
-    let timer: ReturnType<typeof setInterval> | undefined;
-    const message = await new Promise<FromTasks | undefined>((resolve) => {
-      const running: Running = { job, assigned, end: resolve, heard: performance.now() };
-      this.#running = running;
-      timer = this.#watch(running, known.leaseMs);
-      this.#link?.post({ type: "run", job, assignment: assigned });
+    let end: Running["end"] = () => {};
+    const ended = new Promise<FromTasks | undefined>((resolve) => {
+      end = resolve;
     });
+    const running: Running = { job, assigned, end, ended, heard: performance.now() };
+    this.#running = running;
+    const timer = this.#watch(running, known.leaseMs);
+    this.#link?.post({ type: "run", job, assignment: assigned });
+    const message = await ended;
     clearInterval(timer);
     this.#running = undefined;
     if (message === undefined || this.#over !== undefined) return;

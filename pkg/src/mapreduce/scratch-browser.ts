@@ -17,7 +17,7 @@ export async function browserScratch(name: string): Promise<Scratch> {
     const root = await navigator.storage.getDirectory();
     const own = await root.getDirectoryHandle(FOLDER, { create: true });
     const files = await own.getDirectoryHandle(name, { create: true });
-    if (await canWrite(files)) return fileScratch(files);
+    if (canWrite()) return fileScratch(files);
   } catch {
     // None here: a private window, an old browser, a page without a secure origin.
   }
@@ -51,12 +51,10 @@ type SyncFile = {
 type SyncHandle = FileSystemFileHandle & { createSyncAccessHandle?(): Promise<SyncFile> };
 type Folder = FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
 
-/** Only workers write; a page that reads results finds out by the files that are there. */
-async function canWrite(folder: FileSystemDirectoryHandle): Promise<boolean> {
-  if (typeof WorkerGlobalScope === "undefined") return true;
-  const handle: SyncHandle = await folder.getFileHandle(".probe", { create: true });
-  return typeof handle.createSyncAccessHandle === "function";
-}
+/** Workers alone write, and a page follows them: who has such files can write them in workers. */
+const canWrite = () =>
+  typeof WorkerGlobalScope === "undefined" ||
+  "createSyncAccessHandle" in FileSystemFileHandle.prototype;
 
 declare const WorkerGlobalScope: unknown;
 
@@ -88,20 +86,32 @@ function fileScratch(root: FileSystemDirectoryHandle): Scratch {
       }
     },
     remove: async (job, prefix) => {
-      if (prefix === undefined) return root.removeEntry(job, { recursive: true }).catch(() => {});
+      if (prefix === undefined) return unlocked(() => root.removeEntry(job, { recursive: true }));
       const folder = await root.getDirectoryHandle(job).catch(() => undefined);
       if (folder === undefined) return;
       for await (const file of (folder as Folder).keys()) {
-        if (file.startsWith(prefix)) await folder.removeEntry(file).catch(() => {});
+        if (file.startsWith(prefix)) await unlocked(() => folder.removeEntry(file));
       }
     },
     jobs: async () => {
       const all: string[] = [];
-      for await (const name of (root as Folder).keys()) if (name !== ".probe") all.push(name);
+      for await (const name of (root as Folder).keys()) all.push(name);
       return all;
     },
   };
   return scratch;
+}
+
+/** A worker that was ended holds the file that it wrote for a moment. What is not there is fine. */
+async function unlocked(remove: () => Promise<void>): Promise<void> {
+  for (let left = LOCKED_TIMES; left > 0; left--) {
+    try {
+      return await remove();
+    } catch (error) {
+      if ((error as Error).name !== "NoModificationAllowedError") return;
+      await new Promise((resolve) => setTimeout(resolve, LOCKED_MS));
+    }
+  }
 }
 
 function fileWriter(sync: SyncFile, name: string, remove: () => Promise<void>): ScratchWriter {
@@ -132,6 +142,8 @@ function blobScratch(database: IDBDatabase): Scratch {
       transaction.oncomplete = () => resolve(request.result);
       transaction.onabort = () => reject(transaction.error ?? request.error);
     });
+  const put = (file: Blob | ArrayBuffer, name: string) =>
+    within("readwrite", (store) => store.put(file, name));
   const keys = async (prefix: string) =>
     (await within("readonly", (store) =>
       store.getAllKeys(IDBKeyRange.bound(prefix, `${prefix}\uffff`)),
@@ -154,7 +166,8 @@ function blobScratch(database: IDBDatabase): Scratch {
           const blob = new Blob([...parts, ...(pending as BlobPart[])]);
           [parts, pending] = [[], []];
           try {
-            await within("readwrite", (store) => store.put(blob, name));
+            // A private window of WebKit stores no blobs.
+            await put(blob, name).catch(async () => put(await blob.arrayBuffer(), name));
           } catch (error) {
             throw unwritten(name, error);
           }
@@ -165,11 +178,12 @@ function blobScratch(database: IDBDatabase): Scratch {
       };
     },
     open: async (name) => {
-      const blob: unknown = await within("readonly", (store) => store.get(name)).catch(
+      const file: unknown = await within("readonly", (store) => store.get(name)).catch(
         (error: unknown) => error,
       );
-      if (blob instanceof Blob) return blobReader(blob, name);
-      throw damaged(name, blob ?? "it is not there");
+      if (file instanceof Blob) return blobReader(file, name);
+      if (file instanceof ArrayBuffer) return blobReader(new Blob([file]), name);
+      throw damaged(name, file ?? "it is not there");
     },
     remove: async (job, prefix = "") => {
       await within("readwrite", (store) =>
@@ -204,7 +218,11 @@ function openDatabase(name: string): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      // Whoever deletes the origin's data need not wait for pages.
+      request.result.onversionchange = () => request.result.close();
+      resolve(request.result);
+    };
     request.onerror = () => reject(unwritten(name, request.error));
     request.onblocked = () => reject(unwritten(name, "another page holds an old version"));
   });
@@ -212,4 +230,6 @@ function openDatabase(name: string): Promise<IDBDatabase> {
 
 const FOLDER = "quorate-scratch";
 const STORE = "files";
+const LOCKED_TIMES = 40;
+const LOCKED_MS = 50;
 const PART_BYTES = 1 << 20;

@@ -1,7 +1,7 @@
 /** Inputs on Node: files by their paths, and by patterns of paths. */
 
 import { createWriteStream } from "node:fs";
-import { open, readdir, stat } from "node:fs/promises";
+import { mkdir, open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CHUNK_BYTES, changed, gone, type ReadSource, readCommon, type Source } from "./source.js";
@@ -88,11 +88,10 @@ export async function keepStream(
   path: string,
   name: string,
 ): Promise<Source> {
+  await mkdir(dirname(path), { recursive: true });
   await pipeline(stream, createWriteStream(path)).catch((error: unknown) => {
     throw gone(name, error);
   });
   const { size, mtimeMs } = await stat(path);
   return { kind: "file", name, size, modified: mtimeMs, path };
 }
-
-export const folderOf = dirname;

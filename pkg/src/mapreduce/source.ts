@@ -51,13 +51,14 @@ async function* readUrl(source: Source & { kind: "url" }, start: number) {
   const { name, href, parts, size, tag } = source;
   if (start >= size) return;
   const from = parts ? start : 0;
-  const headers = parts ? { Range: `bytes=${from}-${size - 1}` } : undefined;
+  const headers = parts ? { Range: `bytes=${from}-${size - 1}` } : {};
   let response: Response;
   try {
-    response = await fetch(href, headers === undefined ? {} : { headers });
+    response = await fetch(href, { headers });
   } catch (error) {
     throw gone(name, error);
   }
+  if (response.status === RANGE_NOT_SATISFIABLE) throw changed(name, "it is shorter");
   if (!response.ok) throw gone(name, `the server answered ${response.status}`);
   if (parts && response.status !== 206) throw changed(name, "the server gives no parts any more");
   if (tagOf(response) !== tag) throw changed(name);
@@ -113,4 +114,5 @@ export function gone(name: string, cause: unknown): JobError {
   });
 }
 
+const RANGE_NOT_SATISFIABLE = 416;
 export const CHUNK_BYTES = 1 << 20;

@@ -11,11 +11,11 @@ import type { JobInput } from "./types.js";
 export interface SourceHome {
   /** The files that a path or pattern stands for; absent where there are none. */
   files?(pattern: string): Promise<Source[]>;
-  /** Keeps a stream, so that it can be read again and in parts. `place` is a name of its own. */
+  /** Keeps a stream, so that it can be read again and in parts. `place` is for a file of the scratch storage. */
   keep(stream: ReadableStream<Uint8Array>, name: string, place: string): Promise<Source>;
 }
 
-/** The sources of a job's inputs, in their order. `place` begins the names of what is kept. */
+/** The sources of a job's inputs, in their order. What is kept of them is below `place`. */
 export async function sourcesOf(
   inputs: readonly JobInput[],
   home: SourceHome,
@@ -23,7 +23,7 @@ export async function sourcesOf(
 ): Promise<Source[]> {
   const all: Source[] = [];
   for (const [at, input] of inputs.entries())
-    all.push(...(await sourceOf(input, home, `input ${at + 1}`, `${place}${at}`)));
+    all.push(...(await sourceOf(input, home, `input ${at + 1}`, `${place}/${at}`)));
   return all;
 }
 
@@ -71,7 +71,8 @@ async function urlSource(url: URL, home: SourceHome, place: string): Promise<Sou
   }
   if (!head.ok) throw gone(href, `the server answered ${head.status}`);
   const size = Number(head.headers.get("content-length") ?? Number.NaN);
-  const isPlain = head.headers.get("content-encoding") === null;
+  // Another origin need not say how it encodes: what it gives may be longer than what it says.
+  const isPlain = head.headers.get("content-encoding") === null && head.type !== "cors";
   const tag = tagOf(head);
   if (Number.isSafeInteger(size) && isPlain && tag !== "") {
     const parts = head.headers.get("accept-ranges") === "bytes";

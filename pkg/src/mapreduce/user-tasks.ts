@@ -11,6 +11,7 @@ import { type Assignment, mapFile, reduceFile, type TaskOutcome } from "./protoc
 import { recordsOf } from "./records.js";
 import { openGroups } from "./reduce-groups.js";
 import { RunFile } from "./runs.js";
+import type { ScratchWriter } from "./scratch.js";
 import type { Carrier, Run } from "./tasks.js";
 import type { PairValue, TaskContext } from "./types.js";
 import { type AnyJob, formatter, threw } from "./user-job.js";
@@ -96,8 +97,9 @@ async function reduceUser(
   const context = contextOf(run, task, counters, "");
   const name = reduceFile(run.job, task, attempt);
   const input = await openGroups(engine, job, run, assignment, name);
-  const writer = await scratch.create(name);
+  let writer: ScratchWriter | undefined;
   try {
+    writer = await scratch.create(name);
     const format = formatter(job);
     const skipped = new Set(skip);
     let [number, size] = [0, 0];
@@ -116,7 +118,7 @@ async function reduceUser(
     if (number > 0) counters.add("groups", number);
     return { sizes: [size], counters: counters.all };
   } catch (error) {
-    await writer.abandon();
+    await writer?.abandon();
     throw input.blame(error);
   } finally {
     await input.close();
