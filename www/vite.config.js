@@ -2,9 +2,11 @@ import { fileURLToPath } from "node:url";
 
 import { defineConfig } from "vite";
 
-const pages = ["index", "seats", "frozen"].map((name) =>
+const pages = ["index", "seats", "frozen", "mapreduce"].map((name) =>
   fileURLToPath(new URL(`${name}.html`, import.meta.url)),
 );
+
+const dist = (name) => fileURLToPath(new URL(`../pkg/dist/${name}.js`, import.meta.url));
 
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
@@ -12,7 +14,10 @@ export default defineConfig({
   base: "./",
   // The package as it is shipped, from this checkout.
   resolve: {
-    alias: { quorate: fileURLToPath(new URL("../pkg/dist/auto.js", import.meta.url)) },
+    alias: [
+      { find: /^quorate$/, replacement: dist("auto") },
+      { find: /^quorate\/mapreduce$/, replacement: dist("mapreduce") },
+    ],
   },
   server: { fs: { allow: [fileURLToPath(new URL("..", import.meta.url))] } },
   worker: { format: "es" },
