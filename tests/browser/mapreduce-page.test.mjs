@@ -42,7 +42,11 @@ async function visit(t, options = {}) {
   return page;
 }
 
-const identical = (page) => page.locator("#verdict", { hasText: /^Identical: / }).waitFor();
+async function identical(page) {
+  const verdict = page.locator("#verdict", { hasText: /^(Identical|Different): / });
+  await verdict.waitFor();
+  assert.match(await verdict.textContent(), /^Identical: /);
+}
 
 test("a worker and the leader are killed in mid-run: the answer is the same", async (t) => {
   const page = await visit(t);
