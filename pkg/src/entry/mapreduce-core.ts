@@ -32,6 +32,7 @@ export const engine: Engine = {
   readIndex,
 };
 
+export { initSync };
 export const coordinator: CoordinatorGlue = Coordinator;
 
 /** Makes both ready, once. */

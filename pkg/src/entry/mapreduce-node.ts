@@ -20,7 +20,8 @@ import type {
   MapReduceCluster as MapReduceClusterInstance,
 } from "../mapreduce/types.js";
 import { core } from "./core.js";
-import { nodePlatform } from "./platform-node.js";
+import { compile } from "./module.js";
+import { nodePlatform, readBytes } from "./platform-node.js";
 
 export * from "../mapreduce/surface.js";
 
@@ -44,6 +45,7 @@ export type MapReduceCluster = MapReduceClusterInstance;
 export const MapReduceCluster: MapReduceClusterFactory = /* @__PURE__ */ mapReduceFactory(
   /* @__PURE__ */ Object.assign(platform, {
     processors: availableParallelism(),
+    engine: () => compile(new URL("./quorate-mapreduce.wasm", import.meta.url), readBytes),
     spawnTasks: async (id: number, events: Parameters<typeof attach>[2]) => {
       const script = new URL("./mapreduce-tasks-node.js", import.meta.url);
       const worker = new Worker(script, { execArgv: [] });

@@ -6,16 +6,14 @@ import type { ToTasks } from "../mapreduce/protocol.js";
 import { directoryScratch } from "../mapreduce/scratch-node.js";
 import { readOnNode } from "../mapreduce/source-node.js";
 import { serveTasks } from "../mapreduce/tasks.js";
-import { engine, loader } from "./mapreduce-core.js";
-import { compile } from "./module.js";
-import { readBytes } from "./platform-node.js";
+import { engine, initSync } from "./mapreduce-core.js";
 
 const port = parentPort;
 if (port === null) throw new Error("this module runs as a worker for tasks: new Worker(…)");
 const receive = serveTasks(
   {
     post: (message) => port.postMessage(message),
-    load: loader(() => compile(new URL("./quorate-mapreduce.wasm", import.meta.url), readBytes)),
+    load: (engine) => void initSync({ module: engine }),
     openScratch: async (place) => {
       if (place.kind !== "directory") throw new Error("there are directories here alone");
       return directoryScratch(place.path);

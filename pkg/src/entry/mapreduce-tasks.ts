@@ -5,8 +5,7 @@ import type { FromTasks, ToTasks } from "../mapreduce/protocol.js";
 import { browserScratch } from "../mapreduce/scratch-browser.js";
 import { readCommon } from "../mapreduce/source.js";
 import { serveTasks } from "../mapreduce/tasks.js";
-import { engine, loader } from "./mapreduce-core.js";
-import { compile, fetchBytes } from "./module.js";
+import { engine, initSync } from "./mapreduce-core.js";
 
 const scope = globalThis as unknown as {
   postMessage(message: FromTasks): void;
@@ -15,7 +14,7 @@ const scope = globalThis as unknown as {
 const receive = serveTasks(
   {
     post: (message) => scope.postMessage(message),
-    load: loader(() => compile(new URL("./quorate-mapreduce.wasm", import.meta.url), fetchBytes)),
+    load: (engine) => void initSync({ module: engine }),
     openScratch: async (place) => {
       if (place.kind !== "browser") throw new Error("there are no directories here");
       return browserScratch(place.name);

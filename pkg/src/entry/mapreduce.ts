@@ -25,6 +25,7 @@ export const MapReduceCluster: MapReduceClusterFactory = /* @__PURE__ */ mapRedu
   get processors() {
     return navigator.hardwareConcurrency || 2;
   },
+  engine: () => compile(new URL("./quorate-mapreduce.wasm", import.meta.url), fetchBytes),
   spawnTasks: (id, events) =>
     attachTasks(
       id,

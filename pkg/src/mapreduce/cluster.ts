@@ -54,8 +54,12 @@ export class LiveMapReduceCluster implements MapReduceCluster {
     this.name = settings.cluster.name;
     this.#cluster = new LiveCluster(platform, settings.cluster, module, unlock);
     this.#coordinator = new Coordinator(this.#cluster);
+    const engine = platform.engine();
+    // Who starts a worker hears of it.
+    engine.catch(() => {});
     this.#pool = new Pool({
       coordinator: this.#coordinator,
+      engine,
       scratch: platform.scratchPlace(settings),
       spawn: (id, events) => platform.spawnTasks(id, events),
       changed: (job) => this.#jobs.get(job)?.look(),

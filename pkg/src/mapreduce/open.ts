@@ -17,6 +17,8 @@ import type { MapReduceClusterFactory } from "./types.js";
 /** A platform with workers for tasks, and places for data. */
 export interface JobPlatform extends Platform {
   readonly processors: number;
+  /** The engine, compiled once for all workers. */
+  engine(): Promise<WebAssembly.Module>;
   spawnTasks(id: number, events: TaskEvents): Promise<TaskLink>;
   scratchPlace(settings: MapReduceSettings): ScratchPlace;
   openScratch(place: ScratchPlace): Promise<Scratch>;

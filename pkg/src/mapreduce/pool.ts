@@ -21,6 +21,7 @@ export interface TaskEvents {
 export interface PoolParts {
   readonly coordinator: Coordinator;
   readonly scratch: ScratchPlace;
+  readonly engine: Promise<WebAssembly.Module>;
   /** Starts a worker; resolves once its code has loaded. */
   spawn(id: number, events: TaskEvents): Promise<TaskLink>;
   /** Something happened to a job. */
@@ -243,13 +244,15 @@ class TaskWorker {
   }
 
   async open(): Promise<void> {
+    const { scratch } = this.#parts;
+    const engine = await this.#parts.engine;
     this.#link = await this.#parts.spawn(this.id, {
       message: (message) => this.#hear(message),
       failed: (error) => void this.end(error),
     });
     // It took its time; meanwhile it may have been ended.
     if (this.#over !== undefined) return this.#link.terminate();
-    this.#link.post({ type: "open", scratch: this.#parts.scratch });
+    this.#link.post({ type: "open", scratch, engine });
   }
 
   /** One task after the other, until it leaves or ends. */

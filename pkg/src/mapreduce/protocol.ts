@@ -72,7 +72,7 @@ export interface TaskOutcome {
 }
 
 export type ToTasks =
-  | { readonly type: "open"; readonly scratch: ScratchPlace }
+  | { readonly type: "open"; readonly scratch: ScratchPlace; readonly engine: WebAssembly.Module }
   | { readonly type: "job"; readonly job: number; readonly spec: JobSpec }
   | { readonly type: "forget"; readonly job: number }
   | { readonly type: "run"; readonly job: number; readonly assignment: Assignment }

@@ -18,7 +18,7 @@ import { type AnyJob, loadJob } from "./user-job.js";
 export interface TaskScope {
   post(message: FromTasks): void;
   /** Makes the engine ready. */
-  load(): Promise<void>;
+  load(engine: WebAssembly.Module): void;
   openScratch(place: ScratchPlace): Promise<Scratch>;
   readonly readSource: ReadSource;
 }
@@ -75,7 +75,6 @@ export function serveTasks(
       : carrier.reduce(run, assignment);
   };
   const makeCarrier = async (spec: JobSpec) => {
-    await scope.load();
     return carrierOf(spec, "url" in spec.job ? await loadJob(spec.job.url) : undefined);
   };
 
@@ -83,6 +82,7 @@ export function serveTasks(
   return (message) => {
     switch (message.type) {
       case "open":
+        scope.load(message.engine);
         scratch = scope.openScratch(message.scratch);
         // Whoever carries out a task hears of it.
         scratch.catch(() => {});
