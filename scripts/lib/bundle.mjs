@@ -86,7 +86,7 @@ async function modules(folder, wasm, release) {
   await all.write({
     ...output,
     entryFileNames: "[name].js",
-    chunkFileNames: "[name].js",
+    chunkFileNames: chunkName,
     // A stable file for each glue, so that it is plain to see that there is one.
     codeSplitting: {
       groups: [
@@ -97,6 +97,12 @@ async function modules(folder, wasm, release) {
     },
   });
   await all.close();
+}
+
+/** By the name, what a part of the package is for that not everybody loads. */
+function chunkName({ name, moduleIds }) {
+  const isOfJobs = moduleIds.every((id) => id.startsWith(join(source, "mapreduce")));
+  return isOfJobs ? `mapreduce-${name}.js` : "[name].js";
 }
 
 /** A plugin that serves modules whose default export is a text. */

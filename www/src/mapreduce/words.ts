@@ -129,10 +129,8 @@ export function advice({ code }: Trouble): string {
     case "STORAGE_LOCKED":
       return "This page is open in another tab: close that tab and try again.";
     case "STORAGE_UNAVAILABLE":
-    case "STORAGE_FAILED":
       return "This browser lets the page store nothing, as in some private windows: open it in an ordinary one.";
     case "SCRATCH_FULL":
-    case "STORAGE_FULL":
       return "There is no room left: take a smaller text, or free some space.";
     case "INPUT_CHANGED":
     case "INPUT_NOT_FOUND":
