@@ -44,16 +44,22 @@ export async function openSections<Part>(
   };
   try {
     const all: Section[] = [];
-    for (const map of maps) {
-      last = map;
-      const reader = await scratch.open(mapFile(job, map.task, map.attempt));
-      open.push(reader);
-      const { size } = reader;
-      const read = (at: number, length: number) => {
+    for (let first = 0; first < maps.length; first += OPEN_AT_ONCE) {
+      const some = maps.slice(first, first + OPEN_AT_ONCE);
+      const opening = some.map((map) => scratch.open(mapFile(job, map.task, map.attempt)));
+      const opened = await Promise.allSettled(opening);
+      for (const it of opened) if (it.status === "fulfilled") open.push(it.value);
+      for (const [at, it] of opened.entries()) {
+        const map = some[at] as (typeof maps)[number];
         last = map;
-        return reader.read(at, length);
-      };
-      all.push(...sectionsOf(engine, { size, read, close: () => {} }, task));
+        if (it.status === "rejected") throw it.reason;
+        const { value: reader } = it;
+        const read = (at: number, length: number) => {
+          last = map;
+          return reader.read(at, length);
+        };
+        all.push(...sectionsOf(engine, { size: reader.size, read, close: () => {} }, task));
+      }
     }
     const idle = { records: 0, bytes: 0, at: 0, next: 1 };
     const less = await fewer(all, () => run.report(idle));
@@ -65,4 +71,6 @@ export async function openSections<Part>(
   }
 }
 
+/** Where an opening waits for other processes, so many wait together. */
+const OPEN_AT_ONCE = 16;
 const DAMAGE: readonly unknown[] = ["RUN_CORRUPT", "RUN_VERSION", "SCRATCH_DAMAGED"];

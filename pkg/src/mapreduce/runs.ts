@@ -69,15 +69,16 @@ export interface Section {
 /** The sections of a partition, in the order in which they were written. */
 export function sectionsOf(engine: Engine, reader: ScratchReader, partition: number): Section[] {
   const { trailerBytes } = engine.limits();
-  const count = view(reader, reader.size - 4, 4).getUint32(0);
-  const tail = view(reader, reader.size - 4 - 8 * count, 8 * count);
+  const ahead = withEnd(reader);
+  const count = view(ahead, reader.size - 4, 4).getUint32(0);
+  const tail = view(ahead, reader.size - 4 - 8 * count, 8 * count);
   const sections: Section[] = [];
   for (let run = 0, start = 0; run < count; run++) {
     const end = tail.getFloat64(8 * run);
-    const trailer = exact(reader, end - trailerBytes, trailerBytes);
+    const trailer = exact(ahead, end - trailerBytes, trailerBytes);
     const length = engine.indexBytes(trailer);
     const at = end - trailerBytes - length;
-    const rows = engine.readIndex(exact(reader, at, length), at - start);
+    const rows = engine.readIndex(exact(ahead, at, length), at - start);
     for (let row = 0; row < rows.length; row += ROW) {
       const [of, offset = 0, bytes = 0] = rows.subarray(row, row + ROW);
       if (of === partition) sections.push({ reader, offset: start + offset, bytes });
@@ -85,6 +86,16 @@ export function sectionsOf(engine: Engine, reader: ScratchReader, partition: num
     start = end;
   }
   return sections;
+}
+
+/** Reads the end of a file at once: in a browser each read is a way to another process. */
+function withEnd(reader: ScratchReader): ScratchReader {
+  const { size } = reader;
+  const begin = Math.max(0, size - END_BYTES);
+  const end = exact(reader, begin, size - begin);
+  const read = (at: number, length: number) =>
+    at < begin ? reader.read(at, length) : end.subarray(at - begin, at - begin + length);
+  return { size, read, close: () => {} };
 }
 
 /** Gives sections to something that asks for their bytes. */
@@ -182,5 +193,7 @@ function exact(reader: ScratchReader, at: number, length: number): Uint8Array {
 const ROW = 4;
 const NO_BYTES = new Uint8Array(0);
 const FEED_BYTES = 256 << 10;
+/** Of most files all that is said of where things are is in so many last bytes. */
+const END_BYTES = 16 << 10;
 /** About how many bytes of values cross at once. */
 export const GROUP_BYTES = 128 << 10;
