@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
+import { labs } from "../mapreduce/labs.mjs";
 import { serveSite } from "./mapreduce/server.mjs";
 import { firefox, webkit } from "./webdriver.mjs";
 
@@ -261,6 +262,8 @@ for (const [engine, launch] of Object.entries(engines)) {
       assert.match(message, /map\(\) of a record of input 1 threw: no use for THROW here/);
       assert.deepEqual(error, { code: "JOB_FAILED", task: "map 0", record: 4, cause: "JOB_THREW" });
     });
+
+    for (const name of Object.keys(labs)) inPage("plain", `lab: ${name}`, () => move("lab", name));
 
     inPage("plain", "what jobs leave is gone when they are forgotten", async () => {
       await move("forgetAll");

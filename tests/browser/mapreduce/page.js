@@ -5,6 +5,8 @@ if (variant === "blobs") delete globalThis.StorageManager?.prototype.getDirector
 const { MapReduceCluster } = await import(`./${variant}/mapreduce.js`);
 const { Cluster } = await import(`./${variant}/auto.js`);
 
+const { labs } = await import("./labs.mjs");
+
 const encoder = new TextEncoder();
 let cluster;
 let running;
@@ -160,6 +162,8 @@ globalThis.moves = {
     await store.close();
     return { id: job.id, error, entries: entries.map(({ key, value }) => [key, value]) };
   },
+  /** A scenario of the labs, which throws if something is not as it has to be. */
+  lab: (name) => labs[name](cluster, (job) => new URL(`jobs/${job}.mjs`, location.href)),
   forget: (id) => cluster.forget(id),
   forgetAll: async () => {
     for (const { id } of await cluster.jobs()) await cluster.forget(id);

@@ -10,6 +10,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const folders = {
   page: here("."),
   jobs: here("../../mapreduce/jobs"),
+  labs: here("../../mapreduce"),
   dist: here("../../../pkg/dist"),
 };
 const types = { ".html": "text/html", ".wasm": "application/wasm" };
@@ -45,7 +46,7 @@ export async function serveSite() {
         ? join(folders.dist, ...rest)
         : top === "jobs"
           ? join(folders.jobs, ...rest)
-          : join(folders.page, top || "index.html");
+          : join(top === "labs.mjs" ? folders.labs : folders.page, top || "index.html");
     if (!existsSync(path)) return response.writeHead(404).end();
     const type = types[extname(path)] ?? "text/javascript";
     response.writeHead(200, { "content-type": type, "content-security-policy": policy });
