@@ -143,7 +143,13 @@ export const labs = {
 
   crash: async (cluster, job) => {
     const given = texts(4, 60);
-    const settings = { job: job("stalls"), partitions: 3, split: 1_024, lease: 1_000, attempts: 100 };
+    const settings = {
+      job: job("stalls"),
+      partitions: 3,
+      split: 1_024,
+      lease: 1_000,
+      attempts: 100,
+    };
     const running = await cluster.mapReduce({ input: inputsOf(given), ...settings });
     let seen = 0;
     // Who gets each fifth task dies on it, four times over.

@@ -63,13 +63,15 @@ test("keys of a store are not said to be there once it is stopped", async () => 
         asked.push(...txn.do.map(({ put }) => put));
         return { succeeded: true };
       },
+      deleteRange: async ({ prefix }) => asked.push(`no ${prefix}`),
     };
-    const read = () => new Blob(["a\t1\n"]).stream();
+    // A key twice is one in a transaction.
+    const read = () => new Blob(["a\t1\na\t2\n"]).stream();
     const winners = [{ attempt: 0, size: 4 }];
     const target = { kv, prefix: "out" };
     await store.publishToStore(target, "jobs", 1, winners, read, signal).catch(() => {});
     return asked;
   };
   assert.deepEqual(await write(new AbortController().signal), ["outjobs-1/a", "out"]);
-  assert.deepEqual(await write(AbortSignal.abort()), ["outjobs-1/a"]);
+  assert.deepEqual(await write(AbortSignal.abort()), ["outjobs-1/a", "no outjobs-1/"]);
 });

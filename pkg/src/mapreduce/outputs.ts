@@ -61,7 +61,7 @@ function joined(parts: readonly (() => ReadableStream<Uint8Array>)[]): ReadableS
 
 /**
  * Writes results to a store: first all keys, below the job's own name, then the key that says so. Who reads that one finds
- * all of them or none, and a second attempt writes the same again.
+ * all of them or none, and a second attempt writes the same again. One at a time.
  */
 export async function publishToStore(
   { kv, prefix }: { readonly kv: Kv<Json>; readonly prefix: string },
@@ -77,31 +77,47 @@ export async function publishToStore(
     if (JSON.stringify(before.value) === JSON.stringify(mark)) return;
     throw new JobError("OUTPUT_EXISTS", `the key "${prefix}" is there already`, { job });
   }
-  for (const [partition, { attempt }] of winners.entries()) {
-    let batch: [string, string][] = [];
-    let bytes = 0;
-    const write = async () => {
-      if (batch.length === 0) return;
-      await kv.txn({ do: batch.map(([put, value]) => ({ put, value })) });
-      [batch, bytes] = [[], 0];
-    };
-    for await (const line of linesOf(read(reduceFile(job, partition, attempt)))) {
-      const [key = "", ...rest] = line.split("\t");
-      const value = rest.join("\t");
-      batch.push([`${mark.prefix}${key}`, value]);
-      bytes += 3 * (key.length + value.length);
-      if (batch.length === MAX_TXN_OPERATIONS || bytes > BATCH_BYTES) await write();
-    }
-    await write();
-  }
-  // From here on it is too late.
-  signal.throwIfAborted();
+  const discard = async (error: unknown) => {
+    await kv.deleteRange({ prefix: mark.prefix }).catch(() => {});
+    throw error;
+  };
+  await writeAll(kv, mark.prefix, job, winners, read)
+    // From here on it is too late.
+    .then(() => signal.throwIfAborted())
+    .catch(discard);
   const { succeeded } = await kv.txn({
     if: [{ key: prefix, version: 0 }],
     do: [{ put: prefix, value: mark }],
   });
   if (!succeeded)
-    throw new JobError("OUTPUT_EXISTS", `the key "${prefix}" is there already`, { job });
+    await discard(new JobError("OUTPUT_EXISTS", `the key "${prefix}" is there already`, { job }));
+}
+
+/** Of equal keys the last one stays. */
+async function writeAll(
+  kv: Kv<Json>,
+  prefix: string,
+  job: number,
+  winners: readonly Winner[],
+  read: ReadFile,
+): Promise<void> {
+  for (const [partition, { attempt }] of winners.entries()) {
+    let batch = new Map<string, string>();
+    let bytes = 0;
+    const write = async () => {
+      if (batch.size === 0) return;
+      await kv.txn({ do: Array.from(batch, ([put, value]) => ({ put, value })) });
+      [batch, bytes] = [new Map(), 0];
+    };
+    for await (const line of linesOf(read(reduceFile(job, partition, attempt)))) {
+      const [key = "", ...rest] = line.split("\t");
+      const value = rest.join("\t");
+      batch.set(`${prefix}${key}`, value);
+      bytes += 3 * (key.length + value.length);
+      if (batch.size === MAX_TXN_OPERATIONS || bytes > BATCH_BYTES) await write();
+    }
+    await write();
+  }
 }
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {

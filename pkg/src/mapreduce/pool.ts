@@ -102,8 +102,10 @@ export class Pool implements JobWorkers {
     }
   }
 
-  /** Publishes with a signal that says when not to. */
+  /** Publishes with a signal that says when not to. Whoever lost its lease over it comes to its end before the next one begins. */
   async #publish(job: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    for (let before = this.#publishing.get(job); before; before = this.#publishing.get(job))
+      await before.over.catch(() => {});
     if (this.#held.has(job)) return;
     const stop = new AbortController();
     const over = work(stop.signal);
