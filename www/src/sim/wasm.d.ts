@@ -1,6 +1,6 @@
 /** The glue of the simulator's modules, which are built into `www/wasm`. */
 
-declare module "*/wasm/sim.js" {
+declare module "*/wasm/sim/sim.js" {
   type SimModule = import("./module.js").SimModule;
   const init: SimModule["default"];
   export default init;
@@ -10,7 +10,7 @@ declare module "*/wasm/sim.js" {
   export const bugs: SimModule["bugs"];
 }
 
-declare module "*/wasm/sim-planted.js" {
-  export * from "*/wasm/sim.js";
-  export { default } from "*/wasm/sim.js";
+declare module "*/wasm/planted/sim.js" {
+  export * from "*/wasm/sim/sim.js";
+  export { default } from "*/wasm/sim/sim.js";
 }
