@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 
 import { build } from "./build.mjs";
+import { buildSim } from "./build-sim.mjs";
 import { at, Failure, script } from "./lib/run.mjs";
 import { setup } from "./setup.mjs";
 
@@ -11,6 +12,7 @@ const page = at("www");
 await script(async () => {
   await setup("start");
   await build();
+  await buildSim();
   if (!existsSync(at("www", "index.html"))) throw new Failure("www/index.html is missing");
   const vite = await import("vite");
   await vite.build({ root: page, logLevel: "error" });

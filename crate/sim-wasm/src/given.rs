@@ -62,6 +62,7 @@ pub(crate) struct GivenSpec {
     loss: f64,
     disk: f64,
     snapshot_entries: f64,
+    batch: f64,
     faults: f64,
     reads: String,
     pub(crate) bug: Option<String>,
@@ -110,6 +111,7 @@ impl GivenSpec {
             loss_permille: count(self.loss, "loss", 1_000.0)?,
             disk: count(self.disk, "disk", 60_000.0)?,
             snapshot_entries: whole(self.snapshot_entries, "snapshotEntries", 1.0, 10_000.0)?,
+            batch: whole(self.batch, "batch", 1.0, 1_000.0)?,
             faults: count(self.faults, "faults", MS_MAX)?,
             reads: match self.reads.as_str() {
                 "leader" => ReadAt::Leader,

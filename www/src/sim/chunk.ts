@@ -32,6 +32,8 @@ export interface Spec {
   readonly disk: number;
   /** After so many entries of the log there is a snapshot. */
   readonly snapshotEntries: number;
+  /** One message carries so many entries at most, 1 to 1,000. */
+  readonly batch: number;
   /** Mean time between two faults that come by themselves, in milliseconds; 0: none come. */
   readonly faults: number;
   /** Who answers reads of the clients: the leader after it asked a majority, or by its lease, or any node after it asked the leader. */

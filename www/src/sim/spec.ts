@@ -16,6 +16,7 @@ export const DEFAULT_SPEC: Spec = {
   loss: 0,
   disk: 3,
   snapshotEntries: 1_000,
+  batch: 1_000,
   faults: 0,
   reads: "leader",
   bug: null,

@@ -2,15 +2,18 @@
 
 import type { Act, Failure, PlacedAct, Spec } from "./chunk.js";
 import { Film, MAX_ROWS } from "./film.js";
-import { type Answers, EVENTS_PER_CHUNK, type Order } from "./world.js";
+import { type Answers, EVENTS_PER_CHUNK, type Names, type Order } from "./world.js";
 
 /** The world cannot do what was asked; the message is a sentence for the visitor. */
 export class Refused extends Error {}
 
+/** What of a worker is used. */
+export type WorldWorker = Pick<Worker, "postMessage" | "terminate" | "addEventListener">;
+
 type Answer = { number: number } & ({ answer: unknown } | { problem: string });
 
 export class Theatre {
-  readonly #worker: Worker;
+  readonly #worker: WorldWorker;
   readonly #changed: () => void;
   readonly #open = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>();
   #number = 0;
@@ -20,7 +23,7 @@ export class Theatre {
   #advancing = false;
 
   /** `changed` is called whenever the film is another one. */
-  constructor(worker: Worker, changed: () => void) {
+  constructor(worker: WorldWorker, changed: () => void) {
     this.#worker = worker;
     this.#changed = changed;
     worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
@@ -74,6 +77,11 @@ export class Theatre {
       });
   }
 
+  /** Lets the film go on until a time, or a part of the way. */
+  async live(until: number): Promise<void> {
+    if (this.#canAdvance) await this.#advance(EVENTS_PER_CHUNK, until);
+  }
+
   /** Does something after an event; another future begins there. Throws `Refused`. */
   async act(act: Act, after: number): Promise<void> {
     const [film, acts] = [this.#film, this.#acts];
@@ -88,6 +96,11 @@ export class Theatre {
   /** Checks what clients saw until the film's end. */
   judge(): Promise<Failure | null> {
     return this.#order({ do: "judge" });
+  }
+
+  /** What is checked in this world, and which bugs its module has. */
+  names(): Promise<Names> {
+    return this.#order({ do: "names" });
   }
 
   close(): void {

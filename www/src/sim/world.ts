@@ -11,7 +11,14 @@ export type Order =
   | { readonly do: "advance"; readonly events: number; readonly until: number }
   /** Does something after event `after`; what the world has lived beyond that is undone. */
   | { readonly do: "act"; readonly act: Act; readonly after: number }
-  | { readonly do: "judge" };
+  | { readonly do: "judge" }
+  /** The names of what is checked, and of the bugs that there are. */
+  | { readonly do: "names" };
+
+export interface Names {
+  readonly properties: readonly string[];
+  readonly bugs: readonly string[];
+}
 
 /** What each comes to. */
 export interface Answers {
@@ -19,6 +26,7 @@ export interface Answers {
   readonly advance: readonly Chunk[];
   readonly act: readonly Chunk[];
   readonly judge: Failure | null;
+  readonly names: Names;
 }
 
 /** So many events are told of at a time. */
@@ -49,6 +57,8 @@ export class World {
         return [this.#act(order.act, order.after)];
       case "judge":
         return this.#running.judge();
+      case "names":
+        return { properties: this.#loaded.properties(), bugs: this.#loaded.bugs() };
     }
   }
 
@@ -105,9 +115,9 @@ export class World {
   }
 
   #begin(): void {
-    if (this.#module === undefined || this.#spec === undefined) throw new Error("no world is open");
+    if (this.#spec === undefined) throw new Error("no world is open");
     this.#close();
-    this.#stage = new this.#module.Stage(this.#spec);
+    this.#stage = new this.#loaded.Stage(this.#spec);
     this.#count = 0;
   }
 
@@ -119,6 +129,11 @@ export class World {
   #tell(chunk: Chunk): Chunk {
     this.#count = chunk.count;
     return chunk;
+  }
+
+  get #loaded(): SimModule {
+    if (this.#module === undefined) throw new Error("no world is open");
+    return this.#module;
   }
 
   get #running(): Stage {

@@ -18,6 +18,8 @@ pub struct Stage {
     acts: Vec<PlacedAct>,
     failure: Option<FailureRow>,
     ended: bool,
+    /// Nothing happens until then, as far as is known; in microseconds.
+    lived: u64,
     /// Of a campaign: all that happened in it, and how much of it was told.
     told: Option<Told>,
 }
@@ -31,6 +33,7 @@ impl Stage {
             acts: Vec::new(),
             failure: None,
             ended: false,
+            lived: 0,
             told: None,
             spec,
         };
@@ -134,6 +137,7 @@ impl Stage {
             acts,
             failure: None,
             ended: false,
+            lived: 0,
             told: None,
             spec,
         };
@@ -161,7 +165,10 @@ impl Stage {
                     self.ended = true;
                     return;
                 }
-                Some(at) if at > until => return,
+                Some(at) if at > until => {
+                    self.lived = until;
+                    return;
+                }
                 Some(_) => {
                     let result = self.world.advance();
                     self.note(result);
@@ -186,10 +193,12 @@ impl Stage {
     }
 
     fn chunk(&mut self) -> Chunk {
+        let chunk = self.world.take_chunk();
         Chunk {
+            at: chunk.at.max(self.lived),
             failure: self.failure.clone(),
             ended: self.ended,
-            ..self.world.take_chunk()
+            ..chunk
         }
     }
 }
@@ -220,7 +229,10 @@ impl Told {
         // The last event by that time.
         let late = all.events.partition_point(|row| row.at <= until);
         if let Some(row) = all.events.get(late) {
-            end = end.min(row.event.saturating_sub(1)).max(self.count);
+            let reached = row.event.saturating_sub(1).max(self.count);
+            if end >= reached {
+                (end, self.at) = (reached, self.at.max(until.min(row.at)));
+            }
         }
         let mut chunk = Chunk {
             events: split(&mut all.events, |row| row.event <= end),
@@ -231,7 +243,10 @@ impl Told {
             operations: split(&mut all.operations, |row| row.event <= end),
             ..Chunk::default()
         };
-        self.at = chunk.events.last().map_or(self.at, |row| row.at);
+        self.at = chunk
+            .events
+            .last()
+            .map_or(self.at, |row| row.at.max(self.at));
         self.count = end;
         (chunk.at, chunk.count) = (self.at, end);
         if self.is_over() {

@@ -56,6 +56,8 @@ pub struct Scene {
     pub disk: u64,
     /// After so many entries there is a snapshot.
     pub snapshot_entries: u64,
+    /// One message carries so many entries at most.
+    pub batch: u64,
     /// Mean time between faults that come by themselves; 0: none come.
     pub faults: u64,
     /// Who answers reads.
@@ -64,6 +66,12 @@ pub struct Scene {
 
 /// How many clients do only what they are told.
 pub const TOLD: u64 = 9;
+
+/// So many entries are as many as fit.
+const BATCH_MAX: u64 = 1_000;
+
+/// About as large are the entries of a scene.
+const ENTRY_BYTES: usize = 24;
 
 /// Keys that clients share in a scene.
 const KEYS: u64 = 3;
@@ -104,6 +112,10 @@ impl Scene {
         node.raft.election_timeout = Duration::from_millis(self.election);
         node.raft.heartbeat_interval = Duration::from_millis(self.heartbeat);
         node.snapshot_entries = self.snapshot_entries;
+        // The smallest messages have one entry.
+        if self.batch < BATCH_MAX {
+            node.raft.max_append_bytes = (self.batch as usize - 1) * ENTRY_BYTES + 1;
+        }
         node.keep_entries = self.snapshot_entries / 4;
         node.raft.lease_reads = self.reads == ReadAt::Lease;
         let cluster = ClusterConfig {
