@@ -59,7 +59,9 @@ export class Director {
 
   /** The id of the leader of the latest term; a lesson asks only when there is one. */
   get leader(): number {
-    const leaders = this.picture.nodes.filter(({ role, state }) => role === "leader" && state === "running");
+    const leaders = this.picture.nodes.filter(
+      ({ role, state }) => role === "leader" && state === "running",
+    );
     const [latest] = leaders.sort((a, b) => b.term - a.term);
     if (latest === undefined) throw new Error("nobody leads");
     return latest.id;
@@ -75,8 +77,9 @@ export class Director {
     const end = this.#now.at + PATIENCE;
     while (!sight(this.picture)) {
       const next = this.film.next(this.#now);
-      if (next === null) await this.#live(this.film.end.at + STRIDE);
-      else this.#now = next;
+      if (next !== null) this.#now = next;
+      else if (!(await this.#live(this.film.end.at + STRIDE)))
+        throw new Error("this world stands still");
       if (this.#now.at > end) throw new Error(`nobody saw it: ${sight}`);
     }
   }
@@ -136,12 +139,15 @@ export class Director {
     await this.act(value === undefined ? call : { ...call, value });
   }
 
-  async #live(until: number): Promise<void> {
-    while (this.film.end.at < until) {
-      const before = this.film.end;
+  /** Whether there was anything to live. */
+  async #live(until: number): Promise<boolean> {
+    const begin = this.film.end;
+    for (let before: Moment | undefined; before !== this.film.end && this.film.end.at < until; ) {
+      before = this.film.end;
       await this.#theatre.live(until);
       const { end } = this.film;
       if (end.event === before.event && end.at === before.at) break;
     }
+    return this.film.end.at > begin.at || this.film.end.event > begin.event;
   }
 }

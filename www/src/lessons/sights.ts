@@ -20,7 +20,10 @@ export const allAgree: Sight = ({ nodes }) => {
   const able = nodes.filter(({ state, part }) => state === "running" && part !== "none");
   return (
     leader !== undefined &&
-    able.every(({ leader: known, log }) => known === leader.id && log.commit === leader.log.last && log.applied === log.commit)
+    able.every(
+      ({ leader: known, log }) =>
+        known === leader.id && log.commit === leader.log.last && log.applied === log.commit,
+    )
   );
 };
 
