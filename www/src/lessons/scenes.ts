@@ -36,6 +36,14 @@ async function store(scene: Director, client: number, values: readonly string[])
   }
 }
 
+/** These ways take long, each from one node to another. */
+async function slowed(
+  scene: Director,
+  ...ways: readonly (readonly [number, number])[]
+): Promise<void> {
+  for (const [from, to] of ways) await scene.slow(from, to, 100);
+}
+
 const election: Lesson = {
   id: "election",
   spec: calm(3),
@@ -63,17 +71,12 @@ const splitVote: Lesson = {
   tell: async (scene) => {
     await scene.pass(20);
     scene.say("two");
+    // Neither hears of the other, and from now on each is heard by one of the others first.
+    await slowed(scene, [1, 2], [2, 1]);
     await scene.timeout(1, 2);
     await scene.until(isA(1, "preCandidate"));
     await scene.until(isA(2, "preCandidate"));
-    // From here on each is heard by one of the others first.
-    for (const [from, to] of [
-      [1, 2],
-      [1, 4],
-      [2, 1],
-      [2, 3],
-    ] as const)
-      await scene.slow(from, to, 60);
+    await slowed(scene, [1, 4], [2, 3]);
     await scene.until(isA(1, "candidate"));
     await scene.until(isA(2, "candidate"));
     scene.say("stand");
@@ -203,10 +206,11 @@ const figure8: Lesson = {
     const index = (scene.picture.nodes[0]?.log.last ?? 0) + 1;
     const term = scene.picture.nodes[0]?.term ?? 0;
     scene.say("start");
-    // (a) Node 1 leads, and its entry reaches node 2 only.
+    // (a) Node 1 leads, and its entries reach node 2 only.
     await scene.part(1, 2);
     await scene.ask(1, "put", "x", "1");
-    await scene.until(has(2, index));
+    await scene.ask(2, "put", "x", "2");
+    await scene.until(has(2, index + 1));
     scene.say("a");
     // (b) Node 5 is elected by 3 and 4, and takes another entry, which reaches nobody.
     await scene.crash(1);
@@ -216,6 +220,8 @@ const figure8: Lesson = {
     await scene.until(leads(5));
     await scene.part(5);
     await scene.until(has(5, index));
+    // What it had sent is lost on its way.
+    await scene.pass(60);
     scene.say("b");
     await scene.crash(5);
     await scene.heal();
@@ -359,7 +365,7 @@ const members: Lesson = {
 
 const reads: Lesson = {
   id: "reads",
-  spec: calm(3),
+  spec: calm(3, { election: 600 }),
   without: "read-by-whoever-is-asked",
   tell: async (scene) => {
     await ledByOne(scene);
@@ -370,20 +376,24 @@ const reads: Lesson = {
     await scene.ask(2, "get", "x");
     await scene.pass(150);
     scene.say("before");
-    // Nobody hears the leader any more, and it does not know yet; a node that stands still cannot find out.
-    await scene.part(1);
-    await scene.act({ do: "freeze", node: 1 });
-    await scene.until(anotherLeads(1));
+    // The leader is not heard any more, and what it hears is old: it cannot know yet.
+    await scene.slow(2, 1, 450);
+    await scene.slow(3, 1, 450);
+    await scene.pass(700);
+    await scene.act({ do: "cut", from: 1, to: 2 });
+    await scene.act({ do: "cut", from: 1, to: 3 });
+    await scene.pass(610);
+    await scene.timeout(2);
+    await scene.until(({ nodes }) => nodes[1]?.role === "leader");
     await scene.ask(3, "put", "x", "new");
-    await scene.until(({ nodes }) => (nodes[1]?.log.commit ?? 0) > 4);
-    await scene.pass(150);
+    const index = (scene.picture.nodes[1]?.log.last ?? 0) + 1;
+    await scene.until(knowsCommitted(2, index));
     scene.say("behind");
     await scene.ask(2, "get", "x");
-    await scene.act({ do: "thaw", node: 1 });
-    await scene.pass(150);
+    await scene.pass(100);
     scene.say("asked");
     await scene.heal();
-    await scene.pass(500);
+    await scene.pass(2_000);
     await scene.until(allAgree);
     scene.say("answered");
   },

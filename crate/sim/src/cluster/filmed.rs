@@ -154,7 +154,10 @@ impl<M: StateMachine + Default> Cluster<M> {
             let why = change.and_then(|(id, before, after)| match line.event {
                 trace::Event::Deliver => {
                     let mut heard = film.heard.iter().filter(|message| message.to == *id);
-                    heard.find_map(|message| why::heard(message, before, after))
+                    heard.find_map(|message| {
+                        let granted = film.grants(*id, message.from);
+                        why::heard(message, granted, before, after)
+                    })
                 }
                 trace::Event::Role => why::role(before, after),
                 trace::Event::Durable => why::committed(before, after),

@@ -117,6 +117,17 @@ impl Film {
         }
     }
 
+    /// Whether a node gives another a pre-vote in this event.
+    pub(crate) fn grants(&self, from: NodeId, to: NodeId) -> bool {
+        let sent = self.chunk.flights.iter().rev();
+        let mut sent = sent.take_while(|flight| flight.event == self.event);
+        let ends = (from.0, to.0);
+        sent.any(|flight| {
+            let gives = flight.kind == "preVote" && flight.answer && !flight.refuses;
+            gives && (flight.from, flight.to) == ends
+        })
+    }
+
     /// A client begins a call.
     pub(crate) fn called(&mut self, now: u64, id: u64, client: u64, key: String, text: String) {
         let row = OperationRow {

@@ -42,10 +42,14 @@ fn last(node: &NodePicture) -> EntryId {
     }
 }
 
-/// Why a node did what it did with a message.
-pub(crate) fn heard(message: &Message, before: &NodePicture, after: &NodePicture) -> Option<Why> {
+/// Why a node did what it did with a message; `granted`: it gave a pre-vote.
+pub(crate) fn heard(
+    message: &Message,
+    granted: bool,
+    before: &NodePicture,
+    after: &NodePicture,
+) -> Option<Why> {
     let (from, term, own) = (message.from.0, message.term.0, before.term);
-    let has_leader = before.leader.is_some_and(|leader| leader != from);
     let candidate = ("candidate", from);
     let leader = ("leader", before.leader.unwrap_or_default());
     let older = |asked: &EntryId| *asked < last(before);
@@ -60,20 +64,14 @@ pub(crate) fn heard(message: &Message, before: &NodePicture, after: &NodePicture
         ]
     };
     match &message.body {
-        Body::PreVote { last: asked } => {
-            if term <= own {
-                why(
-                    "preVoteRefusedTerm",
-                    [candidate, ("term", term), ("own", own)],
-                )
-            } else if older(asked) {
-                why("preVoteRefusedLog", logs(asked))
-            } else if has_leader {
-                why("preVoteRefusedLeader", [candidate, leader])
-            } else {
-                why("preVoteGranted", [candidate, ("term", term)])
-            }
-        }
+        // How it was answered is known at once.
+        Body::PreVote { .. } if granted => why("preVoteGranted", [candidate, ("term", term)]),
+        Body::PreVote { .. } if term <= own => why(
+            "preVoteRefusedTerm",
+            [candidate, ("term", term), ("own", own)],
+        ),
+        Body::PreVote { last: asked } if older(asked) => why("preVoteRefusedLog", logs(asked)),
+        Body::PreVote { .. } => why("preVoteRefusedLeader", [candidate, leader]),
         Body::RequestVote { last: asked, .. } => {
             if after.vote == Some(from) && after.term == term {
                 why("voteGranted", [candidate, ("term", term)])
