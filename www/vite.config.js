@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 
 import { defineConfig } from "vite";
 
-const pages = ["index", "simulator", "seats", "frozen", "mapreduce"].map((name) =>
+const pages = ["index", "simulator", "lessons", "seats", "frozen", "mapreduce"].map((name) =>
   fileURLToPath(new URL(`${name}.html`, import.meta.url)),
 );
 
