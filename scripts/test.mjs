@@ -126,6 +126,7 @@ const suites = [
     ),
     browsers: true,
   },
+  nodeSuite("www", "the pure parts of the site, its colors and its navigation", "tests/www"),
   { ...nodeSuite("browser", "the page, end to end", "tests/browser"), browsers: true },
   {
     ...nodeSuite("nemesis", "faults of real workers, in Node and in browsers", "tests/nemesis"),

@@ -1,32 +1,34 @@
 /** Messages under way, on a canvas over the ring. */
 
 import { flightLabel } from "../words/stage.js";
-import { along, HEIGHT, type Point, WIDTH } from "./geometry.js";
-import type { Flight, FlightKind, Picture } from "./picture.js";
+import { along, bend, type Layout, type Point, step, WIDE } from "./geometry.js";
+import type { Flight, Picture } from "./picture.js";
+import { CROSS, KINDS, shapeOf } from "./shapes.js";
 
 /** Labels stand beside messages as long as there are no more of them. */
 const LABELED = 14;
 /** How near a click must be, in the ring's coordinates. */
 const REACH = 14;
-
-const KINDS: readonly FlightKind[] = [
-  "preVote",
-  "vote",
-  "append",
-  "heartbeat",
-  "snapshot",
-  "read",
-  "other",
-  "client",
-];
+/** After which part of its way a message that is lost bears its cross. */
+const LOST = 0.5;
 
 export class Flights {
   readonly element = document.createElement("canvas");
   readonly #context = this.element.getContext("2d");
   readonly #place: (id: number) => Point | undefined;
+  readonly #dark = matchMedia("(prefers-color-scheme: dark)");
+  readonly #shapes = new Map(
+    KINDS.flatMap((kind) =>
+      [0, 1].map((entries) => [key(kind, entries), new Path2D(shapeOf(kind, entries))] as const),
+    ),
+  );
+  readonly #cross = new Path2D(CROSS);
   #colors = new Map<string, string>();
   #theme = "";
+  #layout = WIDE;
+  #scale = 1;
   #shown: Picture | undefined;
+  #steps = false;
   #isClear = true;
 
   constructor(place: (id: number) => Point | undefined) {
@@ -35,116 +37,119 @@ export class Flights {
     this.element.setAttribute("aria-hidden", "true");
   }
 
-  /** `steps`: for those who want no motion, messages stand in the middle of their way. */
+  /** Covers a ring of this layout, so many pixels wide. */
+  lay(layout: Layout, width: number): void {
+    this.#layout = layout;
+    this.#scale = width / layout.width;
+    this.element.width = Math.round(width * devicePixelRatio);
+    this.element.height = Math.round(layout.height * this.#scale * devicePixelRatio);
+    this.#isClear = true;
+  }
+
+  /** `steps`: for those who want no motion, messages are arrows, and stand at one of three places of their way. */
   show(picture: Picture, steps: boolean): void {
-    this.#shown = picture;
+    [this.#shown, this.#steps] = [picture, steps];
     const context = this.#context;
-    if (context === null) return;
-    const { clientWidth, clientHeight } = this.element;
-    const [width, height] = [clientWidth * devicePixelRatio, clientHeight * devicePixelRatio];
-    const fits =
-      this.element.width === Math.round(width) && this.element.height === Math.round(height);
-    if (picture.flights.length === 0 && this.#isClear && fits) return;
-    if (!fits) {
-      this.element.width = Math.round(width);
-      this.element.height = Math.round(height);
-    }
+    const { flights, at } = picture;
+    if (context === null || (flights.length === 0 && this.#isClear)) return;
     this.#readColors();
-    const scale = Math.min(width / WIDTH, height / HEIGHT);
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.setTransform(
-      scale,
-      0,
-      0,
-      scale,
-      (width - WIDTH * scale) / 2,
-      (height - HEIGHT * scale) / 2,
-    );
-    this.#isClear = picture.flights.length === 0;
-    const labeled = picture.flights.length <= LABELED;
-    for (const flight of picture.flights) this.#draw(context, flight, picture.at, labeled, steps);
+    const scale = this.#scale * devicePixelRatio;
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, this.#layout.width, this.#layout.height);
+    this.#isClear = flights.length === 0;
+    const labeled = flights.length <= LABELED;
+    for (const flight of flights) this.#draw(context, flight, at, labeled);
     context.globalAlpha = 1;
   }
 
   /** The message at a point of the page, if there is one. */
   flightAt(x: number, y: number): Flight | undefined {
     const box = this.element.getBoundingClientRect();
-    const scale = Math.min(box.width / WIDTH, box.height / HEIGHT);
-    const at = {
-      x: (x - box.left - (box.width - WIDTH * scale) / 2) / scale,
-      y: (y - box.top - (box.height - HEIGHT * scale) / 2) / scale,
-    };
-    let nearest: { flight: Flight; distance: number } | undefined;
+    const at = { x: (x - box.left) / this.#scale, y: (y - box.top) / this.#scale };
+    let nearest: Flight | undefined;
+    let distance = REACH;
     for (const flight of this.#shown?.flights ?? []) {
-      const point = this.#point(flight, this.#shown?.at ?? 0);
-      if (point === undefined) continue;
-      const distance = Math.hypot(point.x - at.x, point.y - at.y);
-      if (distance <= REACH && distance < (nearest?.distance ?? REACH + 1))
-        nearest = { flight, distance };
+      const [from, to] = [this.#place(flight.from), this.#place(flight.to)];
+      if (from === undefined || to === undefined) continue;
+      const point = along(from, to, this.#part(flight, this.#shown?.at ?? 0));
+      const away = Math.hypot(point.x - at.x, point.y - at.y);
+      if (away <= distance) [nearest, distance] = [flight, away];
     }
-    return nearest?.flight;
+    return nearest;
   }
 
-  #point(flight: Flight, at: number): Point | undefined {
-    const [from, to] = [this.#place(flight.from), this.#place(flight.to)];
-    if (from === undefined || to === undefined) return undefined;
-    return along(from, to, part(flight, at));
+  /** Which part of its way a message has behind it, as it is drawn. */
+  #part({ sentAt, arrivesAt }: Flight, at: number): number {
+    const gone = arrivesAt <= sentAt ? 1 : (at - sentAt) / (arrivesAt - sentAt);
+    return this.#steps ? step(gone) : Math.min(Math.max(gone, 0), 1);
   }
 
-  #draw(
-    context: CanvasRenderingContext2D,
-    flight: Flight,
-    at: number,
-    labeled: boolean,
-    steps: boolean,
-  ): void {
+  #draw(context: CanvasRenderingContext2D, flight: Flight, at: number, labeled: boolean): void {
     const [from, to] = [this.#place(flight.from), this.#place(flight.to)];
     if (from === undefined || to === undefined) return;
-    const gone = part(flight, at);
-    const { x, y } = along(from, to, steps ? 0.5 : gone);
     const { kind, answer, refuses, entries, lost } = flight;
-    const color = this.#colors.get(kind) ?? "gray";
-    const radius = kind === "heartbeat" ? 3.5 : entries > 0 ? 7 : 5;
-    context.globalAlpha = lost && gone > 0.5 ? Math.max(0, 2 - 2 * gone) : 1;
-    context.fillStyle = color;
+    const gone = this.#part(flight, at);
+    const shape = this.#shapes.get(key(kind, entries)) as Path2D;
+    const color = this.#color(kind);
+    const { x, y } = along(from, to, gone);
+    const gets = lost && gone >= LOST;
+    context.globalAlpha = gets && !this.#steps ? Math.max(0, (1 - gone) / (1 - LOST)) : 1;
     context.strokeStyle = color;
     context.lineWidth = 2;
-    context.beginPath();
-    if (kind === "client" || kind === "snapshot")
-      context.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-    else if (kind === "vote" || kind === "preVote") {
-      context.moveTo(x, y - radius - 2);
-      context.lineTo(x + radius + 2, y);
-      context.lineTo(x, y + radius + 2);
-      context.lineTo(x - radius - 2, y);
-      context.closePath();
-    } else context.arc(x, y, radius, 0, 2 * Math.PI);
-    if (answer) {
-      context.fillStyle = this.#colors.get("paper") ?? "white";
-      context.fill();
-      context.stroke();
-    } else context.fill();
-    if (refuses || (lost && gone > 0.5)) {
-      context.strokeStyle = this.#colors.get("bad") ?? "red";
-      context.beginPath();
-      context.moveTo(x - 8, y - 8);
-      context.lineTo(x + 8, y + 8);
-      context.moveTo(x + 8, y - 8);
-      context.lineTo(x - 8, y + 8);
-      context.stroke();
+    if (this.#steps) this.#arrow(context, from, to);
+    context.translate(x, y);
+    context.fillStyle = answer ? this.#color("paper") : color;
+    context.fill(shape);
+    // An edge of paper keeps messages apart that meet.
+    if (!answer) {
+      context.strokeStyle = this.#color("paper");
+      context.lineWidth = 1;
     }
-    if (!labeled) return;
-    const label = flightLabel(kind, answer, refuses, entries);
+    context.stroke(shape);
+    if (refuses || gets) {
+      context.strokeStyle = this.#color("bad");
+      context.lineWidth = 2;
+      context.stroke(this.#cross);
+    }
+    if (labeled) this.#label(context, flightLabel(kind, answer, refuses, entries));
+    context.translate(-x, -y);
+  }
+
+  #label(context: CanvasRenderingContext2D, label: string): void {
     if (label === "") return;
-    context.font = "12px system-ui, sans-serif";
-    context.fillStyle = this.#colors.get("ink") ?? "black";
-    context.fillText(label, x + radius + 5, y + 4);
+    context.font = "600 12px system-ui, sans-serif";
+    context.lineJoin = "round";
+    context.lineWidth = 4;
+    context.strokeStyle = this.#color("paper");
+    context.strokeText(label, 12, 4);
+    context.fillStyle = this.#color("ink");
+    context.fillText(label, 12, 4);
+  }
+
+  /** The whole way, with a head near its end. */
+  #arrow(context: CanvasRenderingContext2D, from: Point, to: Point): void {
+    const [start, before, end] = [along(from, to, 0), along(from, to, 0.94), along(from, to, 1)];
+    const over = bend(from, to);
+    context.lineWidth = 1.25;
+    context.beginPath();
+    context.moveTo(start.x, start.y);
+    context.quadraticCurveTo(over.x, over.y, end.x, end.y);
+    const angle = Math.atan2(end.y - before.y, end.x - before.x);
+    for (const side of [-0.45, 0.45]) {
+      context.moveTo(end.x, end.y);
+      context.lineTo(end.x - 9 * Math.cos(angle + side), end.y - 9 * Math.sin(angle + side));
+    }
+    context.stroke();
+    context.lineWidth = 2;
+  }
+
+  #color(name: string): string {
+    return this.#colors.get(name) ?? "gray";
   }
 
   /** The colors of the style sheet, read again when the theme is another one. */
   #readColors(): void {
-    const theme = `${document.documentElement.getAttribute("data-theme")}${matchMedia("(prefers-color-scheme: dark)").matches}`;
+    const theme = `${document.documentElement.dataset.theme} ${this.#dark.matches}`;
     if (theme === this.#theme) return;
     this.#theme = theme;
     const style = getComputedStyle(this.element);
@@ -159,6 +164,6 @@ export class Flights {
   }
 }
 
-function part({ sentAt, arrivesAt }: Flight, at: number): number {
-  return arrivesAt <= sentAt ? 1 : Math.min(Math.max((at - sentAt) / (arrivesAt - sentAt), 0), 1);
+function key(kind: string, entries: number): string {
+  return entries > 0 ? `${kind}+` : kind;
 }

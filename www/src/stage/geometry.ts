@@ -1,28 +1,46 @@
 /** Where things stand in the ring, in its own coordinates. Pure. */
 
-export const WIDTH = 640;
-export const HEIGHT = 440;
 export const NODE_RADIUS = 34;
-
-const CENTER = { x: WIDTH / 2, y: HEIGHT / 2 };
-const RADIUS = { x: 236, y: 160 };
 
 export interface Point {
   readonly x: number;
   readonly y: number;
 }
 
-/** The places of so many nodes, clockwise from the top. */
-export function places(count: number): Point[] {
-  if (count === 1) return [{ x: CENTER.x, y: CENTER.y - RADIUS.y }];
-  return Array.from({ length: count }, (_, at) => {
-    const angle = (at / count) * 2 * Math.PI - Math.PI / 2;
-    return { x: CENTER.x + RADIUS.x * Math.cos(angle), y: CENTER.y + RADIUS.y * Math.sin(angle) };
-  });
+/** The room of a ring: a phone has another one than a desk, so that nodes and letters stay as large. */
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  readonly center: Point;
+  readonly radius: Point;
 }
 
-/** The clients stand in the middle. */
-export const CLIENTS: Point = CENTER;
+export const WIDE: Layout = {
+  width: 640,
+  height: 480,
+  center: { x: 320, y: 242 },
+  radius: { x: 244, y: 160 },
+};
+
+export const NARROW: Layout = {
+  width: 300,
+  height: 472,
+  center: { x: 150, y: 238 },
+  radius: { x: 102, y: 156 },
+};
+
+/** The layout for so many pixels. */
+export function layoutFor(width: number): Layout {
+  return width < 480 ? NARROW : WIDE;
+}
+
+/** The places of so many nodes, clockwise from the top. */
+export function places(count: number, { center, radius }: Layout): Point[] {
+  return Array.from({ length: count }, (_, at) => {
+    const angle = (at / count) * 2 * Math.PI - Math.PI / 2;
+    return { x: center.x + radius.x * Math.cos(angle), y: center.y + radius.y * Math.sin(angle) };
+  });
+}
 
 /** How far the way of a message bends to its right, as part of its length: there and back are two ways. */
 const BEND = 0.09;
@@ -44,4 +62,16 @@ export function along(from: Point, to: Point, part: number): Point {
     x: s * s * from.x + 2 * s * t * over.x + t * t * to.x,
     y: s * s * from.y + 2 * s * t * over.y + t * t * to.y,
   };
+}
+
+/** Where a message is drawn that does not move: at one of three places of its way. */
+export function step(part: number): number {
+  return part < 1 / 3 ? 0.2 : part < 2 / 3 ? 0.5 : 0.8;
+}
+
+/** The dashes of a ring of so many equal segments of which some are filled, as part of a path of length `of`. */
+export function segments(filled: number, of: number): string {
+  const shown = Math.min(filled, of);
+  const gap = of === 1 ? 0 : 0.14;
+  return shown === 0 ? `0 ${of}` : `${`${1 - gap} ${gap} `.repeat(shown)}0 ${of}`;
 }

@@ -1,12 +1,12 @@
 /** The logs of all nodes, aligned by index. */
 
 import { make, setAttribute, setText } from "../dom.js";
-import { describeLog, LOGS_LABEL } from "../words/stage.js";
+import { describeCell, describeLog, LOGS_LABEL } from "../words/stage.js";
 import type { NodePicture, Picture } from "./picture.js";
 import { cellsOf, firstShown } from "./strips.js";
 
 /** How wide a cell is at least, in pixels, and the name before a strip. */
-const CELL = 44;
+const CELL = 40;
 const NAME = 44;
 const CELLS_MAX = 24;
 /** Terms have so many colors; each has its number, too. */
@@ -21,6 +21,7 @@ export class Logs {
   readonly #actions: LogActions;
   readonly #rows = new Map<number, Row>();
   readonly #scale = make("div", { class: "scale", "aria-hidden": "true" });
+  #room = 4;
   #cells = 0;
   #first = 0;
 
@@ -29,9 +30,13 @@ export class Logs {
     this.element.append(this.#scale);
   }
 
+  /** Has so many pixels from now on. */
+  lay(width: number): void {
+    this.#room = Math.min(Math.max(Math.floor((width - NAME) / CELL), 4), CELLS_MAX);
+  }
+
   show({ nodes }: Picture): void {
-    const room = Math.floor((this.element.clientWidth - NAME) / CELL);
-    const cells = Math.min(Math.max(room, 4), CELLS_MAX);
+    const cells = this.#room;
     const first = firstShown(nodes, cells);
     const moved = cells !== this.#cells || first !== this.#first;
     if (moved) {
@@ -40,7 +45,7 @@ export class Logs {
       const numbers = Array.from({ length: cells }, (_, at) =>
         make("span", {}, String(first + at)),
       );
-      this.#scale.replaceChildren(make("span", {}), ...numbers);
+      this.#scale.replaceChildren(make("span"), make("div", { class: "numbers" }, ...numbers));
     }
     for (const [id, row] of this.#rows) {
       if (nodes.some((node) => node.id === id)) continue;
@@ -63,6 +68,9 @@ export class Logs {
   }
 }
 
+/** What is known of a node to which no leader sends. */
+const NO_PEER = { next: 0, matched: 0 };
+
 class Row {
   readonly element: HTMLElement;
   readonly #select: (index: number) => void;
@@ -70,6 +78,7 @@ class Row {
   #cells: HTMLButtonElement[] = [];
   #shown: NodePicture["log"] | undefined;
   #next = 0;
+  #matched = 0;
 
   constructor(id: number, select: (index: number) => void) {
     this.#select = select;
@@ -102,10 +111,11 @@ class Row {
     moved: boolean,
   ): void {
     const { log } = node;
-    const next = leader?.peers.find(({ id }) => id === node.id)?.next ?? 0;
+    const { next, matched } = leader?.peers.find(({ id }) => id === node.id) ?? NO_PEER;
     setAttribute(this.element, "data-state", node.state);
-    if (log === this.#shown && next === this.#next && !moved) return;
-    [this.#shown, this.#next] = [log, next];
+    const same = log === this.#shown && next === this.#next && matched === this.#matched;
+    if (same && !moved) return;
+    [this.#shown, this.#next, this.#matched] = [log, next, matched];
     setAttribute(this.#strip, "aria-label", describeLog(log));
     setAttribute(this.#strip, "role", "group");
     if (this.#cells.length !== count) this.#make(count);
@@ -115,15 +125,11 @@ class Row {
       setAttribute(button, "data-index", String(index));
       setAttribute(button, "data-cell", state);
       setAttribute(button, "data-term", term === 0 ? "none" : String(term % HUES));
-      setAttribute(button, "data-marks", marks(log, index, next));
+      setAttribute(button, "data-marks", marks(log, index, next, matched));
       const [number, words] = button.children as unknown as [Element, Element];
       setText(number, term === 0 ? "" : String(term));
       setText(words, text);
-      const said =
-        state === "none"
-          ? `no entry ${index}`
-          : `entry ${index}, term ${term}${text === "" ? "" : `, ${text}`}, ${state}`;
-      setAttribute(button, "aria-label", said);
+      setAttribute(button, "aria-label", describeCell(cell));
     }
   }
 
@@ -141,12 +147,18 @@ class Row {
   }
 }
 
-/** The marks behind an entry: commit, applied, and what the leader sends next. */
-function marks({ commit, applied }: NodePicture["log"], index: number, next: number): string {
+/** The marks of an entry: commit, applied, and what the leader knows to match and sends next. */
+function marks(
+  { commit, applied }: NodePicture["log"],
+  index: number,
+  next: number,
+  matched: number,
+): string {
   const names = [
     [commit, "commit"],
     [applied, "applied"],
-    [next - 1, "next"],
+    [next, "next"],
+    [matched, "matched"],
   ] as const;
   return names
     .filter(([at]) => at === index && at > 0)

@@ -5,15 +5,28 @@ import {
   CLIENTS as CLIENTS_TEXT,
   describeNode,
   glyph,
+  linkLabel,
   RING_LABEL,
   standing,
   votes,
+  voteText,
 } from "../words/stage.js";
-import { bend, CLIENTS, HEIGHT, NODE_RADIUS, type Point, places, WIDTH } from "./geometry.js";
+import {
+  along,
+  bend,
+  type Layout,
+  NODE_RADIUS,
+  type Point,
+  places,
+  segments,
+  WIDE,
+} from "./geometry.js";
 import type { LinkPicture, NodePicture, Picture } from "./picture.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TIMER_RADIUS = NODE_RADIUS + 7;
+const VOTES_RADIUS = TIMER_RADIUS + 6;
+const HALO_RADIUS = VOTES_RADIUS + 6;
 
 export interface RingActions {
   selectNode?(id: number): void;
@@ -21,31 +34,41 @@ export interface RingActions {
 
 export class Ring {
   readonly element = make("svg", {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
     role: "group",
     "aria-label": RING_LABEL,
   });
   readonly #ways = make("g", { class: "ways", "aria-hidden": "true" });
   readonly #links = make("g", { class: "links", "aria-hidden": "true" });
+  readonly #clients = make("g", { class: "clients", "aria-hidden": "true" });
   readonly #nodes = make("g", {});
   readonly #actions: RingActions;
   readonly #faces = new Map<number, Face>();
   #places: ReadonlyMap<number, Point> = new Map();
   #linksDrawn: readonly LinkPicture[] | undefined;
+  #layout: Layout = WIDE;
 
   constructor(actions: RingActions) {
     this.#actions = actions;
-    const clients = make("g", { class: "clients", "aria-hidden": "true" });
-    clients.append(
-      make("rect", { x: CLIENTS.x - 30, y: CLIENTS.y - 13, width: 60, height: 26, rx: 13 }),
-      text({ x: CLIENTS.x, y: CLIENTS.y + 4 }, CLIENTS_TEXT),
+    this.#clients.append(
+      make("rect", { x: -34, y: -14, width: 68, height: 28, rx: 6 }),
+      text({ x: 0, y: 4.5 }, CLIENTS_TEXT),
     );
-    this.element.append(this.#ways, clients, this.#links, this.#nodes);
+    this.lay(WIDE);
+    this.element.append(this.#ways, this.#clients, this.#links, this.#nodes);
+  }
+
+  /** Takes another shape. */
+  lay(layout: Layout): void {
+    this.#layout = layout;
+    const { width, height, center } = layout;
+    this.element.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.#clients.setAttribute("transform", `translate(${center.x} ${center.y})`);
+    this.#places = new Map();
   }
 
   /** Where a node stands; where the clients are for 0. */
   place(id: number): Point | undefined {
-    return id === 0 ? CLIENTS : this.#places.get(id);
+    return id === 0 ? this.#layout.center : this.#places.get(id);
   }
 
   show(picture: Picture, selected: number | null): void {
@@ -60,7 +83,7 @@ export class Ring {
   }
 
   #seat(nodes: readonly NodePicture[]): void {
-    const points = places(nodes.length);
+    const points = places(nodes.length, this.#layout);
     this.#places = new Map(nodes.map(({ id }, at) => [id, points[at] as Point]));
     this.#ways.replaceChildren(
       ...points.flatMap((from, at) =>
@@ -76,7 +99,7 @@ export class Ring {
     }
     for (const [id, point] of this.#places) {
       const face = this.#faces.get(id) ?? this.#newFace(id);
-      face.element.setAttribute("transform", `translate(${point.x} ${point.y})`);
+      face.seat(point, point.y < this.#layout.center.y - 1);
     }
     // The order in the document is that of the ring: so is that of the keyboard.
     this.#nodes.append(
@@ -94,15 +117,16 @@ export class Ring {
   #drawLinks(links: readonly LinkPicture[]): void {
     this.#linksDrawn = links;
     this.#links.replaceChildren(
-      ...links.flatMap(({ from, to, cut }) => {
-        const [a, b] = [this.place(from), this.place(to)];
+      ...links.flatMap((link) => {
+        const [a, b] = [this.place(link.from), this.place(link.to)];
         if (a === undefined || b === undefined) return [];
         const over = bend(a, b);
-        const path = `M${a.x} ${a.y}Q${over.x} ${over.y} ${b.x} ${b.y}`;
-        const mid = { x: (a.x + b.x) / 4 + over.x / 2, y: (a.y + b.y) / 4 + over.y / 2 };
+        const is = link.cut ? "cut" : link.loss > 0 ? "lossy" : "slow";
+        // Nearer to where it comes from, so that the marks of there and back do not meet.
+        const mid = along(a, b, 0.4);
         return [
-          make("path", { d: path, class: cut ? "cut" : "slow" }),
-          text({ x: mid.x, y: mid.y + 5 }, cut ? "✕" : "⏳", cut ? "cut" : "slow"),
+          make("path", { d: `M${a.x} ${a.y}Q${over.x} ${over.y} ${b.x} ${b.y}`, class: is }),
+          text({ x: mid.x, y: mid.y + 5 }, linkLabel(link), is),
         ];
       }),
     );
@@ -118,25 +142,30 @@ class Face {
     pathLength: 1,
     transform: "rotate(-90)",
   });
-  readonly #name: SVGTextElement;
+  readonly #body = make("rect", { class: "body" });
+  readonly #asked = make("circle", { r: VOTES_RADIUS, class: "asked", transform: "rotate(-90)" });
+  readonly #votes = make("circle", { r: VOTES_RADIUS, class: "votes", transform: "rotate(-90)" });
   readonly #glyph = text({ x: 0, y: -14 }, "", "glyph");
   readonly #term = text({ x: 0, y: 20 }, "", "term");
-  readonly #standing = text({ x: 0, y: NODE_RADIUS + 24 }, "", "standing");
+  readonly #standing = text({ x: 0, y: 0 }, "", "standing");
+  readonly #vote = text({ x: 0, y: 0 }, "", "vote");
   #shown: NodePicture | undefined;
   #majority = 0;
   #left = -1;
 
   constructor(id: number, select: () => void) {
     this.element = make("g", { class: "node", role: "button", tabindex: 0, "data-node": id });
-    this.#name = text({ x: 0, y: 5 }, `n${id}`, "name");
     this.element.append(
-      make("circle", { r: TIMER_RADIUS + 5, class: "halo" }),
-      make("circle", { r: NODE_RADIUS, class: "body" }),
+      make("circle", { r: HALO_RADIUS, class: "halo" }),
+      this.#body,
       this.#timer,
+      this.#asked,
+      this.#votes,
       this.#glyph,
-      this.#name,
+      text({ x: 0, y: 5 }, `n${id}`, "name"),
       this.#term,
       this.#standing,
+      this.#vote,
     );
     this.element.addEventListener("click", select);
     this.element.addEventListener("keydown", (event) => {
@@ -145,6 +174,13 @@ class Face {
       event.stopPropagation();
       select();
     });
+  }
+
+  /** Stands there, with its words on the outer side, where no messages fly. */
+  seat({ x, y }: Point, above: boolean): void {
+    this.element.setAttribute("transform", `translate(${x} ${y})`);
+    this.#standing.setAttribute("y", String(above ? -HALO_RADIUS - 17 : HALO_RADIUS + 12));
+    this.#vote.setAttribute("y", String(above ? -HALO_RADIUS - 3 : HALO_RADIUS + 26));
   }
 
   show(node: NodePicture, at: number, majority: number, selected: boolean): void {
@@ -160,7 +196,35 @@ class Face {
     setText(this.#glyph, glyph(node));
     setText(this.#term, `term ${node.term}`);
     const asked = votes(node, majority);
-    setText(this.#standing, asked === "" ? standing(node) : `${standing(node)}: ${asked}`);
+    setText(this.#standing, standing(node));
+    setText(this.#vote, asked === "" ? voteText(node) : asked);
+    this.#shape(asked !== "" && node.state === "running");
+    this.#count(asked === "" ? 0 : node.votes.length, asked === "" ? 0 : majority);
+  }
+
+  /** Who asks for votes is square, the others are round. */
+  #shape(asks: boolean): void {
+    const half = asks ? NODE_RADIUS - 6 : NODE_RADIUS;
+    const attributes = {
+      x: -half,
+      y: -half,
+      width: 2 * half,
+      height: 2 * half,
+      rx: asks ? 8 : half,
+    };
+    for (const [name, value] of Object.entries(attributes))
+      setAttribute(this.#body, name, String(value));
+  }
+
+  /** The votes as segments of the majority that is needed. */
+  #count(filled: number, majority: number): void {
+    for (const [circle, count] of [
+      [this.#votes, filled],
+      [this.#asked, majority],
+    ] as const) {
+      setAttribute(circle, "pathLength", String(Math.max(majority, 1)));
+      setAttribute(circle, "stroke-dasharray", segments(count, Math.max(majority, 1)));
+    }
   }
 
   /** How much is left of the time until the node campaigns. */

@@ -3,6 +3,7 @@
 import { make, setText } from "../dom.js";
 import { sampledText } from "../words/stage.js";
 import { Flights } from "./flights.js";
+import { layoutFor } from "./geometry.js";
 import { legend } from "./legend.js";
 import { type LogActions, Logs } from "./logs.js";
 import type { Picture } from "./picture.js";
@@ -23,6 +24,9 @@ export class StageView {
   readonly #logs: Logs;
   readonly #sampled = make("p", { class: "sampled" });
   readonly #root: HTMLElement;
+  readonly #sizes: ResizeObserver;
+  #picture: Picture | undefined;
+  #options: StageOptions = {};
 
   constructor(root: HTMLElement, actions: StageActions) {
     this.#root = root;
@@ -36,16 +40,33 @@ export class StageView {
       this.#flights.element,
       this.#sampled,
     );
-    ring.addEventListener("click", ({ clientX, clientY }) => {
+    ring.addEventListener("click", ({ target, clientX, clientY }) => {
+      if (target instanceof Element && target.closest(".node") !== null) return;
       const flight = this.#flights.flightAt(clientX, clientY);
       if (flight !== undefined) actions.selectFlight?.(flight.id);
     });
     root.classList.add("stage");
     root.replaceChildren(ring, this.#logs.element, legend());
+    // Sizes are learned when they change: to ask for them in each frame would lay out the page.
+    this.#sizes = new ResizeObserver(() => this.#measure());
+    this.#sizes.observe(ring);
+    this.#sizes.observe(this.#logs.element);
+    this.#measure();
+  }
+
+  #measure(): void {
+    const width = this.#flights.element.clientWidth;
+    const layout = layoutFor(width);
+    this.#ring.lay(layout);
+    this.#flights.lay(layout, width);
+    this.#logs.lay(this.#logs.element.clientWidth);
+    if (this.#picture !== undefined) this.show(this.#picture, this.#options);
   }
 
   /** Called for every frame: what is as it was costs nothing. */
-  show(picture: Picture, { selected = null, reducedMotion = false }: StageOptions = {}): void {
+  show(picture: Picture, options: StageOptions = {}): void {
+    [this.#picture, this.#options] = [picture, options];
+    const { selected = null, reducedMotion = false } = options;
     this.#ring.show(picture, selected);
     this.#flights.show(picture, reducedMotion);
     this.#logs.show(picture);
@@ -53,6 +74,7 @@ export class StageView {
   }
 
   destroy(): void {
+    this.#sizes.disconnect();
     this.#root.replaceChildren();
   }
 }

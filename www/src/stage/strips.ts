@@ -29,8 +29,10 @@ export function termOf({ runs, start, last }: LogPicture, index: number): number
 export function cellsOf(log: LogPicture, first: number, count: number): Cell[] {
   return Array.from({ length: count }, (_, at) => {
     const index = first + at;
-    const text = log.entries.find((entry) => entry.index === index)?.text ?? "";
-    return { index, state: stateOf(log, index), term: termOf(log, index), text };
+    const state = stateOf(log, index);
+    const isKept = state !== "none" && state !== "compacted";
+    const text = log.entries.find((entry) => entry.index === index)?.text;
+    return { index, state, term: termOf(log, index), text: isKept ? (text ?? "") : "" };
   });
 }
 

@@ -2,13 +2,14 @@
 
 import type {
   FlightKind,
+  LinkPicture,
   LogPicture,
   NodePicture,
   NodeState,
   Picture,
   Role,
 } from "../stage/picture.js";
-import { termOf } from "../stage/strips.js";
+import { type Cell, termOf } from "../stage/strips.js";
 
 export const ROLES: Readonly<Record<Role, string>> = {
   leader: "leader",
@@ -59,7 +60,21 @@ export function standing(node: NodePicture): string {
 /** A candidate's votes; nothing for others. */
 export function votes(node: NodePicture, majority: number): string {
   const asks = node.role === "candidate" || node.role === "preCandidate";
-  return asks && node.state === "running" ? `${node.votes.length} of ${majority}` : "";
+  return asks && node.state === "running" ? `${node.votes.length} of ${majority} votes` : "";
+}
+
+/** For whom a node voted in its term, below what it is. */
+export function voteText({ id, vote, state }: NodePicture): string {
+  if (vote === null || state !== "running") return "";
+  return vote === id ? "voted for itself" : `voted for n${vote}`;
+}
+
+/** What is wrong on a link. */
+export function linkLabel({ cut, delay, loss }: LinkPicture): string {
+  if (cut) return "✕";
+  const lost = loss > 0 ? `−${Math.round(loss * 100)} %` : "";
+  const late = delay > 0 ? `+${Math.round(delay)} ms` : "";
+  return [lost, late].filter((part) => part !== "").join(" ");
 }
 
 /** A node in a sentence, for those who do not see it. */
@@ -75,6 +90,14 @@ export function describeLog(log: LogPicture): string {
   const open = log.last - log.commit;
   const rest = open > 0 ? `${open} not known to be committed` : "all committed";
   return `Log: ${log.last} entries, ${rest}, the last of term ${termOf(log, log.last)}.`;
+}
+
+/** A place of a log. */
+export function describeCell({ index, state, term, text }: Cell): string {
+  if (state === "none") return `No entry ${index}`;
+  if (state === "compacted") return `Entry ${index}, ${LEGEND.compacted}`;
+  const words = text === "" ? "" : `, ${text}`;
+  return `Entry ${index}, term ${term === 0 ? "not known" : term}${words}, ${LEGEND[state]}`;
 }
 
 /** The whole cluster in a sentence. */
@@ -134,12 +157,26 @@ export function sampledText(sampled: number): string {
   return sampled <= 1 ? "" : `One of ${sampled} messages is shown.`;
 }
 
+/** The signs in the nodes. */
+export const ROLE_SIGNS = [
+  { sign: "★", name: "leader" },
+  { sign: "?", name: "candidate" },
+  { sign: "…", name: "pre-candidate" },
+  { sign: "✕", name: "down" },
+  { sign: "❚❚", name: "paused" },
+  { sign: "❄", name: "frozen" },
+] as const;
+
 export const LEGEND = {
-  logs: "Entries: a number is the term",
+  nodes: "Nodes",
+  messages: "Messages",
+  logs: "Entries, by term",
   committed: "committed",
   persisted: "on disk",
-  pending: "not on disk",
-  compacted: "in the snapshot",
-  timer: "the ring around a node drains until its election timer fires",
-  answers: "hollow: an answer; crossed: refused, or lost",
+  pending: "not on disk yet",
+  compacted: "in the snapshot only",
+  timer: "the ring drains until the election timer fires",
+  answer: "hollow: an answer",
+  refused: "crossed: refused or lost",
+  marks: "bar: committed so far; triangle: applied; dots: matched and next, as the leader sees it",
 } as const;
