@@ -105,7 +105,6 @@ const suites = [
   },
   nodeSuite("replay", "the simulator's command line, natively and on wasm32", "tests/sim"),
   nodeSuite("sim-page", "the page's simulator, plain and with planted bugs", "tests/sim-page"),
-  nodeSuite("www", "the page's modules that know no document", "tests/www"),
   nodeSuite("kv", "the store's client: its bytes, and its watches", "tests/kv"),
   nodeSuite("mapreduce", "the data engine and the coordinator in JavaScript", "tests/mapreduce"),
   nodeSuite("recipes", "locks, queues and the like around a model of the store", "tests/recipes"),

@@ -111,7 +111,7 @@ export class History {
     bar.style.left = `${left}%`;
     bar.style.width = `${Math.max(right - left, 0.4)}%`;
     if (call.point !== null && call.point >= start) {
-      const point = make("i", { "aria-hidden": "true" });
+      const point = make("i", { class: "point", "aria-hidden": "true" });
       point.style.left = `${right > left ? ((percent(call.point) - left) / (right - left)) * 100 : 0}%`;
       bar.append(point);
     }
