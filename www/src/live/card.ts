@@ -1,9 +1,9 @@
 /** A node's card. */
 
-import { make, setAttribute, setEnabled, setText } from "./dom.js";
+import { make, setAttribute, setEnabled, setText } from "../dom.js";
 import type { NodeModel } from "./model.js";
 import { type Cell, describeLog, STRIP, strip } from "./strip.js";
-import { bytes, sentences, standing, standingOut } from "./words.js";
+import { bytes, sentences, standing, standingOut } from "../words/live.js";
 
 /** What a visitor can do to a node. */
 export interface CardActions {

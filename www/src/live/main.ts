@@ -13,7 +13,7 @@ import {
   update,
 } from "./model.js";
 import { View } from "./view.js";
-import { capital, type Doing, FOUNDED_ANEW, news, nodeList, sentences, shorten } from "./words.js";
+import { capital, type Doing, FOUNDED_ANEW, news, nodeList, sentences, shorten } from "../words/live.js";
 
 /** The cluster's name, of which the names of its databases are made. */
 const NAME = "page";

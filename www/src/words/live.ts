@@ -11,7 +11,7 @@ import {
   quorum,
   type Trouble,
   voters,
-} from "./model.js";
+} from "../live/model.js";
 
 /** What a node is to the visitor. */
 export type Standing = Role | Exclude<NodeState, "running"> | "formerLeader";

@@ -1,11 +1,11 @@
 /** Shows the model. Keeps what it made, and changes what differs. */
 
-import { Announcer } from "./announcer.js";
+import { Announcer } from "../announcer.js";
 import { Card, type CardActions } from "./card.js";
-import { find, make, setAttribute, setEnabled, setText } from "./dom.js";
+import { find, make, setAttribute, setEnabled, setText } from "../dom.js";
 import { type Happening, MAX_NODES, type Model, type Row } from "./model.js";
 import { firstShown } from "./strip.js";
-import { advice, capital, clock, nodeList, shorten, summary, warning } from "./words.js";
+import { advice, capital, clock, nodeList, shorten, summary, warning } from "../words/live.js";
 
 /** What a visitor can do. */
 export interface Actions extends CardActions {
