@@ -17,20 +17,10 @@ async function load(name) {
 const [
   { initial, isQuorumLost, MAX_HAPPENINGS, troubleOf, update },
   { describeLog, firstShown, STRIP, strip },
-] = await Promise.all([load("model"), load("strip")]);
-const {
-  advice,
-  bytes,
-  clock,
-  news,
-  nodeList,
-  sentences,
-  shorten,
-  standing,
-  standingOut,
-  summary,
-  warning,
-} = await load("words");
+] = await Promise.all([load("live/model"), load("live/strip")]);
+const { bytes, clock, nodeList, shorten } = await load("words/common");
+const { advice, news, sentences, standing, standingOut, summary, warning } =
+  await load("words/live");
 
 const apply = (...actions) => actions.reduce(update, initial);
 const node = (id, state = "running", status = null) => ({ id, state, reason: undefined, status });

@@ -3,7 +3,8 @@
 import { make, setAttribute, setEnabled, setText } from "../dom.js";
 import type { NodeModel } from "./model.js";
 import { type Cell, describeLog, STRIP, strip } from "./strip.js";
-import { bytes, sentences, standing, standingOut } from "../words/live.js";
+import { bytes } from "../words/common.js";
+import { sentences, standing, standingOut } from "../words/live.js";
 
 /** What a visitor can do to a node. */
 export interface CardActions {

@@ -13,7 +13,8 @@ import {
   update,
 } from "./model.js";
 import { View } from "./view.js";
-import { capital, type Doing, FOUNDED_ANEW, news, nodeList, sentences, shorten } from "../words/live.js";
+import { capital, nodeList, shorten } from "../words/common.js";
+import { type Doing, FOUNDED_ANEW, news, sentences } from "../words/live.js";
 
 /** The cluster's name, of which the names of its databases are made. */
 const NAME = "page";

@@ -5,7 +5,8 @@ import { Card, type CardActions } from "./card.js";
 import { find, make, setAttribute, setEnabled, setText } from "../dom.js";
 import { type Happening, MAX_NODES, type Model, type Row } from "./model.js";
 import { firstShown } from "./strip.js";
-import { advice, capital, clock, nodeList, shorten, summary, warning } from "../words/live.js";
+import { capital, clock, nodeList, shorten } from "../words/common.js";
+import { advice, summary, warning } from "../words/live.js";
 
 /** What a visitor can do. */
 export interface Actions extends CardActions {
