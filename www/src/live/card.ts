@@ -1,10 +1,10 @@
 /** A node's card. */
 
 import { make, setAttribute, setEnabled, setText } from "../dom.js";
-import type { NodeModel } from "./model.js";
-import { type Cell, describeLog, STRIP, strip } from "./strip.js";
 import { bytes } from "../words/common.js";
 import { sentences, standing, standingOut } from "../words/live.js";
+import type { NodeModel } from "./model.js";
+import { type Cell, describeLog, STRIP, strip } from "./strip.js";
 
 /** What a visitor can do to a node. */
 export interface CardActions {
@@ -14,11 +14,14 @@ export interface CardActions {
   lead(id: number): void;
   remove(id: number): void;
   evict(id: number): void;
+  freeze(id: number): void;
 }
 
 /** What a card shows beside its node. */
 export interface CardContext {
   readonly open: boolean;
+  /** The nodes have databases. */
+  readonly stored: boolean;
   /** There is no other node. */
   readonly alone: boolean;
   readonly leader: number | null;
@@ -46,11 +49,14 @@ export class Card {
   readonly #cut = make("button", { type: "button" }, "Cut off");
   readonly #lead = make("button", { type: "button" }, "Make leader");
   readonly #remove = make("button", { type: "button" }, "Remove");
+  readonly #freeze = make("button", { type: "button" }, "Freeze for 5 s");
   readonly #evict = make("button", { type: "button" }, "Delete database");
   #node: NodeModel | undefined;
   #open = false;
   #mayCut = false;
   #mayLead = false;
+  #mayFreeze = false;
+  #mayEvict = false;
 
   constructor(id: number, actions: CardActions) {
     const title = make("h3", { id: `node-${id}` }, `Node ${id}`);
@@ -73,7 +79,7 @@ export class Card {
       make(
         "div",
         { class: "buttons" },
-        ...[this.#power, this.#cut, this.#lead, this.#remove, this.#evict],
+        ...[this.#power, this.#freeze, this.#cut, this.#lead, this.#remove, this.#evict],
       ),
     );
     this.element = make("li", {}, this.#article);
@@ -95,11 +101,15 @@ export class Card {
     });
     setAttribute(this.#evict, "aria-label", `Delete database of node ${id}`);
     this.#evict.addEventListener("click", () => {
-      if (this.#open) actions.evict(id);
+      if (this.#mayEvict) actions.evict(id);
+    });
+    setAttribute(this.#freeze, "aria-label", `Freeze node ${id} for 5 seconds`);
+    this.#freeze.addEventListener("click", () => {
+      if (this.#mayFreeze) actions.freeze(id);
     });
   }
 
-  show(node: NodeModel, { open, alone, leader, first }: CardContext): void {
+  show(node: NodeModel, { open, stored, alone, leader, first }: CardContext): void {
     this.#node = node;
     this.#open = open;
     const { id, state, status, trouble, isCut } = node;
@@ -125,7 +135,10 @@ export class Card {
       open && is !== "leader" && state === "running" && node.part === "voter" && node.lost === null;
     setEnabled(this.#lead, this.#mayLead);
     setEnabled(this.#remove, open);
-    setEnabled(this.#evict, open);
+    this.#mayEvict = open && stored;
+    setEnabled(this.#evict, this.#mayEvict);
+    this.#mayFreeze = open && state === "running" && !node.frozen;
+    setEnabled(this.#freeze, this.#mayFreeze);
 
     setText(this.#first, String(first));
     setText(this.#last, String(first + STRIP - 1));

@@ -1,6 +1,6 @@
 /** The page's sentences. Pure. */
 
-import type { ErrorCode, NodeState, Role } from "quorate";
+import type { ErrorCode, MemberView, NodeState, Role } from "quorate";
 
 import {
   type Catchup,
@@ -15,7 +15,7 @@ import {
 import { capital, sentence } from "./common.js";
 
 /** What a node is to the visitor. */
-export type Standing = Role | Exclude<NodeState, "running"> | "formerLeader";
+export type Standing = Role | Exclude<NodeState, "running"> | "formerLeader" | "frozen";
 
 const STANDINGS: Readonly<Record<Standing, string>> = {
   leader: "Leader",
@@ -24,6 +24,7 @@ const STANDINGS: Readonly<Record<Standing, string>> = {
   follower: "Follower",
   preCandidate: "Pre-candidate",
   candidate: "Candidate",
+  frozen: "Frozen",
   starting: "Starting…",
   killed: "Killed",
   halted: "Halted",
@@ -31,10 +32,10 @@ const STANDINGS: Readonly<Record<Standing, string>> = {
 
 /** What a node is, given the cluster's leader. */
 export function standing(node: NodeModel, leader: number | null): [Standing, string] {
-  const { id, state, status } = node;
+  const { id, state, status, frozen } = node;
   const role = status?.role ?? "follower";
-  const is =
-    state !== "running" ? state : role === "leader" && id !== leader ? "formerLeader" : role;
+  const part = role === "leader" && id !== leader ? "formerLeader" : role;
+  const is = state !== "running" ? state : frozen ? "frozen" : part;
   return [is, STANDINGS[is]];
 }
 
@@ -54,6 +55,13 @@ export function standingOut({ part, lost, catchup }: NodeModel): string {
     case "none":
       return "Not a member";
   }
+}
+
+/** A member's part in a word. */
+export function memberWords({ voter, joining, leaving }: MemberView): string {
+  if (leaving) return "leaving";
+  if (voter) return "voter";
+  return joining ? "joining" : "learner";
 }
 
 function progress(catchup: Catchup | null): string {
@@ -108,11 +116,12 @@ const QUORUM_LOST =
   "A majority of the voters has lost its storage: what was stored cannot be recovered";
 
 /** What a visitor must know before relying on what is shown; empty if there is nothing. */
-export function warning({ origin, nodes }: Model): string {
+export function warning({ origin, nodes, unstored }: Model): string {
   if (isQuorumLost(nodes))
     return `${QUORUM_LOST}. Nobody can tell any more what had been agreed on, so nothing is answered. Clear this site's data to begin anew.`;
   if (origin === "reset") return FOUNDED_ANEW;
-  return "";
+  if (unstored === null) return "";
+  return `This cluster is in memory alone: all works but deleting databases, and it ends with this page. ${sentences(unstored, "opening")}`;
 }
 
 /** Told where all storage was gone when the page opened. */

@@ -1,0 +1,73 @@
+/** The page's cluster as a picture: what the nodes say of themselves, and what was seen of their messages. Pure. */
+
+import type { LinkPicture, LogPicture, NodePicture, Picture } from "../stage/picture.js";
+import { isSevered, type Model, type NodeModel } from "./model.js";
+import type { Traffic } from "./traffic.js";
+
+/** So many entries of a log are put into words. */
+const IN_WORDS = 24;
+
+/** The cluster at a moment of the page's clock. */
+export function pictureOf(model: Model, traffic: Traffic, at: number): Picture {
+  return {
+    at,
+    nodes: model.nodes.map((node) => nodePicture(node, model, traffic)),
+    flights: traffic.flights(at),
+    sampled: traffic.sampled(at),
+    links: linksOf(model),
+  };
+}
+
+function nodePicture(node: NodeModel, { leader }: Model, traffic: Traffic): NodePicture {
+  const { id, status, part } = node;
+  const state = stateOf(node);
+  const role = status?.role ?? "follower";
+  const isLeader = role === "leader";
+  const votes = role === "candidate" ? "vote" : "preVote";
+  return {
+    id,
+    state,
+    role,
+    part,
+    term: status?.term ?? 0,
+    vote: status?.vote ?? null,
+    leader: status?.leader ?? (isLeader ? id : leader),
+    votes: role === "candidate" || role === "preCandidate" ? traffic.votes(id, votes) : [],
+    timer: isLeader || (state !== "running" && state !== "paused") ? null : traffic.timer(id),
+    asleep: false,
+    log: logOf(status, traffic),
+    peers: isLeader ? (status?.peers ?? []) : [],
+  };
+}
+
+function stateOf({ state, frozen }: NodeModel): NodePicture["state"] {
+  if (state === "running") return frozen ? "paused" : "running";
+  return state === "killed" ? "down" : state;
+}
+
+function logOf(status: NodeModel["status"], traffic: Traffic): LogPicture {
+  if (status === null) return EMPTY;
+  const { logStart, last, lastTerm, persisted, commit, applied, snapshot } = status;
+  const runs = traffic.runs(logStart, last, lastTerm);
+  const entries = traffic.entries(runs, last, IN_WORDS);
+  return { start: logStart, last, persisted, commit, applied, snapshot, runs, entries };
+}
+
+const EMPTY: LogPicture = {
+  start: 0,
+  last: 0,
+  persisted: 0,
+  commit: 0,
+  applied: 0,
+  snapshot: 0,
+  runs: [],
+  entries: [],
+};
+
+/** A link on which everything is lost is cut, whichever rule says so. */
+function linksOf({ rules }: Model): LinkPicture[] {
+  return rules.map((rule) => {
+    const { from, to, delay, drop } = rule;
+    return { from, to, cut: isSevered(rule), delay, loss: drop };
+  });
+}
