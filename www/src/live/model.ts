@@ -119,7 +119,7 @@ export type Action =
   | {
       readonly type: "opened";
       readonly origin: Cluster["origin"];
-      readonly unstored: Trouble | null;
+      readonly unstored?: Trouble | null;
     }
   | { readonly type: "failed"; readonly trouble: Trouble }
   | { readonly type: "status"; readonly status: ClusterStatus }
@@ -175,7 +175,7 @@ export function update(model: Model, action: Action): Model {
     case "slow":
       return { ...model, slow: true };
     case "opened":
-      return { ...model, phase: "open", origin: action.origin, unstored: action.unstored };
+      return { ...model, phase: "open", origin: action.origin, unstored: action.unstored ?? null };
     case "failed":
       return { ...model, phase: "failed", trouble: action.trouble };
     case "status": {
@@ -232,10 +232,12 @@ export function isQuorumLost(nodes: readonly NodeModel[]): boolean {
   return lost.length > 0 && lost.length * 2 >= all.length;
 }
 
-/** The nodes that reach nobody under these rules. One that is alone lacks nobody. */
+/** The nodes that were cut off from all others. One that is alone lacks nobody. */
 export function isolated(ids: readonly number[], rules: readonly LinkRule[]): number[] {
   if (ids.length < 2) return [];
-  return ids.filter((id) => ids.every((other) => other === id || !linked(id, other, rules)));
+  return ids.filter((id) =>
+    ids.every((other) => other === id || !linked(id, other, rules, ({ cut }) => cut)),
+  );
 }
 
 function nodesOf({ nodes, members, rules }: ClusterStatus, before: Model["nodes"]): NodeModel[] {
@@ -249,7 +251,7 @@ function nodesOf({ nodes, members, rules }: ClusterStatus, before: Model["nodes"
     ...node,
     reach:
       node.state === "running"
-        ? able.filter(({ id }) => id === node.id || linked(node.id, id, rules)).length
+        ? able.filter(({ id }) => id === node.id || linked(node.id, id, rules, isSevered)).length
         : 0,
   }));
 }
@@ -297,11 +299,16 @@ function change(model: Model, id: number, news: Partial<NodeModel>): Model {
   };
 }
 
-/** Whether two nodes can talk in both directions. */
-function linked(a: number, b: number, rules: readonly LinkRule[]): boolean {
+/** Whether two nodes can talk in both directions; `fails` says which rules let nothing pass. */
+function linked(
+  a: number,
+  b: number,
+  rules: readonly LinkRule[],
+  fails: (rule: LinkRule) => boolean,
+): boolean {
   return !rules.some(
     (rule) =>
-      isSevered(rule) && ((rule.from === a && rule.to === b) || (rule.from === b && rule.to === a)),
+      fails(rule) && ((rule.from === a && rule.to === b) || (rule.from === b && rule.to === a)),
   );
 }
 
