@@ -1,10 +1,13 @@
 /** The page of the live mode: a cluster, a model of it, and a view of the model. */
 
 import { Cluster, QuorateError } from "quorate";
+import { find, setText } from "../dom.js";
 import { capital, nodeList, shorten } from "../words/common.js";
 import { linkNews } from "../words/links.js";
 import { type Doing, FOUNDED_ANEW, news, sentences } from "../words/live.js";
+import { sampledWords } from "../words/measures.js";
 import { ConsoleView } from "./console.js";
+import { Frames } from "./frames.js";
 import type { Fault } from "./links.js";
 import { Measures } from "./measures.js";
 import {
@@ -12,12 +15,15 @@ import {
   type Happening,
   initial,
   isolated,
+  type Model,
   NODES,
   type Trouble,
   troubleOf,
   update,
 } from "./model.js";
+import { pictureOf } from "./picture.js";
 import { Shell } from "./shell.js";
+import { SketchView } from "./sketch.js";
 import type { Report } from "./tap.js";
 import { Traffic } from "./traffic.js";
 import { View } from "./view.js";
@@ -45,7 +51,6 @@ type Call = "put" | "get" | "delete";
 
 let model = initial;
 let cluster: Cluster | undefined;
-let painting = false;
 let calls = 0;
 /** The newest hold of each node. */
 const holds = new Map<number, number>();
@@ -75,6 +80,19 @@ const view = new View({
   inMemory: () => openIn(model.trouble),
 });
 const traffic = new Traffic();
+const ring = new SketchView(find("stage", HTMLElement));
+const sampled = find("sampled", HTMLElement);
+let shown: Model | undefined;
+const frames = new Frames({
+  draw: (at) => {
+    if (shown !== model) view.show(model);
+    shown = model;
+    const picture = pictureOf(model, traffic, at);
+    ring.show(picture);
+    setText(sampled, sampledWords(picture.sampled));
+    return traffic.isBusy || picture.nodes.some(({ timer }) => timer !== null && timer.to > at);
+  },
+});
 const shell = new Shell(() => cluster, {
   line: (text) => lines.line(text),
   error: (error, writes) => lines.error(sentences(asTrouble(error), "calling", writes)),
@@ -87,6 +105,7 @@ const lines = new ConsoleView(
 );
 new Measures(
   () => cluster,
+  traffic,
   (error) => sentences(asTrouble(error), "calling", true),
 );
 
@@ -97,13 +116,7 @@ function send(action: Action): void {
   if (before.nodes !== initial.nodes || action.type === "amnesia") {
     for (const { kind, text } of news(before.nodes, model.nodes)) tell(kind, text);
   }
-  if (painting) return;
-  painting = true;
-  // A hidden tab paints no frames, and needs none.
-  requestAnimationFrame(() => {
-    painting = false;
-    view.show(model);
-  });
+  frames.ask();
 }
 
 function tell(kind: Happening["kind"], text: string): void {
@@ -146,6 +159,7 @@ async function openIn(unstored: Trouble | null): Promise<void> {
 
 function hear(report: Report): void {
   traffic.take(report, performance.timeOrigin, delayOf);
+  frames.ask();
 }
 
 /** What the rules of the network add to a link, in milliseconds. */
@@ -340,5 +354,5 @@ function asTrouble(error: unknown): Trouble {
     : { code: "UNKNOWN", text: String(error) };
 }
 
-view.show(model);
+frames.ask();
 await open();

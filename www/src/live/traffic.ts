@@ -26,14 +26,16 @@ export class Traffic {
   /** Where the entries of a term begin, in all logs that have any, and the term of the entry before. */
   readonly #terms = new Map<number, { first: number; before: number }>();
   readonly #entries = new Map<string, EntryPicture>();
-  readonly #counts = new Map<number, number>();
+  readonly #counts = new Map<number, Map<number, number>>();
   #window: { at: number; counted: number; told: number }[] = [];
 
   /** Takes a report. `origin`: the page's time zero, in milliseconds since 1970. `delay`: what rules of the network add on a link. */
   take(report: Report, origin: number, delay: (from: number, to: number) => number): void {
     const { node, counts, sightings, runs, entries, timer } = report;
     for (const sighting of sightings) this.#fly(sighting, origin, delay);
-    for (const [tag, count] of counts) this.#counts.set(tag, (this.#counts.get(tag) ?? 0) + count);
+    const sums = this.#counts.get(node) ?? new Map<number, number>();
+    for (const [tag, count] of counts) sums.set(tag, (sums.get(tag) ?? 0) + count);
+    this.#counts.set(node, sums);
     for (const { first, term, before } of runs) {
       if (first < (this.#terms.get(term)?.first ?? Number.POSITIVE_INFINITY))
         this.#terms.set(term, { first, before });
@@ -51,6 +53,7 @@ export class Traffic {
   forget(node: number): void {
     this.#timers.delete(node);
     this.#votes.delete(node);
+    this.#counts.delete(node);
   }
 
   /** Messages that are under way then, on the picture. What has arrived is forgotten. */
@@ -72,9 +75,9 @@ export class Traffic {
     return Math.max(1, Math.round(sum("counted") / Math.max(1, sum("told"))));
   }
 
-  /** How many messages of each tag were sent since the page was opened; frames of clients under 0. */
-  get counts(): ReadonlyMap<number, number> {
-    return this.#counts;
+  /** How many messages of a tag went out of these nodes since each began. */
+  count(tag: number, nodes: readonly number[]): number {
+    return nodes.reduce((sum, node) => sum + (this.#counts.get(node)?.get(tag) ?? 0), 0);
   }
 
   timer(node: number): { readonly from: number; readonly to: number } | null {
