@@ -55,3 +55,45 @@ test("what the page sees of messages is what the nodes count, kind by kind", asy
   }
   assert.deepEqual(visitor.complaints, []);
 });
+
+/** Keeps what the taps in the workers tell the page. */
+const recording = (context) =>
+  context.addInitScript(() => {
+    globalThis.reports = [];
+    const { get, set } = Object.getOwnPropertyDescriptor(MessagePort.prototype, "onmessage");
+    Object.defineProperty(MessagePort.prototype, "onmessage", {
+      get,
+      set(handler) {
+        set.call(this, (event) => {
+          if (event.data?.sightings !== undefined) globalThis.reports.push(event.data);
+          handler?.call(this, event);
+        });
+      },
+    });
+  });
+
+test("a follower whose leader is cut off campaigns when its ring is empty, and not before", async (t) => {
+  const visitor = await visit(t, { prepare: recording });
+  for (let round = 0, former = 0; round < 3; round++) {
+    const leader = await visitor.leader(former);
+    // Both followers know their deadlines.
+    await visitor.page.waitForTimeout(300);
+    await visitor.cutOff(leader);
+    former = leader;
+    await visitor.leader(former);
+    await visitor.button("Heal the network").click();
+    await visitor.badge(leader, "Follower");
+  }
+  await visitor.page.waitForTimeout(300);
+  const campaigns = await visitor.page.evaluate(() =>
+    globalThis.reports.flatMap(({ node, sightings }, at) => {
+      const asked = sightings.find(({ tag, from }) => tag === 1 && from === node);
+      // What was told before it asked.
+      const told = globalThis.reports.slice(0, at).findLast((report) => report.node === node);
+      return asked === undefined || told?.timer == null ? [] : [asked.at - told.timer.to];
+    }),
+  );
+  t.diagnostic(`campaigns began so long after the ring was empty: ${campaigns.map(Math.round)} ms`);
+  assert.ok(campaigns.length >= 3, `${campaigns}`);
+  for (const late of campaigns) assert.ok(late > -3 && late < 250, `${campaigns}`);
+});

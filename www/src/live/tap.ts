@@ -95,6 +95,7 @@ export function tap(): void {
   addEventListener("message", (event) => {
     const { data } = event as MessageEvent;
     if (data?.type === "start") watch.node = data.node;
+    if (data?.type === "peerGone") watch.gone(data.node);
     if (data?.type !== "tap") return;
     event.stopImmediatePropagation();
     watch.tellTo((data as Attach).port);
@@ -118,6 +119,9 @@ class Watch {
   #length = 1.5 * ELECTION_MS;
   #timer: Report["timer"] = null;
   #heard = false;
+  #leader = 0;
+  /** The owner has just told that the leader's worker ended: followers do not wait for the rest of their time then. */
+  #hurries = false;
   /** The node's timer. */
   alarm: Alarm | undefined;
 
@@ -138,7 +142,10 @@ class Watch {
       for (const head of frame.heads) {
         if (way === "sent") this.#sent(head);
         if ((way === "sent" ? SAID : HEARD).has(head.tag)) this.#reset = now();
-        if (way === "received" && HEARD.has(head.tag)) this.#heard = true;
+        if (way === "received" && HEARD.has(head.tag)) {
+          this.#heard = true;
+          this.#leader = head.from;
+        }
       }
     } else {
       const [from, to] = way === "sent" ? [this.node, 0] : [0, this.node];
@@ -148,8 +155,29 @@ class Watch {
     this.#due();
   }
 
+  /** The worker of another node ended. What the node does about it, it does before anything else. */
+  gone(node: number): void {
+    if (node !== this.#leader) return;
+    this.#hurries = true;
+    plainSetTimeout(() => {
+      this.#hurries = false;
+    });
+  }
+
+  /** Whether a timer that is set now is the node's. */
+  get isAtWork(): boolean {
+    return atWork || this.#hurries;
+  }
+
   /** A timer of the node was set. Its deadline is that of an election if it is as far off as one. */
   armed(at: number): void {
+    if (this.#hurries) {
+      this.#timer = { from: at - this.#length, to: at };
+      this.#due();
+      return;
+    }
+    // One whose time was over campaigns, or waits anew; whoever it asks may not hear of it.
+    if ((this.#timer?.to ?? 0) <= now() + 1 && at - now() >= ELECTION_MS - 2) this.#reset = now();
     const length = at - (this.#reset ?? now());
     if (this.#reset === undefined || length < ELECTION_MS - 2 || length > 2 * ELECTION_MS + 2)
       return;
@@ -257,7 +285,7 @@ function watchTimer(watch: Watch): void {
       plainClearTimeout(timer);
       fire();
     };
-    if (atWork) {
+    if (watch.isAtWork) {
       watch.alarm = { timer, fireNow };
       watch.armed(now() + ms);
     }
