@@ -65,7 +65,7 @@ export class Card {
     );
     this.#article = make(
       "article",
-      { class: "card", "aria-labelledby": title.id },
+      { class: "card", "aria-labelledby": title.id, "data-node": String(id) },
       make("div", { class: "title" }, title, this.#cutBadge, this.#badge, this.#partBadge),
       this.#trouble,
       make(

@@ -7,6 +7,7 @@ import { linkNews } from "../words/links.js";
 import { type Doing, FOUNDED_ANEW, news, sentences } from "../words/live.js";
 import { sampledWords } from "../words/measures.js";
 import { ConsoleView } from "./console.js";
+import { dragMembers } from "./drag.js";
 import { Frames } from "./frames.js";
 import type { Fault } from "./links.js";
 import { Measures } from "./measures.js";
@@ -15,6 +16,7 @@ import {
   type Happening,
   initial,
   isolated,
+  MAX_NODES,
   type Model,
   NODES,
   type Trouble,
@@ -57,6 +59,10 @@ const holds = new Map<number, number>();
 let held = 0;
 let reading: "no" | "now" | "again" = "no";
 
+const add = () =>
+  act(async () => cluster?.members.add(undefined, { timeout: PATIENCE }), "changing");
+const remove = (id: number) =>
+  act(async () => cluster?.members.remove(id, { timeout: PATIENCE }), "changing");
 const view = new View({
   kill: (id) => act(async () => cluster?.node(id).kill()),
   start: (id) => act(() => start(id)),
@@ -68,8 +74,8 @@ const view = new View({
     );
   },
   heal: () => act(async () => cluster?.network.heal()),
-  add: () => act(async () => cluster?.members.add(undefined, { timeout: PATIENCE }), "changing"),
-  remove: (id) => act(async () => cluster?.members.remove(id, { timeout: PATIENCE }), "changing"),
+  add,
+  remove,
   lead: (id) =>
     act(async () => cluster?.leadership.transferTo(id, { timeout: PATIENCE }), "changing"),
   evict: (id) => act(() => evict(id)),
@@ -78,6 +84,12 @@ const view = new View({
   call,
   retry: () => open(),
   inMemory: () => openIn(model.trouble),
+});
+dragMembers({
+  add: () => {
+    if (model.phase === "open" && model.nodes.length < MAX_NODES) void add();
+  },
+  remove,
 });
 const traffic = new Traffic();
 const ring = new SketchView(find("stage", HTMLElement));

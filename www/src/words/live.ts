@@ -57,6 +57,16 @@ export function standingOut({ part, lost, catchup }: NodeModel): string {
   }
 }
 
+/** What is said where members are dragged. */
+export const REMOVE = {
+  spare: "New node",
+  node: (id: number) => `Node ${id}`,
+  adds: (inside: boolean) => (inside ? "let go to add it" : "drag it onto the ring"),
+  removes: (inside: boolean) => (inside ? "drag it off the ring" : "let go to remove it"),
+  sure: (id: number) =>
+    `Remove node ${id} from the cluster? It hands over what it leads, and stops. Its database stays.`,
+} as const;
+
 /** A member's part in a word. */
 export function memberWords({ voter, joining, leaving }: MemberView): string {
   if (leaving) return "leaving";
