@@ -62,7 +62,8 @@ export function dragMembers(actions: MemberActions): void {
     drag(event, REMOVE.spare, REMOVE.adds, (inside) => inside && actions.add());
   });
   stage.addEventListener("pointerdown", (event) => {
-    const id = nodeAt(event.target);
+    // A message may be drawn over it.
+    const id = document.elementsFromPoint(event.clientX, event.clientY).map(nodeAt).find(Boolean);
     if (id === undefined) return;
     drag(event, REMOVE.node(id), REMOVE.removes, (inside) => inside || confirmRemoval(id, actions));
   });

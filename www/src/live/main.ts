@@ -163,7 +163,9 @@ async function openIn(unstored: Trouble | null): Promise<void> {
     await look();
     await readStore();
   } catch (error) {
-    send({ type: "failed", trouble: asTrouble(error) });
+    const trouble = asTrouble(error);
+    const forbidden = trouble.code === "WASM_LOAD" && isWasmForbidden();
+    send({ type: "failed", trouble: { ...trouble, forbidden } });
   } finally {
     clearTimeout(slow);
   }
@@ -358,6 +360,16 @@ async function readStore(): Promise<void> {
 /** Whether something changed while the store was read. */
 function hasChanged(): boolean {
   return reading === "again";
+}
+
+/** Whether not even the empty module may be compiled. */
+function isWasmForbidden(): boolean {
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function asTrouble(error: unknown): Trouble {

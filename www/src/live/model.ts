@@ -93,6 +93,8 @@ export interface Trouble {
   readonly place?: string | undefined;
   /** What can have become of a write. */
   readonly outcome?: Outcome | undefined;
+  /** A policy of the page or of the browser forbids WebAssembly. */
+  readonly forbidden?: boolean;
 }
 
 /** What came of the visitor's newest call. */

@@ -3,7 +3,7 @@
 import { Announcer } from "../announcer.js";
 import { find, make, setAttribute, setEnabled, setText } from "../dom.js";
 import { capital, clock, nodeList, shorten } from "../words/common.js";
-import { advice, summary, warning } from "../words/live.js";
+import { advice, FORBIDDEN, summary, warning } from "../words/live.js";
 import { Card, type CardActions } from "./card.js";
 import { type ChangeLink, LinksView } from "./links.js";
 import { type Happening, isOfStorage, MAX_NODES, type Model, type Row } from "./model.js";
@@ -80,7 +80,8 @@ export class View {
     if (leaves) this.#nodesTitle.focus();
     if (trouble !== null) {
       setText(this.#troubleText, `${capital(trouble.text)} (${trouble.code})`);
-      setText(this.#troubleAdvice, advice(trouble.code, "opening"));
+      const { code, forbidden = false } = trouble;
+      setText(this.#troubleAdvice, forbidden ? FORBIDDEN : advice(code, "opening"));
       this.#inMemory.hidden = !isOfStorage(trouble.code);
     }
     const warned = warning(model);
@@ -98,7 +99,7 @@ export class View {
     for (const node of nodes) this.#card(node.id).show(node, context);
     const cut = nodes.filter(({ isCut }) => isCut).map(({ id }) => id);
     setText(this.#network, cut.length === 0 ? "" : `${capital(nodeList(cut))} cut off.`);
-    setEnabled(this.#heal, open && cut.length > 0);
+    setEnabled(this.#heal, open && model.rules.length > 0);
     this.#mayAdd = open && nodes.length < MAX_NODES;
     setEnabled(this.#add, this.#mayAdd);
     for (const button of this.#buttons) button.disabled = !open;

@@ -233,6 +233,10 @@ const ADVICE: Readonly<Record<Doing, Advice>> = {
   },
 };
 
+/** Told where a policy forbids WebAssembly. */
+export const FORBIDDEN =
+  "A policy of this browser, or of who serves this page, forbids WebAssembly, and without it no node runs. Allow it for this site, or open the page in another browser; what is written here can be read all the same.";
+
 /** What the visitor can do about it. */
 export function advice(code: Trouble["code"], doing: Doing): string {
   const known = ADVICE[doing];
