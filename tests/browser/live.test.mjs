@@ -201,12 +201,12 @@ test("a link fails in one direction, is slow, and is mended", async (t) => {
   await visitor.button(`Mend the link from node ${leader} to node ${deaf}`).click();
   await visitor.badge(deaf, "Follower");
   await visitor.alike("Committed");
-  assert.equal(await visitor.page.locator("#link-list li").count(), 0);
+  await visitor.page.locator("#link-list li").waitFor({ state: "detached" });
 
   await visitor.page.getByLabel("and back").check();
   await change(leader, deaf, "slow");
   await change(leader, other, "slow");
-  assert.equal(await visitor.page.locator("#link-list li").count(), 4);
+  await visitor.page.locator("#link-list li").nth(3).waitFor();
   // Its word comes too late for both, who reach each other.
   const second = await visitor.leader(leader);
   assert.match(await visitor.call("Put", "k", "2"), /stored at revision 2/);
@@ -217,7 +217,7 @@ test("a link fails in one direction, is slow, and is mended", async (t) => {
   await visitor.told("The network is whole");
   await visitor.badge(second, "Leader");
   await visitor.alike("Committed");
-  assert.equal(await visitor.page.locator("#link-list li").count(), 0);
+  await visitor.page.locator("#link-list li").first().waitFor({ state: "detached" });
 });
 
 /** Types lines at the console, one after the other; what it says to each. */
