@@ -33,7 +33,7 @@ import { wasmTarget } from "./lib/tools.mjs";
 
 // The places that panics name shall not tell on which machine this was built.
 const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
-const pathPrefix = `--remap-path-prefix=${registry}=crates`;
+export const pathPrefix = `--remap-path-prefix=${registry}=crates`;
 
 /** How the release is compiled. */
 export const releaseProfile = {
@@ -190,7 +190,7 @@ export async function named(path) {
 }
 
 /** Fills a new folder, and puts it where the old one was. */
-async function replace(folder, fill) {
+export async function replace(folder, fill) {
   const fresh = at("target", `fresh-${process.pid}`);
   mkdirSync(fresh, { recursive: true });
   try {

@@ -12,17 +12,17 @@ const panicked = 10;
 export async function build(io = {}) {
   const out = at("target", "sim-wasm");
   mkdirSync(out, { recursive: true });
-  const cargo = ["build", "--quiet", "--release", "-p", "quorate-sim-wasm", "--target", wasmTarget];
+  const cargo = ["build", "--quiet", "--release", "-p", "quorate-sim-replay", "--target", wasmTarget];
   await must("cargo", cargo, io);
-  const module = at("target", wasmTarget, "release", "quorate_sim_wasm.wasm");
+  const module = at("target", wasmTarget, "release", "quorate_sim_replay.wasm");
   await must("wasm-bindgen", ["--target", "web", "--out-dir", out, module], io);
   return out;
 }
 
 /** A fresh instance of the module: what it gives for the options of one world. */
 export async function load(folder) {
-  const wasm = await import(pathToFileURL(join(folder, "quorate_sim_wasm.js")));
-  wasm.initSync({ module: readFileSync(join(folder, "quorate_sim_wasm_bg.wasm")) });
+  const wasm = await import(pathToFileURL(join(folder, "quorate_sim_replay.js")));
+  wasm.initSync({ module: readFileSync(join(folder, "quorate_sim_replay_bg.wasm")) });
   return (options) => {
     const [code, text, complaint] = wasm.replay(options.join(" "));
     return { code: Number(code), text, complaint };

@@ -122,6 +122,33 @@ impl Command {
     }
 }
 
+/// What an entry's command is, for tools that show a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Logged {
+    /// A session begins.
+    OpenSession,
+    /// A session ends.
+    CloseSession,
+    /// A command of the machine.
+    Command(Bytes),
+    /// All nodes take a snapshot.
+    Checkpoint,
+    /// By now the machine has something to do.
+    Tick,
+}
+
+/// What the payload of an entry says; `None` if it is nothing that a node writes.
+#[must_use]
+pub fn logged(payload: &Bytes) -> Option<Logged> {
+    Some(match Command::decode(payload)?.kind {
+        Kind::OpenSession => Logged::OpenSession,
+        Kind::CloseSession { .. } => Logged::CloseSession,
+        Kind::Write { command, .. } | Kind::Propose { command } => Logged::Command(command),
+        Kind::Checkpoint => Logged::Checkpoint,
+        Kind::Tick => Logged::Tick,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,6 +33,7 @@ pub mod wire {
 
 pub use call::{Call, CallError, CallId, ClientConfig, ClientInput, ClientOutput, Outcome};
 pub use client::Client;
+pub use command::{Logged, logged};
 pub use interface::{HaltCause, Input, NodeConfig, NodeStatus, OpenError, Output};
 pub use machine::{ApplyContext, BadSnapshot, MachineRestore, MachineSnapshot, StateMachine};
 pub use node::Node;

@@ -10,6 +10,9 @@
 #[macro_use]
 extern crate wasm_bindgen_test;
 
+pub use quorate_raft as raft;
+pub use quorate_rsm as rsm;
+
 mod by_node;
 pub mod census;
 pub mod checker;
@@ -20,6 +23,7 @@ pub mod describe;
 pub mod digest;
 pub mod disk;
 pub mod fault;
+pub mod film;
 pub mod machine;
 pub mod nemesis;
 pub mod network;
@@ -35,6 +39,7 @@ pub mod shape;
 pub mod shards;
 pub mod shrink;
 pub mod situation;
+pub mod stage;
 pub mod streams;
 pub mod taught;
 pub mod topology;

@@ -242,6 +242,12 @@ impl Network {
         self.rules.clear();
     }
 
+    /// Whether any rule is in force.
+    #[must_use]
+    pub fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// Whether some rule cuts the way from `from` to `to` now.
     #[must_use]
     pub fn is_cut(&self, now: u64, from: Address, to: Address) -> bool {

@@ -70,6 +70,11 @@ impl<E> Queue<E> {
         self.events[next.place as usize].take()
     }
 
+    /// The events to come, in no order.
+    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut E> {
+        self.events.iter_mut().flatten()
+    }
+
     /// Moves time forward to `at`, where no event lies in between.
     pub fn pass_to(&mut self, at: u64) {
         assert!(

@@ -1,6 +1,6 @@
 //! The faults of a network that have names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_raft::{Body, NodeId, Random};
 
@@ -61,6 +61,50 @@ impl Cut {
 impl Rule for Cut {
     fn cuts(&self, _: u64, from: Address, to: Address) -> bool {
         self.links.contains(&(from, to))
+    }
+}
+
+/// Directed links with which somebody tampered, one by one.
+#[derive(Clone, Debug, Default)]
+pub struct Tampered {
+    /// What is wrong with each.
+    pub links: BTreeMap<(NodeId, NodeId), Tampering>,
+}
+
+/// What is wrong with a directed link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tampering {
+    /// Nothing passes.
+    pub cut: bool,
+    /// What passes takes this many microseconds longer.
+    pub delay: u64,
+    /// So many of a thousand frames are lost.
+    pub loss_permille: u64,
+}
+
+impl Tampered {
+    fn of(&self, from: Address, to: Address) -> Tampering {
+        match (from, to) {
+            (Address::Node(from), Address::Node(to)) => self.links.get(&(from, to)),
+            (..) => None,
+        }
+        .copied()
+        .unwrap_or_default()
+    }
+}
+
+impl Rule for Tampered {
+    fn cuts(&self, _: u64, from: Address, to: Address) -> bool {
+        self.of(from, to).cut
+    }
+
+    fn verdict(&mut self, packet: &Packet, random: &mut Random) -> Verdict {
+        let link = self.of(packet.from, packet.to);
+        match chance(random, link.loss_permille) {
+            true => Verdict::Drop,
+            false if link.delay > 0 => Verdict::Delay(link.delay),
+            false => Verdict::Pass,
+        }
     }
 }
 

@@ -61,6 +61,10 @@ pub struct Shape {
     pub torment: u64,
     /// Faults, by their number, that are drawn and not carried out: what a shrinker leaves out.
     pub mute: BTreeSet<u64>,
+    /// How many clients do only what they are told.
+    pub told: u64,
+    /// A world to look at: clients ask for single keys only, and somebody may tamper with clocks.
+    pub scene: bool,
 }
 
 /// About how long an election takes to time out in a world that was slowed down, for each time that
@@ -175,6 +179,8 @@ impl Shape {
             hints_permille: weighted(random, &[(2, 0), (1, 200), (1, 1_000)]),
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),
             mute: BTreeSet::new(),
+            told: 0,
+            scene: false,
         };
         shape.draw_sleep();
         shape
@@ -210,7 +216,7 @@ impl Shape {
     pub fn clocks(&self) -> Clocks {
         Clocks {
             drift_ppm: self.cluster.clock.drift_ppm,
-            are_true: !self.faults.iter().any(|kind| BROKEN_CLOCKS.contains(kind)),
+            are_true: !self.scene && !self.faults.iter().any(|kind| BROKEN_CLOCKS.contains(kind)),
         }
     }
 
@@ -282,6 +288,8 @@ impl Shape {
             fault_mean: 2_000_000,
             torment: u64::try_from(torment.as_micros()).unwrap_or(u64::MAX),
             mute: BTreeSet::new(),
+            told: 0,
+            scene: false,
         }
     }
 }

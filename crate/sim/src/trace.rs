@@ -49,10 +49,14 @@ pub enum Event {
     Fault,
     /// A client hears who leads.
     Hint,
+    /// Somebody who watches the world does something to it.
+    Act,
 }
 
 impl Event {
-    fn name(self) -> &'static str {
+    /// Its name in a line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Crash => "crash",
@@ -72,8 +76,22 @@ impl Event {
             Self::Done => "done",
             Self::Fault => "fault",
             Self::Hint => "hint",
+            Self::Act => "act",
         }
     }
+}
+
+/// A line in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, in microseconds.
+    pub at: u64,
+    /// Whose: a node as `n1`, a client as `c1`, or `-`.
+    pub who: String,
+    /// Its kind.
+    pub event: Event,
+    /// What happened.
+    pub text: String,
 }
 
 /// The hash of a run so far, and its lines if they are wanted.
@@ -82,6 +100,8 @@ pub struct Trace {
     hash: Digest,
     events: u64,
     lines: Option<String>,
+    /// For a film.
+    parts: Option<Vec<Line>>,
 }
 
 impl Trace {
@@ -92,7 +112,18 @@ impl Trace {
             hash: Digest::new(),
             events: 0,
             lines: keep.then(String::new),
+            parts: None,
         }
+    }
+
+    /// From now on lines are kept in their parts, too, until they are taken.
+    pub fn keep_parts(&mut self) {
+        self.parts.get_or_insert_default();
+    }
+
+    /// Takes the lines that were kept in their parts.
+    pub fn take_parts(&mut self) -> Vec<Line> {
+        self.parts.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     /// Adds an event of `who`. `value` stands in the hash for what `text` says in words.
@@ -108,11 +139,21 @@ impl Trace {
         self.hash.number(now);
         self.hash.number(event as u64);
         self.hash.number(value);
+        if self.lines.is_none() && self.parts.is_none() {
+            return;
+        }
+        let (who, text) = (who.to_string(), text());
         if let Some(lines) = &mut self.lines {
-            let who = who.to_string();
-            let text = text();
             writeln!(lines, "{now:>12}  {who:<5} {:<8} {text}", event.name())
                 .expect("writing to a string never fails");
+        }
+        if let Some(parts) = &mut self.parts {
+            parts.push(Line {
+                at: now,
+                who,
+                event,
+                text,
+            });
         }
     }
 

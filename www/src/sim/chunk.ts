@@ -72,7 +72,10 @@ export type Act =
       readonly timeout: number;
     };
 
-/** An act at its place: right after event number `after` (0: before the first). */
+/**
+ * An act at its place: right after event number `after` (0: before the first). An act is an event, too: it takes the next number, so the
+ * events after it are numbered on from there.
+ */
 export interface PlacedAct {
   readonly after: number;
   readonly act: Act;

@@ -25,6 +25,56 @@ mod watch;
 
 use core::fmt;
 
+/// All that can be broken in the world of a cluster, by name.
+pub const PROPERTIES: [&str; 46] = [
+    "A durable log has no gaps",
+    "A failed write halts the node",
+    "A later holder has a greater token",
+    "A lease never ends early",
+    "A node never goes back",
+    "A queue loses nothing",
+    "A queue's item is taken once",
+    "A restart finds what was durable",
+    "A token protects what is locked",
+    "A watch tells exactly what happened",
+    "A watch waits for news",
+    "Acknowledged means committed",
+    "Calls fail only for a reason",
+    "Commit by counting own-term entries only",
+    "Commit index is durable on a quorum",
+    "Committed entries survive",
+    "Election Safety",
+    "Every call ends once",
+    "Every request is answered",
+    "Frames survive their encoding",
+    "Leader Append-Only",
+    "Leader Completeness",
+    "Linearizability",
+    "Liveness",
+    "Log Matching",
+    "Logs are compacted",
+    "Neighboring quorums intersect",
+    "Not applied means never",
+    "Nothing is promised before it is durable",
+    "Old snapshots are removed",
+    "One at a time holds a lock",
+    "One storage has one writer",
+    "One vote in a term",
+    "Only what is committed is applied",
+    "Queues and windows keep their bounds",
+    "Reads are not stale",
+    "Replies survive their encoding",
+    "Snapshots never fall back",
+    "State Machine Safety",
+    "Stored records can be read",
+    "Terms never fall",
+    "The law of use suffices",
+    "The store does what it was told",
+    "Votes and terms are never taken back",
+    "What is not for a node is refused",
+    "Who sleeps has nothing to do",
+];
+
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {

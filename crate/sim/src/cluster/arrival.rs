@@ -40,6 +40,15 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         self.trace
             .event(now, &to, event, digest, || describe(from, &delivery.frame));
+        if self.film.is_some() {
+            let busy = |id: &NodeId| {
+                let process = &self.processes[*id];
+                process.paused || process.slow.is_some()
+            };
+            let taken = matches!(&to, Address::Node(id) if !busy(id));
+            let film = self.film.as_mut().expect("there is one");
+            film.landed(now, delivery.flights, lost, taken);
+        }
         if lost {
             return Ok(Occurrence::Internal);
         }

@@ -424,6 +424,12 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         let fate = self.network.send(&packet);
         if fate.arrivals == [None, None] {
+            if let Some(film) = &mut self.film {
+                // Where it vanishes nobody knows: about where it would have arrived.
+                let link = &self.network.link;
+                let arrives = now + link.delay_min + link.delay_mean;
+                film.sent(now, (from, to), &packet.payload, (arrives, true));
+            }
             let digest = Digest::of(&frame);
             self.trace.event(now, &to, trace::Event::Lose, digest, || {
                 describe(from, &frame)
@@ -440,7 +446,11 @@ impl<M: StateMachine + Default> Cluster<M> {
             let at = first.unwrap_or(now);
             self.queue.push(at, Event::Spoiled { from, to, frame });
         }
+        let film = &mut self.film;
         let mut push = |at, frame, place, again| {
+            let flights = film.as_mut().map_or((0, 0), |film| {
+                film.sent(now, (from, to), &packet.payload, (at, false))
+            });
             let delivery = Delivery {
                 from,
                 to,
@@ -448,6 +458,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 place,
                 run,
                 again,
+                flights,
             };
             self.queue.push(at, Event::Deliver(delivery));
         };

@@ -425,6 +425,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             | Event::Ready { .. }
             | Event::Beat
             | Event::Drift { .. }
+            | Event::Gone
             | Event::Wake(_) => {
                 unreachable!("only what is for a node waits")
             }

@@ -5,6 +5,7 @@ mod arrival;
 mod beats;
 mod drive;
 mod faults;
+pub(crate) mod filmed;
 mod members;
 
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ use crate::checker::store::OwnAnswer;
 use crate::clock::{DRIFT_EVERY, Drift};
 use crate::disk::{Disk, DiskProfile, Medium};
 use crate::fault::{Counts, FaultKind};
+use crate::film::Film;
 use crate::machine::Applied;
 use crate::network::{Address, Link, Network, Payload};
 use crate::observer::Observer;
@@ -123,6 +125,8 @@ struct Delivery {
     run: u64,
     /// It is a duplicate.
     again: bool,
+    /// In a film: the number of its first message, and how many there are.
+    flights: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -157,6 +161,8 @@ enum Event {
         seq: u64,
     },
     Wake(u64),
+    /// What was here was taken out.
+    Gone,
 }
 
 /// The frames' group.
@@ -209,6 +215,8 @@ pub struct Cluster<M: StateMachine> {
     pub traffic: Traffic,
     /// Which situations came up.
     pub observer: Observer,
+    /// What those who watch are told.
+    pub(crate) film: Option<Box<Film>>,
 }
 
 impl<M: StateMachine + Default> Cluster<M> {
@@ -255,6 +263,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             trace: Trace::new(config.trace),
             traffic: Traffic::default(),
             observer: Observer::new(&voters),
+            film: None,
             voters,
             config,
         }
@@ -495,6 +504,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         let occurrence = match event {
             Event::Wake(token) => Occurrence::Wake(token),
+            Event::Gone => Occurrence::Internal,
             Event::Deliver(delivery) => return self.deliver(delivery).map(Some),
             Event::Spoiled { from, to, frame } => {
                 self.refuse(from, to, &frame)?;

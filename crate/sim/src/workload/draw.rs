@@ -48,6 +48,18 @@ pub(crate) fn draw(
     single(random, habits)
 }
 
+/// A wish for one key, of the kinds that are quickly understood.
+pub(crate) fn plain(random: &mut Random, habits: &Habits) -> (Wish, Vec<(u64, Action)>) {
+    let key = random.below(habits.keys);
+    let action = match weighted(random, &[(4, 0), (4, 1), (1, 2), (1, 3)]) {
+        0 => Action::Get,
+        1 => Action::Put(Bytes::from(between(random, 1, 99).to_string())),
+        2 => Action::Increment(1),
+        _ => Action::Delete,
+    };
+    (wish(key, &action), vec![(key, action)])
+}
+
 fn single(random: &mut Random, habits: &Habits) -> (Wish, Vec<(u64, Action)>) {
     let fill = habits.value_bytes;
     let digits = |random: &mut Random| {

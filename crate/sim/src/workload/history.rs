@@ -35,6 +35,10 @@ pub struct History {
     pub answered: u64,
     /// How many without one.
     pub failed: u64,
+    /// Whether the answer that came last is kept, for a film.
+    pub keeps_last: bool,
+    /// That one, and to which call.
+    last: Option<(u64, kv::Reply)>,
 }
 
 #[derive(Debug)]
@@ -66,13 +70,44 @@ impl History {
             never: Vec::new(),
             answered: 0,
             failed: 0,
+            keeps_last: false,
+            last: None,
         }
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn wish(&self, tag: u64) -> &Wish {
+        &self.calls[tag as usize - 1].wish
+    }
+
+    /// The answer to a call, if none came after it.
+    #[must_use]
+    pub fn answer_to(&self, tag: u64) -> Option<&kv::Reply> {
+        let last = self.last.as_ref().filter(|(known, _)| *known == tag);
+        last.map(|(_, reply)| reply)
+    }
+
+    /// Whether a call that ended without an answer is known to have had no effect.
+    #[must_use]
+    pub fn is_void(&self, tag: u64) -> bool {
+        self.calls[tag as usize - 1].void
     }
 
     /// What must be explained. A call without an answer either took effect, and it is known when,
     /// or it did not, and explains nothing.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
+        let operations = self.tagged_operations();
+        operations
+            .into_iter()
+            .map(|(_, operation)| operation)
+            .collect()
+    }
+
+    /// The same, each with the number of its call.
+    #[must_use]
+    pub fn tagged_operations(&self) -> Vec<(u64, Operation)> {
         let mut operations = Vec::new();
         for (tag, recorded) in (1..).zip(&self.calls) {
             let executed = self.executed.get(&tag);
@@ -88,7 +123,7 @@ impl History {
                     (End::Answered(..) | End::Executed(_), _) => true,
                 };
                 if explains && !recorded.void {
-                    operations.push(operation);
+                    operations.push((tag, operation));
                 }
             }
         }
@@ -176,19 +211,22 @@ impl History {
         };
         let at = self.tick();
         self.answered += 1;
-        let recorded = &mut self.calls[tag as usize - 1];
-        match &recorded.wish {
-            Wish::Write(_) => self.store.check_write(tag, &reply)?,
-            Wish::Read(query) | Wish::Ask { query, .. } => {
-                self.store.check_read(query, recorded.since, &reply)?;
-            }
+        if self.keeps_last {
+            self.last = Some((tag, reply.clone()));
         }
+        let recorded = &mut self.calls[tag as usize - 1];
         match (&mut recorded.operations[..], answer(&reply)) {
             ([operation], Some(answer)) => operation.end = End::Answered(at, answer),
             // What a range gave says nothing about one key.
             (operations, _) => operations
                 .iter_mut()
                 .for_each(|o| o.end = End::Executed(at)),
+        }
+        match &recorded.wish {
+            Wish::Write(_) => self.store.check_write(tag, &reply)?,
+            Wish::Read(query) | Wish::Ask { query, .. } => {
+                self.store.check_read(query, recorded.since, &reply)?;
+            }
         }
         Ok(reply)
     }

@@ -114,11 +114,17 @@ pub enum Task {
     Hold,
     /// Giving to a queue, and taking from it.
     Queue,
+    /// Single keys, one at a time: what can be followed by eye.
+    Plain,
+    /// What it is told.
+    Told,
 }
 
 #[derive(Debug)]
 enum Role {
     Caller,
+    Plain,
+    Told,
     Watcher(Watcher),
     Holder(Holder),
     Taker(Taker),
@@ -173,7 +179,7 @@ impl User {
             Task::Anything | Task::Queue => {
                 habits.think_mean *= weighted(&mut random, &[(3, 1), (1, habits.calm)]);
             }
-            Task::Watch => {}
+            Task::Watch | Task::Plain | Task::Told => {}
             // Several signs of life in the time of a lease.
             Task::Hold => habits.think_mean = habits.ttl_ms * 1_000 / 6,
         }
@@ -192,6 +198,8 @@ impl User {
                 Role::Holder(Holder::new(number, ttl_ms, drift_ppm, &mut random))
             }
             Task::Queue => Role::Taker(Taker::new(number)),
+            Task::Plain => Role::Plain,
+            Task::Told => Role::Told,
         };
         Self {
             id: ClientId(number),
@@ -223,7 +231,7 @@ impl User {
     #[must_use]
     pub fn is_busy(&self, revision: u64) -> bool {
         match &self.role {
-            Role::Caller | Role::Holder(_) => false,
+            Role::Caller | Role::Plain | Role::Told | Role::Holder(_) => false,
             Role::Watcher(watcher) => !watcher.knows(revision),
             Role::Taker(taker) => !taker.is_settled(),
         }
@@ -248,6 +256,8 @@ impl User {
         let random = &mut self.random;
         let (wish, actions) = match &mut self.role {
             Role::Caller => draw::draw(random, &self.habits, &history.store),
+            Role::Plain => draw::plain(random, &self.habits),
+            Role::Told => return Ok(None),
             Role::Watcher(watcher) => (watcher.next(random), Vec::new()),
             Role::Taker(taker) => (taker.next(random, history), Vec::new()),
             Role::Holder(holder) => match holder.next(now, random, history)? {
@@ -260,6 +270,24 @@ impl User {
             timeout += WATCH_ATTEMPTS * self.habits.park_timeout;
         }
         Ok(Some(self.begin(now, wish, actions, timeout, history)))
+    }
+
+    /// Whether it does only what it is told.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        matches!(self.role, Role::Told)
+    }
+
+    /// Begins the call that it is told to make; its tag.
+    pub fn call_told(
+        &mut self,
+        now: u64,
+        wish: Wish,
+        actions: Vec<(u64, Action)>,
+        timeout: Duration,
+        history: &mut History,
+    ) -> u64 {
+        self.begin(now, wish, actions, timeout, history)
     }
 
     /// Begins a call that must succeed within `timeout`; its tag.
@@ -369,7 +397,7 @@ impl User {
             Ok(bytes) => {
                 let reply = history.answer(tag, &bytes)?;
                 match &mut self.role {
-                    Role::Caller => {}
+                    Role::Caller | Role::Plain | Role::Told => {}
                     Role::Watcher(watcher) => {
                         watcher.answered(self.from, &reply, &mut history.store.seen);
                     }

@@ -35,6 +35,7 @@ impl World {
         let (now, timeout) = (self.cluster.now(), Duration::from_secs(60));
         let tag = self.users[user].call_put(now, timeout, &mut self.history);
         self.trace_call(user, trace::Event::Call, tag);
+        self.film_call(user, tag);
         self.proofs.insert(tag, user);
     }
 

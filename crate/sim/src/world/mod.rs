@@ -5,10 +5,11 @@
 //! must stay so. At last all that clients saw is explained by one linearizable store.
 
 mod end;
+mod filmed;
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use quorate_kv::Kv;
 use quorate_raft::{NodeId, Raft, Random, Status};
@@ -17,9 +18,11 @@ use crate::checker::Violation;
 use crate::cluster::{Cluster, Occurrence};
 use crate::fault::Counts;
 use crate::nemesis::Nemesis;
-use crate::network::Address;
+use crate::network::{Address, RuleId};
+use crate::rules::Tampered;
 use crate::shape::Shape;
 use crate::situation::{Sightings, Situation};
+use crate::stage::PlacedAct;
 use crate::streams::{Concern, Streams, chance, exponential, weighted};
 use crate::trace;
 use crate::workload::{Habits, History, Task, User};
@@ -153,6 +156,16 @@ pub struct World {
     calm: bool,
     /// Puts begun after that, one for each client, until one has an answer.
     proofs: BTreeMap<u64, usize>,
+    /// Steps and acts so far.
+    events: u64,
+    /// What is to be done to it, in order, by whoever watches.
+    acts: VecDeque<PlacedAct>,
+    /// Keys that those who were told named, in order.
+    named: Vec<String>,
+    /// The links that somebody tampered with, and the rule that says so.
+    tampered: (Tampered, Option<RuleId>),
+    /// What was asked and could not be done.
+    refused: Option<String>,
 }
 
 impl World {
@@ -175,10 +188,18 @@ impl World {
             drift_ppm: shape.cluster.clock.drift_ppm,
         };
         let tasks = [
-            (shape.clients, Task::Anything),
+            (
+                shape.clients,
+                if shape.scene {
+                    Task::Plain
+                } else {
+                    Task::Anything
+                },
+            ),
             (shape.watchers, Task::Watch),
             (shape.holders, Task::Hold),
             (shape.takers, Task::Queue),
+            (shape.told, Task::Told),
         ];
         let tasks = tasks
             .into_iter()
@@ -203,6 +224,11 @@ impl World {
             noticed: Vec::new(),
             calm: false,
             proofs: BTreeMap::new(),
+            events: 0,
+            acts: VecDeque::new(),
+            named: Vec::new(),
+            tampered: (Tampered::default(), None),
+            refused: None,
             shape,
         }
     }
@@ -217,21 +243,7 @@ impl World {
     /// # Errors
     /// What went wrong first.
     pub fn run(&mut self) -> Result<Summary, Failure> {
-        for id in self.cluster.voters().to_vec() {
-            self.cluster.start(id)?;
-        }
-        self.noticed = self.running();
-        for user in 0..self.users.len() {
-            let callers = self.callers();
-            let pipeline = if callers.contains(&user) {
-                self.shape.pipeline
-            } else {
-                1
-            };
-            (0..pipeline).for_each(|_| self.plan_call(user));
-        }
-        let pause = self.nemesis.pause();
-        self.wake_in(pause, Wake::Fault);
+        self.begin()?;
         self.run_until(self.shape.torment)?;
         self.calm_down()?;
         let recovery = self.await_agreement()?;
@@ -242,6 +254,30 @@ impl World {
         self.await_agreement()?;
         self.await_quiet()?;
         self.judge(recovery)
+    }
+
+    /// Starts the nodes, and plans what comes by itself.
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        for id in self.cluster.voters().to_vec() {
+            self.cluster.start(id)?;
+        }
+        self.noticed = self.running();
+        let told = self.users.len() - self.shape.told as usize;
+        for user in 0..told {
+            let callers = self.callers();
+            let pipeline = if callers.contains(&user) {
+                self.shape.pipeline
+            } else {
+                1
+            };
+            (0..pipeline).for_each(|_| self.plan_call(user));
+        }
+        if !self.shape.faults.is_empty() {
+            let pause = self.nemesis.pause();
+            self.wake_in(pause, Wake::Fault);
+        }
+        self.cluster.tell();
+        Ok(())
     }
 
     /// What the world was.
@@ -294,8 +330,22 @@ impl World {
         if steps > STEPS_MAX.max(self.shape.torment / 1_000_000 * STEPS_PER_SECOND) {
             return Err(Failure::Liveness(format!("{steps} steps in {now} µs")));
         }
+        self.act_where_due()?;
+        self.events += 1;
+        self.cluster.at_event(self.events);
         let (starts, ends) = (self.cluster.starts(), self.cluster.ends());
-        match self.cluster.step()? {
+        let occurrence = self.cluster.step()?;
+        self.live_through(occurrence)?;
+        if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
+            self.notify()?;
+        }
+        self.cluster.tell();
+        Ok(())
+    }
+
+    /// What an event means to clients and checkers.
+    fn live_through(&mut self, occurrence: Option<Occurrence>) -> Result<(), Failure> {
+        match occurrence {
             Some(Occurrence::Wake(token)) => self.wake(Wake::of(token))?,
             Some(Occurrence::Replies {
                 client,
@@ -320,6 +370,13 @@ impl World {
                 observer.note(Situation::ExecutedAfterItsDeadline);
             }
             self.executed += 1;
+            if let Some(film) = &mut self.cluster.film {
+                film.revised(now, self.history.store.revision());
+                applied
+                    .tag
+                    .into_iter()
+                    .for_each(|tag| film.executed(now, tag));
+            }
         }
         let answers = self.cluster.take_own_answers();
         self.history.store.check_own(&answers)?;
@@ -328,9 +385,6 @@ impl World {
         seen.for_each(|situation| observer.note(situation));
         if let Some(leader) = self.cluster.take_told_leader() {
             self.spread(leader);
-        }
-        if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
-            self.notify()?;
         }
         Ok(())
     }
@@ -379,6 +433,7 @@ impl World {
             return Ok(());
         };
         self.trace_call(user, trace::Event::Call, tag);
+        self.film_call(user, tag);
         self.drain(user)
     }
 
@@ -397,8 +452,11 @@ impl World {
             if !answered {
                 self.note_failed(tag);
             }
+            self.film_end(tag, answered);
             if !self.calm {
-                self.plan_call(user);
+                if !self.users[user].is_told() {
+                    self.plan_call(user);
+                }
             } else if self.proofs.remove(&tag).is_some() && !answered {
                 self.prove(user);
                 return self.drain(user);
@@ -455,7 +513,7 @@ impl World {
     /// A node says who leads. Some clients hear of it, some of them late, and some hear of another.
     fn spread(&mut self, leader: NodeId) {
         let late_mean = micros(self.shape.cluster.node.raft.election_timeout) / 4;
-        for user in 0..self.users.len() {
+        for user in 0..self.users.len() - self.shape.told as usize {
             let (random, voters) = (&mut self.hints, self.cluster.voters());
             if chance(random, self.shape.hints_permille) {
                 let anyone = voters[random.below(voters.len() as u64) as usize];

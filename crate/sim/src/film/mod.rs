@@ -1,0 +1,219 @@
+//! What a world looked like, and what happened in it, for those who watch: rows that say all that changed, event by event. A world that
+//! nobody watches has no film, and pays nothing; one that is filmed lives exactly the same life.
+//!
+//! Messages are told one by one, though several may travel in one frame. What cannot be known from outside is told as it was last: of a
+//! node that does not run, what it had on its disk, without a round of writes that the crash may have kept.
+
+pub mod rows;
+pub mod why;
+pub(crate) mod words;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use quorate_raft::{ConfState, Message, NodeId};
+
+use crate::network::{Address, Payload};
+use crate::rules::Tampered;
+use rows::{Chunk, FlightRow, LandingRow, LinkPicture, NodePicture, OperationRow};
+
+/// So many lines are kept of what nobody took: what comes after them is not told.
+const LINES_MAX: usize = 400_000;
+
+/// What is kept between two events, and the rows that nobody took yet.
+#[derive(Debug, Default)]
+pub struct Film {
+    /// The event under way.
+    pub(crate) event: u64,
+    /// Rows.
+    pub(crate) chunk: Chunk,
+    /// Messages so far.
+    flights: u64,
+    /// Those under way between nodes.
+    open: BTreeMap<u64, Message>,
+    /// The first message of each frame of which a line of this event tells, in their order.
+    pub(crate) told: VecDeque<u64>,
+    /// What nodes took in this event.
+    pub(crate) heard: Vec<Message>,
+    /// The nodes as they were told last.
+    pub(crate) pictures: BTreeMap<NodeId, NodePicture>,
+    /// When election timers fire, and when they were set, in microseconds.
+    pub(crate) timers: BTreeMap<NodeId, (u64, u64)>,
+    /// The membership, as the latest leader has it.
+    pub(crate) members: Option<Arc<ConfState>>,
+    /// The links with a fault, as they were told last.
+    pub(crate) links: Vec<LinkPicture>,
+    /// Delays and losses that somebody asked for.
+    pub(crate) tampered: Tampered,
+    /// Clients with smaller numbers call by themselves; the others do what they are told.
+    pub(crate) told_from: u64,
+    /// All calls.
+    pub(crate) operations: Vec<OperationRow>,
+    /// When the store came to its revisions.
+    revisions: Vec<(u64, u64)>,
+}
+
+impl Film {
+    /// Whether nobody took anything for long.
+    pub(crate) fn is_full(&self) -> bool {
+        self.chunk.events.len() >= LINES_MAX
+    }
+
+    /// A frame is sent. The numbers of its messages: the first, and how many.
+    pub(crate) fn sent(
+        &mut self,
+        now: u64,
+        (from, to): (Address, Address),
+        payload: &Payload,
+        (arrives, lost): (u64, bool),
+    ) -> (u64, u64) {
+        if self.is_full() {
+            return (0, 0);
+        }
+        let first = self.flights + 1;
+        let mut rows: Vec<FlightRow> = match payload {
+            Payload::Messages(messages) => messages.iter().map(words::message).collect(),
+            Payload::Requests(requests) => requests.iter().map(words::request).collect(),
+            Payload::Replies(replies) => replies.iter().map(words::answer).collect(),
+        };
+        let node = |address| match address {
+            Address::Node(id) => id.0,
+            Address::Client(_) => 0,
+        };
+        for row in &mut rows {
+            self.flights += 1;
+            (row.id, row.event) = (self.flights, self.event);
+            (row.from, row.to) = (node(from), node(to));
+            (row.sent_at, row.arrives_at) = (millis(now), millis(arrives));
+            row.lost = lost;
+        }
+        if let (Payload::Messages(messages), false) = (payload, lost) {
+            self.open.extend((first..).zip(messages.iter().cloned()));
+        }
+        if lost {
+            self.told.push_back(first);
+        }
+        let count = rows.len() as u64;
+        self.chunk.flights.extend(rows);
+        (first, count)
+    }
+
+    /// A frame ends. Where a node takes what is in it at once, this is what it hears.
+    pub(crate) fn landed(&mut self, now: u64, (first, count): (u64, u64), lost: bool, taken: bool) {
+        if count == 0 {
+            return;
+        }
+        self.told.push_back(first);
+        for flight in first..first + count {
+            // What waited at a node that was paused came before.
+            let message = self.open.remove(&flight);
+            self.chunk.landings.push(LandingRow {
+                flight,
+                event: self.event,
+                at: millis(now),
+                fate: if lost { "lost" } else { "arrived" },
+            });
+            self.heard.extend(message.filter(|_| taken && !lost));
+        }
+    }
+
+    /// A client begins a call.
+    pub(crate) fn called(&mut self, now: u64, id: u64, client: u64, key: String, text: String) {
+        let row = OperationRow {
+            id,
+            client,
+            key,
+            text,
+            answer: None,
+            state: "open",
+            called_at: now,
+            called_event: self.event,
+            ended_at: None,
+            ended_event: None,
+            point: None,
+            event: self.event,
+        };
+        self.operations.push(row);
+        self.tell(id);
+    }
+
+    /// A command took effect.
+    pub(crate) fn executed(&mut self, now: u64, id: u64) {
+        let event = self.event;
+        if let Some(row) = self.operation(id).filter(|row| row.point.is_none()) {
+            row.point = Some(now);
+            // One that was given up is known to have taken effect from now on.
+            let late = row.ended_event.is_some_and(|ended| ended < event);
+            row.point = row.point.filter(|_| !late);
+            self.tell(id);
+        }
+    }
+
+    /// The store has come to a revision.
+    pub(crate) fn revised(&mut self, now: u64, revision: u64) {
+        if self
+            .revisions
+            .last()
+            .is_none_or(|(last, _)| *last < revision)
+        {
+            self.revisions.push((revision, now));
+        }
+    }
+
+    /// A call ends; `revision` is the one at which a read looked.
+    pub(crate) fn ended(
+        &mut self,
+        now: u64,
+        id: u64,
+        state: &'static str,
+        answer: Option<String>,
+        revision: Option<u64>,
+    ) {
+        let event = self.event;
+        let since = revision.and_then(|revision| self.since(revision));
+        if let Some(row) = self.operation(id) {
+            (row.state, row.answer) = (state, answer);
+            (row.ended_at, row.ended_event) = (Some(now), Some(event));
+            if let Some((from, to)) = since {
+                let point = from.max(row.called_at);
+                // A read that is stale looked at what was over before it began.
+                row.point = (to > row.called_at && point <= now).then_some(point);
+            }
+            self.tell(id);
+        }
+    }
+
+    /// From when to when the store was at a revision.
+    fn since(&self, revision: u64) -> Option<(u64, u64)> {
+        let at = self
+            .revisions
+            .partition_point(|(known, _)| *known < revision);
+        let from = match self.revisions.get(at) {
+            Some((known, at)) if *known == revision => *at,
+            _ if revision == 0 => 0,
+            _ => return None,
+        };
+        let next = self.revisions.get(at + usize::from(revision > 0));
+        Some((from, next.map_or(u64::MAX, |(_, at)| *at)))
+    }
+
+    fn operation(&mut self, id: u64) -> Option<&mut OperationRow> {
+        self.operations
+            .get_mut(usize::try_from(id).ok()?.checked_sub(1)?)
+    }
+
+    /// A call is otherwise than before. Each is told once in a chunk, as it is then.
+    fn tell(&mut self, id: u64) {
+        let event = self.event;
+        if let Some(row) = self.operation(id) {
+            row.event = event;
+            let row = row.clone();
+            self.chunk.operations.push(row);
+        }
+    }
+}
+
+/// Microseconds in milliseconds.
+pub(crate) fn millis(at: u64) -> f64 {
+    at as f64 / 1_000.0
+}

@@ -1,0 +1,421 @@
+//! A world that is watched, and to which something is done by whoever watches.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use quorate_kv::{Command, Expected, Query, Reply};
+use quorate_raft::NodeId;
+
+use super::{Failure, World};
+use crate::checker::linearizability::{self, Action, Operation, Verdict};
+use crate::cluster::filmed::client_number;
+use crate::film::rows::Chunk;
+use crate::film::words;
+use crate::rules::{Tampered, Tampering};
+use crate::stage::{Act, Asked, Op, PlacedAct};
+use crate::trace;
+use crate::workload::{User, Wish};
+
+/// Keys that were named have numbers from here on: those that are drawn have one digit.
+const NAMED_KEYS: u64 = 1_000;
+
+/// Searches of the shortest contradiction: each leaves out one operation.
+const SEARCHES_MAX: usize = 400;
+/// Places that one of them looks at.
+const WORK_MAX: u64 = 20_000;
+
+impl World {
+    /// From now on there is a film.
+    pub(crate) fn watch(&mut self) {
+        self.cluster.watch();
+        self.history.keeps_last = true;
+        let told_from = 1 + (self.users.len() as u64) - self.shape.told;
+        if let Some(film) = &mut self.cluster.film {
+            film.told_from = told_from;
+        }
+    }
+
+    /// These will be done, each at its place.
+    pub(crate) fn plan_acts(&mut self, acts: impl IntoIterator<Item = PlacedAct>) {
+        self.acts.extend(acts);
+    }
+
+    /// Steps and acts so far.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Virtual time, in microseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.cluster.now()
+    }
+
+    /// When the next event comes.
+    pub(crate) fn next_at(&self) -> Option<u64> {
+        self.cluster.next_at()
+    }
+
+    /// Lives through one event.
+    pub(crate) fn advance(&mut self) -> Result<(), Failure> {
+        self.step()
+    }
+
+    /// What an act could not do, if one could not.
+    pub(crate) fn take_refusal(&mut self) -> Option<String> {
+        self.refused.take()
+    }
+
+    /// What happened since this was asked last.
+    pub(crate) fn take_chunk(&mut self) -> Chunk {
+        self.cluster.tell();
+        let hash = format!("{:016x}", self.cluster.trace.hash());
+        let (at, count) = (self.now(), self.events);
+        let film = self.cluster.film.as_mut();
+        let mut chunk = film.map_or_else(Chunk::default, |film| core::mem::take(&mut film.chunk));
+        (chunk.at, chunk.count, chunk.hash) = (at, count, hash);
+        chunk
+    }
+
+    pub(super) fn act_where_due(&mut self) -> Result<(), Failure> {
+        while self
+            .acts
+            .front()
+            .is_some_and(|placed| placed.after == self.events)
+        {
+            if let Some(PlacedAct { act, .. }) = self.acts.pop_front() {
+                self.act(&act)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something. What cannot be done is a refusal, and still an event.
+    pub(crate) fn act(&mut self, act: &Act) -> Result<(), Failure> {
+        self.events += 1;
+        self.cluster.at_event(self.events);
+        let now = self.cluster.now();
+        let trace = &mut self.cluster.trace;
+        trace.event(now, &"-", trace::Event::Act, act.digest(), || {
+            act.to_string()
+        });
+        let (starts, ends) = (self.cluster.starts(), self.cluster.ends());
+        self.refused = self.perform(act)?;
+        if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
+            self.notify()?;
+        }
+        self.cluster.tell();
+        Ok(())
+    }
+
+    /// A sentence if it cannot be done.
+    fn perform(&mut self, act: &Act) -> Result<Option<String>, Failure> {
+        let cluster = &mut self.cluster;
+        let running = |id: NodeId| cluster.is_running(id);
+        let done = |done: bool, sentence: &str| (!done).then(|| sentence.to_owned());
+        Ok(match act {
+            Act::Crash(id) if !running(*id) => Some(format!("{id} does not run")),
+            Act::Crash(id) => {
+                cluster.crash(*id)?;
+                None
+            }
+            Act::Start(id) if running(*id) => Some(format!("{id} runs already")),
+            Act::Start(id) => {
+                cluster.restart(*id)?;
+                done(
+                    cluster.is_running(*id),
+                    "what it has stored cannot be read: it is lost",
+                )
+            }
+            Act::Pause(id) | Act::Freeze(id) if !running(*id) || cluster.is_paused(*id) => {
+                Some(format!("{id} does nothing that could stop"))
+            }
+            Act::Pause(id) => {
+                cluster.pause(*id);
+                None
+            }
+            Act::Freeze(id) => {
+                cluster.freeze(*id);
+                None
+            }
+            Act::Resume(id) | Act::Thaw(id) if !cluster.is_paused(*id) => {
+                Some(format!("{id} does not stand still"))
+            }
+            Act::Resume(id) => {
+                cluster.resume(*id);
+                done(!cluster.is_paused(*id), "it is frozen, not paused")
+            }
+            Act::Thaw(id) => {
+                cluster.thaw(*id, false)?;
+                None
+            }
+            Act::Evict(id) => {
+                let evicted = cluster.evict(*id)?;
+                done(
+                    evicted,
+                    "one of three or more loses its disk only while all others are whole: or what was promised could be lost",
+                )
+            }
+            Act::TimeOut(id) => {
+                let timed_out = !cluster.is_paused(*id) && cluster.time_out(*id);
+                done(timed_out, "it has no election timer now")
+            }
+            Act::Transfer(id) => {
+                let begun = cluster.transfer_leadership(*id)?;
+                done(begun, "there is no leader that could hand over to it now")
+            }
+            Act::Remove(id) => {
+                let begun = cluster.remove_member(*id)?;
+                done(
+                    begun,
+                    "a member goes only while there is a leader and all nodes run and vote",
+                )
+            }
+            Act::Demote(id) => {
+                let begun = cluster.demote_member(*id)?;
+                done(
+                    begun,
+                    "a vote is taken only while there is a leader and all nodes run and vote",
+                )
+            }
+            Act::Restore => {
+                cluster.restore_members()?;
+                None
+            }
+            Act::Cut { from, to } => self.tamper(*from, *to, |link| link.cut = true),
+            Act::Mend { from, to } => self.tamper(*from, *to, |link| link.cut = false),
+            Act::Slow { from, to, ms } => {
+                let delay = ms * 1_000;
+                self.tamper(*from, *to, |link| link.delay = delay)
+            }
+            Act::Lossy { from, to, permille } => {
+                self.tamper(*from, *to, |link| link.loss_permille = *permille)
+            }
+            Act::Heal => {
+                cluster.network.heal();
+                self.tampered = (Tampered::default(), None);
+                self.tell_tampered();
+                None
+            }
+            Act::Lose(flight) => done(
+                cluster.lose_flight(*flight),
+                "this message is not under way any more",
+            ),
+            Act::Deliver(flight) => match cluster.hasten(*flight)? {
+                Some(occurrence) => {
+                    self.live_through(Some(occurrence))?;
+                    None
+                }
+                None => done(false, "this message is not under way any more"),
+            },
+            Act::Call(asked) => {
+                self.call_told(asked)?;
+                None
+            }
+        })
+    }
+
+    fn tamper(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        change: impl FnOnce(&mut Tampering),
+    ) -> Option<String> {
+        if from == to {
+            return Some("a link has two ends".to_owned());
+        }
+        let (tampered, rule) = &mut self.tampered;
+        change(tampered.links.entry((from, to)).or_default());
+        tampered
+            .links
+            .retain(|_, link| *link != Tampering::default());
+        if let Some(rule) = rule.take() {
+            self.cluster.network.remove(rule);
+        }
+        if !tampered.links.is_empty() {
+            *rule = Some(self.cluster.network.add(tampered.clone()));
+        }
+        self.tell_tampered();
+        None
+    }
+
+    fn tell_tampered(&mut self) {
+        if let Some(film) = &mut self.cluster.film {
+            film.tampered.clone_from(&self.tampered.0);
+        }
+    }
+
+    fn call_told(&mut self, asked: &Asked) -> Result<(), Failure> {
+        let user = self.users.len() - self.shape.told as usize + asked.client as usize - 1;
+        let key = self.key_number(&asked.key);
+        let bytes = |text: &str| Bytes::from(text.to_owned());
+        let name = bytes(&asked.key);
+        let (wish, action) = wish(name, asked);
+        let timeout = Duration::from_millis(asked.timeout_ms);
+        let now = self.cluster.now();
+        let tag =
+            self.users[user].call_told(now, wish, vec![(key, action)], timeout, &mut self.history);
+        self.trace_call(user, trace::Event::Call, tag);
+        self.film_call(user, tag);
+        self.drain(user)
+    }
+
+    /// The number of a key: those that clients draw have theirs in their name.
+    fn key_number(&mut self, key: &str) -> u64 {
+        let drawn = key
+            .strip_prefix("key/")
+            .and_then(|number| number.parse().ok());
+        if let Some(number) = drawn.filter(|number| *number < 10) {
+            return number;
+        }
+        let known = self.named.iter().position(|named| named == key);
+        let at = known.unwrap_or_else(|| {
+            self.named.push(key.to_owned());
+            self.named.len() - 1
+        });
+        NAMED_KEYS + at as u64
+    }
+
+    pub(super) fn film_call(&mut self, user: usize, tag: u64) {
+        let now = self.cluster.now();
+        let Some(film) = &mut self.cluster.film else {
+            return;
+        };
+        let (key, text) = match self.history.wish(tag) {
+            Wish::Write(command) => (key_of(command), words::command(command)),
+            Wish::Read(query) | Wish::Ask { query, .. } => {
+                let key = match query {
+                    Query::Get { key } => words::text(key),
+                    _ => String::new(),
+                };
+                (key, words::query(query))
+            }
+        };
+        let client = client_number(User::number(self.users[user].id), film.told_from);
+        film.called(now, tag, client, key, text);
+    }
+
+    pub(super) fn film_end(&mut self, tag: u64, answered: bool) {
+        let now = self.cluster.now();
+        let Some(film) = &mut self.cluster.film else {
+            return;
+        };
+        let reply = self.history.answer_to(tag).filter(|_| answered);
+        let reads = !matches!(self.history.wish(tag), Wish::Write(_));
+        let state = match (answered, self.history.is_void(tag)) {
+            (true, _) => "answered",
+            (false, true) => "notApplied",
+            (false, false) => "unknown",
+        };
+        let revision = reply.filter(|_| reads).and_then(revision);
+        film.ended(now, tag, state, reply.map(words::reply), revision);
+    }
+
+    /// The shortest contradiction in what clients saw of a key so far, as numbers of calls: leaving out any of them, the rest can be
+    /// explained, as far as was searched. `None` if all can be explained.
+    pub(crate) fn contradiction(&self) -> Option<Vec<u64>> {
+        let history = self.history.tagged_operations();
+        let all: Vec<Operation> = history
+            .iter()
+            .map(|(_, operation)| operation.clone())
+            .collect();
+        let Verdict::Illegal { key } = linearizability::check(&all) else {
+            return None;
+        };
+        // What was answered after the first answer that cannot be explained has no part in it.
+        let last = linearizability::culprit(&all, key, WORK_MAX);
+        let until = last.and_then(|at| all[at].end.at()).unwrap_or(u64::MAX);
+        let mut rest: Vec<(u64, Operation)> = history
+            .into_iter()
+            .filter(|(_, operation)| operation.key == key && operation.called <= until)
+            .collect();
+        let mut at = rest.len();
+        for _ in 0..SEARCHES_MAX {
+            let Some(next) = at.checked_sub(1) else { break };
+            at = next;
+            let left_out = rest.remove(at);
+            let some: Vec<Operation> = rest
+                .iter()
+                .map(|(_, operation)| operation.clone())
+                .collect();
+            let verdict = linearizability::check_within(&some, WORK_MAX);
+            if !matches!(verdict, Verdict::Illegal { .. }) {
+                rest.insert(at, left_out);
+            }
+        }
+        Some(rest.into_iter().map(|(tag, _)| tag).collect())
+    }
+}
+
+/// At which revision a read looked.
+fn revision(reply: &Reply) -> Option<u64> {
+    match reply {
+        Reply::Got { revision, .. } | Reply::Range { revision, .. } => Some(*revision),
+        _ => None,
+    }
+}
+
+/// The key that a command is about; empty if there are several.
+fn key_of(command: &Command) -> String {
+    match command {
+        Command::Put { key, .. }
+        | Command::Append { key, .. }
+        | Command::Delete { key }
+        | Command::Increment { key, .. }
+        | Command::CompareAndSwap { key, .. } => words::text(key),
+        _ => String::new(),
+    }
+}
+
+/// What is asked of the store, and what that means for the key.
+fn wish(key: Bytes, asked: &Asked) -> (Wish, Action) {
+    let value = || Bytes::from(asked.value.clone().unwrap_or_default());
+    let expected = asked.expected.clone().map(Bytes::from);
+    match asked.op {
+        Op::Get => (Wish::Read(Query::Get { key }), Action::Get),
+        Op::Put => {
+            let value = value();
+            (
+                Wish::Write(Command::Put {
+                    key,
+                    value: value.clone(),
+                }),
+                Action::Put(value),
+            )
+        }
+        Op::Append => {
+            let value = value();
+            (
+                Wish::Write(Command::Append {
+                    key,
+                    value: value.clone(),
+                }),
+                Action::Append(value),
+            )
+        }
+        Op::Increment => {
+            let by = asked
+                .value
+                .as_deref()
+                .and_then(|by| by.parse().ok())
+                .unwrap_or(1);
+            (
+                Wish::Write(Command::Increment { key, by }),
+                Action::Increment(by),
+            )
+        }
+        Op::Delete => (Wish::Write(Command::Delete { key }), Action::Delete),
+        Op::Cas => {
+            let new = asked.value.clone().map(Bytes::from);
+            let action = Action::Swap {
+                expected: expected.clone(),
+                new: new.clone(),
+            };
+            let expected = expected.map_or(Expected::Absent, Expected::Value);
+            (
+                Wish::Write(Command::CompareAndSwap { key, expected, new }),
+                action,
+            )
+        }
+    }
+}
