@@ -119,7 +119,7 @@ test("members are dragged onto the ring and off it, or come and go by keys", asy
     await page.locator("#console-input").fill("member list");
     await page.locator("#console-input").press("Enter");
     await page.waitForTimeout(100);
-    const lines = await page.locator("#console-lines li[data-kind=said]").allTextContents();
+    const lines = await page.locator("#console-lines p[data-kind=said]").allTextContents();
     const ids = lines.map((line) => Number(/^node (\d+): voter$/.exec(line)?.[1]));
     await page.locator("#console-input").fill("clear");
     await page.locator("#console-input").press("Enter");
@@ -131,7 +131,7 @@ test("members are dragged onto the ring and off it, or come and go by keys", asy
   await visitor.told("Node 4 has its vote");
   assert.deepEqual(await members(), [1, 2, 3, 4]);
 
-  const mark = (id) => page.locator(`#stage [data-node="${id}"]`).first();
+  const mark = (id) => page.locator(`#stage .node[data-node="${id}"]`).first();
   const dialog = page.locator("#confirm");
   await drag(mark(2), () => [5, 5]);
   await dialog.getByText("Remove node 2 from the cluster?").waitFor();
@@ -166,7 +166,7 @@ test("a frozen leader is no leader any more; it goes on as a follower", async (t
   const visitor = await visit(t);
   const leader = await visitor.leader();
   const term = await visitor.fact(leader, "Term");
-  await visitor.button(`Freeze node ${leader} for 5 seconds`).click();
+  await visitor.button(`Freeze for 5 s: node ${leader}`).click();
   await visitor.badge(leader, "Frozen");
   const other = await visitor.leader(leader);
   assert.equal(await visitor.fact(leader, "Term"), term, "it has not heard of the other");
@@ -223,7 +223,7 @@ test("a link fails in one direction, is slow, and is mended", async (t) => {
 /** Types lines at the console, one after the other; what it says to each. */
 function typist({ page }) {
   return async (line, lines = 1) => {
-    const said = page.locator('#console-lines li:not([data-kind="typed"])');
+    const said = page.locator('#console-lines p:not([data-kind="typed"])');
     const before = await said.count();
     await page.locator("#console-input").fill(line);
     await page.locator("#console-input").press("Enter");

@@ -4,7 +4,6 @@ import { make, setAttribute, setEnabled, setText } from "../dom.js";
 import { bytes } from "../words/common.js";
 import { sentences, standing, standingOut } from "../words/live.js";
 import type { NodeModel } from "./model.js";
-import { type Cell, describeLog, STRIP, strip } from "./strip.js";
 
 /** What a visitor can do to a node. */
 export interface CardActions {
@@ -25,8 +24,6 @@ export interface CardContext {
   /** There is no other node. */
   readonly alone: boolean;
   readonly leader: number | null;
-  /** The first entry of all strips. */
-  readonly first: number;
 }
 
 /** Facts in the order of the card, by name. */
@@ -40,10 +37,6 @@ export class Card {
   readonly #partBadge = make("span", { class: "badge part" });
   readonly #trouble = make("p", { class: "error" });
   readonly #facts = new Map(FACTS.map((name) => [name, make("dd", {}, "–")]));
-  readonly #cells = Array.from({ length: STRIP }, () => make("span", { class: "cell none" }));
-  readonly #strip = make("div", { class: "strip", role: "img" }, ...this.#cells);
-  readonly #first = make("span", {}, "1");
-  readonly #last = make("span", {}, String(STRIP));
   readonly #written = make("p", { class: "written" });
   readonly #power = make("button", { type: "button" });
   readonly #cut = make("button", { type: "button" }, "Cut off");
@@ -68,12 +61,6 @@ export class Card {
       { class: "card", "aria-labelledby": title.id, "data-node": String(id) },
       make("div", { class: "title" }, title, this.#cutBadge, this.#badge, this.#partBadge),
       this.#trouble,
-      make(
-        "div",
-        {},
-        this.#strip,
-        make("div", { class: "scale", "aria-hidden": "true" }, this.#first, this.#last),
-      ),
       make("dl", {}, ...facts),
       this.#written,
       make(
@@ -103,13 +90,13 @@ export class Card {
     this.#evict.addEventListener("click", () => {
       if (this.#mayEvict) actions.evict(id);
     });
-    setAttribute(this.#freeze, "aria-label", `Freeze node ${id} for 5 seconds`);
+    setAttribute(this.#freeze, "aria-label", `Freeze for 5 s: node ${id}`);
     this.#freeze.addEventListener("click", () => {
       if (this.#mayFreeze) actions.freeze(id);
     });
   }
 
-  show(node: NodeModel, { open, stored, alone, leader, first }: CardContext): void {
+  show(node: NodeModel, { open, stored, alone, leader }: CardContext): void {
     this.#node = node;
     this.#open = open;
     const { id, state, status, trouble, isCut } = node;
@@ -140,9 +127,6 @@ export class Card {
     this.#mayFreeze = open && state === "running" && !node.frozen;
     setEnabled(this.#freeze, this.#mayFreeze);
 
-    setText(this.#first, String(first));
-    setText(this.#last, String(first + STRIP - 1));
-    setAttribute(this.#strip, "aria-label", status === null ? "Log" : describeLog(status));
     if (status === null) return;
     const { term, vote, logStart, last, commit, applied, persisted, storage } = status;
     const values: Record<(typeof FACTS)[number], string> = {
@@ -156,12 +140,5 @@ export class Card {
     for (const [name, element] of this.#facts) setText(element, values[name]);
     const written = `${bytes(storage.bytes)} written in ${storage.rounds} transactions since it started`;
     setText(this.#written, state === "running" ? written : "As it was last seen");
-    this.#showStrip(strip(status, first));
-  }
-
-  #showStrip(cells: readonly Cell[]): void {
-    for (const [at, element] of this.#cells.entries()) {
-      setAttribute(element, "class", `cell ${cells[at]}`);
-    }
   }
 }

@@ -64,7 +64,7 @@ export class ConsoleView {
   #say(kind: "typed" | "said" | "failed", text: string): void {
     const { scrollHeight, scrollTop, clientHeight } = this.#lines;
     const atEnd = scrollHeight - scrollTop - clientHeight < 40;
-    this.#lines.append(make("li", { "data-kind": kind }, text));
+    this.#lines.append(make("p", { "data-kind": kind }, text));
     while (this.#lines.childElementCount > MAX_LINES) this.#lines.firstChild?.remove();
     if (atEnd || kind === "typed") this.#lines.scrollTop = this.#lines.scrollHeight;
   }

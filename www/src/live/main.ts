@@ -1,11 +1,12 @@
 /** The page of the live mode: a cluster, a model of it, and a view of the model. */
 
 import { Cluster, QuorateError } from "quorate";
-import { find, setText } from "../dom.js";
+import { find } from "../dom.js";
+import type { Picture } from "../stage/picture.js";
+import { StageView } from "../stage/stage.js";
 import { capital, nodeList, shorten } from "../words/common.js";
 import { linkNews } from "../words/links.js";
 import { type Doing, FOUNDED_ANEW, news, sentences } from "../words/live.js";
-import { sampledWords } from "../words/measures.js";
 import { ConsoleView } from "./console.js";
 import { dragMembers } from "./drag.js";
 import { Frames } from "./frames.js";
@@ -25,7 +26,6 @@ import {
 } from "./model.js";
 import { pictureOf } from "./picture.js";
 import { Shell } from "./shell.js";
-import { SketchView } from "./sketch.js";
 import type { Report } from "./tap.js";
 import { Traffic } from "./traffic.js";
 import { View } from "./view.js";
@@ -92,16 +92,16 @@ dragMembers({
   remove,
 });
 const traffic = new Traffic();
-const ring = new SketchView(find("stage", HTMLElement));
-const sampled = find("sampled", HTMLElement);
+const stage = new StageView(find("stage", HTMLElement), { selectNode: (id) => view.visit(id) });
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 let shown: Model | undefined;
+let picture: Picture | undefined;
 const frames = new Frames({
   draw: (at) => {
     if (shown !== model) view.show(model);
     shown = model;
-    const picture = pictureOf(model, traffic, at);
-    ring.show(picture);
-    setText(sampled, sampledWords(picture.sampled));
+    picture = pictureOf(model, traffic, at, picture);
+    stage.show(picture, { reducedMotion: still.matches });
     return traffic.isBusy || picture.nodes.some(({ timer }) => timer !== null && timer.to > at);
   },
 });

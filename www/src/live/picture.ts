@@ -7,18 +7,28 @@ import type { Traffic } from "./traffic.js";
 /** So many entries of a log are put into words. */
 const IN_WORDS = 24;
 
-/** The cluster at a moment of the page's clock. */
-export function pictureOf(model: Model, traffic: Traffic, at: number): Picture {
+/** The cluster at a moment of the page's clock. What is as it was in the picture before is the same object. */
+export function pictureOf(model: Model, traffic: Traffic, at: number, before?: Picture): Picture {
   return {
     at,
-    nodes: model.nodes.map((node) => nodePicture(node, model, traffic)),
+    nodes: model.nodes.map((node) => {
+      const old = before?.nodes.find(({ id }) => id === node.id);
+      const { log, ...rest } = nodePicture(node, traffic);
+      const picture = { ...rest, log: keep(log, old?.log) };
+      return keep(picture, old);
+    }),
     flights: traffic.flights(at),
     sampled: traffic.sampled(at),
-    links: linksOf(model),
+    links: keep(linksOf(model), before?.links),
   };
 }
 
-function nodePicture(node: NodeModel, { leader }: Model, traffic: Traffic): NodePicture {
+/** `now`, or what was before if that is equal. */
+function keep<T>(now: T, before: T | undefined): T {
+  return before !== undefined && JSON.stringify(now) === JSON.stringify(before) ? before : now;
+}
+
+function nodePicture(node: NodeModel, traffic: Traffic): NodePicture {
   const { id, status, part } = node;
   const state = stateOf(node);
   const role = status?.role ?? "follower";
@@ -31,7 +41,7 @@ function nodePicture(node: NodeModel, { leader }: Model, traffic: Traffic): Node
     part,
     term: status?.term ?? 0,
     vote: status?.vote ?? null,
-    leader: status?.leader ?? (isLeader ? id : leader),
+    leader: status?.leader ?? null,
     votes: role === "candidate" || role === "preCandidate" ? traffic.votes(id, votes) : [],
     timer: isLeader || (state !== "running" && state !== "paused") ? null : traffic.timer(id),
     asleep: false,

@@ -7,7 +7,6 @@ import { advice, FORBIDDEN, summary, warning } from "../words/live.js";
 import { Card, type CardActions } from "./card.js";
 import { type ChangeLink, LinksView } from "./links.js";
 import { type Happening, isOfStorage, MAX_NODES, type Model, type Row } from "./model.js";
-import { firstShown } from "./strip.js";
 
 /** What a visitor can do. */
 export interface Actions extends CardActions {
@@ -88,13 +87,7 @@ export class View {
     this.#warning.hidden = warned === "";
     setText(this.#warning, warned);
     const alone = nodes.length === 1;
-    const context = {
-      open,
-      stored: model.unstored === null,
-      alone,
-      leader,
-      first: firstShown(nodes),
-    };
+    const context = { open, stored: model.unstored === null, alone, leader };
     this.#forget(model);
     for (const node of nodes) this.#card(node.id).show(node, context);
     const cut = nodes.filter(({ isCut }) => isCut).map(({ id }) => id);
@@ -109,6 +102,11 @@ export class View {
     this.#links.show(model);
     this.#showStore(model);
     this.#showHappenings(model.happenings);
+  }
+
+  /** Goes to the card of a node. */
+  visit(id: number): void {
+    this.#cards.get(id)?.element.querySelector("button")?.focus();
   }
 
   #card(id: number): Card {

@@ -46,11 +46,6 @@ export function loadState(rate: number, done: number, failed: number, trouble: s
   return failed === 0 ? `${written}.` : `${written}, ${count(failed)} not: ${trouble}`;
 }
 
-/** Of how many messages one is shown. */
-export function sampledWords(sampled: number): string {
-  return sampled === 1 ? "Every message is shown." : `1 of ${count(sampled)} messages is shown.`;
-}
-
 function ms(amount: number): string {
   return `${amount < 10 ? amount.toFixed(1) : count(amount)} ms`;
 }
