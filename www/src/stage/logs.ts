@@ -122,7 +122,7 @@ class Row {
       const said =
         state === "none"
           ? `no entry ${index}`
-          : `entry ${index}, term ${term}${text === "" ? "" : `, ${text}`}, ${state}`;
+          : `entry ${index}, term ${term}${text === "" ? "" : ` ${text}`}, ${state}`;
       setAttribute(button, "aria-label", said);
     }
   }
@@ -134,6 +134,7 @@ class Row {
         "button",
         attributes,
         make("span", { class: "number" }),
+        " ",
         make("span", { class: "words" }),
       );
     });

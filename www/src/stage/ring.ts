@@ -134,8 +134,12 @@ class Face {
       make("circle", { r: NODE_RADIUS, class: "body" }),
       this.#timer,
       this.#glyph,
+      // Words for who hears them.
+      " ",
       this.#name,
+      " ",
       this.#term,
+      " ",
       this.#standing,
     );
     this.element.addEventListener("click", select);
@@ -156,10 +160,10 @@ class Face {
     setAttribute(this.element, "data-role", node.state === "running" ? node.role : "none");
     setAttribute(this.element, "data-state", node.state);
     setAttribute(this.element, "data-part", node.part);
-    setAttribute(this.element, "aria-label", describeNode(node));
     setText(this.#glyph, glyph(node));
     setText(this.#term, `term ${node.term}`);
     const asked = votes(node, majority);
+    setAttribute(this.element, "aria-label", describeNode(node, asked));
     setText(this.#standing, asked === "" ? standing(node) : `${standing(node)}: ${asked}`);
   }
 

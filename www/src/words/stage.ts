@@ -32,7 +32,7 @@ export function glyph({ state, role, asleep }: NodePicture): string {
   switch (state) {
     case "running":
       if (asleep) return "z";
-      return { leader: "★", candidate: "?", preCandidate: "…", follower: "" }[role];
+      return { leader: "★", candidate: "?", preCandidate: "◇", follower: "" }[role];
     case "paused":
       return "❚❚";
     case "frozen":
@@ -62,12 +62,14 @@ export function votes(node: NodePicture, majority: number): string {
   return asks && node.state === "running" ? `${node.votes.length} of ${majority}` : "";
 }
 
-/** A node in a sentence, for those who do not see it. */
-export function describeNode(node: NodePicture): string {
+/** A node in a sentence, for those who do not see it. `asked`: a candidate's votes. */
+export function describeNode(node: NodePicture, asked = ""): string {
   const { id, term, vote, leader, log } = node;
   const voted = vote === null ? "" : `, voted for n${vote}`;
   const follows = leader === null || leader === id ? "" : `, follows n${leader}`;
-  return `Node ${id}: ${standing(node)}, term ${term}${voted}${follows}. ${describeLog(log)}`;
+  // It begins with what is written there, so that it can be called by that.
+  const votes = asked === "" ? "" : `: ${asked}`;
+  return `n${id} term ${term} ${standing(node)}${votes}${voted}${follows}. ${describeLog(log)}`;
 }
 
 export function describeLog(log: LogPicture): string {
