@@ -17,6 +17,7 @@ const [{ describeEntry, readFrame, TAGS }, { Log }, { FLIGHT_MS, Traffic }, { pi
   await Promise.all(["live/wire", "live/tap-log", "live/traffic", "live/picture"].map(load));
 const { initial, update } = await load("live/model");
 const { follow, quantile } = await load("live/series");
+const { Load } = await load("live/load");
 const { completions, parse, split } = await load("live/grammar");
 const { COMMANDS, help, usage } = await load("words/console");
 
@@ -298,13 +299,20 @@ test("the picture is what the nodes say, and what was seen of them", () => {
     { from: 2, to: 1, cut: false, delay: 300, loss: 0.5 },
   ]);
   // What is as it was is the same object: it need not be drawn again.
-  const next = pictureOf(update(model, seen(rules)), traffic, 216, picture);
+  const again = update(model, seen(rules));
+  const next = pictureOf(again, traffic, 216, { model, picture });
   assert.equal(next.nodes[0], picture.nodes[0]);
   assert.equal(next.links, picture.links);
-  traffic.take(report(2, { timer: { from: 150, to: 550 } }), 0, prompt);
-  const later = pictureOf(model, traffic, 232, next);
+  const entries = [{ index: 6, term: 3, text: "a=1" }];
+  traffic.take(report(2, { timer: { from: 150, to: 550 }, entries }), 0, prompt);
+  const later = pictureOf(again, traffic, 232, { model: again, picture: next });
   assert.notEqual(later.nodes[1], next.nodes[1]);
+  assert.deepEqual(later.nodes[1].timer, { from: 150, to: 550 });
   assert.equal(later.nodes[1].log, next.nodes[1].log);
+  // What an entry holds is shown when the node tells of its log the next time.
+  const last = update(again, seen(rules));
+  const told = pictureOf(last, traffic, 248, { model: again, picture: later });
+  assert.deepEqual(told.nodes[1].log.entries, entries);
 });
 
 test("a node that was killed is not frozen when it runs again", () => {
@@ -347,6 +355,24 @@ test("figures are of what happened between two looks, whoever began anew", () =>
   assert.deepEqual([point.p50, point.p99], [0.5, 0.99]);
   const [quiet] = follow([], second, { ...second, time: 4_000 });
   assert.deepEqual([quiet.writes, quiet.messages, quiet.p50], [0, 0, null]);
+});
+
+test("a load writes as many as are due, never too many at once, and counts what came of them", async () => {
+  const open = [];
+  const load = new Load((number) => new Promise((yes, no) => open.push([number, yes, no])));
+  load.run(Number.POSITIVE_INFINITY);
+  assert.equal(open.length, 256, "it waits for answers");
+  assert.deepEqual([open[0][0], open[255][0]], [1, 256]);
+  open[0][1]();
+  open[1][2](new Error("full"));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(open.length, 258);
+  assert.deepEqual([load.counts.done, load.counts.failed], [1, 1]);
+  assert.equal(load.counts.error.message, "full");
+  load.run(0);
+  open[2][1]();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([open.length, load.counts.done], [258, 2]);
 });
 
 test("words of a line", () => {

@@ -302,6 +302,23 @@ test("the console does what it is told, and says what is wrong", async (t) => {
   assert.deepEqual(visitor.complaints, []);
 });
 
+test("a watch prints no more than one can read, and how much it leaves out", async (t) => {
+  const visitor = await visit(t);
+  await visitor.leader();
+  const type = typist(visitor);
+  await type("watch --prefix load/");
+  await visitor.page.locator("#load-rate").selectOption("100");
+  await visitor.page
+    .getByText(/^watch 1: … and \d+ more in that second$/)
+    .first()
+    .waitFor();
+  await visitor.page.locator("#load-rate").selectOption("0");
+  const lines = await visitor.page.locator("#console-lines p").allTextContents();
+  const end = lines.findIndex((line) => / more in that second$/.test(line));
+  const told = lines.slice(0, end).filter((line) => /^watch 1: load\/\d = \d+, at/.test(line));
+  assert.equal(told.length, 20);
+});
+
 test("the load writes as fast as it is told, and its figures are told in words and drawn", async (t) => {
   const visitor = await visit(t);
   await visitor.leader();

@@ -12,7 +12,15 @@ const panicked = 10;
 export async function build(io = {}) {
   const out = at("target", "sim-wasm");
   mkdirSync(out, { recursive: true });
-  const cargo = ["build", "--quiet", "--release", "-p", "quorate-sim-replay", "--target", wasmTarget];
+  const cargo = [
+    "build",
+    "--quiet",
+    "--release",
+    "-p",
+    "quorate-sim-replay",
+    "--target",
+    wasmTarget,
+  ];
   await must("cargo", cargo, io);
   const module = at("target", wasmTarget, "release", "quorate_sim_replay.wasm");
   await must("wasm-bindgen", ["--target", "web", "--out-dir", out, module], io);

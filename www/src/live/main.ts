@@ -2,7 +2,6 @@
 
 import { Cluster, QuorateError } from "quorate";
 import { find } from "../dom.js";
-import type { Picture } from "../stage/picture.js";
 import { StageView } from "../stage/stage.js";
 import { capital, nodeList, shorten } from "../words/common.js";
 import { linkNews } from "../words/links.js";
@@ -18,13 +17,12 @@ import {
   initial,
   isolated,
   MAX_NODES,
-  type Model,
   NODES,
   type Trouble,
   troubleOf,
   update,
 } from "./model.js";
-import { pictureOf } from "./picture.js";
+import { pictureOf, type Shown } from "./picture.js";
 import { Shell } from "./shell.js";
 import type { Report } from "./tap.js";
 import { Traffic } from "./traffic.js";
@@ -47,7 +45,7 @@ const SLOWER = 500;
 /** How long a node is frozen. */
 const FREEZE = 5_000;
 /** The store is read at most once in so many milliseconds. */
-const READ = 100;
+const READ = 250;
 
 type Call = "put" | "get" | "delete";
 
@@ -94,13 +92,12 @@ dragMembers({
 const traffic = new Traffic();
 const stage = new StageView(find("stage", HTMLElement), { selectNode: (id) => view.visit(id) });
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-let shown: Model | undefined;
-let picture: Picture | undefined;
+let shown: Shown | undefined;
 const frames = new Frames({
   draw: (at) => {
-    if (shown !== model) view.show(model);
-    shown = model;
-    picture = pictureOf(model, traffic, at, picture);
+    if (shown?.model !== model) view.show(model);
+    const picture = pictureOf(model, traffic, at, shown);
+    shown = { model, picture };
     stage.show(picture, { reducedMotion: still.matches });
     return traffic.isBusy || picture.nodes.some(({ timer }) => timer !== null && timer.to > at);
   },

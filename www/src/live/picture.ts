@@ -7,19 +7,30 @@ import type { Traffic } from "./traffic.js";
 /** So many entries of a log are put into words. */
 const IN_WORDS = 24;
 
+/** What was shown last. */
+export interface Shown {
+  readonly model: Model;
+  readonly picture: Picture;
+}
+
 /** The cluster at a moment of the page's clock. What is as it was in the picture before is the same object. */
-export function pictureOf(model: Model, traffic: Traffic, at: number, before?: Picture): Picture {
+export function pictureOf(model: Model, traffic: Traffic, at: number, before?: Shown): Picture {
   return {
     at,
     nodes: model.nodes.map((node) => {
-      const old = before?.nodes.find(({ id }) => id === node.id);
-      const { log, ...rest } = nodePicture(node, traffic);
-      const picture = { ...rest, log: keep(log, old?.log) };
-      return keep(picture, old);
+      const known = before?.model.nodes.find(({ id }) => id === node.id);
+      const old = before?.picture.nodes.find(({ id }) => id === node.id);
+      // Logs are drawn as often as nodes tell of them, however often entries are seen.
+      const told = old === undefined || known?.status !== node.status;
+      const log = told ? keep(logOf(node.status, traffic), old?.log) : old.log;
+      const face = faceOf(node, traffic);
+      if (old?.log !== log) return { ...face, log };
+      const { log: _, ...was } = old;
+      return keep(face, was) === was ? old : { ...face, log };
     }),
     flights: traffic.flights(at),
     sampled: traffic.sampled(at),
-    links: keep(linksOf(model), before?.links),
+    links: keep(linksOf(model), before?.picture.links),
   };
 }
 
@@ -28,7 +39,8 @@ function keep<T>(now: T, before: T | undefined): T {
   return before !== undefined && JSON.stringify(now) === JSON.stringify(before) ? before : now;
 }
 
-function nodePicture(node: NodeModel, traffic: Traffic): NodePicture {
+/** All of a node but its log. */
+function faceOf(node: NodeModel, traffic: Traffic): Omit<NodePicture, "log"> {
   const { id, status, part } = node;
   const state = stateOf(node);
   const role = status?.role ?? "follower";
@@ -45,7 +57,6 @@ function nodePicture(node: NodeModel, traffic: Traffic): NodePicture {
     votes: role === "candidate" || role === "preCandidate" ? traffic.votes(id, votes) : [],
     timer: isLeader || (state !== "running" && state !== "paused") ? null : traffic.timer(id),
     asleep: false,
-    log: logOf(status, traffic),
     peers: isLeader ? (status?.peers ?? []) : [],
   };
 }

@@ -19,6 +19,8 @@ export interface Out {
 
 /** How long a call may take, in milliseconds. */
 const PATIENCE = 5_000;
+/** So many changes of a watch are printed in a second. */
+const LINES_A_SECOND = 20;
 /** So many keys are printed if nobody says how many. */
 const LIMIT = 20;
 /** Of what these did not end, it is not known whether it was done. */
@@ -170,16 +172,21 @@ export class Shell {
   }
 
   async #follow(number: number, watch: Watch<Text>): Promise<void> {
+    const pace = new Pace((left) => this.#out.line(SAYS.left(number, left)));
     try {
       for await (const event of watch) {
-        if (event.type === "put")
-          this.#out.line(SAYS.put(number, event.key, event.value, event.modRevision));
-        else if (event.type === "delete")
-          this.#out.line(SAYS.gone(number, event.key, event.modRevision));
+        if (event.type === "progress" || !pace.mayTell()) continue;
+        const { key, modRevision: at } = event;
+        this.#out.line(
+          event.type === "put"
+            ? SAYS.put(number, key, event.value, at)
+            : SAYS.gone(number, key, at),
+        );
       }
     } catch (error) {
       this.#out.error(error, false);
     } finally {
+      pace.end();
       this.#watches.delete(number);
       this.#out.line(SAYS.watchEnded(number));
     }
@@ -205,6 +212,33 @@ export class Shell {
   #drop(name: string): void {
     this.#locks.delete(name);
     this.#out.locks([...this.#locks.keys()]);
+  }
+}
+
+/** Lets no more through than one can read, and says how much it left out. */
+class Pace {
+  readonly #leftOut: (count: number) => void;
+  #told = 0;
+  #left = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(leftOut: (count: number) => void) {
+    this.#leftOut = leftOut;
+  }
+
+  mayTell(): boolean {
+    this.#timer ??= setTimeout(() => this.end(), 1_000);
+    if (this.#told < LINES_A_SECOND) this.#told += 1;
+    else this.#left += 1;
+    return this.#left === 0;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    if (this.#left > 0) this.#leftOut(this.#left);
+    this.#timer = undefined;
+    this.#told = 0;
+    this.#left = 0;
   }
 }
 

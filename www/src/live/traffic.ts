@@ -15,6 +15,10 @@ const LAG_MS = REPORT_MS + 20;
 const MAX_FLIGHTS = 500;
 /** Of so many entries it is known what they hold. */
 const MAX_ENTRIES = 512;
+/** So many terms are known. */
+const MAX_TERMS = 256;
+/** Seven nodes make no more reports in that time. */
+const MAX_WINDOW = 200;
 /** For so long it is counted how many messages are told of. */
 const WINDOW_MS = 1_000;
 
@@ -40,6 +44,7 @@ export class Traffic {
       if (first < (this.#terms.get(term)?.first ?? Number.POSITIVE_INFINITY))
         this.#terms.set(term, { first, before });
     }
+    forget(this.#terms, MAX_TERMS);
     for (const entry of entries) this.#entries.set(`${entry.term}/${entry.index}`, entry);
     forget(this.#entries, MAX_ENTRIES);
     if (timer === null) this.#timers.delete(node);
@@ -47,6 +52,8 @@ export class Traffic {
     const counted = counts.reduce((sum, [, count]) => sum + count, 0);
     const at = Math.max(0, ...sightings.map((sighting) => sighting.at - origin));
     this.#window.push({ at, counted, told: sightings.length });
+    // A hidden page draws nothing, and asks for nothing.
+    if (this.#window.length > MAX_WINDOW) this.#window.shift();
   }
 
   /** A node is gone, or begins anew. */
@@ -211,7 +218,7 @@ const REFUSALS: ReadonlySet<number> = new Set([
 ]);
 
 /** Forgets the oldest. */
-function forget(map: Map<string, unknown>, most: number): void {
+function forget<K>(map: Map<K, unknown>, most: number): void {
   for (const key of map.keys()) {
     if (map.size <= most) return;
     map.delete(key);

@@ -114,6 +114,7 @@ export const SAYS = {
     `watch ${number}: ${key} = ${value}, at revision ${revision}`,
   gone: (number: number, key: string, revision: number) =>
     `watch ${number}: ${key} is removed, at revision ${revision}`,
+  left: (number: number, left: number) => `watch ${number}: … and ${left} more in that second`,
   watchEnded: (number: number) => `watch ${number} has ended`,
   noWatch: "There is no watch.",
   waiting: (name: string) => `waits for the lock ${name}…`,
