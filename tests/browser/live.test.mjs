@@ -31,7 +31,7 @@ test("what the page sees of messages is what the nodes count, kind by kind", asy
   const visitor = await visit(t);
   const leader = await visitor.leader();
   for (let put = 0; put < 20; put++) await visitor.call("Put", `k${put % 3}`, "v".repeat(put * 50));
-  await visitor.button("Make leader: node " + ((leader % 3) + 1)).click();
+  await visitor.button(`Make leader: node ${(leader % 3) + 1}`).click();
   await visitor.leader(leader);
   await visitor.button("Add a node").click();
   await visitor.told("Node 4 has its vote");
