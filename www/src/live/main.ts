@@ -67,8 +67,9 @@ const view = new View({
   cut: (id, off) => {
     const before = model.nodes.filter(({ isCut }) => isCut).map((node) => node.id);
     const cut = off ? [...before, id] : before.filter((other) => other !== id);
+    // Nobody apart is one group of all. What is wrong with single links stays.
     act(async () =>
-      cut.length === 0 ? cluster?.network.heal() : cluster?.network.isolate(...cut),
+      cut.length === 0 ? cluster?.network.partition([]) : cluster?.network.isolate(...cut),
     );
   },
   heal: () => act(async () => cluster?.network.heal()),
@@ -99,6 +100,8 @@ const frames = new Frames({
     const picture = pictureOf(model, traffic, at, shown);
     shown = { model, picture };
     stage.show(picture, { reducedMotion: still.matches });
+    // Who wants no motion sees each report, and nothing between two of them.
+    if (still.matches) return false;
     return traffic.isBusy || picture.nodes.some(({ timer }) => timer !== null && timer.to > at);
   },
 });
