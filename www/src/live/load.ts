@@ -48,7 +48,7 @@ export class Load {
   }
 
   #issue(): void {
-    const due = dueAfter(this.#rate, performance.now() - this.#began);
+    const due = (this.#rate * (performance.now() - this.#began)) / 1_000;
     // What could not be written in its time is not made up for.
     if (Number.isFinite(due)) this.#issued = Math.max(this.#issued, due - MOST);
     while (this.#open < MOST && this.#issued < due) {
@@ -69,10 +69,4 @@ export class Load {
     }
     if (this.#rate === Number.POSITIVE_INFINITY) this.#issue();
   }
-}
-
-/** How many writes are due after so many milliseconds. */
-function dueAfter(rate: number, ms: number): number {
-  // No time at all is enough for endlessly many.
-  return Number.isFinite(rate) ? (rate * ms) / 1_000 : rate;
 }
