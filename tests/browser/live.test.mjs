@@ -211,15 +211,17 @@ test("a link fails in one direction, is slow, and is mended", async (t) => {
   await change(leader, deaf, "slow");
   await change(leader, other, "slow");
   await visitor.page.locator("#link-list li").nth(3).waitFor();
-  // Its word comes too late for both, who reach each other.
-  const second = await visitor.leader(leader);
-  assert.match(await visitor.call("Put", "k", "2"), /stored at revision 2/);
+  // Its word may come too late for both, who reach each other; if it leads on, a write takes both ways.
+  const [, took] = /stored at revision 2, after (\d+) ms$/.exec(
+    await visitor.call("Put", "k", "2"),
+  );
+  const second = await visitor.leader();
+  assert.ok(second !== leader || Number(took) >= 1_000, `node ${second} leads, ${took} ms`);
   await visitor.page.locator("#link-from").selectOption(String(leader));
   await visitor.page.locator("#link-to").selectOption(String(leader));
   assert.equal(await visitor.button("Change the link").isDisabled(), true);
   await visitor.button("Heal the network").click();
   await visitor.told("The network is whole");
-  await visitor.badge(second, "Leader");
   await visitor.alike("Committed");
   await visitor.page.locator("#link-list li").first().waitFor({ state: "detached" });
 });
