@@ -21,6 +21,13 @@ const planted = {
   },
 };
 
+/** The page's worker imports the package's for what it does. That exports nothing, so it would be left out as useless. */
+const kept = {
+  name: "keep-worker",
+  transform: (code, id) =>
+    id === dist("worker") ? { code, map: null, moduleSideEffects: "no-treeshake" } : undefined,
+};
+
 export default defineConfig({
   plugins: [planted],
   root: fileURLToPath(new URL(".", import.meta.url)),
@@ -31,10 +38,11 @@ export default defineConfig({
     alias: [
       { find: /^quorate$/, replacement: dist("auto") },
       { find: /^quorate\/mapreduce$/, replacement: dist("mapreduce") },
+      { find: /^quorate\/worker$/, replacement: dist("worker") },
     ],
   },
   server: { fs: { allow: [fileURLToPath(new URL("..", import.meta.url))] } },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [kept] },
   build: {
     target: "es2022",
     // Data URLs are not what the page's Content-Security-Policy allows.

@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,relaxed,firefox,node,life,opponents,growth,shards,mapreduce] [-- --json FILE]
+// npm run bench [-- --quick] [-- --long] [-- --only peers,core,browser,relaxed,firefox,node,life,opponents,growth,shards,mapreduce,page] [-- --json FILE]
 //
 // Commits per second and latencies of puts, beside what the machine's ports and disks take by themselves, in the same run.
 // Every figure is the median of several runs that take turns; compare the ratios, for machines differ and are noisy.
@@ -12,6 +12,7 @@ import { hosts, measureHosts, printAims, printHost } from "./hosts.mjs";
 import { measureLife, printLife } from "./life.mjs";
 import { measureMapReduce, printMapReduce } from "./mapreduce.mjs";
 import { measureOpponents, printOpponents } from "./opponents.mjs";
+import { measureFrames, printFrames } from "./page.mjs";
 import { measurePeers, printPeers } from "./peers.mjs";
 import { measureShards, printShards } from "./shards.mjs";
 import { medians } from "./table.mjs";
@@ -28,6 +29,7 @@ const parts = [
   "growth",
   "shards",
   "mapreduce",
+  "page",
 ];
 const { values } = parseArgs({
   options: {
@@ -80,5 +82,9 @@ if (only.includes("mapreduce")) {
   const megabytes = values.quick ? [10] : values.long ? [100, 1_000] : [100];
   result.mapreduce = await measureMapReduce(megabytes, repeat);
   printMapReduce(result.mapreduce);
+}
+if (only.includes("page")) {
+  result.page = await measureFrames(values.quick ? 2_000 : 10_000);
+  printFrames(result.page);
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);

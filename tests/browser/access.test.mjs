@@ -88,9 +88,16 @@ test("a screen reader is told what happened, a few things at a time", async (t) 
     assert.ok(text.split(". ").length <= 3, text);
     if (at > 0) assert.ok(time - list[at - 1][0] > 1_900, "no faster than one can listen");
   }
-  // The strips are pictures with a text.
-  const strip = visitor.card((leader % 3) + 1).getByRole("img");
-  assert.match(await strip.getAttribute("aria-label"), /^Log: entries 1 to \d+, /);
+  // The strips have a text, and each of their cells has one.
+  const strip = visitor.page.locator(`.row[data-node="${(leader % 3) + 1}"]`);
+  assert.match(
+    await strip.getByRole("group").getAttribute("aria-label"),
+    /^Log: \d+ entries, (all|\d+ not known to be) committed, the last of term \d+\.$/,
+  );
+  assert.match(
+    await strip.getByRole("button").first().getAttribute("aria-label"),
+    /^entry 1, term 1 no-op, committed$/,
+  );
 });
 
 test("who wants no motion sees none", async (t) => {

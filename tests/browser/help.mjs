@@ -171,11 +171,11 @@ export class Visitor {
 
   /** How many entries of each kind the strip of a node shows. */
   async strip(id) {
-    const classes = await this.card(id)
-      .locator(".cell")
-      .evaluateAll((cells) => cells.map((cell) => cell.classList[1]));
+    const kinds = await this.page
+      .locator(`.row[data-node="${id}"] [data-cell]`)
+      .evaluateAll((cells) => cells.map((cell) => cell.dataset.cell));
     return Object.fromEntries(
-      [...new Set(classes)].map((kind) => [kind, classes.filter((other) => other === kind).length]),
+      [...new Set(kinds)].map((kind) => [kind, kinds.filter((other) => other === kind).length]),
     );
   }
 

@@ -16,21 +16,12 @@ async function load(name) {
 
 const [
   { initial, isQuorumLost, MAX_HAPPENINGS, troubleOf, update },
-  { describeLog, firstShown, STRIP, strip },
-] = await Promise.all([load("model"), load("strip")]);
-const {
-  advice,
-  bytes,
-  clock,
-  news,
-  nodeList,
-  sentences,
-  shorten,
-  standing,
-  standingOut,
-  summary,
-  warning,
-} = await load("words");
+  { cellsOf, firstShown },
+  { describeLog },
+] = await Promise.all([load("live/model"), load("stage/strips"), load("words/stage")]);
+const { bytes, clock, nodeList, shorten } = await load("words/common");
+const { advice, news, sentences, standing, standingOut, summary, warning } =
+  await load("words/live");
 
 const apply = (...actions) => actions.reduce(update, initial);
 const node = (id, state = "running", status = null) => ({ id, state, reason: undefined, status });
@@ -232,31 +223,31 @@ test("a model is never changed, only followed by another", () => {
   assert.doesNotThrow(() => update(update(freeze(apply(action)), { type: "opened" }), action));
 });
 
-test("the strip tells committed, durable, pending and compacted entries apart", () => {
-  const cells = (log, first = 1) => strip(log, first).filter((cell) => cell !== "none");
-  const log = { logStart: 0, last: 5, commit: 2, persisted: 4 };
-  assert.deepEqual(cells(log), ["committed", "committed", "durable", "durable", "pending"]);
-  assert.deepEqual(cells({ ...log, logStart: 1 })[0], "compacted");
-  assert.deepEqual(cells({ logStart: 0, last: 0, commit: 0, persisted: 0 }), []);
-  assert.equal(strip(log, 1).length, STRIP);
+test("the strip tells committed, persisted, pending and compacted entries apart", () => {
+  const rest = { applied: 0, snapshot: 0, runs: [], entries: [] };
+  const cells = (log) =>
+    cellsOf({ ...rest, ...log }, 1, 24)
+      .map(({ state }) => state)
+      .filter((state) => state !== "none");
+  const log = { start: 0, last: 5, commit: 2, persisted: 4 };
+  assert.deepEqual(cells(log), ["committed", "committed", "persisted", "persisted", "pending"]);
+  assert.deepEqual(cells({ ...log, start: 1 })[0], "compacted");
+  assert.deepEqual(cells({ start: 0, last: 0, commit: 0, persisted: 0 }), []);
 });
 
-test("all strips begin at the same entry, and the newest of all nodes fits in", () => {
-  const last = (last) => node(1, "running", { last });
-  assert.equal(firstShown([]), 1);
-  assert.equal(firstShown([last(3), { status: null }]), 1);
-  assert.equal(firstShown([last(STRIP), last(3)]), 1);
-  assert.equal(firstShown([last(900), last(899)]), 901 - STRIP);
-  const newest = { logStart: 0, last: 900, commit: 900, persisted: 900 };
-  assert.equal(strip(newest, firstShown([last(900)])).at(-1), "committed");
+test("all strips begin at the same entry, and the newest of all nodes fits in, and one more", () => {
+  const last = (last) => ({ log: { last } });
+  assert.equal(firstShown([], 24), 1);
+  assert.equal(firstShown([last(3), last(0)], 24), 1);
+  assert.equal(firstShown([last(23), last(3)], 24), 1);
+  assert.equal(firstShown([last(900), last(899)], 24), 878);
 });
 
 test("a strip in words", () => {
-  const log = { logStart: 0, last: 5, commit: 5, persisted: 5, lastTerm: 2 };
-  assert.equal(describeLog(log), "Log: entries 1 to 5, all committed; the last one is of term 2");
-  assert.match(describeLog({ ...log, commit: 3 }), /, 2 not known to be committed;/);
-  assert.match(describeLog({ ...log, logStart: 5 }), /all in the snapshot, all committed/);
-  assert.equal(describeLog({ ...log, last: 0, commit: 0 }), "Log: empty");
+  const log = { start: 0, last: 5, commit: 5, persisted: 5, runs: [{ first: 1, term: 2 }] };
+  assert.equal(describeLog(log), "Log: 5 entries, all committed, the last of term 2.");
+  assert.match(describeLog({ ...log, commit: 3 }), /, 2 not known to be committed,/);
+  assert.equal(describeLog({ ...log, last: 0, commit: 0 }), "Log: empty.");
 });
 
 test("a node that believes to lead is no leader beside the leader", () => {

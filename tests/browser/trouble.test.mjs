@@ -39,12 +39,65 @@ test("a node whose disk is full halts with its reason; the others go on; started
   await visitor.alike("Committed");
 });
 
-test("without IndexedDB the page says why it cannot run", async (t) => {
+test("without IndexedDB the page says why nothing is stored, and runs in memory", async (t) => {
   const off = `Object.defineProperty(globalThis, "indexedDB", { value: undefined });`;
   const visitor = await visit(t, { prepare: (context) => inWorkers(context, off) });
-  await visitor.page.getByText("(STORAGE_UNAVAILABLE)").waitFor();
-  await visitor.page.getByText("Leave the private window").waitFor();
-  await visitor.summary("There is no cluster in this tab.");
+  const leader = await visitor.leader();
+  const warning = await visitor.page.locator("#warning").textContent();
+  assert.match(warning, /^This cluster is in memory alone: .* it ends with this page\. /);
+  assert.match(warning, /Leave the private window, or allow .*\. \(STORAGE_UNAVAILABLE\)$/);
+  assert.equal(await visitor.page.locator("#trouble").isVisible(), false);
+  assert.match(await visitor.call("Put", "k", "1"), /stored at revision 1/);
+  await visitor.kill(leader);
+  await visitor.leader(leader);
+  assert.match(await visitor.call("Get", "k"), /“1”/);
+  await visitor.button(`Start node ${leader}`).click();
+  await visitor.badge(leader, "Follower");
+  // There is no database to delete.
+  const evict = visitor.button("Delete database of node 1");
+  assert.equal(await evict.getAttribute("aria-disabled"), "true");
+  await evict.dispatchEvent("click");
+  assert.equal(await visitor.page.getByText("is deleted").count(), 0);
+});
+
+test("a second tab can run a cluster of its own in memory", async (t) => {
+  const visitor = await visit(t);
+  await visitor.leader();
+  await visitor.call("Put", "k", "first");
+  const first = visitor.page;
+  visitor.page = await visitor.openTab();
+  await visitor.button("Go on in memory").click();
+  await visitor.leader();
+  await visitor.page.getByText("This cluster is in memory alone").waitFor();
+  assert.match(await visitor.call("Get", "k"), /there is none/);
+  await visitor.call("Put", "k", "second");
+  visitor.page = first;
+  assert.match(await visitor.call("Get", "k"), /“first”, of revision 1/);
+});
+
+test("without Web Locks the page runs all the same", async (t) => {
+  const off = `Object.defineProperty(Navigator.prototype, "locks", { value: undefined });`;
+  const inWorker = `Object.defineProperty(WorkerNavigator.prototype, "locks", { value: undefined });`;
+  const prepare = async (context) => {
+    await context.addInitScript(off);
+    await inWorkers(context, inWorker);
+  };
+  const visitor = await visit(t, { prepare });
+  await visitor.leader();
+  assert.match(await visitor.call("Put", "k", "1"), /stored at revision 1/);
+});
+
+test("WebAssembly that a policy forbids is told with what still works", async (t) => {
+  const prepare = (context) =>
+    context.route("**/index.html", async (route) => {
+      const response = await route.fetch();
+      const body = (await response.text()).replace(" 'wasm-unsafe-eval'", "");
+      await route.fulfill({ response, body });
+    });
+  const visitor = await visit(t, { prepare });
+  await visitor.page.getByText("(WASM_LOAD)").waitFor();
+  await visitor.page.getByText("forbids WebAssembly").waitFor();
+  assert.equal(await visitor.button("Try again").isVisible(), true);
 });
 
 test("WebAssembly that does not come is told, and tried again", async (t) => {

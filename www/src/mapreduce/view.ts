@@ -2,7 +2,7 @@
 
 import { Announcer } from "../announcer.js";
 import { find, make, setAttribute, setEnabled, setText } from "../dom.js";
-import { clock } from "../words.js";
+import { clock } from "../words/common.js";
 import { Chart } from "./chart.js";
 import type { Choice, JobName } from "./jobs.js";
 import { type Happening, type Model, mayCancel, mayStart, type Outcome } from "./model.js";

@@ -140,6 +140,7 @@ class Row {
         "button",
         attributes,
         make("span", { class: "number" }),
+        " ",
         make("span", { class: "words" }),
       );
     });

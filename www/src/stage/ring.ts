@@ -162,8 +162,12 @@ class Face {
       this.#asked,
       this.#votes,
       this.#glyph,
+      // Words for who hears them.
+      " ",
       text({ x: 0, y: 5 }, `n${id}`, "name"),
+      " ",
       this.#term,
+      " ",
       this.#standing,
       this.#vote,
     );
@@ -192,10 +196,10 @@ class Face {
     setAttribute(this.element, "data-role", node.state === "running" ? node.role : "none");
     setAttribute(this.element, "data-state", node.state);
     setAttribute(this.element, "data-part", node.part);
-    setAttribute(this.element, "aria-label", describeNode(node));
     setText(this.#glyph, glyph(node));
     setText(this.#term, `term ${node.term}`);
     const asked = votes(node, majority);
+    setAttribute(this.element, "aria-label", describeNode(node, asked));
     setText(this.#standing, standing(node));
     setText(this.#vote, asked === "" ? voteText(node) : asked);
     this.#shape(asked !== "" && node.state === "running");

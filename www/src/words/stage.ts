@@ -33,7 +33,7 @@ export function glyph({ state, role, asleep }: NodePicture): string {
   switch (state) {
     case "running":
       if (asleep) return "z";
-      return { leader: "★", candidate: "?", preCandidate: "…", follower: "" }[role];
+      return { leader: "★", candidate: "?", preCandidate: "◇", follower: "" }[role];
     case "paused":
       return "❚❚";
     case "frozen":
@@ -77,12 +77,14 @@ export function linkLabel({ cut, delay, loss }: LinkPicture): string {
   return [lost, late].filter((part) => part !== "").join(" ");
 }
 
-/** A node in a sentence, for those who do not see it. */
-export function describeNode(node: NodePicture): string {
+/** A node in a sentence, for those who do not see it. `asked`: a candidate's votes. */
+export function describeNode(node: NodePicture, asked = ""): string {
   const { id, term, vote, leader, log } = node;
   const voted = vote === null ? "" : `, voted for n${vote}`;
   const follows = leader === null || leader === id ? "" : `, follows n${leader}`;
-  return `Node ${id}: ${standing(node)}, term ${term}${voted}${follows}. ${describeLog(log)}`;
+  // It begins with what is written there, so that it can be called by that.
+  const votes = asked === "" ? "" : `: ${asked}`;
+  return `n${id} term ${term} ${standing(node)}${votes}${voted}${follows}. ${describeLog(log)}`;
 }
 
 export function describeLog(log: LogPicture): string {
@@ -96,7 +98,8 @@ export function describeLog(log: LogPicture): string {
 export function describeCell({ index, state, term, text }: Cell): string {
   if (state === "none") return `No entry ${index}`;
   if (state === "compacted") return `Entry ${index}, ${LEGEND.compacted}`;
-  const words = text === "" ? "" : `, ${text}`;
+  // As it is written there: the term, then the text.
+  const words = text === "" ? "" : ` ${text}`;
   return `Entry ${index}, term ${term === 0 ? "not known" : term}${words}, ${LEGEND[state]}`;
 }
 

@@ -1,6 +1,6 @@
 /** The page's sentences. Pure. */
 
-import type { ErrorCode, NodeState, Role } from "quorate";
+import type { ErrorCode, MemberView, NodeState, Role } from "quorate";
 
 import {
   type Catchup,
@@ -11,10 +11,11 @@ import {
   quorum,
   type Trouble,
   voters,
-} from "./model.js";
+} from "../live/model.js";
+import { capital, sentence } from "./common.js";
 
 /** What a node is to the visitor. */
-export type Standing = Role | Exclude<NodeState, "running"> | "formerLeader";
+export type Standing = Role | Exclude<NodeState, "running"> | "formerLeader" | "frozen";
 
 const STANDINGS: Readonly<Record<Standing, string>> = {
   leader: "Leader",
@@ -23,6 +24,7 @@ const STANDINGS: Readonly<Record<Standing, string>> = {
   follower: "Follower",
   preCandidate: "Pre-candidate",
   candidate: "Candidate",
+  frozen: "Frozen",
   starting: "Starting…",
   killed: "Killed",
   halted: "Halted",
@@ -30,10 +32,10 @@ const STANDINGS: Readonly<Record<Standing, string>> = {
 
 /** What a node is, given the cluster's leader. */
 export function standing(node: NodeModel, leader: number | null): [Standing, string] {
-  const { id, state, status } = node;
+  const { id, state, status, frozen } = node;
   const role = status?.role ?? "follower";
-  const is =
-    state !== "running" ? state : role === "leader" && id !== leader ? "formerLeader" : role;
+  const part = role === "leader" && id !== leader ? "formerLeader" : role;
+  const is = state !== "running" ? state : frozen ? "frozen" : part;
   return [is, STANDINGS[is]];
 }
 
@@ -53,6 +55,23 @@ export function standingOut({ part, lost, catchup }: NodeModel): string {
     case "none":
       return "Not a member";
   }
+}
+
+/** What is said where members are dragged. */
+export const REMOVE = {
+  spare: "New node",
+  node: (id: number) => `Node ${id}`,
+  adds: (inside: boolean) => (inside ? "let go to add it" : "drag it onto the ring"),
+  removes: (inside: boolean) => (inside ? "drag it off the ring" : "let go to remove it"),
+  sure: (id: number) =>
+    `Remove node ${id} from the cluster? It hands over what it leads, and stops. Its database stays.`,
+} as const;
+
+/** A member's part in a word. */
+export function memberWords({ voter, joining, leaving }: MemberView): string {
+  if (leaving) return "leaving";
+  if (voter) return "voter";
+  return joining ? "joining" : "learner";
 }
 
 function progress(catchup: Catchup | null): string {
@@ -107,11 +126,12 @@ const QUORUM_LOST =
   "A majority of the voters has lost its storage: what was stored cannot be recovered";
 
 /** What a visitor must know before relying on what is shown; empty if there is nothing. */
-export function warning({ origin, nodes }: Model): string {
+export function warning({ origin, nodes, unstored }: Model): string {
   if (isQuorumLost(nodes))
     return `${QUORUM_LOST}. Nobody can tell any more what had been agreed on, so nothing is answered. Clear this site's data to begin anew.`;
   if (origin === "reset") return FOUNDED_ANEW;
-  return "";
+  if (unstored === null) return "";
+  return `This cluster is in memory alone: all works but deleting databases, and it ends with this page. ${sentences(unstored, "opening")}`;
 }
 
 /** Told where all storage was gone when the page opened. */
@@ -213,6 +233,10 @@ const ADVICE: Readonly<Record<Doing, Advice>> = {
   },
 };
 
+/** Told where a policy forbids WebAssembly. */
+export const FORBIDDEN =
+  "A policy of this browser, or of who serves this page, forbids WebAssembly, and without it no node runs. Allow it for this site, or open the page in another browser; what is written here can be read all the same.";
+
 /** What the visitor can do about it. */
 export function advice(code: Trouble["code"], doing: Doing): string {
   const known = ADVICE[doing];
@@ -235,42 +259,4 @@ export function sentences(trouble: Trouble, doing: Doing, writes = false): strin
     advice(code, doing),
   ];
   return [...parts.filter((part) => part !== "").map(sentence), `(${code})`].join(" ");
-}
-
-/** `text` with a capital first letter. */
-export function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/** "node 1", "nodes 1 and 2", "nodes 1, 2 and 3". */
-export function nodeList(ids: readonly number[]): string {
-  const last = ids.at(-1);
-  return ids.length < 2 ? `node ${last}` : `nodes ${ids.slice(0, -1).join(", ")} and ${last}`;
-}
-
-/** `text`, or its beginning with the length of the whole. */
-export function shorten(text: string, most = 160): string {
-  if (text.length <= most) return text;
-  // Half of a pair of surrogates is no character.
-  const start = text.slice(0, most).replace(/[\uD800-\uDBFF]$/, "");
-  return `${start}… (${text.length.toLocaleString("en")} characters)`;
-}
-
-/** Minutes, seconds and tenths. */
-export function clock(ms: number): string {
-  const tenths = Math.floor(ms / 100);
-  const seconds = (tenths % 600) / 10;
-  return `${Math.floor(tenths / 600)}:${seconds.toFixed(1).padStart(4, "0")}`;
-}
-
-/** A number of bytes. */
-export function bytes(count: number): string {
-  if (count < 1_000) return `${count} B`;
-  return count < 1_000_000
-    ? `${(count / 1_000).toFixed(1)} KB`
-    : `${(count / 1_000_000).toFixed(1)} MB`;
-}
-
-function sentence(text: string): string {
-  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }

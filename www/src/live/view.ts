@@ -1,11 +1,12 @@
 /** Shows the model. Keeps what it made, and changes what differs. */
 
-import { Announcer } from "./announcer.js";
+import { Announcer } from "../announcer.js";
+import { find, make, setAttribute, setEnabled, setText } from "../dom.js";
+import { capital, clock, nodeList, shorten } from "../words/common.js";
+import { advice, FORBIDDEN, summary, warning } from "../words/live.js";
 import { Card, type CardActions } from "./card.js";
-import { find, make, setAttribute, setEnabled, setText } from "./dom.js";
-import { type Happening, MAX_NODES, type Model, type Row } from "./model.js";
-import { firstShown } from "./strip.js";
-import { advice, capital, clock, nodeList, shorten, summary, warning } from "./words.js";
+import { type ChangeLink, LinksView } from "./links.js";
+import { type Happening, isOfStorage, MAX_NODES, type Model, type Row } from "./model.js";
 
 /** What a visitor can do. */
 export interface Actions extends CardActions {
@@ -13,6 +14,9 @@ export interface Actions extends CardActions {
   heal(): void;
   add(): void;
   retry(): void;
+  /** Opens a cluster that is stored nowhere. */
+  inMemory(): void;
+  link: ChangeLink;
 }
 
 /** Not announced: what came of a call is told where it is shown, and candidates come and go. */
@@ -36,6 +40,8 @@ export class View {
   readonly #events = find("events", HTMLElement);
   readonly #announcer = new Announcer(find("announcer", HTMLElement));
   readonly #buttons: readonly HTMLButtonElement[];
+  readonly #inMemory = find("in-memory", HTMLButtonElement);
+  readonly #links: LinksView;
   readonly #cards = new Map<number, Card>();
   #rows: readonly Row[] | undefined;
   #newest = 0;
@@ -58,6 +64,8 @@ export class View {
       if (this.#mayAdd) actions.add();
     });
     find("retry", HTMLButtonElement).addEventListener("click", () => actions.retry());
+    this.#inMemory.addEventListener("click", () => actions.inMemory());
+    this.#links = new LinksView(actions.link);
   }
 
   show(model: Model): void {
@@ -71,25 +79,34 @@ export class View {
     if (leaves) this.#nodesTitle.focus();
     if (trouble !== null) {
       setText(this.#troubleText, `${capital(trouble.text)} (${trouble.code})`);
-      setText(this.#troubleAdvice, advice(trouble.code, "opening"));
+      const { code, forbidden = false } = trouble;
+      setText(this.#troubleAdvice, forbidden ? FORBIDDEN : advice(code, "opening"));
+      this.#inMemory.hidden = !isOfStorage(trouble.code);
     }
     const warned = warning(model);
     this.#warning.hidden = warned === "";
     setText(this.#warning, warned);
-    const context = { open, alone: nodes.length === 1, leader, first: firstShown(nodes) };
+    const alone = nodes.length === 1;
+    const context = { open, stored: model.unstored === null, alone, leader };
     this.#forget(model);
     for (const node of nodes) this.#card(node.id).show(node, context);
     const cut = nodes.filter(({ isCut }) => isCut).map(({ id }) => id);
     setText(this.#network, cut.length === 0 ? "" : `${capital(nodeList(cut))} cut off.`);
-    setEnabled(this.#heal, open && cut.length > 0);
+    setEnabled(this.#heal, open && model.rules.length > 0);
     this.#mayAdd = open && nodes.length < MAX_NODES;
     setEnabled(this.#add, this.#mayAdd);
     for (const button of this.#buttons) button.disabled = !open;
     setText(this.#answer, answer?.text ?? "");
     setAttribute(this.#answer, "data-kind", answer?.kind ?? "none");
     setAttribute(this.#answer, "data-call", String(answer?.call ?? 0));
+    this.#links.show(model);
     this.#showStore(model);
     this.#showHappenings(model.happenings);
+  }
+
+  /** Goes to the card of a node. */
+  visit(id: number): void {
+    this.#cards.get(id)?.element.querySelector("button")?.focus();
   }
 
   #card(id: number): Card {

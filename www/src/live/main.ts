@@ -1,19 +1,33 @@
-/** The page: a cluster, a model of it, and a view of the model. */
+/** The page of the live mode: a cluster, a model of it, and a view of the model. */
 
 import { Cluster, QuorateError } from "quorate";
-
+import { find } from "../dom.js";
+import { StageView } from "../stage/stage.js";
+import { capital, nodeList, shorten } from "../words/common.js";
+import { linkNews } from "../words/links.js";
+import { type Doing, FOUNDED_ANEW, news, sentences } from "../words/live.js";
+import { ConsoleView } from "./console.js";
+import { dragMembers } from "./drag.js";
+import { Frames } from "./frames.js";
+import type { Fault } from "./links.js";
+import { Measures } from "./measures.js";
 import {
   type Action,
   type Happening,
   initial,
   isolated,
+  MAX_NODES,
   NODES,
   type Trouble,
   troubleOf,
   update,
 } from "./model.js";
+import { pictureOf, type Shown } from "./picture.js";
+import { Shell } from "./shell.js";
+import type { Report } from "./tap.js";
+import { Traffic } from "./traffic.js";
 import { View } from "./view.js";
-import { capital, type Doing, FOUNDED_ANEW, news, nodeList, sentences, shorten } from "./words.js";
+import { createWorker, freeze } from "./workers.js";
 
 /** The cluster's name, of which the names of its databases are made. */
 const NAME = "page";
@@ -26,33 +40,86 @@ const SLOW = 1_000;
 /** How often the nodes are asked how they are, beside what they tell by themselves. */
 const LOOK = 1_000;
 
+/** What a slow link adds, in milliseconds. */
+const SLOWER = 500;
+/** How long a node is frozen. */
+const FREEZE = 5_000;
+/** The store is read at most once in so many milliseconds. */
+const READ = 250;
+
 type Call = "put" | "get" | "delete";
 
 let model = initial;
 let cluster: Cluster | undefined;
-let painting = false;
 let calls = 0;
+/** The newest hold of each node. */
+const holds = new Map<number, number>();
+let held = 0;
 let reading: "no" | "now" | "again" = "no";
 
+const add = () =>
+  act(async () => cluster?.members.add(undefined, { timeout: PATIENCE }), "changing");
+const remove = (id: number) =>
+  act(async () => cluster?.members.remove(id, { timeout: PATIENCE }), "changing");
 const view = new View({
   kill: (id) => act(async () => cluster?.node(id).kill()),
   start: (id) => act(() => start(id)),
   cut: (id, off) => {
     const before = model.nodes.filter(({ isCut }) => isCut).map((node) => node.id);
     const cut = off ? [...before, id] : before.filter((other) => other !== id);
+    // Nobody apart is one group of all. What is wrong with single links stays.
     act(async () =>
-      cut.length === 0 ? cluster?.network.heal() : cluster?.network.isolate(...cut),
+      cut.length === 0 ? cluster?.network.partition([]) : cluster?.network.isolate(...cut),
     );
   },
   heal: () => act(async () => cluster?.network.heal()),
-  add: () => act(async () => cluster?.members.add(undefined, { timeout: PATIENCE }), "changing"),
-  remove: (id) => act(async () => cluster?.members.remove(id, { timeout: PATIENCE }), "changing"),
+  add,
+  remove,
   lead: (id) =>
     act(async () => cluster?.leadership.transferTo(id, { timeout: PATIENCE }), "changing"),
   evict: (id) => act(() => evict(id)),
+  freeze: (id) => hold(id),
+  link: (from, to, fault) => act(async () => changeLink(from, to, fault)),
   call,
-  retry: open,
+  retry: () => open(),
+  inMemory: () => openIn(model.trouble),
 });
+dragMembers({
+  add: () => {
+    if (model.phase === "open" && model.nodes.length < MAX_NODES) void add();
+  },
+  remove,
+});
+const traffic = new Traffic();
+const stage = new StageView(find("stage", HTMLElement), { selectNode: (id) => view.visit(id) });
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+let shown: Shown | undefined;
+const frames = new Frames({
+  draw: (at) => {
+    if (shown?.model !== model) view.show(model);
+    const picture = pictureOf(model, traffic, at, shown);
+    shown = { model, picture };
+    stage.show(picture, { reducedMotion: still.matches });
+    // Who wants no motion sees each report, and nothing between two of them.
+    if (still.matches) return false;
+    return traffic.isBusy || picture.nodes.some(({ timer }) => timer !== null && timer.to > at);
+  },
+});
+const shell = new Shell(() => cluster, {
+  line: (text) => lines.line(text),
+  error: (error, writes) => lines.error(sentences(asTrouble(error), "calling", writes)),
+  clear: () => lines.clear(),
+  locks: (names) => lines.locks(names),
+});
+const lines = new ConsoleView(
+  (line) => void shell.run(line),
+  (name) => void shell.run(`unlock ${JSON.stringify(name)}`),
+);
+new Measures(
+  () => cluster,
+  traffic,
+  (error) => sentences(asTrouble(error), "calling", true),
+);
 
 function send(action: Action): void {
   const before = model;
@@ -61,36 +128,57 @@ function send(action: Action): void {
   if (before.nodes !== initial.nodes || action.type === "amnesia") {
     for (const { kind, text } of news(before.nodes, model.nodes)) tell(kind, text);
   }
-  if (painting) return;
-  painting = true;
-  // A hidden tab paints no frames, and needs none.
-  requestAnimationFrame(() => {
-    painting = false;
-    view.show(model);
-  });
+  frames.ask();
 }
 
 function tell(kind: Happening["kind"], text: string): void {
   send({ type: "happened", what: { at: performance.now(), kind, text: capital(text) } });
 }
 
+/** Opens the cluster where it is stored; where that cannot be, in memory. */
 async function open(): Promise<void> {
+  await openIn(null);
+  if (model.trouble?.code === "STORAGE_UNAVAILABLE") await openIn(model.trouble);
+}
+
+/** `unstored`: why it is to be in memory; null if it is to be stored. */
+async function openIn(unstored: Trouble | null): Promise<void> {
   send({ type: "opening" });
   const slow = setTimeout(() => send({ type: "slow" }), SLOW);
   try {
-    cluster = await Cluster.open({ name: NAME, nodes: NODES });
+    cluster = await Cluster.open({
+      name: NAME,
+      nodes: NODES,
+      ...(unstored !== null && { storage: "memory" }),
+      createWorker: (node) => {
+        traffic.forget(node);
+        return createWorker(node, hear);
+      },
+    });
     watch(cluster);
     const { origin } = cluster;
-    send({ type: "opened", origin });
+    send({ type: "opened", origin, unstored });
     if (origin === "reset") tell("error", FOUNDED_ANEW);
     else tell("mended", "the cluster is open");
     await look();
     await readStore();
   } catch (error) {
-    send({ type: "failed", trouble: asTrouble(error) });
+    const trouble = asTrouble(error);
+    const forbidden = trouble.code === "WASM_LOAD" && isWasmForbidden();
+    send({ type: "failed", trouble: { ...trouble, forbidden } });
   } finally {
     clearTimeout(slow);
   }
+}
+
+function hear(report: Report): void {
+  traffic.take(report, performance.timeOrigin, delayOf);
+  frames.ask();
+}
+
+/** What the rules of the network add to a link, in milliseconds. */
+function delayOf(from: number, to: number): number {
+  return model.rules.find((rule) => rule.from === from && rule.to === to)?.delay ?? 0;
 }
 
 function watch(cluster: Cluster): void {
@@ -125,10 +213,11 @@ function watch(cluster: Cluster): void {
     send({ type: "catchup", node, catchup: { matched, last } });
   });
   cluster.addEventListener("network", ({ detail: { rules } }) => {
+    send({ type: "network", rules });
     const ids = cluster.nodes.map(({ id }) => id);
     const cut = isolated(ids, rules);
-    if (cut.length === 0) tell("mended", "the network is whole");
-    else tell("fault", `${nodeList(cut)} cut off from the others`);
+    if (rules.length === 0) tell("mended", "the network is whole");
+    else if (cut.length > 0) tell("fault", `${nodeList(cut)} cut off from the others`);
   });
   // What is not committed is told by nobody, and shown all the same.
   setInterval(() => document.hidden || look(), LOOK);
@@ -152,6 +241,30 @@ async function start(id: number): Promise<void> {
     // A node that halts tells why by itself.
     if (node?.state !== "halted") throw error;
   });
+}
+
+/** Holds a node's worker for a while. */
+function hold(id: number): void {
+  freeze(id, FREEZE);
+  const number = ++held;
+  holds.set(id, number);
+  send({ type: "frozen", node: id, frozen: true });
+  tell("fault", `node ${id} is frozen for 5 seconds: it hears and says nothing`);
+  setTimeout(() => {
+    // It may have been killed, started and frozen again meanwhile.
+    if (holds.get(id) !== number || !model.nodes.some((node) => node.id === id && node.frozen))
+      return;
+    send({ type: "frozen", node: id, frozen: false });
+    tell("mended", `node ${id} goes on`);
+  }, FREEZE);
+}
+
+/** Says what becomes of messages from one node to another, in place of what was said before. */
+function changeLink(from: number, to: number, fault: Fault): void {
+  const probability = fault === "cut" ? 1 : fault === "half" ? 0.5 : 0;
+  cluster?.network.drop({ from, to, probability });
+  cluster?.network.delay({ from, to, ms: fault === "slow" ? SLOWER : 0 });
+  tell(fault === "none" ? "mended" : "fault", linkNews(from, to, fault));
 }
 
 /** Deletes what a node has stored, as a browser that lacks room may. */
@@ -239,6 +352,7 @@ async function readStore(): Promise<void> {
     } catch {
       send({ type: "storeUnread" });
     }
+    await new Promise((resolve) => setTimeout(resolve, READ));
   } while (hasChanged());
   reading = "no";
 }
@@ -248,11 +362,21 @@ function hasChanged(): boolean {
   return reading === "again";
 }
 
+/** Whether not even the empty module may be compiled. */
+function isWasmForbidden(): boolean {
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 function asTrouble(error: unknown): Trouble {
   return error instanceof QuorateError
     ? troubleOf(error)
     : { code: "UNKNOWN", text: String(error) };
 }
 
-view.show(model);
+frames.ask();
 await open();

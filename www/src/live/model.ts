@@ -21,9 +21,13 @@ export interface Model {
   readonly trouble: Trouble | null;
   /** Where the cluster's state comes from; null while there is no cluster. */
   readonly origin: Cluster["origin"] | null;
+  /** Why the cluster is stored nowhere and lives as long as the page; null if it is stored. */
+  readonly unstored: Trouble | null;
   readonly leader: number | null;
   readonly term: number;
   readonly nodes: readonly NodeModel[];
+  /** The rules of the network in force. */
+  readonly rules: readonly LinkRule[];
   readonly store: StoreModel;
   readonly answer: Answer | null;
   /** The newest first; at most `MAX_HAPPENINGS`. */
@@ -42,6 +46,8 @@ export interface NodeModel {
   readonly status: NodeStatus | null;
   /** It is cut off from every other node. */
   readonly isCut: boolean;
+  /** Its worker is held: it hears and says nothing, while its clock goes on. */
+  readonly frozen: boolean;
   /** With how many running nodes that may vote it can talk, itself included; 0 if it does not run. */
   readonly reach: number;
   readonly part: Part;
@@ -87,6 +93,8 @@ export interface Trouble {
   readonly place?: string | undefined;
   /** What can have become of a write. */
   readonly outcome?: Outcome | undefined;
+  /** A policy of the page or of the browser forbids WebAssembly. */
+  readonly forbidden?: boolean;
 }
 
 /** What came of the visitor's newest call. */
@@ -110,10 +118,16 @@ export interface Happening {
 export type Action =
   | { readonly type: "opening" }
   | { readonly type: "slow" }
-  | { readonly type: "opened"; readonly origin: Cluster["origin"] }
+  | {
+      readonly type: "opened";
+      readonly origin: Cluster["origin"];
+      readonly unstored?: Trouble | null;
+    }
   | { readonly type: "failed"; readonly trouble: Trouble }
   | { readonly type: "status"; readonly status: ClusterStatus }
   | { readonly type: "members"; readonly members: readonly MemberView[] }
+  | { readonly type: "network"; readonly rules: readonly LinkRule[] }
+  | { readonly type: "frozen"; readonly node: number; readonly frozen: boolean }
   | { readonly type: "amnesia"; readonly node: number }
   | { readonly type: "catchup"; readonly node: number; readonly catchup: Catchup }
   | { readonly type: "store"; readonly store: Omit<StoreModel, "stale"> }
@@ -133,6 +147,7 @@ export const initial: Model = {
   slow: false,
   trouble: null,
   origin: null,
+  unstored: null,
   leader: null,
   term: 0,
   nodes: Array.from({ length: NODES }, (_, at) => ({
@@ -141,11 +156,13 @@ export const initial: Model = {
     trouble: null,
     status: null,
     isCut: false,
+    frozen: false,
     reach: 0,
     part: "voter",
     lost: null,
     catchup: null,
   })),
+  rules: [],
   store: { entries: [], count: 0, revision: 0, stale: false },
   answer: null,
   happenings: [],
@@ -160,15 +177,19 @@ export function update(model: Model, action: Action): Model {
     case "slow":
       return { ...model, slow: true };
     case "opened":
-      return { ...model, phase: "open", origin: action.origin };
+      return { ...model, phase: "open", origin: action.origin, unstored: action.unstored ?? null };
     case "failed":
       return { ...model, phase: "failed", trouble: action.trouble };
     case "status": {
-      const { leader, term } = action.status;
-      return { ...model, leader, term, nodes: nodesOf(action.status, model.nodes) };
+      const { leader, term, rules } = action.status;
+      return { ...model, leader, term, rules, nodes: nodesOf(action.status, model.nodes) };
     }
     case "members":
       return { ...model, nodes: model.nodes.map((node) => inPart(node, action.members)) };
+    case "network":
+      return { ...model, rules: action.rules };
+    case "frozen":
+      return change(model, action.node, { frozen: action.frozen });
     case "amnesia":
       return change(model, action.node, { lost: "known", catchup: null });
     case "catchup":
@@ -213,10 +234,12 @@ export function isQuorumLost(nodes: readonly NodeModel[]): boolean {
   return lost.length > 0 && lost.length * 2 >= all.length;
 }
 
-/** The nodes that reach nobody under these rules. One that is alone lacks nobody. */
+/** The nodes that were cut off from all others. One that is alone lacks nobody. */
 export function isolated(ids: readonly number[], rules: readonly LinkRule[]): number[] {
   if (ids.length < 2) return [];
-  return ids.filter((id) => ids.every((other) => other === id || !linked(id, other, rules)));
+  return ids.filter((id) =>
+    ids.every((other) => other === id || !linked(id, other, rules, ({ cut }) => cut)),
+  );
 }
 
 function nodesOf({ nodes, members, rules }: ClusterStatus, before: Model["nodes"]): NodeModel[] {
@@ -230,7 +253,7 @@ function nodesOf({ nodes, members, rules }: ClusterStatus, before: Model["nodes"
     ...node,
     reach:
       node.state === "running"
-        ? able.filter(({ id }) => id === node.id || linked(node.id, id, rules)).length
+        ? able.filter(({ id }) => id === node.id || linked(node.id, id, rules, isSevered)).length
         : 0,
   }));
 }
@@ -244,7 +267,10 @@ function seenNode(
   const known = before.find((node) => node.id === id);
   const trouble = reason === undefined ? null : troubleOf(reason);
   const { part, lost, catchup } = known ?? { part: "none", lost: null, catchup: null };
-  return inPart({ id, state, trouble, status, isCut, reach: 0, part, lost, catchup }, members);
+  // One that was killed is not held any more.
+  const frozen = state === "running" && known?.frozen === true;
+  const seen = { id, state, trouble, status, isCut, frozen, reach: 0, part, lost, catchup };
+  return inPart(seen, members);
 }
 
 /** The node with its part among these members. One that has its vote back has made good its loss. */
@@ -275,11 +301,27 @@ function change(model: Model, id: number, news: Partial<NodeModel>): Model {
   };
 }
 
-/** Whether two nodes can talk in both directions. */
-function linked(a: number, b: number, rules: readonly LinkRule[]): boolean {
+/** Whether two nodes can talk in both directions; `fails` says which rules let nothing pass. */
+function linked(
+  a: number,
+  b: number,
+  rules: readonly LinkRule[],
+  fails: (rule: LinkRule) => boolean,
+): boolean {
   return !rules.some(
-    ({ from, to, cut }) => cut && ((from === a && to === b) || (from === b && to === a)),
+    (rule) =>
+      fails(rule) && ((rule.from === a && rule.to === b) || (rule.from === b && rule.to === a)),
   );
+}
+
+/** Whether nothing passes, whichever rule says so. */
+export function isSevered({ cut, drop }: LinkRule): boolean {
+  return cut || drop >= 1;
+}
+
+/** Whether a cluster that is stored nowhere would not have this trouble. */
+export function isOfStorage(code: Trouble["code"]): boolean {
+  return code.startsWith("STORAGE_") || code === "QUOTA_EXCEEDED";
 }
 
 /** What a visitor needs of an error of the package. */

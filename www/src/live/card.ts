@@ -1,9 +1,9 @@
 /** A node's card. */
 
-import { make, setAttribute, setEnabled, setText } from "./dom.js";
+import { make, setAttribute, setEnabled, setText } from "../dom.js";
+import { bytes } from "../words/common.js";
+import { sentences, standing, standingOut } from "../words/live.js";
 import type { NodeModel } from "./model.js";
-import { type Cell, describeLog, STRIP, strip } from "./strip.js";
-import { bytes, sentences, standing, standingOut } from "./words.js";
 
 /** What a visitor can do to a node. */
 export interface CardActions {
@@ -13,16 +13,17 @@ export interface CardActions {
   lead(id: number): void;
   remove(id: number): void;
   evict(id: number): void;
+  freeze(id: number): void;
 }
 
 /** What a card shows beside its node. */
 export interface CardContext {
   readonly open: boolean;
+  /** The nodes have databases. */
+  readonly stored: boolean;
   /** There is no other node. */
   readonly alone: boolean;
   readonly leader: number | null;
-  /** The first entry of all strips. */
-  readonly first: number;
 }
 
 /** Facts in the order of the card, by name. */
@@ -36,20 +37,19 @@ export class Card {
   readonly #partBadge = make("span", { class: "badge part" });
   readonly #trouble = make("p", { class: "error" });
   readonly #facts = new Map(FACTS.map((name) => [name, make("dd", {}, "–")]));
-  readonly #cells = Array.from({ length: STRIP }, () => make("span", { class: "cell none" }));
-  readonly #strip = make("div", { class: "strip", role: "img" }, ...this.#cells);
-  readonly #first = make("span", {}, "1");
-  readonly #last = make("span", {}, String(STRIP));
   readonly #written = make("p", { class: "written" });
   readonly #power = make("button", { type: "button" });
   readonly #cut = make("button", { type: "button" }, "Cut off");
   readonly #lead = make("button", { type: "button" }, "Make leader");
   readonly #remove = make("button", { type: "button" }, "Remove");
+  readonly #freeze = make("button", { type: "button" }, "Freeze for 5 s");
   readonly #evict = make("button", { type: "button" }, "Delete database");
   #node: NodeModel | undefined;
   #open = false;
   #mayCut = false;
   #mayLead = false;
+  #mayFreeze = false;
+  #mayEvict = false;
 
   constructor(id: number, actions: CardActions) {
     const title = make("h3", { id: `node-${id}` }, `Node ${id}`);
@@ -58,21 +58,15 @@ export class Card {
     );
     this.#article = make(
       "article",
-      { class: "card", "aria-labelledby": title.id },
+      { class: "card", "aria-labelledby": title.id, "data-node": String(id) },
       make("div", { class: "title" }, title, this.#cutBadge, this.#badge, this.#partBadge),
       this.#trouble,
-      make(
-        "div",
-        {},
-        this.#strip,
-        make("div", { class: "scale", "aria-hidden": "true" }, this.#first, this.#last),
-      ),
       make("dl", {}, ...facts),
       this.#written,
       make(
         "div",
         { class: "buttons" },
-        ...[this.#power, this.#cut, this.#lead, this.#remove, this.#evict],
+        ...[this.#power, this.#freeze, this.#cut, this.#lead, this.#remove, this.#evict],
       ),
     );
     this.element = make("li", {}, this.#article);
@@ -94,11 +88,15 @@ export class Card {
     });
     setAttribute(this.#evict, "aria-label", `Delete database of node ${id}`);
     this.#evict.addEventListener("click", () => {
-      if (this.#open) actions.evict(id);
+      if (this.#mayEvict) actions.evict(id);
+    });
+    setAttribute(this.#freeze, "aria-label", `Freeze for 5 s: node ${id}`);
+    this.#freeze.addEventListener("click", () => {
+      if (this.#mayFreeze) actions.freeze(id);
     });
   }
 
-  show(node: NodeModel, { open, alone, leader, first }: CardContext): void {
+  show(node: NodeModel, { open, stored, alone, leader }: CardContext): void {
     this.#node = node;
     this.#open = open;
     const { id, state, status, trouble, isCut } = node;
@@ -124,11 +122,11 @@ export class Card {
       open && is !== "leader" && state === "running" && node.part === "voter" && node.lost === null;
     setEnabled(this.#lead, this.#mayLead);
     setEnabled(this.#remove, open);
-    setEnabled(this.#evict, open);
+    this.#mayEvict = open && stored;
+    setEnabled(this.#evict, this.#mayEvict);
+    this.#mayFreeze = open && state === "running" && !node.frozen;
+    setEnabled(this.#freeze, this.#mayFreeze);
 
-    setText(this.#first, String(first));
-    setText(this.#last, String(first + STRIP - 1));
-    setAttribute(this.#strip, "aria-label", status === null ? "Log" : describeLog(status));
     if (status === null) return;
     const { term, vote, logStart, last, commit, applied, persisted, storage } = status;
     const values: Record<(typeof FACTS)[number], string> = {
@@ -142,12 +140,5 @@ export class Card {
     for (const [name, element] of this.#facts) setText(element, values[name]);
     const written = `${bytes(storage.bytes)} written in ${storage.rounds} transactions since it started`;
     setText(this.#written, state === "running" ? written : "As it was last seen");
-    this.#showStrip(strip(status, first));
-  }
-
-  #showStrip(cells: readonly Cell[]): void {
-    for (const [at, element] of this.#cells.entries()) {
-      setAttribute(element, "class", `cell ${cells[at]}`);
-    }
   }
 }

@@ -1,0 +1,132 @@
+// The page of the live mode in Chromium: how soon it leads, and its frames, at ordinary speed and while many messages fly.
+
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+import { Failure } from "../../scripts/lib/run.mjs";
+import { servePage } from "../browser/help.mjs";
+import { count, percentile, print, time, verdict } from "./table.mjs";
+
+const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** What is to be reached: milliseconds, frames and messages per second. */
+const aims = { leader: 2_000, rate: 60, worst: 50, messages: 5_000 };
+
+const NODES = 7;
+
+/** Frames of a page with seven nodes, for so many milliseconds without load, and as long under load. */
+export async function measureFrames(ms) {
+  if (!existsSync(chromiumPath)) throw new Failure(`Chromium is not installed: ${chromiumPath}`);
+  const site = await servePage();
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox"] });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(60_000);
+    const leader = await leads(page, () => page.goto(site.url));
+    const reload = await leads(page, () => page.reload());
+    for (let nodes = 4; nodes <= NODES; nodes++) {
+      await page.getByRole("button", { name: "Add a node", exact: true }).click();
+      await page.locator("#events li", { hasText: `Node ${nodes} has its vote` }).waitFor();
+    }
+    const rows = [];
+    for (const [name, rate] of [
+      ["no load", "0"],
+      ["1,000 writes per second", "1000"],
+      ["as many writes as it takes", "Infinity"],
+    ]) {
+      await page.locator("#load-rate").selectOption(rate);
+      await page.waitForTimeout(2_000);
+      rows.push({ name, ...(await frames(browser, page, ms)) });
+    }
+    return { leader, reload, rows };
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+}
+
+export function printFrames({ leader, reload, rows }) {
+  print(
+    `The live page with ${NODES} nodes, in Chromium`,
+    ["", "frames/s", "frame, 99 of 100", "worst frame", "longest task", "messages/s", "commits/s"],
+    rows.map((row) => [
+      row.name,
+      row.rate.toFixed(1),
+      time(row.p99),
+      time(row.worst),
+      time(row.task),
+      count(row.messages),
+      count(row.writes),
+    ]),
+  );
+  const busy = rows.toReversed().find(({ messages }) => messages >= aims.messages) ?? rows.at(-1);
+  const rate = Math.round(rows[0].rate);
+  print(
+    "The live page: aims",
+    ["", "is", "aim", ""],
+    [
+      ["a leader after opening", time(leader), time(aims.leader), verdict(leader <= aims.leader)],
+      ["a leader after a reload", time(reload), time(aims.leader), verdict(reload <= aims.leader)],
+      ["frames per second, no load", rate, aims.rate, verdict(rate >= aims.rate)],
+      [
+        `worst frame at ${count(busy.messages)} messages/s`,
+        time(busy.worst),
+        time(aims.worst),
+        verdict(busy.messages >= aims.messages && busy.worst <= aims.worst),
+      ],
+    ],
+  );
+}
+
+/** How long it takes from there until the page names a leader. */
+async function leads(page, go) {
+  const began = performance.now();
+  await go();
+  await page.locator("#summary", { hasText: "leads in term" }).waitFor();
+  return performance.now() - began;
+}
+
+/** The times between frames as the page has them, and its longest task as the browser's tracing has it. */
+async function frames(browser, page, ms) {
+  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
+  const between = await page.evaluate(
+    (ms) =>
+      new Promise((resolve) => {
+        const between = [];
+        const end = performance.now() + ms;
+        let before;
+        const frame = (at) => {
+          if (before !== undefined) between.push(at - before);
+          before = at;
+          if (at < end) requestAnimationFrame(frame);
+          else resolve(between);
+        };
+        requestAnimationFrame(frame);
+      }),
+    ms,
+  );
+  const task = longestTask(JSON.parse((await browser.stopTracing()).toString()));
+  const [, writes, messages] = /([\d,]+) entries committed, ([\d,]+) messages/.exec(
+    await page.locator("#figures").textContent(),
+  );
+  const number = (text) => Number(text.replaceAll(",", ""));
+  return {
+    rate: (1_000 * between.length) / between.reduce((sum, each) => sum + each, 0),
+    p99: percentile(between, 0.99),
+    worst: Math.max(...between),
+    task,
+    writes: number(writes),
+    messages: number(messages),
+  };
+}
+
+/** Of the page's main thread, in milliseconds. */
+function longestTask({ traceEvents }) {
+  const main = traceEvents.filter(
+    ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain",
+  );
+  const isMain = ({ pid, tid }) => main.some((thread) => thread.pid === pid && thread.tid === tid);
+  const tasks = traceEvents.filter(
+    (event) => event.ph === "X" && /RunTask$/.test(event.name) && isMain(event),
+  );
+  return Math.max(0, ...tasks.map(({ dur }) => dur)) / 1_000;
+}
