@@ -1,10 +1,12 @@
 // Builds the simulator for the page:  node scripts/build-sim.mjs
 //
-//   crate/sim-wasm ── cargo ──▶ module ── wasm-bindgen, wasm-opt ──▶ www/wasm/sim.js, sim_bg.wasm
+//   crate/sim-wasm ── cargo ──▶ module ── wasm-bindgen, wasm-opt ──▶ www/wasm/sim/sim.js, sim_bg.wasm
+//   a copy of the crates with crate/sim-wasm/planted.txt in it, the same way ──▶ www/wasm/planted
 
 import { join } from "node:path";
 
 import { pathPrefix, replace } from "./build.mjs";
+import { list, plantAll, planted } from "./lib/planted.mjs";
 import { at, isMain, must, script } from "./lib/run.mjs";
 import { compressed, kilobytes } from "./lib/size.mjs";
 import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
@@ -20,13 +22,18 @@ const profile = {
 
 const optimize = ["-O2", "--low-memory-unused", "--strip-producers", "--strip-debug"];
 
-/** Builds the module, unless nothing changed since it was built. */
+/** What the copy with planted bugs is made of, beside the crates. */
+const planting = [list, ...["planted", "mutants", "copy"].map((name) => `scripts/lib/${name}.mjs`)];
+
+/** Builds the modules, each unless nothing changed since it was built. */
 export async function buildSim({ quiet = false, ...io } = {}) {
-  await buildModule("sim", at("."), [], { quiet, ...io });
+  await buildModule("sim", { root: at(".") }, { quiet, ...io });
+  const sources = planting.map((path) => at(path));
+  await buildModule("planted", { root: planted, sources, prepare: plantAll }, { quiet, ...io });
 }
 
-/** Builds the module `name` from the crates in `root`, which are made of `sources`, too. */
-async function buildModule(name, root, sources, { quiet, ...io }) {
+/** Builds the module `name` from the crates in `root`, which are made of `sources`, too; `prepare` puts them there. */
+async function buildModule(name, { root, sources = [], prepare = () => {} }, { quiet, ...io }) {
   const out = at("www", "wasm", name);
   const stamp = at("target", "stamp", `www-${name}`);
   const crates = files(at("crate"), (path) => /\.(rs|toml)$/.test(path));
@@ -35,9 +42,11 @@ async function buildModule(name, root, sources, { quiet, ...io }) {
   const wasm = join(out, "sim_bg.wasm");
   if (isFresh(stamp, print, [wasm])) return;
   if (!quiet) console.log(`build: the simulator for the page (${name})`);
+  prepare();
   const cargo = ["build", "-p", "quorate-sim-wasm", "--release", "--target", wasmTarget];
-  await must("cargo", cargo, { ...io, cwd: root, env: profile });
-  const module = join(root, "target", wasmTarget, "release", "quorate_sim_wasm.wasm");
+  const target = join(root, "target");
+  await must("cargo", cargo, { ...io, cwd: root, env: { ...profile, CARGO_TARGET_DIR: target } });
+  const module = join(target, wasmTarget, "release", "quorate_sim_wasm.wasm");
   await replace(out, async (folder) => {
     const bind = ["--target", "web", "--out-name", "sim", "--out-dir", folder, module];
     await must("wasm-bindgen", ["--omit-default-module-path", ...bind], io);

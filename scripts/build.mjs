@@ -195,6 +195,7 @@ export async function replace(folder, fill) {
   mkdirSync(fresh, { recursive: true });
   try {
     await fill(fresh);
+    mkdirSync(dirname(folder), { recursive: true });
     rmSync(folder, { recursive: true, force: true });
     renameSync(fresh, folder);
   } finally {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { build } from "./build.mjs";
+import { buildSim } from "./build-sim.mjs";
 import { checks, flags, fuzzTargets, pureCrates, wasmCrates } from "./lib/checks.mjs";
 import { at, Failure, logs, must, newLog, script } from "./lib/run.mjs";
 import { files, fingerprint, isFresh, writeStamp } from "./lib/stamp.mjs";
@@ -25,9 +26,12 @@ const browserEnv = { WASM_BINDGEN_TEST_TIMEOUT: "300", WASM_BINDGEN_TEST_DRIVER_
 const suites = [
   {
     name: "build",
-    about: "the package, release",
+    about: "the package, release, and the page's simulator",
     minutes: 20,
-    steps: (options) => build({ strict: true, ...options }),
+    steps: async (options) => {
+      await build({ strict: true, ...options });
+      await buildSim(options);
+    },
   },
   {
     name: "rust",
@@ -100,6 +104,8 @@ const suites = [
     ],
   },
   nodeSuite("replay", "the simulator's command line, natively and on wasm32", "tests/sim"),
+  nodeSuite("sim-page", "the page's simulator, plain and with planted bugs", "tests/sim-page"),
+  nodeSuite("www", "the page's modules that know no document", "tests/www"),
   nodeSuite("kv", "the store's client: its bytes, and its watches", "tests/kv"),
   nodeSuite("mapreduce", "the data engine and the coordinator in JavaScript", "tests/mapreduce"),
   nodeSuite("recipes", "locks, queues and the like around a model of the store", "tests/recipes"),

@@ -1,14 +1,28 @@
 import { fileURLToPath } from "node:url";
 
 import { defineConfig } from "vite";
+import { list, readPlanted, shown } from "../scripts/lib/planted.mjs";
+import { at } from "../scripts/lib/run.mjs";
 
-const pages = ["index", "simulator", "seats", "frozen", "mapreduce"].map((name) =>
-  fileURLToPath(new URL(`${name}.html`, import.meta.url)),
+const pages = ["index", "simulator", "lessons", "hunt", "seats", "frozen", "mapreduce"].map(
+  (name) => fileURLToPath(new URL(`${name}.html`, import.meta.url)),
 );
 
 const dist = (name) => fileURLToPath(new URL(`../pkg/dist/${name}.js`, import.meta.url));
 
+/** `virtual:planted`: the list of planted bugs as the page shows it. */
+const planted = {
+  name: "planted",
+  resolveId: (id) => (id === "virtual:planted" ? `\0${id}` : null),
+  load(id) {
+    if (id !== "\0virtual:planted") return null;
+    this.addWatchFile(at(list));
+    return `export const planted = ${JSON.stringify(readPlanted().map(shown))};`;
+  },
+};
+
 export default defineConfig({
+  plugins: [planted],
   root: fileURLToPath(new URL(".", import.meta.url)),
   // Works below any path of a static server.
   base: "./",

@@ -2,9 +2,10 @@
 //
 // The list is text, in tests/mutants/*.txt; its README has the form. Nothing of it is ever compiled in this checkout.
 
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
+import { copyFileSync, readFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 
+import { Copy, source } from "./copy.mjs";
 import { at, Failure, newLog, root, run } from "./run.mjs";
 import { files } from "./stamp.mjs";
 
@@ -27,9 +28,6 @@ const WORLDS = {
  * never came up in them.
  */
 const CLEAN = [0, 13, 14];
-
-/** Rust of the simulator and of all below it, and what Cargo needs to know of the rest. */
-const copied = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "crate", "tests"];
 
 /** Every planted bug, in the order of the files and of the lines in them. */
 export function readBugs() {
@@ -63,17 +61,19 @@ export function hasTest(file, test) {
  * Reads one list. A bug is
  *   { name, from, classes, breaks, caughtBy, worlds, test?, edits: [{ path, find, replace }, …] }
  * where `find` and `replace` are lines without their indentation, `worlds` is one of `WORLDS`, and `test` is
- * { file, name } where no seed can find it.
+ * { file, name } where no seed can find it. A list may have further words, each with what follows it; a bug has what it
+ * says under that name.
  */
-export function parseBugs(text, from) {
+export function parseBugs(text, from, further = []) {
   const bugs = [];
   let path;
   let last;
+  const words = ["classes", "breaks", "worlds", "caught by", ...further].map((word) => `${word}:`);
+  const form = new RegExp(`^(##|${words.join("|")}|in|-|\\+)(?: (.*))?$`);
   const fail = (number, what) => new Failure(`${from}:${number}: ${what}`);
   for (const [place, line] of text.split("\n").entries()) {
     const number = place + 1;
-    const [, sign, rest] =
-      line.match(/^(##|classes:|breaks:|worlds:|caught by:|in|-|\+)(?: (.*))?$/) ?? [];
+    const [, sign, rest] = line.match(form) ?? [];
     const bug = bugs.at(-1);
     if (sign === undefined) {
       if (line !== "" && !line.startsWith("//")) throw fail(number, `what is ${line}?`);
@@ -93,6 +93,8 @@ export function parseBugs(text, from) {
       bug.caughtBy = rest.split(" | ");
       const [, file, name] = rest.match(/^((?:crate|tests)\/\S+)::(\w+)$/) ?? [];
       if (file !== undefined) bug.test = { file, name };
+    } else if (further.includes(sign.slice(0, -1))) {
+      bug[sign.slice(0, -1)] = rest;
     } else if (sign === "in") {
       path = rest;
     } else {
@@ -134,44 +136,14 @@ export function mutate(bug, read) {
   return changed;
 }
 
-/** The text of a file of this checkout. */
-export function source(path) {
-  try {
-    return readFileSync(at(path), "utf8");
-  } catch {
-    throw new Failure(`there is no ${path}`);
-  }
-}
-
 /** A copy of the crates under target/, in which one bug at a time is planted. */
-export class Plot {
+export class Plot extends Copy {
   constructor(number) {
-    this.folder = at("target", "mutants", `${number}`);
+    super(at("target", "mutants", `${number}`));
     this.log = `mutants-${number}.log`;
     this.planted = new Map();
     newLog(this.log);
     this.copy();
-  }
-
-  /** Brings the copy up to date. What is as it was stays untouched, so that Cargo need not build it again. */
-  copy() {
-    const wanted = copied.flatMap((path) => files(at(path), isForCargo));
-    const names = new Set(wanted.map((path) => relative(root, path)));
-    for (const old of files(this.folder)) {
-      const name = relative(this.folder, old);
-      if (!names.has(name)) rmSync(old);
-    }
-    for (const name of names) this.write(name, readFileSync(at(name), "utf8"));
-  }
-
-  write(name, text) {
-    const path = join(this.folder, name);
-    try {
-      if (readFileSync(path, "utf8") === text) return;
-    } catch {
-      mkdirSync(dirname(path), { recursive: true });
-    }
-    writeFileSync(path, text);
   }
 
   /** Takes out what is planted, and plants `bug`; without one the crates are as they should be. */
@@ -279,8 +251,4 @@ function verdict(what) {
   if (what.startsWith("liveness: "))
     return { property: "Liveness", seen: what.slice("liveness: ".length) };
   return { property: "An assertion", seen: what };
-}
-
-function isForCargo(path) {
-  return /\.(rs|toml|lock)$/.test(path);
 }

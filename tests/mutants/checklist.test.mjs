@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { hasTest, source } from "../../scripts/lib/mutants.mjs";
+import { source } from "../../scripts/lib/copy.mjs";
+import { hasTest } from "../../scripts/lib/mutants.mjs";
 
 const TRAPS = 71;
 

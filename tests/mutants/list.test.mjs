@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { source } from "../../scripts/lib/copy.mjs";
 import {
   hasTest,
   mutate,
@@ -10,7 +11,6 @@ import {
   parseBugs,
   readBugs,
   readElsewhere,
-  source,
 } from "../../scripts/lib/mutants.mjs";
 
 const CLASSES = 60;
