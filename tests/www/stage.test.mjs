@@ -121,7 +121,7 @@ test("no two kinds of messages have the same shape, and one with entries is anot
 test("a node in a sentence", () => {
   assert.equal(
     words.describeNode(node()),
-    "Node 2: follower, term 3, voted for n1, follows n1. " +
+    "n2 term 3 follower, voted for n1, follows n1. " +
       "Log: 7 entries, 3 not known to be committed, the last of term 3.",
   );
   assert.match(words.describeNode(node({ state: "down" })), /^Node 2: down, /);
@@ -143,6 +143,6 @@ test("what is wrong on a link", () => {
 test("a cell in words", () => {
   const said = strips.cellsOf(log, 2, 7).map(words.describeCell);
   assert.equal(said[0], "Entry 2, in the snapshot only");
-  assert.equal(said[5], "Entry 7, term 3, x=1, not on disk yet");
+  assert.equal(said[5], "Entry 7, term 3 x=1, not on disk yet");
   assert.equal(said[6], "No entry 8");
 });
