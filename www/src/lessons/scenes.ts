@@ -384,12 +384,21 @@ const reads: Lesson = {
     await scene.act({ do: "cut", from: 1, to: 3 });
     await scene.pass(610);
     await scene.timeout(2);
-    await scene.until(({ nodes }) => nodes[1]?.role === "leader");
+    await scene.until(anotherLeads(1));
+    const { leader } = scene;
     await scene.ask(3, "put", "x", "new");
-    const index = (scene.picture.nodes[1]?.log.last ?? 0) + 1;
-    await scene.until(knowsCommitted(2, index));
+    await scene.until(({ nodes }) =>
+      nodes.some(
+        ({ id, log }) =>
+          id === leader &&
+          log.entries.some(({ index, text }) => text === "x=new" && index <= log.commit),
+      ),
+    );
+    // Until its client has heard of it.
+    await scene.pass(100);
     scene.say("behind");
-    await scene.ask(2, "get", "x");
+    // Whoever asks first asks anybody: some ask node 1.
+    for (const client of [2, 4, 5, 6, 7, 8]) await scene.ask(client, "get", "x");
     await scene.pass(100);
     scene.say("asked");
     await scene.heal();

@@ -199,16 +199,10 @@ function nodeFacts(node: NodePicture, { at }: Moment): [string, string][] {
     [FACTS.commit, String(log.commit)],
     [FACTS.applied, String(log.applied)],
     [FACTS.snapshot, log.snapshot === 0 ? null : String(log.snapshot)],
-    [
-      FACTS.peers,
-      peers.length === 0
-        ? null
-        : peers
-            .map(
-              ({ id, matched, next, mode }) => `n${id}: matches ${matched}, next ${next}, ${mode}`,
-            )
-            .join("; "),
-    ],
+    ...peers.map(({ id, matched, next, mode }): [string, string] => [
+      FACTS.peer(id),
+      `matches ${matched}, next ${next}, ${mode}`,
+    ]),
   ];
   return pairs.flatMap(([name, value]): [string, string][] =>
     value === null ? [] : [[name, value]],

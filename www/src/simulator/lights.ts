@@ -19,7 +19,7 @@ export class Lights {
       {},
       this.#summary,
       this.#text,
-      make("details", {}, make("summary", {}, "…"), this.#list),
+      make("details", {}, make("summary", {}, LIGHTS.each), this.#list),
     );
   }
 

@@ -1,7 +1,10 @@
 /** The simulator's page: a world in a worker, its film, and a view of one moment of it. */
 
+import { planted } from "virtual:planted";
+
 import { Announcer } from "../announcer.js";
-import { find, setText } from "../dom.js";
+import { find, make, setText } from "../dom.js";
+import { noteFound } from "../hunt/found.js";
 import {
   AT_BEGINNING,
   faster,
@@ -39,7 +42,6 @@ let painted:
   | readonly [film: object, event: number, at: number, selection: Selection | null]
   | undefined;
 let lastFrame = 0;
-let bugs: readonly string[] = [];
 
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const summary = find("summary", HTMLElement);
@@ -139,6 +141,20 @@ async function judge(): Promise<void> {
   wake();
 }
 
+/** What is wrong with this world on purpose, and what to try. */
+function showBug(name: string | null): void {
+  const bug = planted.find((known) => known.name === name);
+  const element = find("bug", HTMLElement);
+  element.hidden = bug === undefined;
+  if (bug === undefined) return;
+  const hint = bug.try === null ? [] : [make("p", {}, `${WORLD.hint}: ${bug.try}`)];
+  element.replaceChildren(
+    make("h2", {}, bug.title),
+    make("p", {}, `${bug.breaks} ${bug.paper}`),
+    ...hint,
+  );
+}
+
 /** Begins a world, and goes to a moment of it. */
 async function begin(spec: Spec, placed: readonly PlacedAct[] = [], at = 0): Promise<void> {
   trouble(null);
@@ -148,10 +164,10 @@ async function begin(spec: Spec, placed: readonly PlacedAct[] = [], at = 0): Pro
     await theatre.open(spec, placed, at);
     const names = await theatre.names();
     lights.list(names.properties);
-    if (names.bugs.length > 0) bugs = names.bugs;
     head = { ...head, moment: theatre.film.momentOf(at) };
     history.judged(undefined);
     settings.show(spec);
+    showBug(spec.bug);
   } catch (error) {
     trouble(TROUBLE.loading, error);
   }
@@ -247,6 +263,10 @@ function tell(picture: Picture): void {
         : film.isFull
           ? FULL
           : "";
+  const bug = theatre.spec?.bug ?? null;
+  // What was found in a campaign was found by a search.
+  if (atEnd && film.failure !== null && bug !== null && theatre.spec?.world === "scene")
+    noteFound(bug, "hand");
   const text = [describeCluster(picture), end].filter((part) => part !== "").join(". ");
   setText(summary, text);
   if (text !== said) announcer.say(text);
@@ -287,7 +307,7 @@ const keys: Readonly<Record<string, () => void>> = {
 async function open(): Promise<void> {
   const link = readLink(location.hash);
   const problem = linkTrouble(link);
-  settings = new Settings({ begin: (spec) => void begin(spec), link: () => void copyLink() }, bugs);
+  settings = new Settings({ begin: (spec) => void begin(spec), link: () => void copyLink() });
   find("world", HTMLElement).replaceChildren(settings.element);
   if (link.kind === "place") await begin(link.place.spec, link.place.acts, link.place.at);
   else await begin(DEFAULT_SPEC);

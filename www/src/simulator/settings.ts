@@ -1,5 +1,7 @@
 /** What the world is made of: a form of all of its numbers. */
 
+import { planted } from "virtual:planted";
+
 import { make } from "../dom.js";
 import type { Spec } from "../sim/chunk.js";
 import { WORLD } from "../words/simulator.js";
@@ -38,10 +40,10 @@ export class Settings {
   readonly #said = make("p", { role: "status" });
   #torment = 10_000;
 
-  constructor(actions: SettingsActions, bugs: readonly string[]) {
+  constructor(actions: SettingsActions) {
     this.#bug.append(
       make("option", { value: "" }, WORLD.noBug),
-      ...bugs.map((bug) => make("option", { value: bug }, bug)),
+      ...planted.map(({ name, title }) => make("option", { value: name }, title)),
     );
     const number = (name: NumberName, min: number, max: number) => {
       const input = make("input", {

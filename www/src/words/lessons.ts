@@ -175,13 +175,13 @@ export const LESSON_WORDS = {
     title: "Reads that are not stale",
     section: "§8, thesis §6.4",
     says: {
-      before: "x is old. n1 leads, and two clients know that.",
-      behind:
-        "n1 slept, like a laptop. The others have elected another leader meanwhile, and x is new.",
+      before:
+        "x is old. n1 leads, and soon nobody will hear it, though it will not know that for a while.",
+      behind: "The others have elected another leader, and x is new. n1 still has the old value.",
       asked:
-        "n1 wakes up, believes that it leads, and a client asks it for x. Before it answers it asks a majority whether it still leads: and gets no answer.",
+        "Many clients ask for x, and some of them ask n1. Before a node answers, it makes sure that it leads, or asks who does: a majority has to confirm it. n1 gets no answer, so it gives none.",
       answered:
-        "So the client was told nothing rather than something old. The next leader answered it: new.",
+        "So nobody was told anything old. All who asked were answered by the next leader: new.",
     },
     task: "Store three more values, and look at what clients saw: each read fits between two writes.",
     done: "One order explains everything: that is what linearizable means.",

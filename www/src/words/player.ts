@@ -3,10 +3,10 @@
 import type { Moment } from "../sim/film.js";
 
 export const BUTTONS = {
-  begin: { label: "To the beginning", face: "⏮", keys: "Home" },
+  begin: { label: "To the beginning", face: "❘◀", keys: "Home" },
   back: { label: "One event back", face: "◀", keys: "ArrowLeft" },
   play: { label: "Play", face: "▶", keys: "Space" },
-  pause: { label: "Pause", face: "⏸", keys: "Space" },
+  pause: { label: "Pause", face: "❚❚", keys: "Space" },
   forward: { label: "One event on", face: "▶❘", keys: "ArrowRight" },
   slower: { label: "Slower", face: "−", keys: "-" },
   faster: { label: "Faster", face: "+", keys: "+" },

@@ -135,7 +135,7 @@ export const FACTS = {
   commit: "Committed",
   applied: "Applied",
   snapshot: "Snapshot",
-  peers: "Believes of others",
+  peer: (id: number) => `About n${id}`,
 } as const;
 
 function who(id: number): string {
@@ -147,6 +147,7 @@ export const LIGHTS = {
   broken: "broken",
   all: (count: number) => `All ${count} hold up to this moment.`,
   one: (name: string) => `Broken: ${name}.`,
+  each: "What is checked",
 } as const;
 
 export const HISTORY = {
@@ -187,6 +188,7 @@ export const WORLD = {
   world: "Kind",
   bug: "Planted bug",
   noBug: "none: the code that ships",
+  hint: "To try",
   begin: "Begin this world",
   link: "Copy a link to this moment",
   copied: "The link is copied. Whoever opens it sees this very moment.",
