@@ -15,7 +15,7 @@ export const pureCrates = [
   "quorate-sim",
 ];
 /** Crates that exist on wasm32 only. */
-export const wasmCrates = ["quorate-wasm", "quorate-mapreduce-wasm"];
+export const wasmCrates = ["quorate-wasm", "quorate-mapreduce-wasm", "quorate-sim-wasm"];
 /** What a fuzzer runs, and a suite of its own replays. */
 export const fuzzTargets = "quorate-fuzz-targets";
 

@@ -93,6 +93,7 @@ impl Stage {
 /// There is no such seed, or no such bug: an `Error` with a sentence.
 #[wasm_bindgen]
 pub fn hunt(seed: f64, torment: f64, bug: Option<String>) -> Result<JsValue, JsError> {
+    let bug = bug.map(String::into_boxed_str);
     planted::set(bug.as_deref()).map_err(Problem)?;
     let seed = given::seed(seed)?;
     let torment = given::count(torment, "torment", given::TORMENT_MAX)?;

@@ -40,13 +40,12 @@ impl<M: StateMachine + Default> Cluster<M> {
         };
         self.trace
             .event(now, &to, event, digest, || describe(from, &delivery.frame));
-        if self.film.is_some() {
+        if let Some(film) = &mut self.film {
             let busy = |id: &NodeId| {
                 let process = &self.processes[*id];
                 process.paused || process.slow.is_some()
             };
             let taken = matches!(&to, Address::Node(id) if !busy(id));
-            let film = self.film.as_mut().expect("there is one");
             film.landed(now, delivery.flights, lost, taken);
         }
         if lost {

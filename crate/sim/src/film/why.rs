@@ -153,7 +153,7 @@ pub(crate) fn role(before: &NodePicture, after: &NodePicture) -> Option<Why> {
             "steppedDown",
             [("term", after.term), ("before", before.term)],
         ),
-        (old, "preCandidate" | "candidate") if old == "follower" => {
+        ("follower", "preCandidate" | "candidate") => {
             why("electionTimedOut", [("term", after.term)])
         }
         _ if after.term > before.term => why(
