@@ -96,7 +96,7 @@ test("a screen reader is told what happened, a few things at a time", async (t) 
   );
   assert.match(
     await strip.getByRole("button").first().getAttribute("aria-label"),
-    /^entry 1, term 1 no-op, committed$/,
+    /^Entry 1, term 1 no-op, committed$/,
   );
 });
 

@@ -31,7 +31,7 @@ export function theatre() {
       };
       world.perform(order).then(
         (answer) => tell({ number, answer }),
-        (error) => tell({ number, problem: error.message }),
+        (error) => tell({ number, problem: error.message, isLoaded: true }),
       );
     },
     addEventListener: (type, listener) => listeners[type].push(listener),

@@ -121,10 +121,10 @@ test("no two kinds of messages have the same shape, and one with entries is anot
 test("a node in a sentence", () => {
   assert.equal(
     words.describeNode(node()),
-    "n2 term 3 follower, voted for n1, follows n1. " +
+    "n2 term 3 follower voted for n1, follows n1. " +
       "Log: 7 entries, 3 not known to be committed, the last of term 3.",
   );
-  assert.match(words.describeNode(node({ state: "down" })), /^Node 2: down, /);
+  assert.match(words.describeNode(node({ state: "down" })), /^n2 term 3 down, /);
 });
 
 test("votes are counted for those who ask for them", () => {

@@ -14,7 +14,8 @@ import {
 import { Transport } from "../player/transport.js";
 import type { Act } from "../sim/chunk.js";
 import { linkTo } from "../sim/link.js";
-import { Refused, Theatre } from "../sim/theatre.js";
+import { Theatre } from "../sim/theatre.js";
+import { NotLoaded } from "../sim/world.js";
 import { Acts } from "../simulator/acts.js";
 import { History } from "../simulator/history.js";
 import { Inspector } from "../simulator/inspector.js";
@@ -208,8 +209,8 @@ function trouble(what: string | null, error?: unknown): void {
   if (what === null) return;
   const text = error instanceof Error ? error.message : String(error);
   setText(find("trouble-title", HTMLElement), what);
-  const loads = what === TROUBLE.loading && !(error instanceof Refused);
-  setText(find("trouble-text", HTMLElement), loads ? TROUBLE.wasm(text) : text);
+  const told = error instanceof NotLoaded ? TROUBLE.wasm(text) : text;
+  setText(find("trouble-text", HTMLElement), told);
   setText(find("trouble-way", HTMLElement), LESSONS_PAGE.again);
 }
 

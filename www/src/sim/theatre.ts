@@ -2,7 +2,7 @@
 
 import type { Act, Failure, PlacedAct, Spec } from "./chunk.js";
 import { Film, MAX_ROWS } from "./film.js";
-import { type Answers, EVENTS_PER_CHUNK, type Names, type Order } from "./world.js";
+import { type Answers, EVENTS_PER_CHUNK, type Names, NotLoaded, type Order } from "./world.js";
 
 /** The world cannot do what was asked; the message is a sentence for the visitor. */
 export class Refused extends Error {}
@@ -10,7 +10,7 @@ export class Refused extends Error {}
 /** What of a worker is used. */
 export type WorldWorker = Pick<Worker, "postMessage" | "terminate" | "addEventListener">;
 
-type Answer = { number: number } & ({ answer: unknown } | { problem: string });
+type Answer = { number: number } & ({ answer: unknown } | { problem: string; isLoaded: boolean });
 
 export class Theatre {
   readonly #worker: WorldWorker;
@@ -29,12 +29,13 @@ export class Theatre {
     worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
       const call = this.#open.get(data.number);
       this.#open.delete(data.number);
-      if ("problem" in data) call?.reject(new Refused(data.problem));
+      if ("problem" in data)
+        call?.reject(data.isLoaded ? new Refused(data.problem) : new NotLoaded(data.problem));
       else call?.resolve(data.answer as never);
     });
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      for (const { reject } of this.#open.values()) reject(new Refused(event.message));
+      for (const { reject } of this.#open.values()) reject(new NotLoaded(event.message));
       this.#open.clear();
     });
   }

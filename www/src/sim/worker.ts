@@ -1,7 +1,7 @@
 /** The worker in which a world lives. */
 
 import { loadSimulator } from "./load.js";
-import { type Order, World } from "./world.js";
+import { NotLoaded, type Order, World } from "./world.js";
 
 const world = new World(loadSimulator);
 /** Orders are carried out in the order in which they came. */
@@ -13,7 +13,8 @@ addEventListener("message", ({ data }: MessageEvent<{ number: number; order: Ord
     try {
       postMessage({ number, answer: await world.perform(order) });
     } catch (error) {
-      postMessage({ number, problem: error instanceof Error ? error.message : String(error) });
+      const problem = error instanceof Error ? error.message : String(error);
+      postMessage({ number, problem, isLoaded: !(error instanceof NotLoaded) });
     }
   });
 });

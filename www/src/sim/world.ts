@@ -29,6 +29,9 @@ export interface Answers {
   readonly names: Names;
 }
 
+/** The simulator's module did not come, or may not run. */
+export class NotLoaded extends Error {}
+
 /** So many events are told of at a time. */
 export const EVENTS_PER_CHUNK = 2_000;
 
@@ -66,7 +69,9 @@ export class World {
     const isPlanted = spec.bug !== null;
     if (this.#module === undefined || isPlanted !== this.#isPlanted) {
       this.#close();
-      this.#module = await this.#load(isPlanted);
+      this.#module = await this.#load(isPlanted).catch((error: unknown) => {
+        throw new NotLoaded(error instanceof Error ? error.message : String(error));
+      });
       this.#isPlanted = isPlanted;
     }
     this.#spec = spec;

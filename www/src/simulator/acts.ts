@@ -30,7 +30,9 @@ export class Acts {
     const chosen = (select: HTMLSelectElement) => Number(select.value);
     const button = (label: string, hint: string, act: () => void) => {
       const element = make("button", { type: "button", title: hint }, label);
-      element.addEventListener("click", act);
+      element.addEventListener("click", () => {
+        if (element.getAttribute("aria-disabled") !== "true") act();
+      });
       return element;
     };
     this.#node.addEventListener("change", () => actions.selectNode(chosen(this.#node)));

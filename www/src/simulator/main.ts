@@ -17,7 +17,8 @@ import { Transport } from "../player/transport.js";
 import type { Act, PlacedAct, Spec } from "../sim/chunk.js";
 import { linkTo, readLink } from "../sim/link.js";
 import { DEFAULT_SPEC } from "../sim/spec.js";
-import { Refused, Theatre } from "../sim/theatre.js";
+import { Theatre } from "../sim/theatre.js";
+import { NotLoaded } from "../sim/world.js";
 import type { Picture } from "../stage/picture.js";
 import { StageView } from "../stage/stage.js";
 import { ENDED, FULL, failureText, linkTrouble, TROUBLE, WORLD } from "../words/simulator.js";
@@ -179,7 +180,7 @@ function trouble(title: string | null, error?: unknown): void {
   if (title === null) return;
   const text = error instanceof Error ? error.message : String(error);
   setText(find("trouble-title", HTMLElement), title);
-  const told = title !== TROUBLE.loading || error instanceof Refused ? text : TROUBLE.wasm(text);
+  const told = error instanceof NotLoaded ? TROUBLE.wasm(text) : text;
   setText(find("trouble-text", HTMLElement), told);
   setText(find("trouble-way", HTMLElement), TROUBLE.way);
 }

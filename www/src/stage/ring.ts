@@ -169,6 +169,7 @@ class Face {
       this.#term,
       " ",
       this.#standing,
+      " ",
       this.#vote,
     );
     this.element.addEventListener("click", select);

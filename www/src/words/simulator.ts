@@ -167,7 +167,10 @@ export const HISTORY = {
 } as const;
 
 export function operationText({ client, text, answer, state }: OperationRow): string {
-  return `Client ${client}: ${text}, ${answer === null ? HISTORY.state[state] : `answered ${answer}`}`;
+  // It begins with what is written on its bar.
+  return answer === null
+    ? `${text}. Client ${client}, ${HISTORY.state[state]}`
+    : `${text}: ${answer}. Client ${client}`;
 }
 
 export const WORLD = {

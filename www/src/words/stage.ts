@@ -79,12 +79,12 @@ export function linkLabel({ cut, delay, loss }: LinkPicture): string {
 
 /** A node in a sentence, for those who do not see it. `asked`: a candidate's votes. */
 export function describeNode(node: NodePicture, asked = ""): string {
-  const { id, term, vote, leader, log } = node;
-  const voted = vote === null ? "" : `, voted for n${vote}`;
+  const { id, term, leader, log } = node;
   const follows = leader === null || leader === id ? "" : `, follows n${leader}`;
   // It begins with what is written there, so that it can be called by that.
-  const votes = asked === "" ? "" : `: ${asked}`;
-  return `n${id} term ${term} ${standing(node)}${votes}${voted}${follows}. ${describeLog(log)}`;
+  const votes = asked === "" ? voteText(node) : asked;
+  const said = votes === "" ? "" : ` ${votes}`;
+  return `n${id} term ${term} ${standing(node)}${said}${follows}. ${describeLog(log)}`;
 }
 
 export function describeLog(log: LogPicture): string {

@@ -1,0 +1,108 @@
+// The lessons in Chromium and Firefox: each opens, one is walked by keyboard to its end, and what breaks without a rule is told.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { load } from "../www/load.mjs";
+import { openPages } from "./visit.mjs";
+import { firefox } from "./webdriver.mjs";
+
+const { url, visit, accessible } = openPages();
+const { LESSON_WORDS } = await load("words/lessons");
+
+const says = (tab, text) => tab.locator(".says", { hasText: text }).waitFor();
+
+test("each lesson opens by its link, and says how it begins", async (t) => {
+  const tab = await visit(t, "lessons.html");
+  for (const [id, words] of Object.entries(LESSON_WORDS)) {
+    await tab.evaluate((id) => {
+      location.hash = id;
+    }, id);
+    await says(tab, Object.values(words.says)[0]);
+    assert.equal(await tab.textContent("#lesson-title"), words.title);
+    await tab.locator("#stage .node").nth(2).waitFor();
+    assert.equal(await tab.textContent(".lessons [aria-current]"), words.title);
+  }
+});
+
+test("a lesson is walked by keyboard, and what is to be tried is done by keyboard", async (t) => {
+  const tab = await visit(t, "lessons.html#election");
+  const words = LESSON_WORDS.election;
+  const texts = Object.values(words.says);
+  await says(tab, texts[0]);
+  for (const text of texts.slice(1)) {
+    await tab.keyboard.press("n");
+    await says(tab, text);
+  }
+  await tab.keyboard.press("p");
+  await says(tab, texts.at(-2));
+  await tab.keyboard.press("n");
+  await tab.locator(".task", { hasText: words.task }).waitFor();
+  const leader = tab.locator('#stage .node[data-role="leader"]');
+  await leader.focus();
+  await tab.keyboard.press("Enter");
+  await tab.getByRole("button", { name: "Crash", exact: true }).focus();
+  await tab.keyboard.press("Enter");
+  for (let press = 0; press < 3; press++) await tab.keyboard.press("+");
+  await tab.locator('.task[data-done="true"]').waitFor();
+  assert.equal(await tab.textContent(".task"), words.done);
+});
+
+test("a moment of a lesson opens in the simulator", async (t) => {
+  const tab = await visit(t, "lessons.html#persistence", { reducedMotion: "reduce" });
+  const texts = Object.values(LESSON_WORDS.persistence.says);
+  await says(tab, texts[0]);
+  await tab.keyboard.press("n");
+  await says(tab, texts[1]);
+  const labels = (page) =>
+    page
+      .locator("#stage .node")
+      .evaluateAll((nodes) => nodes.map((node) => node.getAttribute("aria-label")));
+  const here = await labels(tab);
+  assert.match(here[1], /voted for n1/);
+  await tab.getByRole("link", { name: "Open this moment in the simulator" }).click();
+  await tab.locator("#events li").first().waitFor();
+  await tab.waitForFunction(
+    (label) =>
+      document.querySelector('#stage .node[data-node="2"]')?.getAttribute("aria-label") === label,
+    here[1],
+  );
+  assert.deepEqual(await labels(tab), here);
+});
+
+test("without the rule the same scene breaks, and says what", async (t) => {
+  const tab = await visit(t, "lessons.html#figure8", { reducedMotion: "reduce" });
+  const { says: told, without } = LESSON_WORDS.figure8;
+  await says(tab, told.start);
+  await tab.getByRole("button", { name: without }).click();
+  await tab.getByRole("button", { name: "With the rule" }).waitFor();
+  await says(tab, told.start);
+  for (const step of ["a", "b", "c"]) {
+    await tab.getByRole("button", { name: "Next", exact: true }).click();
+    await says(tab, told[step]);
+  }
+  for (let press = 0; press < 4; press++) await tab.keyboard.press("+");
+  await tab.keyboard.press("Space");
+  await tab.locator('.says[data-state="broken"]', { hasText: "Commit by counting" }).waitFor();
+});
+
+accessible("lessons.html#replication", async (tab) => {
+  await says(tab, LESSON_WORDS.replication.says.asks);
+});
+
+test("in Firefox a lesson is told to its end", async (t) => {
+  const driver = await firefox();
+  t.after(() => driver.close());
+  await driver.open(url("lessons.html#minorityLeader"));
+  for (const text of Object.values(LESSON_WORDS.minorityLeader.says)) {
+    await driver.until(
+      `return document.querySelector(".says")?.textContent === arguments[0]`,
+      text,
+    );
+    await driver.run(`
+      // Faster than it is told to people.
+      for (let press = 0; press < 5; press++) dispatchEvent(new KeyboardEvent("keydown", { key: "+" }));
+      dispatchEvent(new KeyboardEvent("keydown", { key: "n" }));
+    `);
+  }
+});
