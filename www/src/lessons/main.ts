@@ -84,11 +84,8 @@ const counter = make("span", {});
 const back = button(LESSONS_PAGE.back, () => goTo(step - 1));
 const next = button(LESSONS_PAGE.next, onward);
 const task = make("p", { class: "task" });
-const again = button(LESSONS_PAGE.again, () => void begin(lesson, variant));
-const without = button(
-  "",
-  () => void begin(lesson, variant === null ? (lesson.without ?? null) : null),
-);
+const again = button(LESSONS_PAGE.again, () => begin(lesson, variant));
+const without = button("", () => begin(lesson, variant === null ? (lesson.without ?? null) : null));
 const elsewhere = make("a", { href: "./simulator.html" }, LESSONS_PAGE.simulator);
 
 find("telling", HTMLElement).append(
@@ -115,8 +112,20 @@ function button(label: string, act: () => void): HTMLButtonElement {
   return element;
 }
 
+/** One scene is set after the other; of several that were asked for meanwhile only the last. */
+let staged: Promise<void> = Promise.resolve();
+let asked = 0;
+
+function begin(other: Lesson, bug: string | null): void {
+  asked += 1;
+  const number = asked;
+  staged = staged.then(async () => {
+    if (number === asked) await setScene(other, bug);
+  });
+}
+
 /** Stages a lesson, and shows its beginning. */
-async function begin(other: Lesson, bug: string | null): Promise<void> {
+async function setScene(other: Lesson, bug: string | null): Promise<void> {
   [lesson, variant, isStaging, isFree, isDone, step, beats] = [
     other,
     bug,
@@ -137,7 +146,6 @@ async function begin(other: Lesson, bug: string | null): Promise<void> {
       // Where a rule is missing a world may break before the scene is over; the last thing to see is that.
       if (theatre.film.failure === null) throw error;
     });
-    if (other !== lesson) return;
     beats = [...director.beats];
     isStaging = false;
     const [first] = beats;
@@ -286,7 +294,7 @@ function frame(now: number): void {
 function open(): void {
   const id = location.hash.slice(1);
   const found = LESSONS.find((other) => other.id === id) ?? (LESSONS[0] as Lesson);
-  void begin(found, null);
+  begin(found, null);
 }
 
 addEventListener("hashchange", () => {
