@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { list, readPlanted, shown } from "../scripts/lib/planted.mjs";
 import { at } from "../scripts/lib/run.mjs";
+import { offline } from "./offline/plugin.js";
 
 const pages = ["index", "simulator", "lessons", "hunt", "seats", "frozen", "mapreduce"].map(
   (name) => fileURLToPath(new URL(`${name}.html`, import.meta.url)),
@@ -29,7 +30,7 @@ const kept = {
 };
 
 export default defineConfig({
-  plugins: [planted],
+  plugins: [planted, offline],
   root: fileURLToPath(new URL(".", import.meta.url)),
   // Works below any path of a static server.
   base: "./",

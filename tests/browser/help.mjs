@@ -60,6 +60,7 @@ export class Visitor {
     const visitor = new Visitor();
     visitor.url = url;
     visitor.context = await browser.newContext({
+      serviceWorkers: "block",
       viewport: { width: 1180, height: 900 },
       ...options,
     });

@@ -27,7 +27,7 @@ const url = () => new URL("mapreduce.html", site.url).href;
 
 /** The page, once a leader is there. What the console says is an error. */
 async function visit(t, options = {}) {
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ serviceWorkers: "block", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   const complaints = [];

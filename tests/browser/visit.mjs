@@ -28,7 +28,7 @@ export function openPages() {
 
   /** Goes to a page. What the console says is an error, unless it `complains` with reason. */
   async function visit(t, page, { complains = false, prepare = async () => {}, ...options } = {}) {
-    const context = await browser.newContext(options);
+    const context = await browser.newContext({ serviceWorkers: "block", ...options });
     await prepare(context);
     const tab = await context.newPage();
     tab.setDefaultTimeout(30_000);

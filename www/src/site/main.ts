@@ -1,5 +1,6 @@
-/** What the navigation of each page does beyond its links: the theme is changed, and the menu closes. */
+/** What each page does beside its own: the theme is changed, the menu closes, and the site is kept for when there is no network. */
 
+import { keepForOffline } from "./offline.js";
 import { remember, remembered, type Theme, themeOf } from "./theme.js";
 
 const root = document.documentElement;
@@ -40,3 +41,5 @@ addEventListener("pointerdown", ({ target }) => {
 menu?.addEventListener("focusout", ({ relatedTarget }) => {
   if (relatedTarget !== null && !menu.contains(relatedTarget as Node)) menu.open = false;
 });
+
+addEventListener("load", () => void keepForOffline());
