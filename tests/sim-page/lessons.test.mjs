@@ -60,5 +60,12 @@ for (const lesson of LESSONS.filter(({ without }) => without !== undefined)) {
     const breaks = BREAKS[lesson.id];
     if (breaks === null) assert.equal(scene.film.failure, null);
     else assert.match(scene.film.failure?.property ?? "nothing is broken", breaks);
+    if (lesson.id !== "reads") return;
+    // The shortest contradiction: what was written, and the read that began later and did not see it.
+    const [write, read, ...rest] = scene.film.failure.operations.map(
+      (id) => scene.film.operations[id - 1],
+    );
+    assert.deepEqual([write.text, read.text, rest.length], ["x=new", "get x", 0]);
+    assert.ok(write.endedAt < read.calledAt);
   });
 }

@@ -14,7 +14,7 @@ import {
   stepped,
 } from "../player/playhead.js";
 import { Transport } from "../player/transport.js";
-import type { Act, PlacedAct, Spec } from "../sim/chunk.js";
+import type { Act, Failure, PlacedAct, Spec } from "../sim/chunk.js";
 import { linkTo, readLink } from "../sim/link.js";
 import { DEFAULT_SPEC } from "../sim/spec.js";
 import { Theatre } from "../sim/theatre.js";
@@ -221,6 +221,7 @@ function frame(now: number): void {
 }
 
 let said = "";
+let marked: Failure | null = null;
 let nextCalm = 0;
 
 function paint(now: number): void {
@@ -264,6 +265,11 @@ function tell(picture: Picture): void {
         : film.isFull
           ? FULL
           : "";
+  if (atEnd && film.failure !== null && film.failure !== marked) {
+    marked = film.failure;
+    // The calls that contradict each other, where it is about those.
+    if (marked.operations.length > 0) history.judged(marked);
+  }
   const bug = theatre.spec?.bug ?? null;
   // What was found in a campaign was found by a search.
   if (atEnd && film.failure !== null && bug !== null && theatre.spec?.world === "scene")
