@@ -137,6 +137,55 @@ test("a message under way can be lost, or arrive at once", async () => {
   await assert.rejects(one.act({ do: "lose", flight: first.id }, film.end.event), /not under way/);
 });
 
+test("a scene in which nothing would happen any more goes on with what is done to it", () => {
+  const stage = new sim.Stage({ ...DEFAULT_SPEC, clients: 0, nodes: 3 });
+  stage.skip(60);
+  for (const node of [1, 2, 3]) stage.act({ do: "crash", node });
+  assert.equal(stage.advance(1_000, END).ended, true);
+  for (const node of [1, 2, 3]) assert.equal(stage.act({ do: "start", node }).ended, false);
+  const { nodes } = stage.advance(100, END);
+  assert.ok(nodes.some(({ node }) => node.role === "leader"));
+});
+
+test("who leads is said to have a majority, and a hand-over is no time that ran out", async () => {
+  for (const nodes of [1, 3, 4, 5, 7]) {
+    const { events } = live({ ...DEFAULT_SPEC, clients: 0, nodes }, 200);
+    const { why } = events.find(({ why }) => why?.reason === "becameLeader");
+    assert.ok(why.facts.votes > nodes / 2, `${why.facts.votes} of ${nodes}`);
+  }
+  const one = theatre();
+  await one.open({ ...DEFAULT_SPEC, clients: 0, nodes: 3 }, [], 100);
+  const { film } = one;
+  const next = film.picture(film.end).nodes.find(({ role }) => role === "follower").id;
+  await one.act({ do: "transfer", node: next }, film.end.event);
+  const before = film.end.event;
+  await one.live(film.end.at + 200_000);
+  const handed = film.rows.filter(({ event, node }) => event > before && node === next);
+  assert.ok(handed.some(({ text }) => /TimeoutNow/.test(text)));
+  assert.ok(
+    !handed.some(({ text, why }) => /TimeoutNow/.test(text) && why?.reason === "termLearned"),
+  );
+});
+
+test("what clients write is checked by the store's own rules", async () => {
+  const calls = [
+    ["put", "key/1", "1"],
+    ["get", "key/01"],
+    ["put", "x", "007"],
+    ["increment", "x", "1"],
+    ["put", "y", "-0"],
+    ["increment", "y", "1"],
+  ];
+  const stage = new sim.Stage({ ...DEFAULT_SPEC, clients: 0 });
+  stage.skip(100);
+  for (const [op, key, value] of calls) {
+    const call = { do: "call", client: 1, op, key, timeout: 5_000 };
+    stage.act(value === undefined ? call : { ...call, value });
+    stage.skip(80);
+  }
+  assert.equal(stage.judge(), null);
+});
+
 test("what happened has reasons, and each has a sentence with its section", () => {
   const seen = new Map();
   for (let seed = 1; seed <= 12; seed += 1) {
@@ -227,6 +276,15 @@ test("what makes no sense is refused in a sentence, and nothing else happens", (
     [{ do: "lose", flight: 1e9 }, /not under way/],
     [{ do: "resume", node: 1 }, /does not stand still/],
   ];
+  const campaign = new sim.Stage({ ...DEFAULT_SPEC, seed: 1, world: "campaign", torment: 500 });
+  campaign.skip(50);
+  assert.throws(() => campaign.act({ do: "crash", node: 7 }), { message: /there is no n7/ });
+  const lease = new sim.Stage({ ...DEFAULT_SPEC, reads: "lease" });
+  lease.skip(100);
+  assert.throws(() => lease.act({ do: "timeout", node: 1 }), { message: /leases rest on clocks/ });
+  const asked = new sim.Stage({ ...DEFAULT_SPEC, clients: 0 });
+  for (let calls = 0; calls < 100; calls += 1) asked.act(call);
+  assert.throws(() => asked.act(call), { message: /100 calls open/ });
   for (const [act, sentence] of acts)
     assert.throws(() => stage.act(act), { message: sentence }, act.do);
   assert.throws(() => stage.advance(50_001, END), /events/);
@@ -245,7 +303,9 @@ test("all that can be broken in a cluster's world is among the lights", () => {
     );
   const known = new Set(sim.properties());
   for (const file of files(at("crate", "sim", "src"))) {
-    for (const [, name] of readFileSync(file, "utf8").matchAll(/Violation::new\(\s*"([^"]+)"/g))
+    for (const [, name] of readFileSync(file, "utf8").matchAll(
+      /\b(?:Violation::new|violation)\(\s*"([^"]+)"/g,
+    ))
       assert.ok(known.has(name), `${name} in ${file}`);
   }
 });

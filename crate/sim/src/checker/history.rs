@@ -197,7 +197,9 @@ pub fn apply(detail: Detail, state: &State, action: &Action) -> (State, Answer) 
             let text = state.as_ref().map_or(&b"0"[..], |(value, _)| value);
             let number = core::str::from_utf8(text)
                 .ok()
-                .and_then(|text| text.parse::<i64>().ok());
+                .and_then(|text| text.parse::<i64>().ok())
+                // As the store writes numbers, and no other way.
+                .filter(|number| number.to_string().as_bytes() == text);
             match number.and_then(|number| number.checked_add(*by)) {
                 Some(sum) => {
                     let value = Bytes::from(sum.to_string());

@@ -26,7 +26,7 @@ mod watch;
 use core::fmt;
 
 /// All that can be broken in the world of a cluster, by name.
-pub const PROPERTIES: [&str; 46] = [
+pub const PROPERTIES: [&str; 50] = [
     "A durable log has no gaps",
     "A failed write halts the node",
     "A later holder has a greater token",
@@ -40,18 +40,21 @@ pub const PROPERTIES: [&str; 46] = [
     "A watch waits for news",
     "Acknowledged means committed",
     "Calls fail only for a reason",
+    "Commit and applied never fall",
     "Commit by counting own-term entries only",
     "Commit index is durable on a quorum",
     "Committed entries survive",
     "Election Safety",
     "Every call ends once",
     "Every request is answered",
+    "Exactly once",
     "Frames survive their encoding",
     "Leader Append-Only",
     "Leader Completeness",
     "Linearizability",
     "Liveness",
     "Log Matching",
+    "Log time never falls",
     "Logs are compacted",
     "Neighboring quorums intersect",
     "Not applied means never",
@@ -73,6 +76,7 @@ pub const PROPERTIES: [&str; 46] = [
     "Votes and terms are never taken back",
     "What is not for a node is refused",
     "Who sleeps has nothing to do",
+    "applied ≤ commit ≤ last",
 ];
 
 /// A broken promise.

@@ -245,25 +245,26 @@ impl<M: StateMachine + Default> Cluster<M> {
         if timer.is_none() {
             film.timers.remove(&id);
         }
-        let same = before.filter(|before| before.term == status.term.0 && before.role == role);
+        let wins = |before: &&NodePicture| role == "leader" && before.role == "candidate";
+        let same = before
+            .filter(|before| before.term == status.term.0 && (before.role == role || wins(before)));
         let mut votes = same.map_or_else(Vec::new, |before| before.votes.clone());
-        if matches!(status.role, RoleKind::PreCandidate | RoleKind::Candidate) {
+        if status.role != RoleKind::Follower {
             if votes.is_empty() {
                 votes.push(id.0);
             }
             for message in film.heard.iter().filter(|message| message.to == id) {
                 let row = words::message(message);
-                let asked = if status.role == RoleKind::Candidate {
-                    "vote"
-                } else {
-                    "preVote"
+                let asked = match status.role {
+                    RoleKind::PreCandidate => "preVote",
+                    _ => "vote",
                 };
                 let counts = row.kind == asked && row.answer && !row.refuses;
                 if counts && !votes.contains(&row.from) {
                     votes.push(row.from);
                 }
             }
-        } else if status.role != RoleKind::Leader {
+        } else {
             votes.clear();
         }
         NodePicture {

@@ -100,7 +100,10 @@ pub(crate) fn heard(
         ),
         Body::AppendEntries { prev, entries, .. } => {
             let matched = prev.index.0 + entries.len() as u64;
-            let fits = after.log.last >= matched && term_at(after, prev.index.0) == prev.term.0;
+            // What is in a snapshot is committed, and so the same everywhere.
+            let known = prev.index.0 < after.log.start.max(after.log.snapshot);
+            let agrees = known || term_at(after, prev.index.0) == prev.term.0;
+            let fits = after.log.last >= matched && agrees;
             if !fits {
                 let prev = [("prevTerm", prev.term.0), ("prevIndex", prev.index.0)];
                 let facts = [
@@ -117,7 +120,7 @@ pub(crate) fn heard(
                 why("appendAccepted", [("leader", from), ("matched", matched)])
             }
         }
-        _ if after.term > own => why(
+        _ if term > own && after.term >= term => why(
             "termLearned",
             [("from", from), ("term", term), ("before", own)],
         ),

@@ -119,6 +119,31 @@ pub struct PlacedAct {
 }
 
 impl Act {
+    /// The nodes that it names.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeId> {
+        match self {
+            Self::Crash(id)
+            | Self::Start(id)
+            | Self::Pause(id)
+            | Self::Resume(id)
+            | Self::Freeze(id)
+            | Self::Thaw(id)
+            | Self::Evict(id)
+            | Self::TimeOut(id)
+            | Self::Transfer(id)
+            | Self::Remove(id)
+            | Self::Demote(id) => vec![*id],
+            Self::Cut { from, to }
+            | Self::Mend { from, to }
+            | Self::Slow { from, to, .. }
+            | Self::Lossy { from, to, .. } => vec![*from, *to],
+            Self::Restore | Self::Heal | Self::Lose(_) | Self::Deliver(_) | Self::Call(_) => {
+                Vec::new()
+            }
+        }
+    }
+
     /// A fingerprint.
     #[must_use]
     pub fn digest(&self) -> u64 {

@@ -87,6 +87,7 @@ impl Stage {
             return Err(sentence);
         }
         self.acts.push(planned);
+        self.ended = false;
         self.note(result);
         Ok(self.chunk())
     }
@@ -113,7 +114,8 @@ impl Stage {
     fn is_over(&self) -> bool {
         match &self.told {
             Some(told) => told.is_over(),
-            None => self.failure.is_some() || self.ended,
+            // A scene in which nothing would happen any more goes on with what is done to it.
+            None => self.failure.is_some(),
         }
     }
 

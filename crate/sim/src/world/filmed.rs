@@ -19,6 +19,9 @@ use crate::workload::{User, Wish};
 /// Keys that were named have numbers from here on: those that are drawn have one digit.
 const NAMED_KEYS: u64 = 1_000;
 
+/// Calls that one client may have open.
+const OPEN_MAX: usize = 100;
+
 /// Searches of the shortest contradiction: each leaves out one operation.
 const SEARCHES_MAX: usize = 400;
 /// Places that one of them looks at.
@@ -111,6 +114,10 @@ impl World {
     /// A sentence if it cannot be done.
     fn perform(&mut self, act: &Act) -> Result<Option<String>, Failure> {
         let cluster = &mut self.cluster;
+        let nodes = act.nodes();
+        if let Some(id) = nodes.iter().find(|id| !cluster.voters().contains(id)) {
+            return Ok(Some(format!("there is no {id} in this world")));
+        }
         let running = |id: NodeId| cluster.is_running(id);
         let done = |done: bool, sentence: &str| (!done).then(|| sentence.to_owned());
         Ok(match act {
@@ -155,6 +162,10 @@ impl World {
                     evicted,
                     "one of three or more loses its disk only while all others are whole: or what was promised could be lost",
                 )
+            }
+            Act::TimeOut(_) if self.shape.cluster.node.raft.lease_reads => {
+                let sentence = "a timer fires early by a clock that jumps, and leases rest on clocks: choose other reads";
+                Some(sentence.to_owned())
             }
             Act::TimeOut(id) => {
                 let timed_out = !cluster.is_paused(*id) && cluster.time_out(*id);
@@ -208,6 +219,9 @@ impl World {
                 }
                 None => done(false, "this message is not under way any more"),
             },
+            Act::Call(asked) if self.users[self.told(asked)].open() >= OPEN_MAX => {
+                Some(format!("client {} has {OPEN_MAX} calls open", asked.client))
+            }
             Act::Call(asked) => {
                 self.call_told(asked)?;
                 None
@@ -245,8 +259,13 @@ impl World {
         }
     }
 
+    /// The place of a client among the users.
+    fn told(&self, asked: &Asked) -> usize {
+        self.users.len() - self.shape.told as usize + asked.client as usize - 1
+    }
+
     fn call_told(&mut self, asked: &Asked) -> Result<(), Failure> {
-        let user = self.users.len() - self.shape.told as usize + asked.client as usize - 1;
+        let user = self.told(asked);
         let key = self.key_number(&asked.key);
         let bytes = |text: &str| Bytes::from(text.to_owned());
         let name = bytes(&asked.key);
@@ -262,10 +281,9 @@ impl World {
 
     /// The number of a key: those that clients draw have theirs in their name.
     fn key_number(&mut self, key: &str) -> u64 {
-        let drawn = key
-            .strip_prefix("key/")
-            .and_then(|number| number.parse().ok());
-        if let Some(number) = drawn.filter(|number| *number < 10) {
+        // As clients write it: one digit.
+        let drawn = (0..10).find(|number| key == format!("key/{number}"));
+        if let Some(number) = drawn {
             return number;
         }
         let known = self.named.iter().position(|named| named == key);
