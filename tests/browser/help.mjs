@@ -50,6 +50,15 @@ function launch() {
   });
 }
 
+/** A context whose pages find no service worker: what is kept of the site for later is not what these tests are about. */
+export async function contextOf(browser, options) {
+  const context = await browser.newContext(options);
+  await context.addInitScript(() => {
+    delete Navigator.prototype.serviceWorker;
+  });
+  return context;
+}
+
 /** A visitor with an empty browser profile, who reads the console too. */
 export class Visitor {
   /** Warnings and errors that the browser told of, and files that did not come. */
@@ -59,8 +68,7 @@ export class Visitor {
   static async arrive(browser, url, { prepare = async () => {}, ...options } = {}) {
     const visitor = new Visitor();
     visitor.url = url;
-    visitor.context = await browser.newContext({
-      serviceWorkers: "block",
+    visitor.context = await contextOf(browser, {
       viewport: { width: 1180, height: 900 },
       ...options,
     });

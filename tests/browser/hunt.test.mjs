@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { servePage } from "./help.mjs";
+import { contextOf, servePage } from "./help.mjs";
 import { firefox } from "./webdriver.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -30,7 +30,7 @@ const url = () => new URL("hunt.html", site.url).href;
 
 /** The page. What the console says is an error. */
 async function visit(t, { context, complains = false, ...options } = {}) {
-  const own = context ?? (await browser.newContext({ serviceWorkers: "block", ...options }));
+  const own = context ?? (await contextOf(browser, options));
   const page = await own.newPage();
   page.setDefaultTimeout(60_000);
   const complaints = [];
@@ -103,7 +103,7 @@ test("a planted bug is found, and its link names the world and the moment", asyn
 });
 
 test("the machine searches for one bug, stops where it shows, and the page remembers", async (t) => {
-  const context = await browser.newContext({ serviceWorkers: "block" });
+  const context = await contextOf(browser);
   const page = await visit(t, { context });
   const card = page.locator(`[data-bug="${RARE}"]`);
   await card.getByText("The changed lines").click();
@@ -160,7 +160,7 @@ test("what is no seed is told beside the field", async (t) => {
 });
 
 test("without the module the page says so, and its text stays", async (t) => {
-  const context = await browser.newContext({ serviceWorkers: "block" });
+  const context = await contextOf(browser);
   await context.route(/sim_bg.*\.wasm$/, (route) => route.abort());
   const page = await visit(t, { context, complains: true });
   await page.click("#start");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { servePage } from "./help.mjs";
+import { contextOf, servePage } from "./help.mjs";
 import { firefox } from "./webdriver.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -27,7 +27,7 @@ const url = () => new URL("mapreduce.html", site.url).href;
 
 /** The page, once a leader is there. What the console says is an error. */
 async function visit(t, options = {}) {
-  const context = await browser.newContext({ serviceWorkers: "block", ...options });
+  const context = await contextOf(browser, options);
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   const complaints = [];

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
-import { servePage } from "./help.mjs";
+import { contextOf, servePage } from "./help.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -28,7 +28,7 @@ export function openPages() {
 
   /** Goes to a page. What the console says is an error, unless it `complains` with reason. */
   async function visit(t, page, { complains = false, prepare = async () => {}, ...options } = {}) {
-    const context = await browser.newContext({ serviceWorkers: "block", ...options });
+    const context = await contextOf(browser, options);
     await prepare(context);
     const tab = await context.newPage();
     tab.setDefaultTimeout(30_000);
