@@ -120,7 +120,8 @@ test("what is done in the past makes another future, which a link carries", asyn
   const follower = before.ring.findIndex((label) => /follower/.test(label)) + 1;
   await tab.locator(`#stage .node[data-node="${follower}"]`).focus();
   await tab.keyboard.press("Enter");
-  assert.match(await tab.textContent("#inspector"), new RegExp(`Node n${follower}.*follower`));
+  const told = new RegExp(`Node n${follower}.*follower`);
+  await tab.locator("#inspector", { hasText: told }).waitFor();
   await tab.getByRole("button", { name: "Crash", exact: true }).click();
   await tab.locator(`#stage .node[data-node="${follower}"][data-state="down"]`).waitFor();
   // What cannot be done now is told, and changes nothing.
