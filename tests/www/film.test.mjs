@@ -42,6 +42,7 @@ function world(events, first = 1) {
     ),
     operations: [],
     links: [],
+    boards: [],
     failure: null,
     ended: false,
   };

@@ -12,6 +12,8 @@ pub(crate) const TORMENT_MAX: f64 = 600_000.0;
 const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 const NODES_MAX: f64 = 7.0;
 const CLIENTS_MAX: f64 = 8.0;
+const GROUPS_MAX: f64 = 2.0;
+const WORKERS_MAX: f64 = 8.0;
 const MS_MAX: f64 = 600_000.0;
 const KEY_BYTES_MAX: usize = 64;
 const VALUE_BYTES_MAX: usize = 256;
@@ -69,15 +71,6 @@ pub(crate) struct GivenSpec {
 }
 
 impl GivenSpec {
-    /// How many nodes may be named. A campaign draws how many it has.
-    pub(crate) fn nodes(&self) -> u64 {
-        if self.world == "scene" {
-            self.nodes as u64
-        } else {
-            NODES_MAX as u64
-        }
-    }
-
     pub(crate) fn checked(self) -> Result<Spec, Problem> {
         let seed = seed(self.seed)?;
         let kind = match self.world.as_str() {
@@ -85,9 +78,11 @@ impl GivenSpec {
                 torment: count(self.torment, "torment", TORMENT_MAX)?,
             },
             "scene" => Kind::Scene(self.scene()?),
+            "shards" => Kind::Shards(self.scene()?),
+            "job" => Kind::Job(self.scene()?),
             other => {
                 return Err(Problem(format!(
-                    "a world is a scene or a campaign, not {other:?}"
+                    "a world is a scene, a campaign, shards or a job, not {other:?}"
                 )));
             }
         };
@@ -142,14 +137,24 @@ pub(crate) struct GivenAct {
     value: Option<String>,
     expected: Option<String>,
     timeout: Option<f64>,
+    group: Option<f64>,
+    worker: Option<f64>,
 }
 
 impl GivenAct {
-    /// The act, in a world of so many nodes.
-    pub(crate) fn checked(self, nodes: u64) -> Result<Act, Problem> {
+    /// The act, in a world of these nodes.
+    pub(crate) fn checked(self, nodes: &[u64]) -> Result<Act, Problem> {
+        let last = nodes.last().map_or(0.0, |last| *last as f64);
         let id = |given: Option<f64>, name: &str| {
-            whole(given.unwrap_or(0.0), name, 1.0, nodes as f64).map(NodeId)
+            let id = whole(given.unwrap_or(0.0), name, 1.0, last)?;
+            let problem = || Problem(format!("there is no n{id} in this world"));
+            nodes
+                .contains(&id)
+                .then_some(NodeId(id))
+                .ok_or_else(problem)
         };
+        let group = || whole(self.group.unwrap_or(0.0), "group", 1.0, GROUPS_MAX);
+        let worker = || whole(self.worker.unwrap_or(0.0), "worker", 1.0, WORKERS_MAX);
         let node = || id(self.node, "node");
         let (from, to) = (|| id(self.from, "from"), || id(self.to, "to"));
         let flight = || whole(self.flight.unwrap_or(0.0), "flight", 1.0, WHOLE_MAX);
@@ -192,6 +197,12 @@ impl GivenAct {
             "lose" => Act::Lose(flight()?),
             "deliver" => Act::Deliver(flight()?),
             "call" => Act::Call(self.asked()?),
+            "join" => Act::Join(group()? as u32),
+            "leave" => Act::Leave(group()? as u32),
+            "submit" => Act::Submit,
+            "kill" => Act::Kill(worker()?),
+            "hire" => Act::Hire,
+            "tire" => Act::Tire(worker()?),
             other => return Err(Problem(format!("nobody can {other:?}"))),
         })
     }

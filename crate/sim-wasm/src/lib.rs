@@ -7,6 +7,7 @@ mod given;
 mod hunt;
 mod planted;
 
+use quorate_sim::checker::{CLUSTER_PROPERTIES, JOB_PROPERTIES, PROPERTIES, SHARD_PROPERTIES};
 use quorate_sim::stage;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
@@ -21,7 +22,7 @@ const EVENTS_MAX: f64 = 50_000.0;
 #[wasm_bindgen]
 pub struct Stage {
     stage: stage::Stage,
-    nodes: u64,
+    nodes: Vec<u64>,
     bug: Option<String>,
 }
 
@@ -34,8 +35,9 @@ impl Stage {
     #[wasm_bindgen(constructor)]
     pub fn new(spec: JsValue) -> Result<Self, JsError> {
         let given: GivenSpec = read(spec)?;
-        let (nodes, bug) = (given.nodes(), given.bug.clone());
+        let bug = given.bug.clone();
         let spec = given.checked()?;
+        let nodes = spec.nodes();
         planted::set(bug.as_deref()).map_err(Problem)?;
         let stage = stage::Stage::new(spec);
         Ok(Self { stage, nodes, bug })
@@ -69,7 +71,7 @@ impl Stage {
     pub fn act(&mut self, act: JsValue) -> Result<JsValue, JsError> {
         self.plant()?;
         let given: GivenAct = read(act)?;
-        let act = given.checked(self.nodes)?;
+        let act = given.checked(&self.nodes)?;
         write(&self.stage.act(act).map_err(Problem)?)
     }
 
@@ -100,11 +102,16 @@ pub fn hunt(seed: f64, torment: f64, bug: Option<String>) -> Result<JsValue, JsE
     write(&hunt::hunt(seed, torment))
 }
 
-/// The names of all properties that are checked.
+/// The names of all properties that are checked in worlds of a kind.
 #[wasm_bindgen]
 #[must_use]
-pub fn properties() -> Vec<String> {
-    let names = quorate_sim::checker::PROPERTIES.iter();
+pub fn properties(world: &str) -> Vec<String> {
+    let (some, more): (&[&str], &[&str]) = match world {
+        "shards" => (&CLUSTER_PROPERTIES, &SHARD_PROPERTIES),
+        "job" => (&CLUSTER_PROPERTIES, &JOB_PROPERTIES),
+        _ => (&PROPERTIES, &[]),
+    };
+    let names = some.iter().chain(more);
     names.map(|name| (*name).to_owned()).collect()
 }
 

@@ -24,6 +24,7 @@ pub mod digest;
 pub mod disk;
 pub mod fault;
 pub mod film;
+mod job;
 pub mod machine;
 pub mod nemesis;
 pub mod network;

@@ -1,5 +1,6 @@
 /** Who stages a lesson: lets a world live until something is seen, does something to it, and notes what is to be said when. */
 
+import type { Board } from "../sim/board.js";
 import type { Act, Spec } from "../sim/chunk.js";
 import type { Film, Moment } from "../sim/film.js";
 import { BEGINNING } from "../sim/film.js";
@@ -13,8 +14,8 @@ export interface Beat {
   readonly says: string;
 }
 
-/** What is looked for in a picture. */
-export type Sight = (picture: Picture) => boolean;
+/** What is looked for in a picture, and in what stands beside the nodes. */
+export type Sight = (picture: Picture, board: Board | null) => boolean;
 
 /** What a lesson waits for comes within so many virtual microseconds, or the lesson is wrong. */
 const PATIENCE = 30_000_000;
@@ -53,6 +54,10 @@ export class Director {
     return this.film.picture(this.#now);
   }
 
+  get board(): Board | null {
+    return this.film.board(this.#now.event);
+  }
+
   get film(): Film {
     return this.#theatre.film;
   }
@@ -75,7 +80,7 @@ export class Director {
   /** Goes on until something is seen. */
   async until(sight: Sight): Promise<void> {
     const end = this.#now.at + PATIENCE;
-    while (!sight(this.picture)) {
+    while (!sight(this.picture, this.board)) {
       const next = this.film.next(this.#now);
       if (next !== null) this.#now = next;
       else if (!(await this.#live(this.film.end.at + STRIDE)))
@@ -95,6 +100,13 @@ export class Director {
   /** From here on this is said, until something else is. */
   say(says: string): void {
     this.#beats.push({ moment: this.#now, says });
+  }
+
+  /** Goes back to where something was said. */
+  back(says: string): void {
+    const beat = this.#beats.find((beat) => beat.says === says);
+    if (beat === undefined) throw new Error(`nobody said ${says}`);
+    this.#now = beat.moment;
   }
 
   async act(act: Act): Promise<void> {

@@ -17,6 +17,7 @@ import { linkTo } from "../sim/link.js";
 import { Theatre } from "../sim/theatre.js";
 import { NotLoaded } from "../sim/world.js";
 import { Acts } from "../simulator/acts.js";
+import { BoardView } from "../simulator/board.js";
 import { History } from "../simulator/history.js";
 import { Inspector } from "../simulator/inspector.js";
 import type { Selection } from "../simulator/selection.js";
@@ -61,6 +62,7 @@ const stage = new StageView(find("stage", HTMLElement), {
   selectFlight: (id) => select({ kind: "flight", id }),
   selectEntry: (node, index) => select({ kind: "entry", node, index }),
 });
+const boardView = new BoardView(find("board", HTMLElement));
 const transport = new Transport({
   play: (playing) => move({ ...head, playing }),
   step: (by) => move(stepped(head, theatre.film, by)),
@@ -281,12 +283,16 @@ function frame(now: number): void {
   const selected = selection?.kind === "node" ? selection.id : null;
   stage.show(picture, { selected, reducedMotion: reduced.matches });
   transport.show(head, film);
-  acts.show(picture.nodes, selected);
+  const board = film.board(head.moment.event);
+  boardView.show(board);
+  acts.show(picture.nodes, selected, board);
+  // Where there is a job nobody asks a store for anything.
+  find("history-panel", HTMLElement).hidden = board?.kind === "job";
   inspector.show(film, head.moment, selection, now);
   history.show(film, head.moment, now);
   const isLast = step >= beats.length - 1;
   const end = beats.at(-1)?.moment.event ?? 0;
-  if (isLast && (isFree || head.moment.event > end)) isDone ||= lesson.done(picture);
+  if (isLast && (isFree || head.moment.event > end)) isDone ||= lesson.done(picture, board);
   tell();
   if (head.playing) wake();
 }

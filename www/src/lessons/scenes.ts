@@ -2,10 +2,12 @@
 
 import { leaderOf } from "../simulator/commit.js";
 import type { Director } from "./director.js";
+import { job, shards } from "./groups.js";
 import { calm, type Lesson } from "./lesson.js";
 import {
   allAgree,
   anotherLeads,
+  both,
   flies,
   has,
   hasOfTerm,
@@ -233,11 +235,11 @@ const figure8: Lesson = {
     await scene.until(({ nodes }) => (nodes[0]?.term ?? 0) > term);
     await scene.timeout(1);
     await scene.until(leads(1));
-    await scene.until((picture) => hasOfTerm(3, index, term)(picture) && has(3, index)(picture));
+    await scene.until(both(hasOfTerm(3, index, term), has(3, index)));
     scene.say("c");
     await scene.until(
-      (picture) =>
-        knowsCommitted(1, index)(picture) || (picture.nodes[0]?.state ?? "") !== "running",
+      (picture, board) =>
+        knowsCommitted(1, index)(picture, board) || (picture.nodes[0]?.state ?? "") !== "running",
     );
     scene.say("d");
     await scene.start(5);
@@ -463,4 +465,6 @@ export const LESSONS: readonly Lesson[] = [
   members,
   reads,
   sessions,
+  shards,
+  job,
 ];

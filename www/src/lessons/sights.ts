@@ -4,6 +4,12 @@ import { leaderOf } from "../simulator/commit.js";
 import { termOf } from "../stage/strips.js";
 import type { Sight } from "./director.js";
 
+/** One and the other. */
+export const both =
+  (one: Sight, other: Sight): Sight =>
+  (picture, board) =>
+    one(picture, board) && other(picture, board);
+
 export const somebodyAsks: Sight = ({ nodes }) =>
   nodes.some(({ role, state }) => role === "preCandidate" && state === "running");
 

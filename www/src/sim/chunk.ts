@@ -4,6 +4,7 @@
  */
 
 import type { Flight, LinkPicture, NodePicture } from "../stage/picture.js";
+import type { Board } from "./board.js";
 
 /** What a world is made of. */
 export interface Spec {
@@ -12,8 +13,10 @@ export interface Spec {
   /**
    * `scene`: a fair world of these nodes and clients, in which nothing happens but what is done to it, and what `faults` asks for.
    * `campaign`: the world that a hunt draws from this seed (nodes, network, disks, faults, clients); what is below is ignored.
+   * `shards`: a scene of a controller (nodes 1, 2, ...) and two groups (11, ... and 21, ...) of so many nodes each; clients do what they are told.
+   * `job`: a scene of coordinators, and of workers that count words.
    */
-  readonly world: "scene" | "campaign";
+  readonly world: "scene" | "campaign" | "shards" | "job";
   /** How long faults come in a campaign, in milliseconds. */
   readonly torment: number;
   /** 1 to 7. */
@@ -72,7 +75,13 @@ export type Act =
       /** What `cas` expects; left out: that there is no such key. */
       readonly expected?: string;
       readonly timeout: number;
-    };
+    }
+  /** Where there are shards: a group gets its part of them, or gives them up. */
+  | { readonly do: "join" | "leave"; readonly group: number }
+  /** Where there is a job: it is handed in; a worker comes. */
+  | { readonly do: "submit" | "hire" }
+  /** A worker ends without a word; or takes ten times as long from now on. */
+  | { readonly do: "kill" | "tire"; readonly worker: number };
 
 /**
  * An act at its place: right after event number `after` (0: before the first). An act is an event, too: it takes the next number, so the
@@ -101,6 +110,8 @@ export interface Chunk {
   readonly operations: readonly OperationRow[];
   /** All links with a fault, when that changed. */
   readonly links: readonly LinksRow[];
+  /** What stands beside the nodes, when that changed. */
+  readonly boards: readonly BoardRow[];
   /** What was violated, if anything was: the world stands still from then on. */
   readonly failure: Failure | null;
   /** A campaign that has come to its end, or a world in which nothing will ever happen again. */
@@ -222,6 +233,12 @@ export interface OperationRow {
 export interface LinksRow {
   readonly event: number;
   readonly links: readonly LinkPicture[];
+}
+
+/** What stands beside the nodes after an event. */
+export interface BoardRow {
+  readonly event: number;
+  readonly board: Board;
 }
 
 export interface Failure {

@@ -4,7 +4,9 @@
  */
 
 import type { Flight, LinkPicture, NodePicture, Picture } from "../stage/picture.js";
+import type { Board } from "./board.js";
 import type {
+  BoardRow,
   Chunk,
   EventRow,
   Failure,
@@ -39,6 +41,7 @@ export class Film {
   /** The messages under way after an event, once in a while. */
   #notes: { event: number; sent: number; open: readonly FlightRow[] }[] = [];
   #links: LinksRow[] = [];
+  #boards: BoardRow[] = [];
   #operations: OperationRow[] = [];
   #end: Moment = BEGINNING;
   #hash = "";
@@ -79,6 +82,7 @@ export class Film {
     }
     this.#land(chunk);
     for (const row of chunk.links) this.#links.push(row);
+    for (const row of chunk.boards) this.#boards.push(row);
     for (const row of chunk.operations) this.#operations[row.id - 1] = row;
     this.#end = { event: chunk.count, at: chunk.at };
     this.#hash = chunk.hash;
@@ -114,6 +118,7 @@ export class Film {
     for (const [id, rows] of this.#nodes) this.#nodes.set(id, upTo(rows));
     this.#flights = upTo(this.#flights);
     this.#links = upTo(this.#links);
+    this.#boards = upTo(this.#boards);
     this.#notes = upTo(this.#notes);
     for (const [id, landing] of this.#landings)
       if (landing.event > event) this.#landings.delete(id);
@@ -184,17 +189,24 @@ export class Film {
     const nodes = [...this.#nodes.keys()]
       .sort((a, b) => a - b)
       .flatMap((id) => this.node(id, event) ?? []);
-    return {
+    const board = this.board(event);
+    const picture = {
       at: at / 1_000,
       nodes,
       flights: this.#underWay(event),
       sampled: 1,
       links: this.links(event),
     };
+    return board?.kind === "shards" ? { ...picture, rings: board.groups } : picture;
   }
 
   links(event: number): readonly LinkPicture[] {
     return this.#links[lastUpTo(this.#links, (row) => row.event, event)]?.links ?? [];
+  }
+
+  /** What stands beside the nodes after an event; null where nothing does. */
+  board(event: number): Board | null {
+    return this.#boards[lastUpTo(this.#boards, (row) => row.event, event)]?.board ?? null;
   }
 
   /** Calls that had begun by a moment, as they were then. */

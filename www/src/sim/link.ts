@@ -105,6 +105,12 @@ const SHAPES: { readonly [K in Act["do"]]: readonly string[] } = {
   lose: ["flight"],
   deliver: ["flight"],
   call: ["client", "op", "timeout", "key", "value", "expected"],
+  join: ["group"],
+  leave: ["group"],
+  submit: [],
+  hire: [],
+  kill: ["worker"],
+  tire: ["worker"],
 };
 
 const WORDS: ReadonlySet<string> = new Set(["op", "key", "value", "expected"]);

@@ -29,8 +29,8 @@ export interface SimModule {
   ) => Stage;
   /** Lives one world of a campaign to its end. `torment` in milliseconds. */
   hunt(seed: number, torment: number, bug: string | null): HuntResult;
-  /** The names of all properties that are checked. */
-  properties(): readonly string[];
+  /** The names of all properties that are checked in worlds of this kind. */
+  properties(world: Spec["world"]): readonly string[];
   /** The names of the bugs that this module has; none in the plain one. */
   bugs(): readonly string[];
 }

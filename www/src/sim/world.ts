@@ -61,7 +61,10 @@ export class World {
       case "judge":
         return this.#running.judge();
       case "names":
-        return { properties: this.#loaded.properties(), bugs: this.#loaded.bugs() };
+        return {
+          properties: this.#loaded.properties(this.#spec?.world ?? "scene"),
+          bugs: this.#loaded.bugs(),
+        };
     }
   }
 

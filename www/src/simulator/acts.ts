@@ -1,9 +1,11 @@
 /** What can be done to the world: to a node, to a link, and as a client. */
 
 import { make, setAttribute } from "../dom.js";
+import type { Board } from "../sim/board.js";
 import type { Act } from "../sim/chunk.js";
 import type { NodePicture } from "../stage/picture.js";
 import { ACTS, NODE_ACTS } from "../words/simulator.js";
+import { BoardActs } from "./board-acts.js";
 
 export interface ActsActions {
   act(...acts: readonly Act[]): void;
@@ -17,13 +19,20 @@ const SLOW_MS = 100;
 type Op = Extract<Act, { do: "call" }>["op"];
 const OPS: readonly Op[] = ["put", "get", "append", "increment", "delete", "cas"];
 
+/** What can be done to a node where there is more than one group, or a job. */
+const BESIDE_A_BOARD: ReadonlySet<string> = new Set(["crash", "start", "timeout"]);
+
 export class Acts {
   readonly element: HTMLElement;
   readonly #node = make("select", { "aria-label": ACTS.node });
   readonly #from = make("select", { "aria-label": `${ACTS.link} ${ACTS.from}` });
   readonly #to = make("select", { "aria-label": `${ACTS.link} ${ACTS.to}` });
   readonly #buttons = new Map<string, HTMLButtonElement>();
-  #count = 0;
+  readonly #isolate: HTMLButtonElement;
+  readonly #links: HTMLElement;
+  readonly #call: HTMLElement;
+  readonly #board: BoardActs;
+  #ids = "";
   #nodes: readonly NodePicture[] = [];
 
   constructor(actions: ActsActions) {
@@ -47,7 +56,7 @@ export class Acts {
     const slow = button(ACTS.slow, "", () =>
       actions.act({ do: "slow", from: chosen(this.#from), to: chosen(this.#to), ms: SLOW_MS }),
     );
-    const isolate = button(ACTS.isolate, "", () => {
+    this.#isolate = button(ACTS.isolate, "", () => {
       const id = chosen(this.#node);
       const others = this.#nodes.map((node) => node.id).filter((other) => other !== id);
       actions.act(
@@ -59,6 +68,19 @@ export class Acts {
     });
     const heal = button(ACTS.heal, "", () => actions.act({ do: "heal" }));
     const restore = button(ACTS.restore, "", () => actions.act({ do: "restore" }));
+    this.#links = make(
+      "div",
+      { class: "row", role: "group", "aria-label": ACTS.link },
+      make("label", {}, ACTS.link, " ", ACTS.from, " ", this.#from),
+      make("label", {}, ACTS.to, " ", this.#to),
+      link("cut"),
+      link("mend"),
+      slow,
+      heal,
+      restore,
+    );
+    this.#call = this.#client(actions);
+    this.#board = new BoardActs((act) => actions.act(act));
     this.element = make(
       "div",
       { class: "acts" },
@@ -67,20 +89,11 @@ export class Acts {
         { class: "row", role: "group", "aria-label": ACTS.node },
         make("label", {}, ACTS.node, " ", this.#node),
         ...this.#buttons.values(),
-        isolate,
+        this.#isolate,
       ),
-      make(
-        "div",
-        { class: "row", role: "group", "aria-label": ACTS.link },
-        make("label", {}, ACTS.link, " ", ACTS.from, " ", this.#from),
-        make("label", {}, ACTS.to, " ", this.#to),
-        link("cut"),
-        link("mend"),
-        slow,
-        heal,
-        restore,
-      ),
-      this.#client(actions),
+      this.#links,
+      this.#call,
+      ...this.#board.rows,
     );
   }
 
@@ -128,15 +141,21 @@ export class Acts {
     return form;
   }
 
-  show(nodes: readonly NodePicture[], selected: number | null): void {
-    if (nodes.length !== this.#count) {
-      this.#count = nodes.length;
+  show(nodes: readonly NodePicture[], selected: number | null, board: Board | null): void {
+    const ids = nodes.map(({ id }) => id).join();
+    if (ids !== this.#ids) {
+      this.#ids = ids;
       for (const select of [this.#node, this.#from, this.#to])
         select.replaceChildren(
           ...nodes.map(({ id }) => make("option", { value: String(id) }, `n${id}`)),
         );
       if (nodes.length > 1) this.#to.value = "2";
     }
+    this.#board.show(board);
+    this.#links.hidden = this.#isolate.hidden = board !== null;
+    this.#call.hidden = board?.kind === "job";
+    for (const [name, button] of this.#buttons)
+      button.hidden = board !== null && !BESIDE_A_BOARD.has(name);
     this.#nodes = nodes;
     if (selected !== null && this.#node.value !== String(selected))
       this.#node.value = String(selected);

@@ -81,7 +81,8 @@ export class Inspector {
     const term: [string, string][] = flight.term > 0 ? [[INSPECTOR.term, String(flight.term)]] : [];
     const row =
       landed === undefined ? undefined : film.rowsOf(landed.event).find(({ why }) => why !== null);
-    const buttons = landed === undefined && !flight.lost ? this.#buttons(id) : [];
+    const isOpen = landed === undefined && !flight.lost;
+    const buttons = isOpen && film.board(moment.event) === null ? this.#buttons(id) : [];
     return [
       make("h3", {}, INSPECTOR.flight(flight.name, flight.from, flight.to)),
       make("p", { class: "soft" }, `${INSPECTOR.sent} ${seconds(flight.sentAt * 1_000)}, ${end}`),

@@ -24,6 +24,7 @@ import { StageView } from "../stage/stage.js";
 import { ENDED, FULL, failureText, linkTrouble, TROUBLE, WORLD } from "../words/simulator.js";
 import { describeCluster } from "../words/stage.js";
 import { Acts } from "./acts.js";
+import { BoardView } from "./board.js";
 import { Events } from "./events.js";
 import { History } from "./history.js";
 import { Inspector } from "./inspector.js";
@@ -64,6 +65,7 @@ const stage = new StageView(find("stage", HTMLElement), {
   },
   selectEntry: (node, index) => select({ kind: "entry", node, index }),
 });
+const boardView = new BoardView(find("board", HTMLElement));
 const transport = new Transport({
   play: (on) => (on ? play() : pause()),
   step: (by) => step(by),
@@ -248,7 +250,9 @@ function paint(now: number): void {
   const picture = film.picture(moment);
   const selected = selection?.kind === "node" ? selection.id : null;
   stage.show(picture, { selected, reducedMotion: reduced.matches });
-  acts.show(picture.nodes, selected);
+  const board = film.board(moment.event);
+  boardView.show(board);
+  acts.show(picture.nodes, selected, board);
   tell(picture);
 }
 

@@ -11,8 +11,11 @@ export interface Point {
 export interface Layout {
   readonly width: number;
   readonly height: number;
+  /** Of the ring; where there are several, the place of the clients. */
   readonly center: Point;
   readonly radius: Point;
+  /** The middles of several rings. */
+  readonly rings?: readonly Point[];
 }
 
 export const WIDE: Layout = {
@@ -29,9 +32,60 @@ export const NARROW: Layout = {
   radius: { x: 102, y: 156 },
 };
 
-/** The layout for so many pixels. */
-export function layoutFor(width: number): Layout {
+/** Of each of several rings. */
+const RADIUS: Point = { x: 78, y: 62 };
+
+export const WIDE_RINGS: Layout = {
+  width: 640,
+  height: 524,
+  center: { x: 320, y: 350 },
+  radius: RADIUS,
+  rings: [
+    { x: 320, y: 148 },
+    { x: 126, y: 406 },
+    { x: 514, y: 406 },
+  ],
+};
+
+export const NARROW_RINGS: Layout = {
+  width: 300,
+  height: 830,
+  center: { x: 150, y: 284 },
+  radius: RADIUS,
+  rings: [
+    { x: 150, y: 148 },
+    { x: 150, y: 450 },
+    { x: 150, y: 712 },
+  ],
+};
+
+/** The layout for so many pixels, of one ring or of several. */
+export function layoutFor(width: number, several = false): Layout {
+  if (several) return width < 480 ? NARROW_RINGS : WIDE_RINGS;
   return width < 480 ? NARROW : WIDE;
+}
+
+/** Where a node stands, and whether its words are above it: on the outer side, where no messages fly. */
+export interface Seat {
+  readonly point: Point;
+  readonly above: boolean;
+}
+
+/** The seats of nodes, group by group. */
+export function seats(
+  groups: readonly (readonly number[])[],
+  layout: Layout,
+): ReadonlyMap<number, Seat> {
+  return new Map(
+    groups.flatMap((nodes, at) => {
+      const center = layout.rings?.[at] ?? layout.center;
+      const points = places(nodes.length, { ...layout, center });
+      return points.map((point, place) => {
+        const seat = { point, above: point.y < center.y - 1 };
+        return [nodes[place] as number, seat] as const;
+      });
+    }),
+  );
 }
 
 /** The places of so many nodes, clockwise from the top. */

@@ -2,7 +2,7 @@
 
 import { make, setAttribute, setText } from "../dom.js";
 import { describeCell, describeLog, LOGS_LABEL } from "../words/stage.js";
-import type { NodePicture, Picture } from "./picture.js";
+import type { NodePicture } from "./picture.js";
 import { cellsOf, firstShown } from "./strips.js";
 
 /** How wide a cell is at least, in pixels, and the name before a strip. */
@@ -35,7 +35,7 @@ export class Logs {
     this.#room = Math.min(Math.max(Math.floor((width - NAME) / CELL), 4), CELLS_MAX);
   }
 
-  show({ nodes }: Picture): void {
+  show(nodes: readonly NodePicture[]): void {
     const cells = this.#room;
     const first = firstShown(nodes, cells);
     const moved = cells !== this.#cells || first !== this.#first;

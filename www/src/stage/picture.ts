@@ -14,6 +14,14 @@ export interface Picture {
   readonly sampled: number;
   /** Directed links on which something is wrong. */
   readonly links: readonly LinkPicture[];
+  /** Groups of nodes that stand apart, each in a ring of its own, three at most; left out: all stand in one. */
+  readonly rings?: readonly Ring[];
+}
+
+/** A group of nodes; its `id` is 0 where it decides about the others. */
+export interface Ring {
+  readonly id: number;
+  readonly nodes: readonly number[];
 }
 
 /** What a node is doing. `paused`: it does nothing while its clock goes on; `frozen`: its clock stands, too. `lost`: never again. */

@@ -7,6 +7,7 @@ import {
   glyph,
   linkLabel,
   RING_LABEL,
+  ringTitle,
   standing,
   votes,
   voteText,
@@ -17,11 +18,12 @@ import {
   type Layout,
   NODE_RADIUS,
   type Point,
-  places,
+  type Seat,
+  seats,
   segments,
   WIDE,
 } from "./geometry.js";
-import type { LinkPicture, NodePicture, Picture } from "./picture.js";
+import type { LinkPicture, NodePicture, Picture, Ring as RingPicture } from "./picture.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TIMER_RADIUS = NODE_RADIUS + 7;
@@ -43,7 +45,8 @@ export class Ring {
   readonly #nodes = make("g", {});
   readonly #actions: RingActions;
   readonly #faces = new Map<number, Face>();
-  #places: ReadonlyMap<number, Point> = new Map();
+  readonly #titles = make("g", { class: "titles", "aria-hidden": "true" });
+  #seats: ReadonlyMap<number, Seat> = new Map();
   #linksDrawn: readonly LinkPicture[] | undefined;
   #layout: Layout = WIDE;
 
@@ -54,7 +57,7 @@ export class Ring {
       text({ x: 0, y: 4.5 }, CLIENTS_TEXT),
     );
     this.lay(WIDE);
-    this.element.append(this.#ways, this.#clients, this.#links, this.#nodes);
+    this.element.append(this.#ways, this.#titles, this.#clients, this.#links, this.#nodes);
   }
 
   /** Takes another shape. */
@@ -63,47 +66,56 @@ export class Ring {
     const { width, height, center } = layout;
     this.element.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#clients.setAttribute("transform", `translate(${center.x} ${center.y})`);
-    this.#places = new Map();
+    this.#seats = new Map();
   }
 
   /** Where a node stands; where the clients are for 0. */
   place(id: number): Point | undefined {
-    return id === 0 ? this.#layout.center : this.#places.get(id);
+    return id === 0 ? this.#layout.center : this.#seats.get(id)?.point;
   }
 
   show(picture: Picture, selected: number | null): void {
-    const { nodes, links, at } = picture;
-    if (nodes.length !== this.#places.size || nodes.some(({ id }) => !this.#places.has(id)))
-      this.#seat(nodes);
-    const voters = nodes.filter(({ part }) => part === "voter" || part === "leaving").length;
-    const majority = Math.floor(voters / 2) + 1;
+    const { nodes, links, at, rings } = picture;
+    if (nodes.length !== this.#seats.size || nodes.some(({ id }) => !this.#seats.has(id)))
+      this.#seat(nodes, rings);
+    const majority = majorityOf(nodes, rings);
     for (const node of nodes)
-      this.#faces.get(node.id)?.show(node, at, majority, node.id === selected);
+      this.#faces.get(node.id)?.show(node, at, majority(node.id), node.id === selected);
     if (links !== this.#linksDrawn) this.#drawLinks(links);
   }
 
-  #seat(nodes: readonly NodePicture[]): void {
-    const points = places(nodes.length, this.#layout);
-    this.#places = new Map(nodes.map(({ id }, at) => [id, points[at] as Point]));
+  #seat(nodes: readonly NodePicture[], rings: readonly RingPicture[] | undefined): void {
+    const groups = rings?.map((ring) => ring.nodes) ?? [nodes.map(({ id }) => id)];
+    this.#seats = seats(groups, this.#layout);
     this.#ways.replaceChildren(
-      ...points.flatMap((from, at) =>
-        points
-          .slice(at + 1)
-          .map((to) => make("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y })),
-      ),
+      ...groups.flatMap((group) => {
+        const points = group.flatMap((id) => this.place(id) ?? []);
+        return points.flatMap((from, at) =>
+          points
+            .slice(at + 1)
+            .map((to) => make("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y })),
+        );
+      }),
+    );
+    const middles = this.#layout.rings ?? [];
+    this.#titles.replaceChildren(
+      ...(rings ?? []).flatMap(({ id }, at) => {
+        const middle = middles[at];
+        return middle === undefined ? [] : [text(middle, ringTitle(id))];
+      }),
     );
     for (const [id, face] of this.#faces) {
-      if (this.#places.has(id)) continue;
+      if (this.#seats.has(id)) continue;
       face.element.remove();
       this.#faces.delete(id);
     }
-    for (const [id, point] of this.#places) {
+    for (const [id, { point, above }] of this.#seats) {
       const face = this.#faces.get(id) ?? this.#newFace(id);
-      face.seat(point, point.y < this.#layout.center.y - 1);
+      face.seat(point, above);
     }
     // The order in the document is that of the ring: so is that of the keyboard.
     this.#nodes.append(
-      ...[...this.#places.keys()].map((id) => this.#faces.get(id)?.element as Element),
+      ...[...this.#seats.keys()].map((id) => this.#faces.get(id)?.element as Element),
     );
     this.#linksDrawn = undefined;
   }
@@ -131,6 +143,30 @@ export class Ring {
       }),
     );
   }
+}
+
+/** How many votes each node's group needs. */
+function majorityOf(
+  nodes: readonly NodePicture[],
+  rings: readonly RingPicture[] | undefined,
+): (id: number) => number {
+  const needed = (ids: readonly number[] | undefined) => {
+    const voters = nodes.filter(
+      ({ id, part }) => (part === "voter" || part === "leaving") && (ids?.includes(id) ?? true),
+    );
+    return Math.floor(voters.length / 2) + 1;
+  };
+  if (rings === undefined) {
+    const majority = needed(undefined);
+    return () => majority;
+  }
+  const majorities = new Map(
+    rings.flatMap((ring) => {
+      const majority = needed(ring.nodes);
+      return ring.nodes.map((id) => [id, majority] as const);
+    }),
+  );
+  return (id) => majorities.get(id) ?? 1;
 }
 
 /** One node. */

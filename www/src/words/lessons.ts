@@ -202,6 +202,50 @@ export const LESSON_WORDS = {
     done: "It has the same session, the same numbers, the same state.",
     without: "Without sessions: what is asked twice is done twice",
   },
+  shards: {
+    title: "Shards that move",
+    section: "docs: Sharding",
+    says: {
+      groups:
+        "One group is as fast as one leader. So keys are spread over shards, and shards over groups, each a cluster by itself. A third one, the controller, keeps no keys: only the table that says whose each shard is. Now group 1 has all four.",
+      keys: "Clients stored six keys. Into which shard a key goes says its hash, and nothing else ever will: what moves are shards.",
+      decided:
+        "Group 2 has joined. That is one entry in the controller's log: configuration 2, by which two of the four shards are to be its own. Nothing has moved yet.",
+      copied:
+        "The groups have heard of it. Group 1 goes on serving the shards that leave, while the leader of group 2 fetches them, piece by piece, and puts each piece into the log of its own group: a crash there loses nothing.",
+      frozen:
+        "One shard is there but for what changed meanwhile. Only for that it is frozen: for a moment nobody serves it. Just now a client appends to a key in it, and has to wait.",
+      arrived:
+        "With the last piece group 2 serves it; group 1 may delete what it has. At no moment did two groups serve one shard. Its sessions came along, so that what a client asks twice is still done once.",
+      followed:
+        "The client was told that the shard is not there any more, found group 2, and was answered. It never knew of groups.",
+      end: "Both are done, and say so to the controller. Only now could the next configuration begin.",
+    },
+    task: "Go back to where shards are copied, and crash the leader of group 1 or group 2.",
+    done: "The next leader went on where its log said the move stood. Every shard is served once, and no key is lost.",
+  },
+  job: {
+    title: "A MapReduce job",
+    section: "MapReduce (OSDI 2004); docs: MapReduce",
+    says: {
+      waits:
+        "Three workers wait for something to do. Who gives it to them, the coordinator, was the one that must not fail in the paper. Here it is a replicated state machine on three nodes; n1 leads.",
+      maps: "A job is there: how often does each word occur in six lines? Each line is a map task. Workers ask, and each has got one, under a lease. What they store is named after the attempt, so that no two ever write one file.",
+      dies: "Worker 3 is dead, without a word. Nobody knows yet.",
+      again:
+        "It was not heard for as long as a lease lasts, by the time in the log, so its attempt is over, and another worker has the task.",
+      leader: "Now n1 crashes, which led the coordinators.",
+      goesOn:
+        "Another node leads, and has the same table: every task, every attempt, every winner. Workers ask again; nothing that was done is done once more.",
+      reduces:
+        "All lines are mapped. Three reduce tasks add up what the winners of the maps stored, each for a third of the words.",
+      backup:
+        "Worker 2 has become slow. When most of its kind are done, the slowest task is given to a second worker as well: a backup. Whoever is first wins, and exactly one does.",
+      end: "All was reduced, and published once, by one last task. The counts are those of the whole text, whoever died on the way.",
+    },
+    task: "Go back to the maps, and kill a second worker. Is any word counted twice, or not at all?",
+    done: "The same counts. It took longer, and that is all.",
+  },
 } as const satisfies Readonly<Record<string, LessonWords>>;
 
 export type LessonId = keyof typeof LESSON_WORDS;

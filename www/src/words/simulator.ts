@@ -199,6 +199,8 @@ export const WORLD = {
   kinds: {
     scene: "a scene: nothing happens but what you do",
     campaign: "a campaign: drawn from the seed, as a hunt lives it",
+    shards: "shards: a controller and two groups of so many nodes",
+    job: "a job: MapReduce on so many coordinators",
   },
   readers: {
     leader: "the leader, which asks a majority",

@@ -48,6 +48,11 @@ export function glyph({ state, role, asleep }: NodePicture): string {
   }
 }
 
+/** In the middle of a ring, where there are several. */
+export function ringTitle(id: number): string {
+  return id === 0 ? "controller" : `group ${id}`;
+}
+
 /** Under a node's name. */
 export function standing(node: NodePicture): string {
   if (node.part === "none") return "no member";

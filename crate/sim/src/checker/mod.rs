@@ -79,6 +79,52 @@ pub const PROPERTIES: [&str; 50] = [
     "applied ≤ commit ≤ last",
 ];
 
+/// Those of them that are about any cluster, whatever its machine is.
+pub const CLUSTER_PROPERTIES: [&str; 33] = [
+    "A durable log has no gaps",
+    "A failed write halts the node",
+    "A restart finds what was durable",
+    "Acknowledged means committed",
+    "Commit and applied never fall",
+    "Commit by counting own-term entries only",
+    "Commit index is durable on a quorum",
+    "Committed entries survive",
+    "Election Safety",
+    "Every request is answered",
+    "Exactly once",
+    "Frames survive their encoding",
+    "Leader Append-Only",
+    "Leader Completeness",
+    "Log Matching",
+    "Log time never falls",
+    "Logs are compacted",
+    "Neighboring quorums intersect",
+    "Nothing is promised before it is durable",
+    "Old snapshots are removed",
+    "One storage has one writer",
+    "One vote in a term",
+    "Only what is committed is applied",
+    "Queues and windows keep their bounds",
+    "Snapshots never fall back",
+    "State Machine Safety",
+    "Stored records can be read",
+    "Terms never fall",
+    "The law of use suffices",
+    "Votes and terms are never taken back",
+    "What is not for a node is refused",
+    "Who sleeps has nothing to do",
+    "applied ≤ commit ≤ last",
+];
+
+/// What is checked beside those where shards move between groups.
+pub const SHARD_PROPERTIES: [&str; 2] = ["A shard is served once", "Replies are the store's"];
+
+/// And where a job is carried out.
+pub const JOB_PROPERTIES: [&str; 2] = [
+    "Replies are the coordinator's",
+    "Winners have stored what they made",
+];
+
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {

@@ -7,6 +7,7 @@ use super::{Cluster, Delivery, Event, Occurrence};
 use crate::checker::Violation;
 use crate::describe::describe;
 use crate::digest::Digest;
+use crate::film::dialect::Dialect;
 use crate::film::rows::{
     EntryPicture, EventRow, LinkPicture, LinksRow, LogPicture, NodePicture, NodeRow, PeerPicture,
     TermRun, TimerPicture,
@@ -169,7 +170,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 at: line.at,
                 kind: line.event.name(),
                 node: node.map_or(0, |id| id.0),
-                client: client(&line.who, film.told_from),
+                client: client(&line.who, film),
                 flight,
                 text: line.text.clone(),
                 why,
@@ -254,7 +255,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                 votes.push(id.0);
             }
             for message in film.heard.iter().filter(|message| message.to == id) {
-                let row = words::message(message);
+                let row = words::message(message, &film.dialect);
                 let asked = match status.role {
                     RoleKind::PreCandidate => "preVote",
                     _ => "vote",
@@ -297,7 +298,7 @@ impl<M: StateMachine + Default> Cluster<M> {
                     },
                 })
                 .collect(),
-            log: log_picture(raft, before),
+            log: log_picture(raft, before, &film.dialect),
         }
     }
 
@@ -359,7 +360,7 @@ fn part(members: &ConfState, id: NodeId) -> &'static str {
 }
 
 /// The log of a node that runs. Where it ends as before, only the marks on it moved.
-fn log_picture(raft: &Raft, before: Option<&NodePicture>) -> LogPicture {
+fn log_picture(raft: &Raft, before: Option<&NodePicture>, dialect: &Dialect) -> LogPicture {
     let status = raft.status();
     let marks = LogPicture {
         start: status.log_start.index.0,
@@ -401,7 +402,7 @@ fn log_picture(raft: &Raft, before: Option<&NodePicture>) -> LogPicture {
     let entries = raft.entries_from(told).map(|entry| EntryPicture {
         index: entry.id.index.0,
         term: entry.id.term.0,
-        text: words::entry(entry),
+        text: words::entry(entry, dialect),
     });
     LogPicture {
         runs,
@@ -411,9 +412,12 @@ fn log_picture(raft: &Raft, before: Option<&NodePicture>) -> LogPicture {
 }
 
 /// The number of a client that is named in a line; 0 if none is.
-fn client(who: &str, told_from: u64) -> u64 {
+fn client(who: &str, film: &Film) -> u64 {
     let number = who.strip_prefix('c').and_then(|number| number.parse().ok());
-    number.map_or(0, |id| client_number(User::number(ClientId(id)), told_from))
+    let id = number
+        .map(ClientId)
+        .filter(|id| (film.dialect.host)(*id).is_none());
+    id.map_or(0, |id| client_number(User::number(id), film.told_from))
 }
 
 /// Who does what it is told is one of 1 to 9; who calls by itself, one from 11 on.

@@ -4,6 +4,9 @@
 //! Messages are told one by one, though several may travel in one frame. What cannot be known from outside is told as it was last: of a
 //! node that does not run, what it had on its disk, without a round of writes that the crash may have kept.
 
+pub mod board;
+pub(crate) mod dialect;
+pub(crate) mod reel;
 pub mod rows;
 pub mod why;
 pub(crate) mod words;
@@ -15,6 +18,7 @@ use quorate_raft::{ConfState, Message, NodeId};
 
 use crate::network::{Address, Payload};
 use crate::rules::Tampered;
+use dialect::Dialect;
 use rows::{Chunk, FlightRow, LandingRow, LinkPicture, NodePicture, OperationRow};
 
 /// So many lines are kept of what nobody took: what comes after them is not told.
@@ -45,6 +49,8 @@ pub struct Film {
     pub(crate) links: Vec<LinkPicture>,
     /// Delays and losses that somebody asked for.
     pub(crate) tampered: Tampered,
+    /// The language of the machine.
+    pub(crate) dialect: Dialect,
     /// Clients with smaller numbers call by themselves; the others do what they are told.
     pub(crate) told_from: u64,
     /// All calls.
@@ -71,14 +77,24 @@ impl Film {
             return (0, 0);
         }
         let first = self.flights + 1;
+        let dialect = &self.dialect;
         let mut rows: Vec<FlightRow> = match payload {
-            Payload::Messages(messages) => messages.iter().map(words::message).collect(),
-            Payload::Requests(requests) => requests.iter().map(words::request).collect(),
-            Payload::Replies(replies) => replies.iter().map(words::answer).collect(),
+            Payload::Messages(messages) => messages
+                .iter()
+                .map(|it| words::message(it, dialect))
+                .collect(),
+            Payload::Requests(requests) => requests
+                .iter()
+                .map(|it| words::request(it, dialect))
+                .collect(),
+            Payload::Replies(replies) => replies
+                .iter()
+                .map(|it| words::answer(it, dialect))
+                .collect(),
         };
         let node = |address| match address {
             Address::Node(id) => id.0,
-            Address::Client(_) => 0,
+            Address::Client(id) => (dialect.host)(id).map_or(0, |host| host.0),
         };
         for row in &mut rows {
             self.flights += 1;

@@ -3,6 +3,8 @@
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use super::board::Board;
+
 /// What happened between two moments.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
@@ -25,6 +27,8 @@ pub struct Chunk {
     pub operations: Vec<OperationRow>,
     /// All links with a fault, when that changed.
     pub links: Vec<LinksRow>,
+    /// What stands beside the nodes, where it is otherwise than before.
+    pub boards: Vec<BoardRow>,
     /// What was violated.
     pub failure: Option<FailureRow>,
     /// Nothing will happen any more.
@@ -274,6 +278,16 @@ pub struct LinkPicture {
     pub delay: u64,
     /// Probability of loss.
     pub loss: f64,
+}
+
+/// What stands beside the nodes, after an event.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+pub struct BoardRow {
+    /// The number of the event.
+    pub event: u64,
+    /// All of it.
+    pub board: Board,
 }
 
 /// What was violated.

@@ -7,13 +7,17 @@ use quorate_kv::{Command, Expected, KeyRange, Query, Reply};
 use quorate_raft::{AppendOutcome, Body, Entry, Message, Payload, SnapshotOutcome};
 use quorate_rsm::{Logged, Request, RequestBody, logged};
 
+use super::dialect::Dialect;
 use super::rows::FlightRow;
 
 /// A value is shown up to so many characters.
 const SHOWN: usize = 24;
 
+/// What cannot be read.
+pub(crate) const UNKNOWN: &str = "?";
+
 /// What an entry does.
-pub(crate) fn entry(entry: &Entry) -> String {
+pub(crate) fn entry(entry: &Entry, dialect: &Dialect) -> String {
     match &entry.payload {
         Payload::Noop => "no-op".to_owned(),
         Payload::Membership(_) => "members".to_owned(),
@@ -22,14 +26,10 @@ pub(crate) fn entry(entry: &Entry) -> String {
             Some(Logged::CloseSession) => "close session".to_owned(),
             Some(Logged::Checkpoint) => "checkpoint".to_owned(),
             Some(Logged::Tick) => "tick".to_owned(),
-            Some(Logged::Command(tagged)) if tagged.len() >= 8 => encoded(&tagged.slice(8..)),
-            Some(Logged::Command(_)) | None => "?".to_owned(),
+            Some(Logged::Command(command)) => tagged(&command, dialect),
+            None => UNKNOWN.to_owned(),
         },
     }
-}
-
-fn encoded(bytes: &Bytes) -> String {
-    Command::decode(bytes).map_or_else(|_| "?".to_owned(), |decoded| command(&decoded))
 }
 
 /// What a command does, as briefly as it can be said.
@@ -108,7 +108,7 @@ pub(crate) fn text(bytes: &Bytes) -> String {
 }
 
 /// What a message from node to node is: all that does not depend on its journey.
-pub(crate) fn message(message: &Message) -> FlightRow {
+pub(crate) fn message(message: &Message, dialect: &Dialect) -> FlightRow {
     let mut fields = Fields(Vec::new());
     let mut row = FlightRow {
         from: message.from.0,
@@ -148,7 +148,7 @@ pub(crate) fn message(message: &Message) -> FlightRow {
             let said = entries
                 .iter()
                 .take(8)
-                .map(|e| format!("{} {}", e.id, entry(e)));
+                .map(|e| format!("{} {}", e.id, entry(e, dialect)));
             let said: Vec<_> = said.collect();
             fields.add("entries", &said.join(", "));
             fields.add("number of entries", &entries.len());
@@ -225,7 +225,7 @@ pub(crate) fn message(message: &Message) -> FlightRow {
 }
 
 /// A request of a client.
-pub(crate) fn request(request: &Request) -> FlightRow {
+pub(crate) fn request(request: &Request, dialect: &Dialect) -> FlightRow {
     let mut fields = Fields(Vec::new());
     fields.add("request", &request.id.0);
     let name = match &request.body {
@@ -243,16 +243,15 @@ pub(crate) fn request(request: &Request) -> FlightRow {
             fields.add("session", &session.0);
             fields.add("sequence", sequence);
             fields.add("acknowledged", acknowledged);
-            fields.add("command", &tagged(command));
+            fields.add("command", &tagged(command, dialect));
             "Write"
         }
         RequestBody::Propose { command } => {
-            fields.add("command", &tagged(command));
+            fields.add("command", &tagged(command, dialect));
             "Propose"
         }
         RequestBody::Read { query: asked, .. } => {
-            let asked = Query::decode(asked).map_or("?".to_owned(), |asked| query(&asked));
-            fields.add("query", &asked);
+            fields.add("query", &(dialect.query)(asked));
             "Read"
         }
     };
@@ -262,23 +261,19 @@ pub(crate) fn request(request: &Request) -> FlightRow {
     }
 }
 
-fn tagged(command: &Bytes) -> String {
+fn tagged(command: &Bytes, dialect: &Dialect) -> String {
     match command.len() {
-        0..8 => "?".to_owned(),
-        _ => encoded(&command.slice(8..)),
+        0..8 => UNKNOWN.to_owned(),
+        _ => (dialect.command)(&command.slice(8..)),
     }
 }
 
 /// An answer to a client.
-pub(crate) fn answer(answer: &quorate_rsm::Reply) -> FlightRow {
+pub(crate) fn answer(answer: &quorate_rsm::Reply, dialect: &Dialect) -> FlightRow {
     let mut fields = Fields(Vec::new());
     fields.add("request", &answer.id.0);
     match &answer.result {
-        Ok(bytes) => {
-            // A session's number is an answer, too.
-            let said = Reply::decode(bytes).map_or("ok".to_owned(), |decoded| reply(&decoded));
-            fields.add("answer", &said);
-        }
+        Ok(bytes) => fields.add("answer", &(dialect.reply)(bytes)),
         Err(error) => fields.add("error", error),
     }
     FlightRow {

@@ -71,7 +71,7 @@ pub enum ShardEvent<W> {
 pub struct ShardCluster<W> {
     config: ShardClusterConfig,
     pub(super) now: u64,
-    controller: Cluster<Controller>,
+    pub(super) controller: Cluster<Controller>,
     pub(super) groups: BTreeMap<GroupId, Cluster<ShardStore>>,
     movers: BTreeMap<NodeId, Moving>,
     wakes: BinaryHeap<Reverse<(u64, u64, Wake<W>)>>,

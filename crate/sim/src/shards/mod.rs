@@ -12,6 +12,7 @@ mod end;
 mod group;
 mod holder;
 mod places;
+pub(crate) mod scene;
 mod shape;
 mod steps;
 mod strand;

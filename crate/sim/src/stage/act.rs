@@ -2,9 +2,13 @@
 
 use core::fmt;
 
+use bytes::Bytes;
+use quorate_kv::{Command, Expected, Query};
 use quorate_raft::NodeId;
 
+use crate::checker::linearizability::Action;
 use crate::digest::Digest;
+use crate::workload::Wish;
 
 /// Something done between two events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +77,18 @@ pub enum Act {
     Deliver(u64),
     /// A client asks for something.
     Call(Asked),
+    /// A group gets its part of the shards.
+    Join(u32),
+    /// A group gives up its shards.
+    Leave(u32),
+    /// The job is handed in.
+    Submit,
+    /// A worker ends without a word.
+    Kill(u64),
+    /// Another worker comes.
+    Hire,
+    /// A worker takes ten times as long from now on.
+    Tire(u64),
 }
 
 /// What a client is told to ask for.
@@ -138,9 +154,17 @@ impl Act {
             | Self::Mend { from, to }
             | Self::Slow { from, to, .. }
             | Self::Lossy { from, to, .. } => vec![*from, *to],
-            Self::Restore | Self::Heal | Self::Lose(_) | Self::Deliver(_) | Self::Call(_) => {
-                Vec::new()
-            }
+            Self::Restore
+            | Self::Heal
+            | Self::Lose(_)
+            | Self::Deliver(_)
+            | Self::Call(_)
+            | Self::Join(_)
+            | Self::Leave(_)
+            | Self::Submit
+            | Self::Kill(_)
+            | Self::Hire
+            | Self::Tire(_) => Vec::new(),
         }
     }
 
@@ -148,6 +172,62 @@ impl Act {
     #[must_use]
     pub fn digest(&self) -> u64 {
         Digest::of(self.to_string().as_bytes())
+    }
+}
+
+impl Asked {
+    /// What is asked of the store, and what that means for the key.
+    pub(crate) fn wish(&self) -> (Wish, Action) {
+        let key = Bytes::from(self.key.clone());
+        let value = || Bytes::from(self.value.clone().unwrap_or_default());
+        let expected = self.expected.clone().map(Bytes::from);
+        match self.op {
+            Op::Get => (Wish::Read(Query::Get { key }), Action::Get),
+            Op::Put => {
+                let value = value();
+                (
+                    Wish::Write(Command::Put {
+                        key,
+                        value: value.clone(),
+                    }),
+                    Action::Put(value),
+                )
+            }
+            Op::Append => {
+                let value = value();
+                (
+                    Wish::Write(Command::Append {
+                        key,
+                        value: value.clone(),
+                    }),
+                    Action::Append(value),
+                )
+            }
+            Op::Increment => {
+                let by = self
+                    .value
+                    .as_deref()
+                    .and_then(|by| by.parse().ok())
+                    .unwrap_or(1);
+                (
+                    Wish::Write(Command::Increment { key, by }),
+                    Action::Increment(by),
+                )
+            }
+            Op::Delete => (Wish::Write(Command::Delete { key }), Action::Delete),
+            Op::Cas => {
+                let new = self.value.clone().map(Bytes::from);
+                let action = Action::Swap {
+                    expected: expected.clone(),
+                    new: new.clone(),
+                };
+                let expected = expected.map_or(Expected::Absent, Expected::Value);
+                (
+                    Wish::Write(Command::CompareAndSwap { key, expected, new }),
+                    action,
+                )
+            }
+        }
     }
 }
 
@@ -176,6 +256,12 @@ impl fmt::Display for Act {
             Self::Lose(flight) => write!(f, "lose message {flight}"),
             Self::Deliver(flight) => write!(f, "deliver message {flight}"),
             Self::Call(asked) => write!(f, "client {} asks {asked}", asked.client),
+            Self::Join(group) => write!(f, "group {group} joins"),
+            Self::Leave(group) => write!(f, "group {group} leaves"),
+            Self::Submit => write!(f, "submit the job"),
+            Self::Kill(worker) => write!(f, "kill worker {worker}"),
+            Self::Hire => write!(f, "a worker comes"),
+            Self::Tire(worker) => write!(f, "worker {worker} grows slow"),
         }
     }
 }

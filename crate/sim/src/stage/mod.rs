@@ -1,20 +1,43 @@
 //! A world on a stage: it is lived event by event, and what happens in it is told to whoever watches.
 //!
-//! A scene goes on for ever. A campaign, as a hunt lives it, goes through phases to its end; it is lived at once, and told bit by bit.
+//! A scene goes on for ever; there are such of one group, of a store of shards, and of a job of MapReduce. A campaign, as a hunt lives it, goes through phases to its end; it is lived at once, and told bit by bit.
 
 mod act;
+mod calls;
 mod spec;
 
 pub use act::{Act, Asked, Op, PlacedAct};
+pub(crate) use calls::{Calls, contradiction};
 pub use spec::{Kind, Scene, Spec, TOLD};
 
 use crate::film::rows::{Chunk, FailureRow};
+use crate::job::JobScene;
+use crate::shards::scene::ShardScene;
 use crate::world::{Failure, World};
+
+/// A world that can be told event by event.
+pub(crate) trait Watched {
+    /// Steps and acts so far.
+    fn events(&self) -> u64;
+    /// When the next event comes; `None` if none will.
+    fn next_at(&self) -> Option<u64>;
+    /// Lives through one event.
+    fn advance(&mut self) -> Result<(), Failure>;
+    /// Does something. What cannot be done is a refusal, and still an event.
+    fn act(&mut self, act: &Act) -> Result<(), Failure>;
+    /// What the last act could not do, if it could not.
+    fn take_refusal(&mut self) -> Option<String>;
+    /// What happened since this was asked last.
+    fn take_chunk(&mut self) -> Chunk;
+    /// The shortest contradiction in what clients saw so far, as numbers of calls: leaving out any of them, the rest can be explained, as far
+    /// as was searched. `None` if all can be explained.
+    fn contradiction(&self) -> Option<Vec<u64>>;
+}
 
 /// A world, and how far it has been told.
 pub struct Stage {
     spec: Spec,
-    world: World,
+    world: Box<dyn Watched>,
     acts: Vec<PlacedAct>,
     failure: Option<FailureRow>,
     ended: bool,
@@ -28,17 +51,33 @@ impl Stage {
     /// The world of `spec`, before its first event.
     #[must_use]
     pub fn new(spec: Spec) -> Self {
-        let mut stage = Self {
-            world: World::new(spec.shape()),
+        let seed = spec.seed;
+        let (world, result): (Box<dyn Watched>, _) = match &spec.kind {
+            Kind::Campaign { torment } => {
+                return Self::campaign(spec.clone(), Vec::new(), *torment).0;
+            }
+            Kind::Scene(scene) => begun(World::new(scene.shape(seed)), |world| {
+                world.watch();
+                world.begin()
+            }),
+            Kind::Shards(scene) => begun(ShardScene::new(scene.cluster(seed)), ShardScene::begin),
+            Kind::Job(scene) => begun(JobScene::new(scene.cluster(seed)), JobScene::begin),
+        };
+        let mut stage = Self::of(spec, world);
+        stage.note(result);
+        stage
+    }
+
+    fn of(spec: Spec, world: Box<dyn Watched>) -> Self {
+        Self {
+            spec,
+            world,
             acts: Vec::new(),
             failure: None,
             ended: false,
             lived: 0,
             told: None,
-            spec,
-        };
-        stage.begin();
-        stage
+        }
     }
 
     /// Goes on by at most `events` events, and not beyond `until` (microseconds): what happened.
@@ -65,9 +104,13 @@ impl Stage {
         }
         let after = self.count();
         let planned = PlacedAct { after, act };
-        if self.told.is_some() {
+        if let Kind::Campaign { torment } = self.spec.kind {
             let acts = self.acts.iter().cloned().chain([planned]).collect();
-            *self = Self::campaign(self.spec.clone(), acts)?;
+            let (stage, refusal) = Self::campaign(self.spec.clone(), acts, torment);
+            if let Some(sentence) = refusal {
+                return Err(sentence);
+            }
+            *self = stage;
             self.skip(after);
             return Ok(self.advance(1, u64::MAX));
         }
@@ -119,44 +162,20 @@ impl Stage {
         }
     }
 
-    fn begin(&mut self) {
-        self.world.watch();
-        if let Kind::Campaign { .. } = self.spec.kind {
-            self.perform();
-        } else {
-            let result = self.world.begin();
-            self.note(result);
-        }
-    }
-
-    /// A campaign with these acts, of which nothing was told yet; a sentence if the last one cannot be done.
-    fn campaign(spec: Spec, acts: Vec<PlacedAct>) -> Result<Self, String> {
-        let mut world = World::new(spec.shape());
+    /// A campaign with these acts, lived to its end, of which nothing was told yet; and a sentence if the last one cannot be done.
+    fn campaign(spec: Spec, acts: Vec<PlacedAct>, torment: u64) -> (Self, Option<String>) {
+        let mut world = World::new(spec::campaign(spec.seed, torment));
         world.watch();
         world.plan_acts(acts.iter().cloned());
-        let mut stage = Self {
-            world,
-            acts,
-            failure: None,
-            ended: false,
-            lived: 0,
-            told: None,
-            spec,
-        };
-        stage.perform();
-        match stage.world.take_refusal() {
-            Some(sentence) => Err(sentence),
-            None => Ok(stage),
-        }
-    }
-
-    /// Lives a campaign to its end.
-    fn perform(&mut self) {
-        let result = self.world.run().map(drop);
-        self.note(result);
-        self.ended = true;
-        let all = self.chunk();
-        self.told = Some(Told::new(all));
+        let result = world.run().map(drop);
+        let mut stage = Self::of(spec, Box::new(world));
+        stage.acts = acts;
+        stage.note(result);
+        stage.ended = true;
+        let all = stage.chunk();
+        stage.told = Some(Told::new(all));
+        let refusal = stage.world.take_refusal();
+        (stage, refusal)
     }
 
     fn live(&mut self, events: u64, until: u64) {
@@ -203,6 +222,15 @@ impl Stage {
             ..chunk
         }
     }
+}
+
+/// A world that has begun, and what came of that.
+fn begun<W: Watched + 'static>(
+    mut world: W,
+    begin: impl FnOnce(&mut W) -> Result<(), Failure>,
+) -> (Box<dyn Watched>, Result<(), Failure>) {
+    let result = begin(&mut world);
+    (Box::new(world), result)
 }
 
 /// All that happened in a campaign, and how much of it was told.

@@ -13,6 +13,7 @@ use crate::fault::FaultKind;
 use crate::network::Link;
 use crate::process::{ClockProfile, Timers};
 use crate::shape::Shape;
+use crate::shards::scene as shards;
 
 /// What a world is made of. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub enum Kind {
     },
     /// A fair world in which little happens by itself.
     Scene(Scene),
+    /// The same with a store of shards: each of its groups has so many nodes.
+    Shards(Scene),
+    /// The same with the coordinator of a MapReduce job, and its workers.
+    Job(Scene),
 }
 
 /// A fair world. Times in milliseconds.
@@ -64,6 +69,9 @@ pub struct Scene {
     pub reads: ReadAt,
 }
 
+/// No campaign has more nodes.
+const CAMPAIGN_NODES_MAX: u64 = 7;
+
 /// How many clients do only what they are told.
 pub const TOLD: u64 = 9;
 
@@ -93,21 +101,29 @@ const FAULTS: [FaultKind; 12] = [
 ];
 
 impl Spec {
-    /// The shape of the world.
+    /// The numbers of its nodes.
     #[must_use]
-    pub fn shape(&self) -> Shape {
+    pub fn nodes(&self) -> Vec<u64> {
         match &self.kind {
-            Kind::Campaign { torment } => Shape {
-                told: TOLD,
-                ..Shape::draw(self.seed, Duration::from_millis(*torment))
-            },
-            Kind::Scene(scene) => scene.shape(self.seed),
+            // Of which it has some.
+            Kind::Campaign { .. } => (1..=CAMPAIGN_NODES_MAX).collect(),
+            Kind::Scene(scene) | Kind::Job(scene) => (1..=scene.nodes).collect(),
+            Kind::Shards(scene) => shards::nodes(scene.nodes),
         }
     }
 }
 
+/// The shape of the campaign of a seed, with faults for so many milliseconds.
+pub(super) fn campaign(seed: u64, torment: u64) -> Shape {
+    Shape {
+        told: TOLD,
+        ..Shape::draw(seed, Duration::from_millis(torment))
+    }
+}
+
 impl Scene {
-    fn shape(&self, seed: u64) -> Shape {
+    /// The cluster of such a world.
+    pub(super) fn cluster(&self, seed: u64) -> ClusterConfig {
         let mut node = NodeConfig::new(NodeId(0));
         node.raft.election_timeout = Duration::from_millis(self.election);
         node.raft.heartbeat_interval = Duration::from_millis(self.heartbeat);
@@ -118,7 +134,7 @@ impl Scene {
         }
         node.keep_entries = self.snapshot_entries / 4;
         node.raft.lease_reads = self.reads == ReadAt::Lease;
-        let cluster = ClusterConfig {
+        ClusterConfig {
             node,
             link: Link {
                 delay_min: self.delay * 1_000,
@@ -137,9 +153,13 @@ impl Scene {
                 timers: Timers::FAIR,
             },
             ..ClusterConfig::fair(seed, self.nodes)
-        };
+        }
+    }
+
+    /// The shape of such a world.
+    pub(super) fn shape(&self, seed: u64) -> Shape {
         Shape {
-            cluster,
+            cluster: self.cluster(seed),
             clients: self.clients,
             pipeline: 1,
             think_mean: self.think * 1_000,

@@ -2,17 +2,15 @@
 
 use core::time::Duration;
 
-use bytes::Bytes;
-use quorate_kv::{Command, Expected, Query, Reply};
+use quorate_kv::{Command, Query, Reply};
 use quorate_raft::NodeId;
 
 use super::{Failure, World};
-use crate::checker::linearizability::{self, Action, Operation, Verdict};
 use crate::cluster::filmed::client_number;
 use crate::film::rows::Chunk;
 use crate::film::words;
 use crate::rules::{Tampered, Tampering};
-use crate::stage::{Act, Asked, Op, PlacedAct};
+use crate::stage::{Act, Asked, PlacedAct, Watched, contradiction};
 use crate::trace;
 use crate::workload::{User, Wish};
 
@@ -21,11 +19,6 @@ const NAMED_KEYS: u64 = 1_000;
 
 /// Calls that one client may have open.
 const OPEN_MAX: usize = 100;
-
-/// Searches of the shortest contradiction: each leaves out one operation.
-const SEARCHES_MAX: usize = 400;
-/// Places that one of them looks at.
-const WORK_MAX: u64 = 20_000;
 
 impl World {
     /// From now on there is a film.
@@ -49,37 +42,6 @@ impl World {
         self.events
     }
 
-    /// Virtual time, in microseconds.
-    pub(crate) fn now(&self) -> u64 {
-        self.cluster.now()
-    }
-
-    /// When the next event comes.
-    pub(crate) fn next_at(&self) -> Option<u64> {
-        self.cluster.next_at()
-    }
-
-    /// Lives through one event.
-    pub(crate) fn advance(&mut self) -> Result<(), Failure> {
-        self.step()
-    }
-
-    /// What an act could not do, if one could not.
-    pub(crate) fn take_refusal(&mut self) -> Option<String> {
-        self.refused.take()
-    }
-
-    /// What happened since this was asked last.
-    pub(crate) fn take_chunk(&mut self) -> Chunk {
-        self.cluster.tell();
-        let hash = format!("{:016x}", self.cluster.trace.hash());
-        let (at, count) = (self.now(), self.events);
-        let film = self.cluster.film.as_mut();
-        let mut chunk = film.map_or_else(Chunk::default, |film| core::mem::take(&mut film.chunk));
-        (chunk.at, chunk.count, chunk.hash) = (at, count, hash);
-        chunk
-    }
-
     pub(super) fn act_where_due(&mut self) -> Result<(), Failure> {
         while self
             .acts
@@ -87,14 +49,14 @@ impl World {
             .is_some_and(|placed| placed.after == self.events)
         {
             if let Some(PlacedAct { act, .. }) = self.acts.pop_front() {
-                self.act(&act)?;
+                self.do_act(&act)?;
             }
         }
         Ok(())
     }
 
     /// Does something. What cannot be done is a refusal, and still an event.
-    pub(crate) fn act(&mut self, act: &Act) -> Result<(), Failure> {
+    fn do_act(&mut self, act: &Act) -> Result<(), Failure> {
         self.events += 1;
         self.cluster.at_event(self.events);
         let now = self.cluster.now();
@@ -219,6 +181,10 @@ impl World {
                 }
                 None => done(false, "this message is not under way any more"),
             },
+            Act::Join(_) | Act::Leave(_) => Some("there are no groups in this world".to_owned()),
+            Act::Submit | Act::Kill(_) | Act::Hire | Act::Tire(_) => {
+                Some("there are no workers in this world".to_owned())
+            }
             Act::Call(asked) if self.users[self.told(asked)].open() >= OPEN_MAX => {
                 Some(format!("client {} has {OPEN_MAX} calls open", asked.client))
             }
@@ -267,9 +233,7 @@ impl World {
     fn call_told(&mut self, asked: &Asked) -> Result<(), Failure> {
         let user = self.told(asked);
         let key = self.key_number(&asked.key);
-        let bytes = |text: &str| Bytes::from(text.to_owned());
-        let name = bytes(&asked.key);
-        let (wish, action) = wish(name, asked);
+        let (wish, action) = asked.wish();
         let timeout = Duration::from_millis(asked.timeout_ms);
         let now = self.cluster.now();
         let tag =
@@ -328,40 +292,41 @@ impl World {
         let revision = reply.filter(|_| reads).and_then(revision);
         film.ended(now, tag, state, reply.map(words::reply), revision);
     }
+}
 
-    /// The shortest contradiction in what clients saw of a key so far, as numbers of calls: leaving out any of them, the rest can be
-    /// explained, as far as was searched. `None` if all can be explained.
-    pub(crate) fn contradiction(&self) -> Option<Vec<u64>> {
-        let history = self.history.tagged_operations();
-        let all: Vec<Operation> = history
-            .iter()
-            .map(|(_, operation)| operation.clone())
-            .collect();
-        let Verdict::Illegal { key } = linearizability::check(&all) else {
-            return None;
-        };
-        // What was answered after the first answer that cannot be explained has no part in it.
-        let last = linearizability::culprit(&all, key, WORK_MAX);
-        let until = last.and_then(|at| all[at].end.at()).unwrap_or(u64::MAX);
-        let mut rest: Vec<(u64, Operation)> = history
-            .into_iter()
-            .filter(|(_, operation)| operation.key == key && operation.called <= until)
-            .collect();
-        let mut at = rest.len();
-        for _ in 0..SEARCHES_MAX {
-            let Some(next) = at.checked_sub(1) else { break };
-            at = next;
-            let left_out = rest.remove(at);
-            let some: Vec<Operation> = rest
-                .iter()
-                .map(|(_, operation)| operation.clone())
-                .collect();
-            let verdict = linearizability::check_within(&some, WORK_MAX);
-            if !matches!(verdict, Verdict::Illegal { .. }) {
-                rest.insert(at, left_out);
-            }
-        }
-        Some(rest.into_iter().map(|(tag, _)| tag).collect())
+impl Watched for World {
+    fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn next_at(&self) -> Option<u64> {
+        self.cluster.next_at()
+    }
+
+    fn advance(&mut self) -> Result<(), Failure> {
+        self.step()
+    }
+
+    fn act(&mut self, act: &Act) -> Result<(), Failure> {
+        self.do_act(act)
+    }
+
+    fn take_refusal(&mut self) -> Option<String> {
+        self.refused.take()
+    }
+
+    fn take_chunk(&mut self) -> Chunk {
+        self.cluster.tell();
+        let hash = format!("{:016x}", self.cluster.trace.hash());
+        let (at, count) = (self.cluster.now(), self.events);
+        let film = self.cluster.film.as_mut();
+        let mut chunk = film.map_or_else(Chunk::default, |film| core::mem::take(&mut film.chunk));
+        (chunk.at, chunk.count, chunk.hash) = (at, count, hash);
+        chunk
+    }
+
+    fn contradiction(&self) -> Option<Vec<u64>> {
+        contradiction(self.history.tagged_operations())
     }
 }
 
@@ -382,58 +347,5 @@ fn key_of(command: &Command) -> String {
         | Command::Increment { key, .. }
         | Command::CompareAndSwap { key, .. } => words::text(key),
         _ => String::new(),
-    }
-}
-
-/// What is asked of the store, and what that means for the key.
-fn wish(key: Bytes, asked: &Asked) -> (Wish, Action) {
-    let value = || Bytes::from(asked.value.clone().unwrap_or_default());
-    let expected = asked.expected.clone().map(Bytes::from);
-    match asked.op {
-        Op::Get => (Wish::Read(Query::Get { key }), Action::Get),
-        Op::Put => {
-            let value = value();
-            (
-                Wish::Write(Command::Put {
-                    key,
-                    value: value.clone(),
-                }),
-                Action::Put(value),
-            )
-        }
-        Op::Append => {
-            let value = value();
-            (
-                Wish::Write(Command::Append {
-                    key,
-                    value: value.clone(),
-                }),
-                Action::Append(value),
-            )
-        }
-        Op::Increment => {
-            let by = asked
-                .value
-                .as_deref()
-                .and_then(|by| by.parse().ok())
-                .unwrap_or(1);
-            (
-                Wish::Write(Command::Increment { key, by }),
-                Action::Increment(by),
-            )
-        }
-        Op::Delete => (Wish::Write(Command::Delete { key }), Action::Delete),
-        Op::Cas => {
-            let new = asked.value.clone().map(Bytes::from);
-            let action = Action::Swap {
-                expected: expected.clone(),
-                new: new.clone(),
-            };
-            let expected = expected.map_or(Expected::Absent, Expected::Value);
-            (
-                Wish::Write(Command::CompareAndSwap { key, expected, new }),
-                action,
-            )
-        }
     }
 }
