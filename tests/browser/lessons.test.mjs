@@ -70,6 +70,82 @@ test("a moment of a lesson opens in the simulator", async (t) => {
   assert.deepEqual(await labels(tab), here);
 });
 
+/** The cells of the table of shards, row by row. */
+const table = (tab) =>
+  tab
+    .locator("#board tbody tr")
+    .evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+
+/** Goes on until this is said; nothing moves, so each step is a jump. */
+async function goOn(tab, { says: told }, until) {
+  for (const [name, text] of Object.entries(told)) {
+    await says(tab, text);
+    if (name === until) return;
+    await tab.getByRole("button", { name: "Next", exact: true }).click();
+  }
+}
+
+test("a table says which group serves which shard, here and in the simulator", async (t) => {
+  const tab = await visit(t, "lessons.html#shards", { reducedMotion: "reduce" });
+  await goOn(tab, LESSON_WORDS.shards, "frozen");
+  const rows = await table(tab);
+  assert.deepEqual(
+    rows.map(([shard, , owner]) => [shard, owner]),
+    [
+      ["s0", "group 1"],
+      ["s1", "group 1"],
+      ["s2", "group 2"],
+      ["s3", "group 2"],
+    ],
+  );
+  assert.ok(rows.some(([, , , here, there]) => here.includes("frozen") && there !== ""));
+  // Nine nodes in three rings, none on another.
+  assert.deepEqual(await tab.locator("#stage .titles text").allTextContents(), [
+    "controller",
+    "group 1",
+    "group 2",
+  ]);
+  const places = await tab
+    .locator("#stage .node")
+    .evaluateAll((nodes) => nodes.map((node) => node.getAttribute("transform")));
+  assert.equal(new Set(places).size, 9);
+  await tab.getByRole("link", { name: "Open this moment in the simulator" }).click();
+  await tab.locator("#events li").first().waitFor();
+  await tab.locator("#board td", { hasText: "frozen" }).waitFor();
+  assert.deepEqual(await table(tab), rows);
+  // What is done there is done to groups: the shards come back.
+  await tab.getByLabel("Group", { exact: true }).last().selectOption("2");
+  await tab.getByRole("button", { name: "Leave", exact: true }).click();
+  for (let press = 0; press < 6; press++) await tab.keyboard.press("+");
+  await tab.getByRole("button", { name: "Play", exact: true }).click();
+  await tab.waitForFunction(() =>
+    [...document.querySelectorAll("#board tbody tr")].every(
+      ({ cells }) => cells[2].textContent === "group 1" && cells[3].textContent.includes("served"),
+    ),
+  );
+});
+
+test("a job's tasks say who tried them, and a killed worker changes no count", async (t) => {
+  const tab = await visit(t, "lessons.html#job", { reducedMotion: "reduce" });
+  await goOn(tab, LESSON_WORDS.job, "end");
+  const published = () =>
+    tab.getByRole("list", { name: "What was published" }).locator("li").allTextContents();
+  const counts = await published();
+  assert.ok(counts.length > 10);
+  await tab.locator(".task", { hasText: LESSON_WORDS.job.task }).waitFor();
+  for (let back = 0; back < 7; back++)
+    await tab.getByRole("button", { name: "Back", exact: true }).click();
+  await says(tab, LESSON_WORDS.job.says.maps);
+  await tab.getByLabel("Worker", { exact: true }).last().selectOption("1");
+  await tab.getByRole("button", { name: "Kill", exact: true }).click();
+  await tab.locator("#board li", { hasText: "w1 ✕ dead" }).waitFor();
+  await tab.getByLabel("Worker", { exact: true }).last().selectOption("2");
+  await tab.getByRole("button", { name: "Kill", exact: true }).click();
+  for (let press = 0; press < 6; press++) await tab.keyboard.press("+");
+  await tab.locator('.task[data-done="true"]').waitFor();
+  assert.deepEqual(await published(), counts);
+});
+
 test("without the rule the same scene breaks, and says what", async (t) => {
   const tab = await visit(t, "lessons.html#figure8", { reducedMotion: "reduce" });
   const { says: told, without } = LESSON_WORDS.figure8;
@@ -88,6 +164,14 @@ test("without the rule the same scene breaks, and says what", async (t) => {
 
 accessible("lessons.html#replication", async (tab) => {
   await says(tab, LESSON_WORDS.replication.says.asks);
+});
+
+accessible("lessons.html#shards", async (tab) => {
+  await says(tab, LESSON_WORDS.shards.says.groups);
+});
+
+accessible("lessons.html#job", async (tab) => {
+  await says(tab, LESSON_WORDS.job.says.waits);
 });
 
 test("in Firefox a lesson is told to its end", async (t) => {

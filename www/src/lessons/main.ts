@@ -327,6 +327,9 @@ const keys: Readonly<Record<string, () => void>> = {
   " ": () => move({ ...head, playing: !head.playing }),
   ArrowRight: () => move(stepped(head, theatre.film, 1)),
   ArrowLeft: () => move(stepped(head, theatre.film, -1)),
+  Home: () => move({ ...head, playing: false, moment: theatre.film.momentAt(0) }),
+  "+": () => move(faster(head, 1)),
+  "-": () => move(faster(head, -1)),
   n: onward,
   p: () => goTo(step - 1),
 };
