@@ -28,11 +28,14 @@ export async function measureFrames(ms) {
       await page.locator("#events li", { hasText: `Node ${nodes} has its vote` }).waitFor();
     }
     const rows = [];
-    for (const [name, rate] of [
-      ["no load", "0"],
-      ["1,000 writes per second", "1000"],
-      ["as many writes as it takes", "Infinity"],
+    for (const [name, kind, rate] of [
+      ["no load", "write", "0"],
+      ["1,000 writes per second", "write", "1000"],
+      ["as many writes as it takes", "write", "Infinity"],
+      ["1,000 writes and reads per second", "both", "1000"],
+      ["as many reads as it takes", "read", "Infinity"],
     ]) {
+      await page.locator("#load-kind").selectOption(kind);
       await page.locator("#load-rate").selectOption(rate);
       await page.waitForTimeout(2_000);
       rows.push({ name, ...(await frames(browser, page, ms)) });
@@ -47,18 +50,28 @@ export async function measureFrames(ms) {
 export function printFrames({ leader, reload, rows }) {
   print(
     `The live page with ${NODES} nodes, in Chromium`,
-    ["", "frames/s", "frame, 99 of 100", "worst frame", "longest task", "messages/s", "commits/s"],
+    [
+      "",
+      "frames/s",
+      "frame, 99 of 100",
+      "worst frame",
+      "longest task",
+      "its CPU time per frame",
+      "messages/s",
+      "commits/s",
+    ],
     rows.map((row) => [
       row.name,
       row.rate.toFixed(1),
       time(row.p99),
       time(row.worst),
       time(row.task),
+      time(row.cpu),
       count(row.messages),
       count(row.writes),
     ]),
   );
-  const busy = rows.toReversed().find(({ messages }) => messages >= aims.messages) ?? rows.at(-1);
+  const busy = rows.toSorted((a, b) => b.messages - a.messages)[0];
   const rate = Math.round(rows[0].rate);
   print(
     "The live page: aims",
@@ -85,7 +98,7 @@ async function leads(page, go) {
   return performance.now() - began;
 }
 
-/** The times between frames as the page has them, and its longest task as the browser's tracing has it. */
+/** The times between frames as the page has them, and its tasks as the browser's tracing has them. */
 async function frames(browser, page, ms) {
   await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
   const between = await page.evaluate(
@@ -104,7 +117,7 @@ async function frames(browser, page, ms) {
       }),
     ms,
   );
-  const task = longestTask(JSON.parse((await browser.stopTracing()).toString()));
+  const tasks = tasksOf(JSON.parse((await browser.stopTracing()).toString()));
   const [, writes, messages] = /([\d,]+) entries committed, ([\d,]+) messages/.exec(
     await page.locator("#figures").textContent(),
   );
@@ -113,20 +126,20 @@ async function frames(browser, page, ms) {
     rate: (1_000 * between.length) / between.reduce((sum, each) => sum + each, 0),
     p99: percentile(between, 0.99),
     worst: Math.max(...between),
-    task,
+    task: Math.max(0, ...tasks.map(({ dur }) => dur)) / 1_000,
+    cpu: tasks.reduce((sum, { tdur = 0 }) => sum + tdur, 0) / 1_000 / between.length,
     writes: number(writes),
     messages: number(messages),
   };
 }
 
-/** Of the page's main thread, in milliseconds. */
-function longestTask({ traceEvents }) {
+/** The tasks of the page's main thread, in microseconds by the clock and by the processor. */
+function tasksOf({ traceEvents }) {
   const main = traceEvents.filter(
     ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain",
   );
   const isMain = ({ pid, tid }) => main.some((thread) => thread.pid === pid && thread.tid === tid);
-  const tasks = traceEvents.filter(
+  return traceEvents.filter(
     (event) => event.ph === "X" && /RunTask$/.test(event.name) && isMain(event),
   );
-  return Math.max(0, ...tasks.map(({ dur }) => dur)) / 1_000;
 }

@@ -90,7 +90,7 @@ test("Firefox: ring and cards say what status() says, through a kill, a cut and 
     const rate = document.querySelector("#load-rate");
     rate.value = "100";
     rate.dispatchEvent(new Event("change"));`);
-  await until(`return /^\\d{3,} written/.test(document.querySelector("#load-state").textContent)`);
+  await until(`return /^\\d{3,} answered/.test(document.querySelector("#load-state").textContent)`);
   await run(`
     const rate = document.querySelector("#load-rate");
     rate.value = "0";

@@ -332,7 +332,7 @@ test("the load writes as fast as it is told, and its figures are told in words a
   await page.locator("#load-rate").selectOption("100");
   await page.waitForFunction(() => {
     const [, written] =
-      /^(\d+) written\.$/.exec(document.querySelector("#load-state").textContent) ?? [];
+      /^(\d+) answered\.$/.exec(document.querySelector("#load-state").textContent) ?? [];
     return Number(written) > 300;
   });
   const figures = await page.locator("#figures").textContent();

@@ -281,7 +281,7 @@ function frame(now: number): void {
     theatre.reach(head.moment.at + AHEAD * Math.max(1, SPEEDS[head.speed] ?? 1));
   const picture = film.picture(head.moment);
   const selected = selection?.kind === "node" ? selection.id : null;
-  stage.show(picture, { selected, reducedMotion: reduced.matches });
+  stage.show(picture, { selected, reducedMotion: reduced.matches, playing: head.playing });
   transport.show(head, film);
   const board = film.board(head.moment.event);
   boardView.show(board);

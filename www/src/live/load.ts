@@ -1,6 +1,6 @@
-/** Writes to the store without end, at a chosen rate, and counts what came of it. No document. */
+/** Writes to the store, or reads from it, without end, at a chosen rate, and counts what came of it. No document. */
 
-/** Writes per second; `Infinity`: as many as are answered. */
+/** Calls per second; `Infinity`: as many as are answered. */
 export type Rate = 0 | 10 | 100 | 1_000 | typeof Number.POSITIVE_INFINITY;
 
 export interface LoadCounts {
@@ -10,13 +10,13 @@ export interface LoadCounts {
   readonly error: unknown;
 }
 
-/** So many writes are under way at most. */
+/** So many calls are under way at most. */
 const MOST = 256;
-/** How often it is looked how many are due: what is written together is sent together. */
+/** How often it is looked how many are due: what is asked together is sent together. */
 const BEAT_MS = 4;
 
 export class Load {
-  readonly #write: (number: number) => Promise<unknown>;
+  readonly #call: (number: number) => Promise<unknown>;
   #rate: number = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   #began = 0;
@@ -25,9 +25,9 @@ export class Load {
   #number = 0;
   #counts: LoadCounts = { done: 0, failed: 0, error: undefined };
 
-  /** `write` gets the number of each write, from 1. */
-  constructor(write: (number: number) => Promise<unknown>) {
-    this.#write = write;
+  /** `call` gets the number of each call, from 1. */
+  constructor(call: (number: number) => Promise<unknown>) {
+    this.#call = call;
   }
 
   get counts(): LoadCounts {
@@ -49,7 +49,7 @@ export class Load {
 
   #issue(): void {
     const due = (this.#rate * (performance.now() - this.#began)) / 1_000;
-    // What could not be written in its time is not made up for.
+    // What could not be asked in its time is not made up for.
     if (Number.isFinite(due)) this.#issued = Math.max(this.#issued, due - MOST);
     while (this.#open < MOST && this.#issued < due) {
       this.#issued += 1;
@@ -60,7 +60,7 @@ export class Load {
 
   async #one(): Promise<void> {
     try {
-      await this.#write(++this.#number);
+      await this.#call(++this.#number);
       this.#counts = { ...this.#counts, done: this.#counts.done + 1 };
     } catch (error) {
       this.#counts = { ...this.#counts, failed: this.#counts.failed + 1, error };

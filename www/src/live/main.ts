@@ -22,7 +22,7 @@ import {
   troubleOf,
   update,
 } from "./model.js";
-import { pictureOf, type Shown } from "./picture.js";
+import { inMotion, pictureOf, type Shown } from "./picture.js";
 import { Shell } from "./shell.js";
 import type { Report } from "./tap.js";
 import { Traffic } from "./traffic.js";
@@ -44,6 +44,8 @@ const LOOK = 1_000;
 const SLOWER = 500;
 /** How long a node is frozen. */
 const FREEZE = 5_000;
+/** What is written, and not drawn in motion, changes at most once in so many milliseconds: nobody reads faster. */
+const WORDS = 200;
 /** The store is read at most once in so many milliseconds. */
 const READ = 250;
 
@@ -94,12 +96,17 @@ const traffic = new Traffic();
 const stage = new StageView(find("stage", HTMLElement), { selectNode: (id) => view.visit(id) });
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let shown: Shown | undefined;
+let nextWords = 0;
 const frames = new Frames({
   draw: (at) => {
-    if (shown?.model !== model) view.show(model);
-    const picture = pictureOf(model, traffic, at, shown);
-    shown = { model, picture };
-    stage.show(picture, { reducedMotion: still.matches });
+    if (shown === undefined || at >= nextWords) {
+      if (shown?.model !== model) view.show(model);
+      shown = { model, picture: pictureOf(model, traffic, at, shown) };
+      nextWords = at + WORDS;
+    }
+    const picture = inMotion(shown.picture, traffic, at);
+    stage.show(picture, { reducedMotion: still.matches, playing: true });
+    if (shown.model !== model) return true;
     // Who wants no motion sees each report, and nothing between two of them.
     if (still.matches) return false;
     return traffic.isBusy || picture.nodes.some(({ timer }) => timer !== null && timer.to > at);

@@ -12,7 +12,7 @@ import { TAGS } from "./wire.js";
 
 /** How often the nodes are asked what they counted. */
 const LOOK_MS = 1_000;
-/** The load writes to so many keys in turn. */
+/** The load is about so many keys in turn. */
 const KEYS = 8;
 
 export class Measures {
@@ -37,13 +37,17 @@ export class Measures {
     this.#cluster = cluster;
     this.#traffic = traffic;
     this.#say = say;
+    const kind = find("load-kind", HTMLSelectElement);
     this.#load = new Load(async (number) => {
       const key = `load/${(number % KEYS) + 1}`;
-      await this.#cluster()?.kv.as("utf8").put(key, String(number));
+      const kv = this.#cluster()?.kv.as("utf8");
+      const reads = kind.value === "read" || (kind.value === "both" && number % 2 === 0);
+      await (reads ? kv?.get(key) : kv?.put(key, String(number)));
     });
     const rate = find("load-rate", HTMLSelectElement);
     // Some browsers bring back what was chosen before a reload.
     rate.value = "0";
+    kind.value = "write";
     rate.addEventListener("change", () => {
       this.#load.run(Number(rate.value));
       this.#tell();

@@ -34,6 +34,15 @@ export function pictureOf(model: Model, traffic: Traffic, at: number, before?: S
   };
 }
 
+/** A picture a moment later, as far as things move: messages and timers. */
+export function inMotion(picture: Picture, traffic: Traffic, at: number): Picture {
+  const nodes = picture.nodes.map((node) => {
+    const timer = node.timer && traffic.timer(node.id);
+    return timer === node.timer ? node : { ...node, timer };
+  });
+  return { ...picture, at, nodes, flights: traffic.flights(at) };
+}
+
 /** `now`, or what was before if that is equal. */
 function keep<T>(now: T, before: T | undefined): T {
   return before !== undefined && JSON.stringify(now) === JSON.stringify(before) ? before : now;

@@ -11,8 +11,10 @@ import { TAGS } from "./wire.js";
 export const FLIGHT_MS = 420;
 /** The picture is that much behind, so that a message begins its way where it was sent, although it is told of later. */
 const LAG_MS = REPORT_MS + 20;
-/** So many messages are drawn at once. */
-const MAX_FLIGHTS = 500;
+/** About so many messages are drawn at once: more would be a cloud, and cost frames. */
+const DRAWN = 160;
+/** Bursts may have more. */
+const MAX_FLIGHTS = 2 * DRAWN;
 /** Of so many entries it is known what they hold. */
 const MAX_ENTRIES = 512;
 /** So many terms are known. */
@@ -31,12 +33,24 @@ export class Traffic {
   readonly #terms = new Map<number, { first: number; before: number }>();
   readonly #entries = new Map<string, EntryPicture>();
   readonly #counts = new Map<number, Map<number, number>>();
-  #window: { at: number; counted: number; told: number }[] = [];
+  /** Of each report: how many messages it counts, how many it tells of, and how many of those are drawn. */
+  #window: { at: number; counted: number; told: number; drawn: number }[] = [];
+  /** Told of so far. */
+  #told = 0;
 
   /** Takes a report. `origin`: the page's time zero, in milliseconds since 1970. `delay`: what rules of the network add on a link. */
   take(report: Report, origin: number, delay: (from: number, to: number) => number): void {
     const { node, counts, sightings, runs, entries, timer } = report;
-    for (const sighting of sightings) this.#fly(sighting, origin, delay);
+    const stride = this.#stride;
+    let drawn = 0;
+    for (const sighting of sightings) {
+      this.#count(sighting);
+      this.#told += 1;
+      const isRare = !COMMON.has(KINDS[sighting.tag] ?? "other");
+      if (!isRare && this.#told % stride > 0) continue;
+      drawn += 1;
+      this.#fly(sighting, origin, delay);
+    }
     const sums = this.#counts.get(node) ?? new Map<number, number>();
     for (const [tag, count] of counts) sums.set(tag, (sums.get(tag) ?? 0) + count);
     this.#counts.set(node, sums);
@@ -51,7 +65,7 @@ export class Traffic {
     else this.#timers.set(node, { from: timer.from - origin, to: timer.to - origin });
     const counted = counts.reduce((sum, [, count]) => sum + count, 0);
     const at = Math.max(0, ...sightings.map((sighting) => sighting.at - origin));
-    this.#window.push({ at, counted, told: sightings.length });
+    this.#window.push({ at, counted, told: sightings.length, drawn });
     // A hidden page draws nothing, and asks for nothing.
     if (this.#window.length > MAX_WINDOW) this.#window.shift();
   }
@@ -74,12 +88,20 @@ export class Traffic {
     return this.#flights.length > 0;
   }
 
-  /** Of how many messages one is told of. */
+  /** Of how many messages one is drawn. */
   sampled(at: number): number {
     this.#window = this.#window.filter((report) => report.at > at - WINDOW_MS);
-    const sum = (of: "counted" | "told") =>
-      this.#window.reduce((total, report) => total + report[of], 0);
-    return Math.max(1, Math.round(sum("counted") / Math.max(1, sum("told"))));
+    return Math.max(1, Math.round(this.#sum("counted") / Math.max(1, this.#sum("drawn"))));
+  }
+
+  /** Of the messages that are told of one in so many is drawn, by what was told in the last second. */
+  get #stride(): number {
+    const underWay = (this.#sum("told") * FLIGHT_MS) / WINDOW_MS;
+    return Math.max(1, Math.ceil(underWay / DRAWN));
+  }
+
+  #sum(of: "counted" | "told" | "drawn"): number {
+    return this.#window.reduce((total, report) => total + report[of], 0);
   }
 
   /** How many messages of a tag went out of these nodes since each began. */
@@ -132,11 +154,10 @@ export class Traffic {
   }
 
   #fly(
-    { tag, from, to, term, entries, at }: Sighting,
+    { tag, from, to, entries, at }: Sighting,
     origin: number,
     delay: (from: number, to: number) => number,
   ): void {
-    this.#count(tag, from, to, term);
     const sentAt = at - origin + LAG_MS;
     if (this.#flights.length >= MAX_FLIGHTS) this.#flights.shift();
     this.#flights.push({
@@ -153,7 +174,8 @@ export class Traffic {
     });
   }
 
-  #count(tag: number, from: number, to: number, term: number): void {
+  /** Votes count, whether they are drawn or not. */
+  #count({ tag, from, to, term }: Sighting): void {
     const kind = KINDS[tag];
     if (kind !== "preVote" && kind !== "vote") return;
     if (!ANSWERS.has(tag)) {
@@ -196,6 +218,9 @@ const KINDS: Readonly<Record<number, FlightKind>> = {
   [TAGS.readIndex]: "read",
   [TAGS.readIndexResponse]: "read",
 };
+
+/** Of these there are many; of all others each one is drawn. */
+const COMMON: ReadonlySet<FlightKind> = new Set(["append", "heartbeat", "read", "client"]);
 
 const ANSWERS: ReadonlySet<number> = new Set([
   TAGS.preVoteGranted,

@@ -249,7 +249,7 @@ function paint(now: number): void {
   painted = [film, moment.event, moment.at, selection];
   const picture = film.picture(moment);
   const selected = selection?.kind === "node" ? selection.id : null;
-  stage.show(picture, { selected, reducedMotion: reduced.matches });
+  stage.show(picture, { selected, reducedMotion: reduced.matches, playing: head.playing });
   const board = film.board(moment.event);
   boardView.show(board);
   acts.show(picture.nodes, selected, board);

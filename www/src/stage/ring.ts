@@ -75,12 +75,12 @@ export class Ring {
   }
 
   show(picture: Picture, selected: number | null): void {
-    const { nodes, links, at, rings } = picture;
+    const { nodes, links, rings } = picture;
     if (nodes.length !== this.#seats.size || nodes.some(({ id }) => !this.#seats.has(id)))
       this.#seat(nodes, rings);
     const majority = majorityOf(nodes, rings);
     for (const node of nodes)
-      this.#faces.get(node.id)?.show(node, at, majority(node.id), node.id === selected);
+      this.#faces.get(node.id)?.show(node, majority(node.id), node.id === selected);
     if (links !== this.#linksDrawn) this.#drawLinks(links);
   }
 
@@ -172,12 +172,6 @@ function majorityOf(
 /** One node. */
 class Face {
   readonly element: SVGGElement;
-  readonly #timer = make("circle", {
-    r: TIMER_RADIUS,
-    class: "timer",
-    pathLength: 1,
-    transform: "rotate(-90)",
-  });
   readonly #body = make("rect", { class: "body" });
   readonly #asked = make("circle", { r: VOTES_RADIUS, class: "asked", transform: "rotate(-90)" });
   readonly #votes = make("circle", { r: VOTES_RADIUS, class: "votes", transform: "rotate(-90)" });
@@ -187,14 +181,12 @@ class Face {
   readonly #vote = text({ x: 0, y: 0 }, "", "vote");
   #shown: NodePicture | undefined;
   #majority = 0;
-  #left = -1;
 
   constructor(id: number, select: () => void) {
     this.element = make("g", { class: "node", role: "button", tabindex: 0, "data-node": id });
     this.element.append(
       make("circle", { r: HALO_RADIUS, class: "halo" }),
       this.#body,
-      this.#timer,
       this.#asked,
       this.#votes,
       this.#glyph,
@@ -224,8 +216,7 @@ class Face {
     this.#vote.setAttribute("y", String(above ? -HALO_RADIUS - 3 : HALO_RADIUS + 26));
   }
 
-  show(node: NodePicture, at: number, majority: number, selected: boolean): void {
-    this.#drain(node, at);
+  show(node: NodePicture, majority: number, selected: boolean): void {
     setAttribute(this.element, "aria-pressed", String(selected));
     // Pictures are immutable: the same one looks the same.
     if (node === this.#shown && majority === this.#majority) return;
@@ -266,19 +257,6 @@ class Face {
       setAttribute(circle, "pathLength", String(Math.max(majority, 1)));
       setAttribute(circle, "stroke-dasharray", segments(count, Math.max(majority, 1)));
     }
-  }
-
-  /** How much is left of the time until the node campaigns. */
-  #drain({ timer, state }: NodePicture, at: number): void {
-    const left =
-      timer === null || state !== "running" || timer.to <= timer.from
-        ? 0
-        : Math.min(Math.max((timer.to - at) / (timer.to - timer.from), 0), 1);
-    const rounded = Math.round(left * 200) / 200;
-    if (rounded === this.#left) return;
-    this.#left = rounded;
-    this.#timer.setAttribute("stroke-dasharray", `${rounded} 1`);
-    setAttribute(this.#timer, "data-empty", String(rounded === 0));
   }
 }
 

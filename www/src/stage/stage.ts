@@ -2,10 +2,10 @@
 
 import { make, setText } from "../dom.js";
 import { sampledText } from "../words/stage.js";
-import { Flights } from "./flights.js";
 import { layoutFor } from "./geometry.js";
 import { legend } from "./legend.js";
 import { type LogActions, Logs } from "./logs.js";
+import { Motion } from "./motion.js";
 import type { Picture } from "./picture.js";
 import { Ring, type RingActions } from "./ring.js";
 
@@ -16,11 +16,16 @@ export interface StageActions extends RingActions, LogActions {
 export interface StageOptions {
   readonly selected?: number | null;
   readonly reducedMotion?: boolean;
+  /** The pictures follow each other like a film: nobody reads a log in one frame, so logs are drawn a few times a second. */
+  readonly playing?: boolean;
 }
+
+/** While a film plays logs are drawn at most once in so many milliseconds. */
+const LOGS_MS = 250;
 
 export class StageView {
   readonly #ring: Ring;
-  readonly #flights: Flights;
+  readonly #motion: Motion;
   /** Of each ring. */
   readonly #logs: Logs[] = [];
   readonly #strips = make("div", { class: "strips" });
@@ -31,22 +36,24 @@ export class StageView {
   #picture: Picture | undefined;
   #options: StageOptions = {};
   #several = false;
+  #logsDue = 0;
+  #late: ReturnType<typeof setTimeout> | undefined;
 
   constructor(root: HTMLElement, actions: StageActions) {
     this.#root = root;
     this.#ring = new Ring(actions);
-    this.#flights = new Flights((id) => this.#ring.place(id));
+    this.#motion = new Motion((id) => this.#ring.place(id));
     this.#actions = actions;
     const ring = make(
       "div",
       { class: "ring" },
       this.#ring.element,
-      this.#flights.element,
+      this.#motion.element,
       this.#sampled,
     );
     ring.addEventListener("click", ({ target, clientX, clientY }) => {
       if (target instanceof Element && target.closest(".node") !== null) return;
-      const flight = this.#flights.flightAt(clientX, clientY);
+      const flight = this.#motion.flightAt(clientX, clientY);
       if (flight !== undefined) actions.selectFlight?.(flight.id);
     });
     root.classList.add("stage");
@@ -59,10 +66,10 @@ export class StageView {
   }
 
   #measure(): void {
-    const width = this.#flights.element.clientWidth;
+    const width = this.#motion.element.clientWidth;
     const layout = layoutFor(width, this.#several);
     this.#ring.lay(layout);
-    this.#flights.lay(layout, width);
+    this.#motion.lay(layout, width);
     for (const logs of this.#logs) logs.lay(this.#strips.clientWidth);
     if (this.#picture !== undefined) this.show(this.#picture, this.#options);
   }
@@ -76,11 +83,25 @@ export class StageView {
       this.#measure();
       return;
     }
-    const { selected = null, reducedMotion = false } = options;
+    const { selected = null, reducedMotion = false, playing = false } = options;
     this.#ring.show(picture, selected);
-    this.#flights.show(picture, reducedMotion);
-    this.#showLogs(picture);
+    this.#motion.show(picture, reducedMotion);
+    if (playing) this.#showLogsInTime();
+    else this.#showLogs(picture);
     setText(this.#sampled, sampledText(picture.sampled));
+  }
+
+  /** The newest picture's logs: now, or as soon as it is time. */
+  #showLogsInTime(): void {
+    if (this.#late !== undefined) return;
+    const wait = this.#logsDue - performance.now();
+    const show = () => {
+      this.#late = undefined;
+      this.#logsDue = performance.now() + LOGS_MS;
+      if (this.#picture !== undefined) this.#showLogs(this.#picture);
+    };
+    if (wait <= 0) show();
+    else this.#late = setTimeout(show, wait);
   }
 
   /** Logs of different groups have nothing in common: each ring has strips of its own. */
@@ -105,6 +126,7 @@ export class StageView {
 
   destroy(): void {
     this.#sizes.disconnect();
+    clearTimeout(this.#late);
     this.#root.replaceChildren();
   }
 }

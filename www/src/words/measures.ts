@@ -39,11 +39,11 @@ export function figures({
   return `${rates} Half of the entries were committed within ${ms(p50)}, 99 of 100 within ${ms(p99)}.`;
 }
 
-/** What has become of the load so far; `trouble` says why the last write failed that did. */
+/** What has become of the load so far; `trouble` says why the last call failed that did. */
 export function loadState(rate: number, done: number, failed: number, trouble: string): string {
   if (rate === 0 && done + failed === 0) return "";
-  const written = `${count(done)} written`;
-  return failed === 0 ? `${written}.` : `${written}, ${count(failed)} not: ${trouble}`;
+  const answered = `${count(done)} answered`;
+  return failed === 0 ? `${answered}.` : `${answered}, ${count(failed)} not: ${trouble}`;
 }
 
 function ms(amount: number): string {

@@ -1,8 +1,11 @@
-/** Messages under way, on a canvas over the ring. */
+/**
+ * What moves: election timers that drain, and messages under way, on a canvas over the ring. The ring itself is drawn anew only where a
+ * node is another one: to draw all of it for each frame would keep a core busy.
+ */
 
 import { flightLabel } from "../words/stage.js";
-import { along, bend, type Layout, type Point, step, WIDE } from "./geometry.js";
-import type { Flight, Picture } from "./picture.js";
+import { along, bend, type Layout, NODE_RADIUS, type Point, step, WIDE } from "./geometry.js";
+import type { Flight, NodePicture, Picture, Role } from "./picture.js";
 import { CROSS, KINDS, shapeOf } from "./shapes.js";
 
 /** Labels stand beside messages as long as there are no more of them. */
@@ -12,7 +15,26 @@ const REACH = 14;
 /** After which part of its way a message that is lost bears its cross. */
 const LOST = 0.5;
 
-export class Flights {
+const TIMER_RADIUS = NODE_RADIUS + 7;
+const TIMER_WIDTH = 3.5;
+
+/** What part of its time a node's election timer has left, from 0 to 1. */
+export function timeLeft(
+  { timer, state }: Pick<NodePicture, "timer" | "state">,
+  at: number,
+): number {
+  if (timer === null || state !== "running" || timer.to <= timer.from) return 0;
+  return Math.min(Math.max((timer.to - at) / (timer.to - timer.from), 0), 1);
+}
+
+const ROLE_COLORS: Readonly<Record<Role, string>> = {
+  follower: "--role-follower",
+  preCandidate: "--role-candidate",
+  candidate: "--role-candidate",
+  leader: "--role-leader",
+};
+
+export class Motion {
   readonly element = document.createElement("canvas");
   readonly #context = this.element.getContext("2d");
   readonly #place: (id: number) => Point | undefined;
@@ -33,7 +55,7 @@ export class Flights {
 
   constructor(place: (id: number) => Point | undefined) {
     this.#place = place;
-    this.element.className = "flights";
+    this.element.className = "motion";
     this.element.setAttribute("aria-hidden", "true");
   }
 
@@ -50,13 +72,16 @@ export class Flights {
   show(picture: Picture, steps: boolean): void {
     [this.#shown, this.#steps] = [picture, steps];
     const context = this.#context;
-    const { flights, at } = picture;
-    if (context === null || (flights.length === 0 && this.#isClear)) return;
+    const { flights, nodes, at } = picture;
+    const drains = nodes.some((node) => timeLeft(node, at) > 0);
+    const nothing = flights.length === 0 && !drains;
+    if (context === null || (nothing && this.#isClear)) return;
     this.#readColors();
     const scale = this.#scale * devicePixelRatio;
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, this.#layout.width, this.#layout.height);
-    this.#isClear = flights.length === 0;
+    this.#isClear = nothing;
+    for (const node of nodes) this.#drain(context, node, at);
     const labeled = flights.length <= LABELED;
     for (const flight of flights) this.#draw(context, flight, at, labeled);
     context.globalAlpha = 1;
@@ -82,6 +107,19 @@ export class Flights {
   #part({ sentAt, arrivesAt }: Flight, at: number): number {
     const gone = arrivesAt <= sentAt ? 1 : (at - sentAt) / (arrivesAt - sentAt);
     return this.#steps ? step(gone) : Math.min(Math.max(gone, 0), 1);
+  }
+
+  /** How much is left of the time until a node campaigns. */
+  #drain(context: CanvasRenderingContext2D, node: NodePicture, at: number): void {
+    const left = timeLeft(node, at);
+    const place = this.#place(node.id);
+    if (left === 0 || place === undefined) return;
+    const start = -Math.PI / 2;
+    context.strokeStyle = this.#color(node.role);
+    context.lineWidth = TIMER_WIDTH;
+    context.beginPath();
+    context.arc(place.x, place.y, TIMER_RADIUS, start, start + left * 2 * Math.PI);
+    context.stroke();
   }
 
   #draw(context: CanvasRenderingContext2D, flight: Flight, at: number, labeled: boolean): void {
@@ -155,6 +193,8 @@ export class Flights {
     const style = getComputedStyle(this.element);
     const read = (name: string) => style.getPropertyValue(name).trim();
     this.#colors = new Map(KINDS.map((kind) => [kind, read(`--kind-${kind}`)]));
+    for (const [role, property] of Object.entries(ROLE_COLORS))
+      this.#colors.set(role, read(property));
     for (const [name, property] of [
       ["ink", "--text"],
       ["paper", "--surface"],
