@@ -65,6 +65,8 @@ export class Plots {
         axes: [
           {
             ...axis,
+            // Whole seconds.
+            incrs: [1, 2, 5, 10, 20, 30, 60],
             values: (self, splits) =>
               splits.map((at) => `${Math.round(at - (self.data[0].at(-1) ?? at))} s`),
           },

@@ -8,11 +8,14 @@ import { CROSS, KINDS, shapeOf } from "./shapes.js";
 const CELLS = ["committed", "persisted", "pending", "compacted"] as const;
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Open where there is room for it. */
 export function legend(): HTMLElement {
   const paper = "var(--surface)";
+  const room = matchMedia("(min-width: 48rem)").matches ? { open: "" } : {};
   return make(
-    "div",
-    { class: "legend" },
+    "details",
+    { class: "legend", ...room },
+    make("summary", {}, LEGEND.title),
     group(
       LEGEND.nodes,
       ...ROLE_SIGNS.map(({ sign, name }) => make("span", {}, `${sign} ${name}`)),

@@ -176,6 +176,7 @@ export const ROLE_SIGNS = [
 ] as const;
 
 export const LEGEND = {
+  title: "What the signs mean",
   nodes: "Nodes",
   messages: "Messages",
   logs: "Entries, by term",
