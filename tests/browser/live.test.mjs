@@ -344,7 +344,7 @@ test("the load writes as fast as it is told, and its figures are told in words a
   await page.locator("#load-rate").selectOption("0");
   // What is written is in the store, which was written by nobody else.
   await page.waitForFunction(() => {
-    const [, written] = /^([\d,]+) written/.exec(document.querySelector("#load-state").textContent);
+    const [, written] = /^([\d,]+) answered/.exec(document.querySelector("#load-state").textContent);
     const [, revision] = /revision (\d+)/.exec(
       document.querySelector("#entries-caption").textContent,
     );
@@ -353,6 +353,6 @@ test("the load writes as fast as it is told, and its figures are told in words a
   await visitor.kill(1);
   await visitor.kill(2);
   await page.locator("#load-rate").selectOption("10");
-  await page.getByText(/written, \d+ not: .*\((NO_QUORUM|TIMEOUT)\)/).waitFor();
+  await page.getByText(/answered, \d+ not: .*\((NO_QUORUM|TIMEOUT)\)/).waitFor();
   assert.deepEqual(visitor.complaints, []);
 });
