@@ -1,4 +1,5 @@
-// The page of the live mode in Chromium: how soon it leads, and its frames, at ordinary speed and while many messages fly.
+// The page in Chromium: how soon the live cluster leads, and frames, at ordinary speed and while many messages fly; and those of the
+// simulator.
 
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
@@ -13,7 +14,7 @@ const aims = { leader: 2_000, rate: 60, worst: 50, messages: 5_000 };
 
 const NODES = 7;
 
-/** Frames of a page with seven nodes, for so many milliseconds without load, and as long under load. */
+/** Frames of pages with seven nodes, each for so many milliseconds: without load, under load, and simulated. */
 export async function measureFrames(ms) {
   if (!existsSync(chromiumPath)) throw new Failure(`Chromium is not installed: ${chromiumPath}`);
   const site = await servePage();
@@ -40,14 +41,37 @@ export async function measureFrames(ms) {
       await page.waitForTimeout(2_000);
       rows.push({ name, ...(await frames(browser, page, ms)) });
     }
-    return { leader, reload, rows };
+    return { leader, reload, rows, simulated: await simulated(browser, site, ms) };
   } finally {
     await browser.close();
     await site.close();
   }
 }
 
-export function printFrames({ leader, reload, rows }) {
+/** Frames of the simulator: as it plays when it opens, and ten times faster than in truth. */
+async function simulated(browser, site, ms) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.setDefaultTimeout(60_000);
+  await page.goto(new URL(`simulator.html#v=1&nodes=${NODES}&clients=4`, site.url).href);
+  await page
+    .locator("#stage .node")
+    .nth(NODES - 1)
+    .waitFor();
+  await page.getByRole("button", { name: "Play", exact: true }).click();
+  const rows = [];
+  for (const [name, presses] of [
+    ["ten times slower than in truth", 0],
+    ["as in truth", 3],
+    ["ten times faster", 3],
+  ]) {
+    for (let press = 0; press < presses; press++) await page.keyboard.press("+");
+    rows.push({ name, ...(await frames(browser, page, ms)) });
+  }
+  await page.close();
+  return rows;
+}
+
+export function printFrames({ leader, reload, rows, simulated }) {
   print(
     `The live page with ${NODES} nodes, in Chromium`,
     [
@@ -69,6 +93,18 @@ export function printFrames({ leader, reload, rows }) {
       time(row.cpu),
       count(row.messages),
       count(row.writes),
+    ]),
+  );
+  print(
+    `The simulator with ${NODES} nodes and four clients, in Chromium`,
+    ["", "frames/s", "frame, 99 of 100", "worst frame", "longest task", "its CPU time per frame"],
+    simulated.map((row) => [
+      row.name,
+      row.rate.toFixed(1),
+      time(row.p99),
+      time(row.worst),
+      time(row.task),
+      time(row.cpu),
     ]),
   );
   const busy = rows.toSorted((a, b) => b.messages - a.messages)[0];
@@ -98,38 +134,46 @@ async function leads(page, go) {
   return performance.now() - began;
 }
 
-/** The times between frames as the page has them, and its tasks as the browser's tracing has them. */
+/** The times between frames as the page has them, its tasks as the browser's tracing has them, and what a live page says meanwhile. */
 async function frames(browser, page, ms) {
   await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
-  const between = await page.evaluate(
+  const { between, said } = await page.evaluate(
     (ms) =>
       new Promise((resolve) => {
         const between = [];
+        const figures = document.querySelector("#figures");
+        const said = [];
+        const hear = new MutationObserver(() => said.push(figures.textContent));
+        if (figures !== null)
+          hear.observe(figures, { childList: true, characterData: true, subtree: true });
         const end = performance.now() + ms;
         let before;
         const frame = (at) => {
           if (before !== undefined) between.push(at - before);
           before = at;
           if (at < end) requestAnimationFrame(frame);
-          else resolve(between);
+          else {
+            hear.disconnect();
+            resolve({ between, said });
+          }
         };
         requestAnimationFrame(frame);
       }),
     ms,
   );
   const tasks = tasksOf(JSON.parse((await browser.stopTracing()).toString()));
-  const [, writes, messages] = /([\d,]+) entries committed, ([\d,]+) messages/.exec(
-    await page.locator("#figures").textContent(),
-  );
-  const number = (text) => Number(text.replaceAll(",", ""));
+  const figures = said.map((text) => /([\d,]+) entries committed, ([\d,]+) messages/.exec(text));
+  const mean = (place) =>
+    figures.reduce((sum, found) => sum + Number(found[place].replaceAll(",", "")), 0) /
+    Math.max(1, figures.length);
   return {
     rate: (1_000 * between.length) / between.reduce((sum, each) => sum + each, 0),
     p99: percentile(between, 0.99),
     worst: Math.max(...between),
     task: Math.max(0, ...tasks.map(({ dur }) => dur)) / 1_000,
     cpu: tasks.reduce((sum, { tdur = 0 }) => sum + tdur, 0) / 1_000 / between.length,
-    writes: number(writes),
-    messages: number(messages),
+    writes: mean(1),
+    messages: mean(2),
   };
 }
 

@@ -184,6 +184,13 @@ test("where WebAssembly does not come, the page says so", async (t) => {
   await tab.locator("#trouble-text", { hasText: /WebAssembly/ }).waitFor();
 });
 
+test("a link to a beginning shows its nodes before anything has happened", async (t) => {
+  const tab = await visit(t, "simulator.html#v=1&nodes=7&clients=0");
+  await tab.locator("#stage .node").nth(6).waitFor();
+  assert.equal(await tab.locator('#stage .node[data-state="running"]').count(), 7);
+  assert.equal(await tab.textContent(".transport .time"), "0.000 s");
+});
+
 accessible(link(), async (tab) => {
   await seen(tab);
   await tab.locator('#stage .node[data-node="1"]').click();

@@ -41,7 +41,7 @@ const AHEAD_MIN = 50_000;
 let head: Playhead = AT_BEGINNING;
 let selection: Selection | null = null;
 let painted:
-  | readonly [film: object, event: number, at: number, selection: Selection | null]
+  | readonly [film: object, event: number, at: number, selection: Selection | null, end: object]
   | undefined;
 let lastFrame = 0;
 
@@ -229,12 +229,14 @@ let nextCalm = 0;
 function paint(now: number): void {
   const { film } = theatre;
   const { moment } = head;
-  const [paintedFilm, event, at, paintedSelection] = painted ?? [];
+  const [paintedFilm, event, at, paintedSelection, end] = painted ?? [];
+  // A film that was told more may know more of the same moment: at its beginning all nodes.
   const same =
     film === paintedFilm &&
     event === moment.event &&
     at === moment.at &&
-    selection === paintedSelection;
+    selection === paintedSelection &&
+    end === film.end;
   transport.show(head, film);
   events.show(film, moment, head.playing, now);
   inspector.show(film, moment, selection, now);
@@ -246,7 +248,7 @@ function paint(now: number): void {
     setTimeout(wake, 250);
   }
   if (same) return;
-  painted = [film, moment.event, moment.at, selection];
+  painted = [film, moment.event, moment.at, selection, film.end];
   const picture = film.picture(moment);
   const selected = selection?.kind === "node" ? selection.id : null;
   stage.show(picture, { selected, reducedMotion: reduced.matches, playing: head.playing });
