@@ -30,6 +30,8 @@ export class Transport {
   readonly #speed = make("output", { class: "speed" });
   readonly #marks = make("canvas", { class: "marks", "aria-hidden": "true" });
   readonly #known = new Marks();
+  readonly #dark = matchMedia("(prefers-color-scheme: dark)");
+  #size = { width: 0, height: 0 };
   #drawn = "";
   #playing = false;
 
@@ -68,6 +70,11 @@ export class Transport {
         button("faster", () => actions.speed(1)),
       ),
     );
+    // Its size is learned when it changes: to ask for it in each frame would lay out the page.
+    new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: height } = this.#marks;
+      this.#size = { width, height };
+    }).observe(this.#marks);
     this.#range.addEventListener("input", () => actions.seek(this.#range.valueAsNumber * 1_000));
   }
 
@@ -94,8 +101,10 @@ export class Transport {
   /** The marks, and how far the film goes; only when they changed. */
   #draw(film: Film, span: number): void {
     const marks = this.#known.of(film.rows);
-    const { clientWidth: width, clientHeight: height } = this.#marks;
-    const drawn = `${width} ${height} ${span} ${film.end.at} ${marks.length} ${film.failure?.event} ${devicePixelRatio} ${theme()}`;
+    const { width, height } = this.#size;
+    const x = (at: number) => (at / span) * width;
+    const theme = `${document.documentElement.getAttribute("data-theme")} ${this.#dark.matches}`;
+    const drawn = `${width} ${height} ${span} ${Math.round(x(film.end.at))} ${marks.length} ${film.failure?.event} ${devicePixelRatio} ${theme}`;
     if (drawn === this.#drawn || width === 0) return;
     this.#drawn = drawn;
     this.#marks.width = width * devicePixelRatio;
@@ -105,7 +114,6 @@ export class Transport {
     context.scale(devicePixelRatio, devicePixelRatio);
     const style = getComputedStyle(this.#marks);
     const color = (name: string) => style.getPropertyValue(`--${name}`);
-    const x = (at: number) => (at / span) * width;
     context.fillStyle = color("mark-lived");
     context.fillRect(0, height - 3, x(film.end.at), 3);
     for (const { at, kind } of marks) {
@@ -124,8 +132,4 @@ export class Transport {
       context.fillRect(x(film.end.at) - 2, 0, 4, height);
     }
   }
-}
-
-function theme(): string {
-  return `${document.documentElement.getAttribute("data-theme")}${matchMedia("(prefers-color-scheme: dark)").matches}`;
 }

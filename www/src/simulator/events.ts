@@ -6,12 +6,12 @@ import type { Film, Moment } from "../sim/film.js";
 import { seconds } from "../words/player.js";
 import { EVENTS } from "../words/simulator.js";
 
-const BEFORE = 60;
+const BEFORE = 40;
 const AFTER = 20;
 /** Lines that are hidden unless somebody wants to see them: they are many, and say little. */
 const QUIET: ReadonlySet<EventRow["kind"]> = new Set(["timer", "write", "durable", "hint"]);
 /** A list that is rebuilt with each frame cannot be read anyway. */
-const EVERY_MS = 120;
+const EVERY_MS = 250;
 
 export class Events {
   readonly element: HTMLElement;

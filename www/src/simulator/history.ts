@@ -9,7 +9,7 @@ import { HISTORY, operationText } from "../words/simulator.js";
 const SPANS = [0.5, 1, 2, 5, 10] as const;
 /** More bars than this cannot be told apart. */
 const BARS_MAX = 120;
-const EVERY_MS = 100;
+const EVERY_MS = 200;
 
 export interface HistoryActions {
   select(id: number): void;
