@@ -71,41 +71,29 @@ async function simulated(browser, site, ms) {
   return rows;
 }
 
+const COLUMNS = [
+  "frames/s",
+  "frame, 99 of 100",
+  "worst frame",
+  "longest task",
+  "its CPU time per frame",
+];
+
+const cells = ({ rate, p99, worst, task, cpu }) => [
+  rate.toFixed(1),
+  ...[p99, worst, task, cpu].map(time),
+];
+
 export function printFrames({ leader, reload, rows, simulated }) {
   print(
     `The live page with ${NODES} nodes, in Chromium`,
-    [
-      "",
-      "frames/s",
-      "frame, 99 of 100",
-      "worst frame",
-      "longest task",
-      "its CPU time per frame",
-      "messages/s",
-      "commits/s",
-    ],
-    rows.map((row) => [
-      row.name,
-      row.rate.toFixed(1),
-      time(row.p99),
-      time(row.worst),
-      time(row.task),
-      time(row.cpu),
-      count(row.messages),
-      count(row.writes),
-    ]),
+    ["", ...COLUMNS, "messages/s", "commits/s"],
+    rows.map((row) => [row.name, ...cells(row), count(row.messages), count(row.writes)]),
   );
   print(
     `The simulator with ${NODES} nodes and four clients, in Chromium`,
-    ["", "frames/s", "frame, 99 of 100", "worst frame", "longest task", "its CPU time per frame"],
-    simulated.map((row) => [
-      row.name,
-      row.rate.toFixed(1),
-      time(row.p99),
-      time(row.worst),
-      time(row.task),
-      time(row.cpu),
-    ]),
+    ["", ...COLUMNS],
+    simulated.map((row) => [row.name, ...cells(row)]),
   );
   const busy = rows.toSorted((a, b) => b.messages - a.messages)[0];
   const rate = Math.round(rows[0].rate);
