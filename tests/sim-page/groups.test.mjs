@@ -187,6 +187,9 @@ test("what makes no sense is refused in a sentence, and changes nothing", () => 
     assert.throws(() => stage.act(act), { message }, `${world}: ${act.do}`);
     assert.equal(stage.advance(0, SECOND).hash, hash);
   }
+  assert.throws(() => new sim.Stage(spec("shards", { nodes: 4 })), {
+    message: /nodes of a group is a whole number from 1 to 3/,
+  });
   const stage = new sim.Stage(spec("job"));
   stage.act({ do: "submit" });
   assert.throws(() => stage.act({ do: "submit" }), { message: /there already/ });

@@ -11,6 +11,8 @@ pub(crate) const TORMENT_MAX: f64 = 600_000.0;
 /// The largest whole number of which each smaller one is a number of JavaScript.
 const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 const NODES_MAX: f64 = 7.0;
+/// Three groups of them are to be seen at once.
+const GROUP_NODES_MAX: f64 = 3.0;
 const CLIENTS_MAX: f64 = 8.0;
 const GROUPS_MAX: f64 = 2.0;
 const WORKERS_MAX: f64 = 8.0;
@@ -78,7 +80,10 @@ impl GivenSpec {
                 torment: count(self.torment, "torment", TORMENT_MAX)?,
             },
             "scene" => Kind::Scene(self.scene()?),
-            "shards" => Kind::Shards(self.scene()?),
+            "shards" => {
+                whole(self.nodes, "nodes of a group", 1.0, GROUP_NODES_MAX)?;
+                Kind::Shards(self.scene()?)
+            }
             "job" => Kind::Job(self.scene()?),
             other => {
                 return Err(Problem(format!(

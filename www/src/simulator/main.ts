@@ -254,6 +254,8 @@ function paint(now: number): void {
   stage.show(picture, { selected, reducedMotion: reduced.matches, playing: head.playing });
   const board = film.board(moment.event);
   boardView.show(board);
+  // Where there is a job nobody asks a store for anything.
+  find("history-panel", HTMLElement).hidden = board?.kind === "job";
   acts.show(picture.nodes, selected, board);
   tell(picture);
 }

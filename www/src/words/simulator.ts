@@ -199,7 +199,7 @@ export const WORLD = {
   kinds: {
     scene: "a scene: nothing happens but what you do",
     campaign: "a campaign: drawn from the seed, as a hunt lives it",
-    shards: "shards: a controller and two groups of so many nodes",
+    shards: "shards: a controller and two groups, of 1 to 3 nodes each",
     job: "a job: MapReduce on so many coordinators",
   },
   readers: {

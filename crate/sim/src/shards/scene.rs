@@ -373,6 +373,7 @@ impl ShardScene {
                 Ok(None)
             }
             Act::TimeOut(id) => {
+                // All clusters come to this time.
                 self.store.all().for_each(drop);
                 let groups = self.store.groups.values_mut();
                 let fired = match self.store.controller.voters().contains(id) {
