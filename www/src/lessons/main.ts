@@ -2,6 +2,7 @@
 
 import { Announcer } from "../announcer.js";
 import { find, make, setAttribute, setEnabled, setText } from "../dom.js";
+import { LastLook } from "../player/last-look.js";
 import {
   AT_BEGINNING,
   ahead,
@@ -52,6 +53,7 @@ const theatre = new Theatre(
   wake,
 );
 const director = new Director(theatre);
+const lastLook = new LastLook(wake);
 
 const select = (next: Selection) => {
   selection = next;
@@ -306,6 +308,7 @@ function frame(now: number): void {
   find("history-panel", HTMLElement).hidden = board?.kind === "job";
   inspector.show(film, head.moment, selection, now);
   history.show(film, head.moment, now);
+  lastLook.after(film, head.moment.event, head.moment.at, selection, head.playing);
   const isLast = step >= beats.length - 1;
   const end = beats.at(-1)?.moment.event ?? 0;
   if (isLast && (isFree || head.moment.event > end)) isDone ||= lesson.done(picture, board);
@@ -351,4 +354,6 @@ const keys: Readonly<Record<string, () => void>> = {
 };
 
 addEventListener("resize", wake);
+// How long a time the calls are listed of.
+addEventListener("change", wake);
 open();
