@@ -344,7 +344,9 @@ test("the load writes as fast as it is told, and its figures are told in words a
   await page.locator("#load-rate").selectOption("0");
   // What is written is in the store, which was written by nobody else.
   await page.waitForFunction(() => {
-    const [, written] = /^([\d,]+) answered/.exec(document.querySelector("#load-state").textContent);
+    const [, written] = /^([\d,]+) answered/.exec(
+      document.querySelector("#load-state").textContent,
+    );
     const [, revision] = /revision (\d+)/.exec(
       document.querySelector("#entries-caption").textContent,
     );
