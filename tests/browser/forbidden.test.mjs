@@ -1,4 +1,4 @@
-// WebAssembly that a policy forbids: every mode says so in a sentence, and what needs none of it is there.
+// What a browser forbids: every mode says so in a sentence where it needs it, and what needs none of it is there.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -74,4 +74,31 @@ test("hunt: the bugs and their changed lines can be read", async (t) => {
   const card = tab.locator("#bugs > li").first();
   await card.getByText("The changed lines").click();
   await card.locator("ins").first().waitFor();
+});
+
+/** As where a visitor lets no site store anything. */
+const nothingKept = (context) =>
+  context.addInitScript(() => {
+    const forbid = (name) =>
+      Object.defineProperty(globalThis, name, {
+        get() {
+          throw new DOMException("denied", "SecurityError");
+        },
+      });
+    for (const name of ["localStorage", "sessionStorage", "indexedDB", "caches"]) forbid(name);
+    Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
+  });
+
+test("where nothing may be stored the simulator, the lessons and the hunt work", async (t) => {
+  const tab = await visit(t, "simulator.html", { prepare: nothingKept });
+  await tab.locator("#summary", { hasText: /n\d leads/ }).waitFor();
+  await tab.getByLabel("Theme").selectOption("dark");
+  assert.equal(await tab.evaluate(() => document.documentElement.dataset.theme), "dark");
+  await tab.getByRole("link", { name: "Lessons", exact: true }).click();
+  await tab.locator(".says", { hasText: Object.values(LESSON_WORDS.election.says)[0] }).waitFor();
+  await tab.getByRole("link", { name: "Hunt", exact: true }).click();
+  await tab.selectOption("#bug", "vote-forgotten-on-restart");
+  await tab.click("#start");
+  await tab.locator("#finds li").first().waitFor();
+  await tab.getByText(/^1 of \d+ found\.$/).waitFor();
 });
