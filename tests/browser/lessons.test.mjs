@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { load } from "../www/load.mjs";
+import { inBoth } from "./hand.mjs";
 import { openPages } from "./visit.mjs";
-import { firefox } from "./webdriver.mjs";
 
-const { url, visit, accessible } = openPages();
+const pages = openPages();
+const { visit, accessible } = pages;
 const { LESSON_WORDS } = await load("words/lessons");
 
 const says = (tab, text) => tab.locator(".says", { hasText: text }).waitFor();
@@ -25,27 +26,37 @@ test("each lesson opens by its link, and says how it begins", async (t) => {
   }
 });
 
-test("a lesson is walked by keyboard, and what is to be tried is done by keyboard", async (t) => {
-  const tab = await visit(t, "lessons.html#election");
-  const words = LESSON_WORDS.election;
-  const texts = Object.values(words.says);
-  await says(tab, texts[0]);
-  for (const text of texts.slice(1)) {
-    await tab.keyboard.press("n");
-    await says(tab, text);
+inBoth("a lesson is chosen, walked and tried by keyboard alone", pages, async (hand) => {
+  const { title, says, task, done } = LESSON_WORDS.election;
+  const texts = Object.values(says);
+  const isSaid = (text) => hand.says(".says", text);
+  await hand.open("lessons.html#figure8");
+  await isSaid(Object.values(LESSON_WORDS.figure8.says)[0]);
+  await hand.reach(".lessons a", title);
+  await hand.press("Enter");
+  await isSaid(texts[0]);
+  assert.equal(await hand.run("return document.activeElement.textContent"), title);
+  // By the button, and by the keys.
+  await hand.reach("#telling button", "Next");
+  await hand.press("Enter");
+  await isSaid(texts[1]);
+  for (const text of texts.slice(2)) {
+    await hand.press("n");
+    await isSaid(text);
   }
-  await tab.keyboard.press("p");
-  await says(tab, texts.at(-2));
-  await tab.keyboard.press("n");
-  await tab.locator(".task", { hasText: words.task }).waitFor();
-  const leader = tab.locator('#stage .node[data-role="leader"]');
-  await leader.focus();
-  await tab.keyboard.press("Enter");
-  await tab.getByRole("button", { name: "Crash", exact: true }).focus();
-  await tab.keyboard.press("Enter");
-  for (let press = 0; press < 3; press++) await tab.keyboard.press("+");
-  await tab.locator('.task[data-done="true"]').waitFor();
-  assert.equal(await tab.textContent(".task"), words.done);
+  await hand.press("p");
+  await isSaid(texts.at(-2));
+  await hand.press("n");
+  await isSaid(texts.at(-1));
+  await hand.says(".task", task);
+  const leader = '#stage .node[data-role="leader"]';
+  await hand.reach(leader);
+  await hand.press("Enter");
+  await hand.until(`return document.querySelector(arguments[0]).ariaPressed === "true"`, leader);
+  await hand.reach("#acts button", "Crash");
+  await hand.press("Enter");
+  for (let press = 0; press < 3; press++) await hand.press("+");
+  await hand.says('.task[data-done="true"]', done);
 });
 
 test("a moment of a lesson opens in the simulator", async (t) => {
@@ -172,21 +183,4 @@ accessible("lessons.html#shards", async (tab) => {
 
 accessible("lessons.html#job", async (tab) => {
   await says(tab, LESSON_WORDS.job.says.waits);
-});
-
-test("in Firefox a lesson is told to its end", async (t) => {
-  const driver = await firefox();
-  t.after(() => driver.close());
-  await driver.open(url("lessons.html#minorityLeader"));
-  for (const text of Object.values(LESSON_WORDS.minorityLeader.says)) {
-    await driver.until(
-      `return document.querySelector(".says")?.textContent === arguments[0]`,
-      text,
-    );
-    await driver.run(`
-      // Faster than it is told to people.
-      for (let press = 0; press < 5; press++) dispatchEvent(new KeyboardEvent("keydown", { key: "+" }));
-      dispatchEvent(new KeyboardEvent("keydown", { key: "n" }));
-    `);
-  }
 });

@@ -6,12 +6,12 @@ import { inWorkers, openSite } from "./help.mjs";
 
 const visit = openSite();
 
-/** Lets every write of node 2 fail from the moment that the test sets off, as IndexedDB does on a full disk. */
-const fullDisk = `
+/** Lets every write of some nodes fail from the moment that the test sets off, as IndexedDB does on a full disk. */
+const fullDisk = (which) => `
   let node;
   addEventListener("message", ({ data }) => { if (data.type === "start") node = data.node; });
   new BroadcastChannel("disk").onmessage = ({ data }) => {
-    if (node !== 2) return;
+    if (!(${which})) return;
     IDBObjectStore.prototype.put = function () {
       throw new DOMException("no space is left", "QuotaExceededError");
     };
@@ -19,7 +19,9 @@ const fullDisk = `
 `;
 
 test("a node whose disk is full halts with its reason; the others go on; started, it catches up", async (t) => {
-  const visitor = await visit(t, { prepare: (context) => inWorkers(context, fullDisk) });
+  const visitor = await visit(t, {
+    prepare: (context) => inWorkers(context, fullDisk("node === 2")),
+  });
   await visitor.leader();
   await visitor.call("Put", "k", "1");
   await visitor.page.evaluate(() => new BroadcastChannel("disk").postMessage("full"));
@@ -37,6 +39,39 @@ test("a node whose disk is full halts with its reason; the others go on; started
   await visitor.badge(2, "Follower");
   assert.equal(await trouble.isVisible(), false);
   await visitor.alike("Committed");
+});
+
+test("when all disks are full nothing more is stored, which is said; started, the nodes have what was", async (t) => {
+  const visitor = await visit(t, { prepare: (context) => inWorkers(context, fullDisk("true")) });
+  await visitor.leader();
+  await visitor.call("Put", "k", "1");
+  await visitor.alike("Committed");
+  await visitor.page.evaluate(() => new BroadcastChannel("disk").postMessage("full"));
+  assert.match(await visitor.call("Put", "k", "2"), /no majority could agree.*\(NO_QUORUM\)$/);
+  for (const id of [1, 2, 3]) await visitor.badge(id, "Halted");
+  await visitor.summary("No quorum: 0 of 3 nodes run, 2 are needed. Start a node.");
+  assert.match(await visitor.card(1).locator(".error").textContent(), /\(QUOTA_EXCEEDED\)$/);
+  for (const id of [1, 2, 3]) await visitor.button(`Start node ${id}`).click();
+  await visitor.leader();
+  assert.match(await visitor.call("Get", "k"), /“1”, of revision 1/);
+  assert.match(await visitor.call("Put", "k", "3"), /stored at revision/);
+});
+
+test("disks that are full from the beginning are told, with what to do; in memory the page goes on", async (t) => {
+  const full = `
+    IDBObjectStore.prototype.put = function () {
+      throw new DOMException("no space is left", "QuotaExceededError");
+    };
+  `;
+  const visitor = await visit(t, { prepare: (context) => inWorkers(context, full) });
+  const trouble = visitor.page.locator("#trouble");
+  await trouble.getByText(/\(QUOTA_EXCEEDED\)/).waitFor();
+  await trouble.getByText(/Make room, and try again\./).waitFor();
+  await visitor.button("Go on in memory").click();
+  await visitor.leader();
+  await visitor.page.getByText("This cluster is in memory alone").waitFor();
+  assert.equal(await trouble.isVisible(), false);
+  assert.match(await visitor.call("Put", "k", "1"), /stored at revision 1/);
 });
 
 test("without IndexedDB the page says why nothing is stored, and runs in memory", async (t) => {
@@ -71,7 +106,15 @@ test("a second tab can run a cluster of its own in memory", async (t) => {
   await visitor.page.getByText("This cluster is in memory alone").waitFor();
   assert.match(await visitor.call("Get", "k"), /there is none/);
   await visitor.call("Put", "k", "second");
+  const second = visitor.page;
   visitor.page = first;
+  assert.match(await visitor.call("Get", "k"), /“first”, of revision 1/);
+  // It goes on when the first is closed, and has what that stored when it is loaded again.
+  await first.close();
+  visitor.page = second;
+  assert.match(await visitor.call("Get", "k"), /“second”, of revision 1/);
+  await second.reload();
+  await visitor.leader();
   assert.match(await visitor.call("Get", "k"), /“first”, of revision 1/);
 });
 

@@ -108,11 +108,31 @@ async function listening(port) {
   }
 }
 
+/** Keys that have no character, by their names. */
+const KEYS = {
+  Shift: "\uE008",
+  Tab: "\uE004",
+  Enter: "\uE006",
+  Space: " ",
+  Home: "\uE011",
+  ArrowLeft: "\uE012",
+  ArrowRight: "\uE014",
+};
+
 function session(command, driver) {
   const run = (script, ...args) => command("POST", "/execute/sync", { script, args });
   return {
     open: (url) => command("POST", "/url", { url }),
     run,
+    /** Presses a key, and lets it go, where the focus is; "Shift+Tab" is two keys. */
+    press: (keys) => {
+      const values = keys.split(/(?<=.)\+/).map((key) => KEYS[key] ?? key);
+      const actions = [
+        ...values.map((value) => ({ type: "keyDown", value })),
+        ...values.toReversed().map((value) => ({ type: "keyUp", value })),
+      ];
+      return command("POST", "/actions", { actions: [{ type: "key", id: "keyboard", actions }] });
+    },
     /** The handle of the tab that is spoken to. */
     here: () => command("GET", "/window"),
     /** A window handle's tab is the one that is spoken to from then on. */

@@ -2,6 +2,7 @@
 
 import { Announcer } from "../announcer.js";
 import { find, make, setAttribute, setEnabled, setText } from "../dom.js";
+import { LastLook } from "../player/last-look.js";
 import {
   AT_BEGINNING,
   ahead,
@@ -52,6 +53,7 @@ const theatre = new Theatre(
   wake,
 );
 const director = new Director(theatre);
+const lastLook = new LastLook(wake);
 
 const select = (next: Selection) => {
   selection = next;
@@ -81,6 +83,8 @@ const history = new History({
 
 const title = find("lesson-title", HTMLElement);
 const says = make("p", { class: "says" });
+/** All that is said, where no scene can be played. */
+const wording = make("ol", { class: "wording", hidden: "" });
 const source = make("p", { class: "source" });
 const counter = make("span", {});
 const back = button(LESSONS_PAGE.back, () => goTo(step - 1));
@@ -89,11 +93,13 @@ const task = make("p", { class: "task" });
 const again = button(LESSONS_PAGE.again, () => begin(lesson, variant));
 const without = button("", () => begin(lesson, variant === null ? (lesson.without ?? null) : null));
 const elsewhere = make("a", { href: "./simulator.html" }, LESSONS_PAGE.simulator);
+const steps = make("div", { class: "steps" }, back, next, counter);
 
 find("telling", HTMLElement).append(
   source,
   says,
-  make("div", { class: "steps" }, back, next, counter),
+  wording,
+  steps,
   task,
   make("div", { class: "steps" }, again, without),
   make("p", {}, elsewhere),
@@ -140,8 +146,15 @@ async function setScene(other: Lesson, bug: string | null): Promise<void> {
   [selection, head] = [null, { ...AT_BEGINNING, speed: head.speed }];
   trouble(null);
   history.judged(undefined);
-  setText(title, LESSON_WORDS[lesson.id].title);
+  const words: LessonWords = LESSON_WORDS[lesson.id];
+  setText(title, words.title);
+  setText(source, words.section);
   setText(says, LESSONS_PAGE.staging);
+  for (const [at, link] of links.entries()) {
+    if (LESSONS[at] === lesson) setAttribute(link, "aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  playable(true);
   try {
     await director.open({ ...lesson.spec, bug });
     await lesson.tell(director).catch((error: unknown) => {
@@ -155,8 +168,18 @@ async function setScene(other: Lesson, bug: string | null): Promise<void> {
     tell();
   } catch (error) {
     trouble(TROUBLE.loading, error);
+    setText(says, LESSONS_PAGE.unplayed);
+    wording.replaceChildren(...Object.values(words.says).map((said) => make("li", {}, said)));
+    playable(false);
   }
   wake();
+}
+
+/** Without a scene there is nothing to go through, and its text is there to be read. */
+function playable(is: boolean): void {
+  wording.hidden = is;
+  for (const element of [steps, elsewhere]) element.hidden = !is;
+  if (!is) for (const element of [task, without]) element.hidden = true;
 }
 
 /** Plays on to what is said next; after the last thing the scene is the visitor's, and then comes the next lesson. */
@@ -235,7 +258,6 @@ function tell(): void {
   if (says.textContent !== text) announcer.say(text);
   setText(says, text);
   setAttribute(says, "data-state", broken === null ? "holds" : "broken");
-  setText(source, words.section);
   setText(counter, LESSONS_PAGE.step(step + 1, beats.length));
   const isLast = step >= beats.length - 1;
   setText(next, isLast ? LESSONS_PAGE.following : LESSONS_PAGE.next);
@@ -252,10 +274,6 @@ function tell(): void {
   if (spec !== undefined) {
     const before = theatre.acts.filter(({ after }) => after < head.moment.event);
     setAttribute(elsewhere, "href", `./${linkTo(spec, before, head.moment.event)}`);
-  }
-  for (const [at, link] of links.entries()) {
-    if (LESSONS[at] === lesson) setAttribute(link, "aria-current", "true");
-    else link.removeAttribute("aria-current");
   }
 }
 
@@ -290,6 +308,7 @@ function frame(now: number): void {
   find("history-panel", HTMLElement).hidden = board?.kind === "job";
   inspector.show(film, head.moment, selection, now);
   history.show(film, head.moment, now);
+  lastLook.after(film, head.moment.event, head.moment.at, selection, head.playing);
   const isLast = step >= beats.length - 1;
   const end = beats.at(-1)?.moment.event ?? 0;
   if (isLast && (isFree || head.moment.event > end)) isDone ||= lesson.done(picture, board);
@@ -335,4 +354,6 @@ const keys: Readonly<Record<string, () => void>> = {
 };
 
 addEventListener("resize", wake);
+// How long a time the calls are listed of.
+addEventListener("change", wake);
 open();

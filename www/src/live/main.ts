@@ -5,7 +5,7 @@ import { find } from "../dom.js";
 import { StageView } from "../stage/stage.js";
 import { capital, nodeList, shorten } from "../words/common.js";
 import { linkNews } from "../words/links.js";
-import { type Doing, FOUNDED_ANEW, news, sentences } from "../words/live.js";
+import { type Doing, FOUNDED_ANEW, news, sentences, tabFrozen } from "../words/live.js";
 import { ConsoleView } from "./console.js";
 import { dragMembers } from "./drag.js";
 import { Frames } from "./frames.js";
@@ -230,6 +230,20 @@ function watch(cluster: Cluster): void {
   setInterval(() => document.hidden || look(), LOOK);
 }
 
+/** Nobody looks at a hidden tab, and the browser may freeze it: all nodes stand still with it then. */
+function watchTab(): void {
+  document.addEventListener("visibilitychange", () => document.hidden || look());
+  let since: number | undefined;
+  document.addEventListener("freeze", () => {
+    since = performance.now();
+  });
+  document.addEventListener("resume", () => {
+    if (cluster !== undefined && since !== undefined)
+      tell("mended", tabFrozen(performance.now() - since));
+    since = undefined;
+  });
+}
+
 /** Asks all nodes how they are. One that does not answer stays as it was last seen. */
 async function look(): Promise<void> {
   try {
@@ -385,5 +399,6 @@ function asTrouble(error: unknown): Trouble {
     : { code: "UNKNOWN", text: String(error) };
 }
 
+watchTab();
 frames.ask();
 await open();

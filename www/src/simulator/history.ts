@@ -26,7 +26,7 @@ export class History {
     ...SPANS.map((span) => make("option", { value: String(span) }, `${span} s`)),
   );
   readonly #bars = new Map<number, HTMLButtonElement>();
-  #shown: readonly [film: Film, event: number, span: string] | undefined;
+  #shown: readonly [film: Film, at: Moment, span: string] | undefined;
   #bad: ReadonlySet<number> = new Set();
   #drawnAt = Number.NEGATIVE_INFINITY;
 
@@ -60,10 +60,11 @@ export class History {
   }
 
   show(film: Film, moment: Moment, now: number): void {
-    const [shownFilm, event, span] = this.#shown ?? [];
-    if (film === shownFilm && event === moment.event && span === this.#span.value) return;
+    const [shownFilm, shown, span] = this.#shown ?? [];
+    const same = moment.event === shown?.event && moment.at === shown.at;
+    if (film === shownFilm && same && span === this.#span.value) return;
     if (now - this.#drawnAt < EVERY_MS) return;
-    [this.#shown, this.#drawnAt] = [[film, moment.event, this.#span.value], now];
+    [this.#shown, this.#drawnAt] = [[film, moment, this.#span.value], now];
     const width = Number(this.#span.value) * 1_000_000;
     const end = Math.max(moment.at, width);
     const start = end - width;

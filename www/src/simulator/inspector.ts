@@ -22,7 +22,7 @@ const EVERY_MS = 200;
 export class Inspector {
   readonly element = make("div", { class: "inspector" });
   readonly #actions: InspectorActions;
-  #shown: readonly [film: Film, event: number, selection: Selection | null] | undefined;
+  #shown: readonly [film: Film, at: Moment, selection: Selection | null] | undefined;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
   constructor(actions: InspectorActions) {
@@ -30,10 +30,11 @@ export class Inspector {
   }
 
   show(film: Film, moment: Moment, selection: Selection | null, now: number): void {
-    const [shownFilm, event, shownSelection] = this.#shown ?? [];
-    if (film === shownFilm && event === moment.event && selection === shownSelection) return;
+    const [shownFilm, shown, shownSelection] = this.#shown ?? [];
+    const same = moment.event === shown?.event && moment.at === shown.at;
+    if (film === shownFilm && same && selection === shownSelection) return;
     if (selection === shownSelection && now - this.#drawnAt < EVERY_MS) return;
-    [this.#shown, this.#drawnAt] = [[film, moment.event, selection], now];
+    [this.#shown, this.#drawnAt] = [[film, moment, selection], now];
     this.element.replaceChildren(...this.#tell(film, moment, selection));
   }
 

@@ -5,6 +5,7 @@ import { planted } from "virtual:planted";
 import { Announcer } from "../announcer.js";
 import { find, make, setText } from "../dom.js";
 import { noteFound } from "../hunt/found.js";
+import { LastLook } from "../player/last-look.js";
 import {
   AT_BEGINNING,
   faster,
@@ -224,7 +225,7 @@ function frame(now: number): void {
 
 let said = "";
 let marked: Failure | null = null;
-let nextCalm = 0;
+const lastLook = new LastLook(wake);
 
 function paint(now: number): void {
   const { film } = theatre;
@@ -242,11 +243,7 @@ function paint(now: number): void {
   inspector.show(film, moment, selection, now);
   history.show(film, moment, now);
   lights.show(film.failure, moment);
-  // What is drawn a few times a second may have been left out by the last frame before all stands still.
-  if (!head.playing && now >= nextCalm) {
-    nextCalm = now + 250;
-    setTimeout(wake, 250);
-  }
+  lastLook.after(film, moment.event, moment.at, selection, head.playing);
   if (same) return;
   painted = [film, moment.event, moment.at, selection, film.end];
   const picture = film.picture(moment);
@@ -332,4 +329,6 @@ async function open(): Promise<void> {
 
 addEventListener("hashchange", () => void open());
 addEventListener("resize", wake);
+// Which lines are listed, and how long a time.
+addEventListener("change", wake);
 await open();

@@ -12,6 +12,8 @@ import { CROSS, KINDS, shapeOf } from "./shapes.js";
 const LABELED = 14;
 /** How near a click must be, in the ring's coordinates. */
 const REACH = 14;
+/** For those who want no motion a timer drains in so many steps. */
+const TIMER_STEPS = 8;
 /** After which part of its way a message that is lost bears its cross. */
 const LOST = 0.5;
 
@@ -68,7 +70,7 @@ export class Motion {
     this.#isClear = true;
   }
 
-  /** `steps`: for those who want no motion, messages are arrows, and stand at one of three places of their way. */
+  /** `steps`: for those who want no motion, messages are arrows, and stand at one of three places of their way; timers drain in steps. */
   show(picture: Picture, steps: boolean): void {
     [this.#shown, this.#steps] = [picture, steps];
     const context = this.#context;
@@ -111,7 +113,8 @@ export class Motion {
 
   /** How much is left of the time until a node campaigns. */
   #drain(context: CanvasRenderingContext2D, node: NodePicture, at: number): void {
-    const left = timeLeft(node, at);
+    const time = timeLeft(node, at);
+    const left = this.#steps ? Math.ceil(time * TIMER_STEPS) / TIMER_STEPS : time;
     const place = this.#place(node.id);
     if (left === 0 || place === undefined) return;
     const start = -Math.PI / 2;

@@ -261,6 +261,7 @@ export const LESSONS_PAGE = {
   simulator: "Open this moment in the simulator",
   with: "With the rule",
   staging: "The scene is being set…",
+  unplayed: "This scene cannot be played here. What would be said:",
 } as const;
 
 /** What is said at a moment of a lesson. */

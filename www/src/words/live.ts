@@ -233,6 +233,12 @@ const ADVICE: Readonly<Record<Doing, Advice>> = {
   },
 };
 
+/** `ms`: how long the browser held the tab. */
+export function tabFrozen(ms: number): string {
+  const time = ms < 1_500 ? "1 second" : `${Math.round(ms / 1_000)} seconds`;
+  return `the browser froze this tab for ${time}: its nodes stood still with it, and go on`;
+}
+
 /** Told where a policy forbids WebAssembly. */
 export const FORBIDDEN =
   "A policy of this browser, or of who serves this page, forbids WebAssembly, and without it no node runs. Allow it for this site, or open the page in another browser; what is written here can be read all the same.";
