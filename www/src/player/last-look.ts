@@ -4,7 +4,7 @@
  */
 
 /** Longer than any list waits, in milliseconds. */
-const LATER_MS = 250;
+const LATER_MS = 300;
 
 export class LastLook {
   readonly #wake: () => void;
