@@ -48,6 +48,28 @@ test("a link is read as it was written, whatever the acts and their texts", () =
   assert.deepEqual(again(spec, acts, 77), { kind: "place", place: { spec, acts, at: 77 } });
 });
 
+test("so are worlds of several groups, and of a job", () => {
+  for (const [world, acts] of [
+    [
+      "shards",
+      [
+        { do: "join", group: 2 },
+        { do: "leave", group: 1 },
+      ],
+    ],
+    [
+      "job",
+      [{ do: "submit" }, { do: "kill", worker: 3 }, { do: "tire", worker: 1 }, { do: "hire" }],
+    ],
+  ]) {
+    const spec = { ...DEFAULT_SPEC, world, nodes: 3 };
+    const placed = acts.map((act, at) => ({ after: 10 * at, act }));
+    const place = { spec, acts: placed, at: 99 };
+    assert.deepEqual(again(spec, placed, 99), { kind: "place", place });
+  }
+  assert.equal(readLink("#v=1&acts=3:join").kind, "unreadable");
+});
+
 test("an address that says nothing, or nothing that can be read, is told apart from a newer one", () => {
   assert.deepEqual(readLink(""), { kind: "nothing" });
   assert.deepEqual(readLink("#"), { kind: "nothing" });
