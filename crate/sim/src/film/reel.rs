@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::board::Board;
 use super::rows::{BoardRow, Chunk, LinkPicture, LinksRow, OperationRow};
+use crate::stage::TOLD;
 
 /// What was told of all of them, and not taken yet.
 #[derive(Debug, Default)]
@@ -35,6 +36,10 @@ impl Reel {
         }
         for mut row in told.events {
             row.flight = row.flight.and_then(|id| part.flights.get(&id).copied());
+            // Whoever is none of those that are told what to do has no number that says anything.
+            if row.client > TOLD {
+                row.client = 0;
+            }
             self.chunk.events.push(row);
         }
         for mut landing in told.landings {

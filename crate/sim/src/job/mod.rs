@@ -40,7 +40,7 @@ const LEASE_MS: u64 = 1_000;
 /// A call has so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Who submits, on connections; workers have their own numbers.
-const BOSS: u64 = 0;
+const BOSS: u64 = 100;
 
 /// Who may be woken, and what for.
 #[derive(Clone, Copy)]
@@ -174,9 +174,8 @@ impl JobScene {
         if let Some(line) = self.lines.get_mut(&id) {
             while let Some(output) = line.client.poll_output() {
                 match output {
-                    // Clients have numbers from 1 on.
                     ClientOutput::Send { to, requests } => {
-                        self.cluster.send_requests(ClientId(id + 1), to, requests);
+                        self.cluster.send_requests(ClientId(id), to, requests);
                     }
                     ClientOutput::Done { result, .. } => replies.extend(result),
                 }
@@ -250,7 +249,7 @@ impl JobScene {
                 from,
                 replies,
             }) => {
-                let (id, now) = (client.0 - 1, Instant(self.cluster.now()));
+                let (id, now) = (client.0, Instant(self.cluster.now()));
                 if let Some(line) = self.lines.get_mut(&id) {
                     for reply in replies {
                         line.client.handle(now, ClientInput::Reply { from, reply });
