@@ -9,7 +9,7 @@ use wasm_bindgen::JsError;
 /// Milliseconds of faults.
 pub(crate) const TORMENT_MAX: f64 = 600_000.0;
 /// The largest whole number of which each smaller one is a number of JavaScript.
-const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
+pub(crate) const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 const NODES_MAX: f64 = 7.0;
 /// Three groups of them are to be seen at once.
 const GROUP_NODES_MAX: f64 = 3.0;
@@ -33,6 +33,13 @@ impl From<Problem> for JsError {
 /// A whole number from 0 to `max`.
 pub(crate) fn count(value: f64, name: &str, max: f64) -> Result<u64, Problem> {
     whole(value, name, 0.0, max)
+}
+
+/// A time, of which parts of a microsecond do not count.
+pub(crate) fn time(value: f64, name: &str) -> Result<u64, Problem> {
+    let problem = || Problem(format!("{name} is a time from 0 on, not {value}"));
+    let is_time = value.is_finite() && value >= 0.0;
+    is_time.then_some(value as u64).ok_or_else(problem)
 }
 
 /// A seed.

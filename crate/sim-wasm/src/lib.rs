@@ -46,12 +46,12 @@ impl Stage {
     /// Goes on by at most `events` events, and not beyond `until` (microseconds).
     ///
     /// # Errors
-    /// There is no such number of events: an `Error` with a sentence.
+    /// There is no such number of events, or no such time: an `Error` with a sentence.
     pub fn advance(&mut self, events: f64, until: f64) -> Result<JsValue, JsError> {
         self.plant()?;
         let events = given::count(events, "events", EVENTS_MAX)?;
-        // Whatever is no time is the end of time.
-        write(&self.stage.advance(events, until as u64))
+        let until = given::time(until, "until")?;
+        write(&self.stage.advance(events, until))
     }
 
     /// The same without telling.
@@ -60,7 +60,8 @@ impl Stage {
     /// There is no such number of events: an `Error` with a sentence.
     pub fn skip(&mut self, events: f64) -> Result<(), JsError> {
         self.plant()?;
-        self.stage.skip(given::count(events, "events", f64::MAX)?);
+        self.stage
+            .skip(given::count(events, "events", given::WHOLE_MAX)?);
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use core::fmt::Write;
 
 use bytes::Bytes;
-use quorate_raft::{AppendOutcome, Body, ConfState, Message, NodeId, SnapshotOutcome, StateDigest};
+use quorate_raft::{
+    AppendOutcome, Body, ConfState, HardState, Message, NodeId, SnapshotOutcome, StateDigest,
+};
 use quorate_rsm::codec;
 use quorate_rsm::{Reply, Request, RequestBody};
 
@@ -151,6 +153,26 @@ pub fn membership(conf_state: &ConfState) -> String {
     said.map(|(name, list)| format!("{name} {}", ids(list)))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Nodes by name.
+#[must_use]
+pub fn names(ids: &[NodeId]) -> String {
+    if ids.is_empty() {
+        return "no node".to_owned();
+    }
+    let words: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+/// A term, and the vote in it.
+#[must_use]
+pub fn vote(hard: &HardState) -> String {
+    let HardState { term, vote } = hard;
+    vote.map_or_else(
+        || format!("{term} without a vote"),
+        |vote| format!("{term} with a vote for {vote}"),
+    )
 }
 
 fn yes(granted: bool) -> &'static str {

@@ -224,6 +224,11 @@ impl Disk {
         self.records.rows().is_empty()
     }
 
+    /// All records that are durable, as they were written.
+    pub fn written(&self) -> impl Iterator<Item = (String, Bytes)> {
+        self.records.rows().iter().cloned()
+    }
+
     /// Keys and sizes of the durable records whose keys begin with `prefix`, by key.
     pub fn sizes<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, usize)> {
         let records = self.records.from(prefix).iter();

@@ -2,6 +2,7 @@
 //! and [`Journal`], which keeps every command.
 
 use core::cell::RefCell;
+use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +24,23 @@ pub struct Applied {
     pub time_ms: u64,
     /// A fingerprint of command and reply, and of when a tick is due.
     pub digest: u64,
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tag {
+            Some(tag) => write!(f, "call {tag}")?,
+            None => write!(f, "a tick")?,
+        }
+        let Self {
+            term,
+            index,
+            time_ms,
+            digest,
+            ..
+        } = self;
+        write!(f, " at {term}/{index} ({time_ms} ms, {digest:016x})")
+    }
 }
 
 /// Puts the name `tag` before a command, as [`Probe`] expects it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use quorate_raft::{ConfState, Instant, NodeId, PersistBatch, Random, StorageId};
+use quorate_raft::{ConfState, Instant, NodeId, PersistBatch, Random, Restored, StorageId};
 use quorate_rsm::storage::{self, Ident, Layout, LoadedGroup, Round};
 use quorate_rsm::{ClientId, Node, NodeConfig, RequestId, StateMachine};
 
@@ -213,6 +213,13 @@ impl<M: StateMachine + Default> Process<M> {
         }
         let fresh = || LoadedGroup::fresh(GROUP, &self.founders);
         Ok(loaded.groups.remove(GROUP).unwrap_or_else(fresh))
+    }
+
+    /// What is durable, as it was written: a look from outside, which changes nothing. `None` if it was never written.
+    pub(crate) fn durable(&self) -> Option<Restored> {
+        let mut loaded = storage::load(self.disk.written()).ok()?;
+        let group = loaded.groups.remove(GROUP)?;
+        Some(group.restored)
     }
 
     /// Its storage is gone: the next one has another name, and knows of no cluster.

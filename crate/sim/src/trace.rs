@@ -157,6 +157,24 @@ impl Trace {
         }
     }
 
+    /// Where it stands, for [`Trace::take_back`].
+    #[must_use]
+    pub(crate) fn mark(&self) -> (Digest, u64, usize) {
+        (
+            self.hash.clone(),
+            self.events,
+            self.parts.as_ref().map_or(0, Vec::len),
+        )
+    }
+
+    /// What came after a mark never was. Only for a trace whose lines are not kept, but in their parts.
+    pub(crate) fn take_back(&mut self, (hash, events, parts): (Digest, u64, usize)) {
+        (self.hash, self.events) = (hash, events);
+        if let Some(lines) = &mut self.parts {
+            lines.truncate(parts);
+        }
+    }
+
     /// The hash of all events.
     #[must_use]
     pub fn hash(&self) -> u64 {

@@ -123,6 +123,8 @@ export type EventKind =
   | "crash"
   | "halt"
   | "deliver"
+  /** A message has come to a node that is paused or busy; "deliver" tells when the node takes it. */
+  | "wait"
   | "lose"
   | "refuse"
   | "send"

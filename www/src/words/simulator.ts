@@ -156,7 +156,9 @@ export const HISTORY = {
   check: "Check linearizability",
   good: "One order explains all that clients saw so far: each call took effect at one moment between its beginning and its end.",
   bad: (count: number) =>
-    `No order explains these ${count} calls. Leave out any of them, and one does.`,
+    count === 1
+      ? "This call was told what nobody may be told at that moment."
+      : `No order explains these ${count} calls. Leave out any of them, and one does.`,
   state: {
     open: "no answer yet",
     answered: "answered",

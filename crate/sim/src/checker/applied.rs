@@ -94,14 +94,14 @@ impl AppliedLog {
         }
         let first = *self.by_index[place].get_or_insert(*applied);
         if first != *applied {
-            let seen = format!("{node} executed {applied:?}, others {first:?}");
+            let seen = format!("{node} executed {applied}, others {first}");
             return violation("State Machine Safety", seen);
         }
         let earlier = self.by_index[..place].iter().rev().flatten().next();
         if let Some(earlier) = earlier
             && earlier.time_ms > applied.time_ms
         {
-            let seen = format!("{earlier:?} comes before {applied:?}");
+            let seen = format!("{earlier} comes before {applied}");
             return violation("Log time never falls", seen);
         }
         let Some(tag) = tag else {

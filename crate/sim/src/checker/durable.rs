@@ -8,6 +8,7 @@ use quorate_raft::{
 
 use crate::checker::Violation;
 use crate::checker::mirror::{Mirror, Seen};
+use crate::describe::{body, vote};
 
 /// The durable state of one node.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Durable {
         let old = self.hard_state;
         let revoked = new.term == old.term && old.vote.is_some() && new.vote != old.vote;
         if new.term < old.term || revoked {
-            let seen = format!("{} wrote {new:?} over {old:?}", self.node);
+            let seen = format!("{} wrote {} over {}", self.node, vote(&new), vote(&old));
             return Err(Violation::new("Votes and terms are never taken back", seen));
         }
         self.hard_state = new;
@@ -136,12 +137,12 @@ impl Durable {
             .last()
             .map_or(restored.log_start, |entry| entry.id);
         let seen = format!(
-            "{} read {:?} snapshot {} log ({}, {last}], and had written {:?} snapshot {} log ({}, {}]",
+            "{} read {}, snapshot {}, log ({}, {last}], and had written {}, snapshot {}, log ({}, {}]",
             self.node,
-            restored.hard_state,
+            vote(&restored.hard_state),
             restored.snapshot.last,
             restored.log_start,
-            self.hard_state,
+            vote(&self.hard_state),
             self.snapshot,
             self.log.start(),
             self.log.last(),
@@ -205,7 +206,11 @@ impl Durable {
             return Ok(());
         }
         let seen = format!(
-            "{message:?} with {stored:?} and a log to {} on disk",
+            "{} says {} in {} with {} and a log to {} on disk",
+            self.node,
+            body(&message.body),
+            message.term,
+            vote(&stored),
             self.log.last()
         );
         Err(Violation::new(

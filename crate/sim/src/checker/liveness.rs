@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use quorate_raft::{NodeId, RoleKind, Status};
 
+use crate::describe::names;
+
 /// How long a fair world may take, from its last fault to the point where every client has had an
 /// answer and every node the same state: time for an attempt and a backoff of a client, for twenty
 /// elections, and for each of `backlog` entries to travel alone.
@@ -62,15 +64,14 @@ pub fn disagreement(nodes: &[Option<Status>]) -> Option<String> {
         .map(|s| s.id)
         .collect();
     let [leader] = leaders[..] else {
-        return Some(format!("leaders: {leaders:?}"));
+        return Some(format!("{} leads, and one should", names(&leaders)));
     };
     let first = running.first()?;
     for status in &running {
         if status.leader != Some(leader) || status.term != first.term {
-            return Some(format!(
-                "{} follows {:?} in {}",
-                status.id, status.leader, status.term
-            ));
+            let known: Vec<NodeId> = status.leader.into_iter().collect();
+            let (id, term) = (status.id, status.term);
+            return Some(format!("{id} follows {} in {term}", names(&known)));
         }
         if status.last != first.last {
             return Some(format!(

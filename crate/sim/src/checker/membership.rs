@@ -7,6 +7,7 @@ use quorate_raft::{ConfState, NodeId};
 
 use crate::by_node::ByNode;
 use crate::checker::Violation;
+use crate::describe::membership;
 
 /// The configurations under which some node was.
 #[derive(Debug)]
@@ -38,7 +39,9 @@ impl Membership {
         if !self.seen.contains(conf_state) {
             let meets = |before: &Arc<ConfState>| quorums_meet(before, conf_state);
             if !self.seen.iter().any(meets) {
-                let seen = format!("{node} is under {conf_state:?}, after {:?}", self.seen);
+                let before: Vec<String> = self.seen.iter().map(|one| membership(one)).collect();
+                let (now, before) = (membership(conf_state), before.join("; "));
+                let seen = format!("{node} is under {now}, after {before}");
                 return Err(Violation::new("Neighboring quorums intersect", seen));
             }
             self.seen.push(conf_state.clone());

@@ -6,6 +6,7 @@ use quorate_raft::{Index, NodeId};
 
 use crate::checker::Violation;
 use crate::checker::state::State;
+use crate::describe::names;
 
 /// Looks at what is left.
 ///
@@ -21,7 +22,8 @@ pub fn check(state: &State, voters: &[NodeId], survivors: &[NodeId]) -> Result<(
         .find(|index| !kept(index));
     match lost {
         Some(index) => {
-            let seen = format!("{index} is committed, and none of {survivors:?} has it");
+            let survivors = names(survivors);
+            let seen = format!("{index} is committed, and none of {survivors} has it");
             Err(Violation::new("Committed entries survive", seen))
         }
         None => Ok(()),

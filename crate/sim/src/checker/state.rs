@@ -19,6 +19,7 @@ use crate::checker::applied::AppliedLog;
 use crate::checker::durable::Durable;
 use crate::checker::membership::quorums_meet;
 use crate::checker::mirror::{Mirror, Seen};
+use crate::describe::{membership, names};
 use crate::machine::Applied;
 use crate::process::{founders, storage_of};
 
@@ -502,7 +503,8 @@ impl State {
                 let voters = conf_state.members().into_iter();
                 let holders: Vec<_> = voters.filter(|id| holds(*id, committed.seen)).collect();
                 let term = committed.seen.term;
-                let seen = format!("{term}/{index} is durable on {holders:?} of {conf_state:?}");
+                let (holders, members) = (names(&holders), membership(conf_state));
+                let seen = format!("{term}/{index} is durable on {holders}, of {members}");
                 Err(Violation::new("Commit index is durable on a quorum", seen))
             }
             None => {
@@ -563,9 +565,11 @@ fn check_progress(before: &NodeState, status: &Status) -> Result<(), Violation> 
         );
     }
     if status.term == before.term && before.vote.is_some() && status.vote != before.vote {
+        let voted = |vote: Option<NodeId>| vote.map_or("nobody".to_owned(), |id| id.to_string());
+        let (before, after) = (voted(before.vote), voted(status.vote));
         let seen = format!(
-            "{node} in {}: {:?} to {:?}",
-            status.term, before.vote, status.vote
+            "{node} voted for {before} and for {after} in {}",
+            status.term
         );
         return violation("One vote in a term", seen);
     }

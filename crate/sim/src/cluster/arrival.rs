@@ -9,6 +9,7 @@ use crate::checker::Violation;
 use crate::describe::describe;
 use crate::digest::Digest;
 use crate::fault::FaultKind;
+use crate::film::End;
 use crate::network::Address;
 use crate::situation::Situation;
 use crate::trace;
@@ -41,12 +42,20 @@ impl<M: StateMachine + Default> Cluster<M> {
         self.trace
             .event(now, &to, event, digest, || describe(from, &delivery.frame));
         if let Some(film) = &mut self.film {
-            let busy = |id: &NodeId| {
-                let process = &self.processes[*id];
-                process.paused || process.slow.is_some()
+            let waits = |id: NodeId| {
+                let process = &self.processes[id];
+                let waiting = self
+                    .waiting
+                    .get(id)
+                    .is_some_and(|events| !events.is_empty());
+                process.paused || process.slow.is_some() && (waiting || process.busy_until > now)
             };
-            let taken = matches!(&to, Address::Node(id) if !busy(id));
-            film.landed(now, delivery.flights, lost, taken);
+            let end = match to {
+                _ if lost => End::Lost,
+                Address::Node(id) if waits(id) => End::Waits,
+                _ => End::Taken,
+            };
+            film.landed(now, delivery.flights, end);
         }
         if lost {
             return Ok(Occurrence::Internal);

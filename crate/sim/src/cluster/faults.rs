@@ -9,6 +9,7 @@ use quorate_rsm::{Input, StateMachine};
 use super::{Cluster, Event, Occurrence};
 use crate::checker::{Violation, recovery};
 use crate::clock::DRIFT_EVERY;
+use crate::describe::describe;
 use crate::disk::DiskProfile;
 use crate::network::Address;
 use crate::process::{READABLE, Timers};
@@ -410,6 +411,10 @@ impl<M: StateMachine + Default> Cluster<M> {
             self.queue.push(at, Event::Ready { node: id, run });
         }
         if let Some(event) = event {
+            if let (Some(film), Event::Deliver(delivery)) = (&mut self.film, &event) {
+                let text = describe(delivery.from, &delivery.frame);
+                film.took(id, delivery.flights, text);
+            }
             self.perform(event)?;
         }
         Ok(Occurrence::Internal)

@@ -1,6 +1,8 @@
 //! A cluster that is watched: what a film is told after each event.
 
-use quorate_raft::{ConfState, Index, Instant, NodeId, ProgressMode, Raft, RoleKind};
+use quorate_raft::{
+    ConfState, Entry, EntryId, Index, Instant, NodeId, ProgressMode, Raft, RoleKind,
+};
 use quorate_rsm::{ClientId, StateMachine};
 
 use super::{Cluster, Delivery, Event, Occurrence};
@@ -12,11 +14,14 @@ use crate::film::rows::{
     EntryPicture, EventRow, LinkPicture, LinksRow, LogPicture, NodePicture, NodeRow, PeerPicture,
     TermRun, TimerPicture,
 };
-use crate::film::{Film, millis, why, words};
+use crate::film::{End, Film, millis, why, words};
 use crate::network::Address;
 use crate::rules::Tampering;
 use crate::trace::{self, Line};
 use crate::workload::User;
+
+/// A node before an event, and after it.
+type Change = (NodeId, NodePicture, NodePicture);
 
 /// So many of a log's entries are told in words.
 const ENTRIES_TOLD: u64 = 24;
@@ -71,7 +76,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             describe(from, &delivery.frame)
         });
         if let Some(film) = &mut self.film {
-            film.landed(now, delivery.flights, true, false);
+            film.landed(now, delivery.flights, End::Lost);
         }
         true
     }
@@ -103,6 +108,7 @@ impl<M: StateMachine + Default> Cluster<M> {
         }
         film.heard.clear();
         film.told.clear();
+        film.taken.clear();
         film.chunk.at = self.now();
         film.chunk.count = film.event;
         self.film = Some(film);
@@ -129,9 +135,10 @@ impl<M: StateMachine + Default> Cluster<M> {
             });
         let names: Vec<(String, NodeId)> =
             self.voters.iter().map(|id| (id.to_string(), *id)).collect();
-        let mut changes = Vec::new();
+        let mut changes: Vec<Change> = Vec::new();
         for (name, id) in &names {
-            if !all && !lines.iter().any(|line| line.who == *name) {
+            let takes = film.taken.iter().any(|(taker, ..)| taker == id);
+            if !all && !takes && !lines.iter().any(|line| line.who == *name) {
                 continue;
             }
             let after = self.node_picture(*id, film);
@@ -144,6 +151,27 @@ impl<M: StateMachine + Default> Cluster<M> {
             }
             changes.push((*id, before.unwrap_or_else(|| after.clone()), after));
         }
+        let why_heard = |film: &Film, (id, before, after): &Change| {
+            let mut heard = film.heard.iter().filter(|message| message.to == *id);
+            heard.find_map(|message| {
+                let granted = film.grants(*id, message.from);
+                why::heard(message, granted, before, after)
+            })
+        };
+        for (id, flight, text) in core::mem::take(&mut film.taken) {
+            let change = changes.iter().find(|(known, ..)| *known == id);
+            let why = change.and_then(|change| why_heard(film, change));
+            film.chunk.events.push(EventRow {
+                event: film.event,
+                at: self.now(),
+                kind: trace::Event::Deliver.name(),
+                node: id.0,
+                client: 0,
+                flight: Some(flight),
+                text,
+                why,
+            });
+        }
         for line in lines {
             let node = names
                 .iter()
@@ -151,27 +179,23 @@ impl<M: StateMachine + Default> Cluster<M> {
                 .map(|(_, id)| *id);
             let change = changes.iter().find(|(id, ..)| Some(*id) == node);
             let tells = matches!(line.event, trace::Event::Deliver | trace::Event::Lose);
-            let flight = if tells { film.told.pop_front() } else { None };
-            let why = change.and_then(|(id, before, after)| match line.event {
-                trace::Event::Deliver => {
-                    let mut heard = film.heard.iter().filter(|message| message.to == *id);
-                    heard.find_map(|message| {
-                        let granted = film.grants(*id, message.from);
-                        why::heard(message, granted, before, after)
-                    })
-                }
-                trace::Event::Role => why::role(before, after),
-                trace::Event::Durable => why::committed(before, after),
-                trace::Event::Restore => why::restored(after),
+            let told = if tells { film.told.pop_front() } else { None };
+            let waits = told.is_some_and(|(_, waits)| waits);
+            let why = change.and_then(|change| match line.event {
+                trace::Event::Deliver if waits => None,
+                trace::Event::Deliver => why_heard(film, change),
+                trace::Event::Role => why::role(&change.1, &change.2),
+                trace::Event::Durable => why::committed(&change.1, &change.2),
+                trace::Event::Restore => why::restored(&change.2),
                 _ => None,
             });
             film.chunk.events.push(EventRow {
                 event: film.event,
                 at: line.at,
-                kind: line.event.name(),
+                kind: if waits { "wait" } else { line.event.name() },
                 node: node.map_or(0, |id| id.0),
                 client: client(&line.who, film),
-                flight,
+                flight: told.map(|(flight, _)| flight),
                 text: line.text.clone(),
                 why,
             });
@@ -223,7 +247,7 @@ impl<M: StateMachine + Default> Cluster<M> {
             .map_or("voter", |members| part(members, id));
         let Some(running) = &process.running else {
             film.timers.remove(&id);
-            return self.resting_picture(id, part, before);
+            return self.resting_picture(id, part, before, &film.dialect);
         };
         let raft = running.node.raft();
         let status = raft.status();
@@ -302,34 +326,64 @@ impl<M: StateMachine + Default> Cluster<M> {
         }
     }
 
-    /// A node that does not run, with what is known to be on its disk.
+    /// A node that does not run: it is what its disk holds, from which it would begin again.
     fn resting_picture(
         &self,
         id: NodeId,
         part: &'static str,
         before: Option<&NodePicture>,
+        dialect: &Dialect,
     ) -> NodePicture {
         let process = &self.processes[id];
-        let mut log = before.map(|before| before.log.clone()).unwrap_or_default();
-        if self.disk(id).is_empty() {
-            log = LogPicture::default();
-        }
-        log.last = log.last.min(log.persisted);
-        log.runs.retain(|run| run.first <= log.last);
-        log.entries.retain(|entry| entry.index <= log.last);
-        NodePicture {
+        let resting = NodePicture {
             id: id.0,
             state: if process.lost { "lost" } else { "down" },
             role: "follower",
             part,
-            term: before.map_or(0, |before| before.term),
-            vote: before.and_then(|before| before.vote),
+            term: 0,
+            vote: None,
             leader: None,
             votes: Vec::new(),
             timer: None,
             asleep: false,
-            log,
+            log: LogPicture::default(),
             peers: Vec::new(),
+        };
+        if process.disk.is_empty() {
+            return resting;
+        }
+        // While it does not run nothing is written.
+        let same = before.filter(|before| matches!(before.state, "down" | "lost"));
+        if let Some(NodePicture {
+            term, vote, log, ..
+        }) = same
+        {
+            let (term, vote, log) = (*term, *vote, log.clone());
+            return NodePicture {
+                term,
+                vote,
+                log,
+                ..resting
+            };
+        }
+        let Some(found) = process.durable() else {
+            return resting;
+        };
+        let last = found.entries.last().map_or(found.log_start, |last| last.id);
+        let marks = LogPicture {
+            start: found.log_start.index.0,
+            last: last.index.0,
+            persisted: last.index.0,
+            commit: found.commit.0,
+            applied: found.snapshot.last.index.0,
+            snapshot: found.snapshot.last.index.0,
+            ..LogPicture::default()
+        };
+        NodePicture {
+            term: found.hard_state.term.0,
+            vote: found.hard_state.vote.map(|id| id.0),
+            log: entries_told(marks, found.log_start, &found.entries, dialect),
+            ..resting
         }
     }
 }
@@ -382,31 +436,38 @@ fn log_picture(raft: &Raft, before: Option<&NodePicture>, dialect: &Dialect) -> 
             ..marks
         };
     }
+    let entries = raft.entries_from(Index(marks.start + 1));
+    entries_told(marks, status.log_start, entries, dialect)
+}
+
+/// A log with these marks, and these entries after `start`.
+fn entries_told<'a>(
+    marks: LogPicture,
+    start: EntryId,
+    entries: impl IntoIterator<Item = &'a Entry>,
+    dialect: &Dialect,
+) -> LogPicture {
     let mut runs: Vec<TermRun> = Vec::new();
     if marks.start > 0 {
         runs.push(TermRun {
             first: marks.start,
-            term: status.log_start.term.0,
+            term: start.term.0,
         });
     }
-    let first = Index(marks.start + 1);
-    for entry in raft.entries_from(first) {
-        if runs.last().is_none_or(|run| run.term != entry.id.term.0) {
-            runs.push(TermRun {
-                first: entry.id.index.0,
-                term: entry.id.term.0,
-            });
+    let mut told = Vec::new();
+    for entry in entries {
+        let (index, term) = (entry.id.index.0, entry.id.term.0);
+        if runs.last().is_none_or(|run| run.term != term) {
+            runs.push(TermRun { first: index, term });
+        }
+        if index + ENTRIES_TOLD > marks.last {
+            let text = words::entry(entry, dialect);
+            told.push(EntryPicture { index, term, text });
         }
     }
-    let told = Index(marks.last.saturating_sub(ENTRIES_TOLD) + 1).max(first);
-    let entries = raft.entries_from(told).map(|entry| EntryPicture {
-        index: entry.id.index.0,
-        term: entry.id.term.0,
-        text: words::entry(entry, dialect),
-    });
     LogPicture {
         runs,
-        entries: entries.collect(),
+        entries: told,
         ..marks
     }
 }

@@ -1,8 +1,8 @@
 //! What a world looked like, and what happened in it, for those who watch: rows that say all that changed, event by event. A world that
 //! nobody watches has no film, and pays nothing; one that is filmed lives exactly the same life.
 //!
-//! Messages are told one by one, though several may travel in one frame. What cannot be known from outside is told as it was last: of a
-//! node that does not run, what it had on its disk, without a round of writes that the crash may have kept.
+//! Messages are told one by one, though several may travel in one frame. One that comes to a node that is paused or busy has landed, and
+//! waits: when it is taken is told by another line. A node that does not run is shown as its disk would let it begin again.
 
 pub mod board;
 pub(crate) mod dialect;
@@ -11,7 +11,7 @@ pub mod rows;
 pub mod why;
 pub(crate) mod words;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use quorate_raft::{ConfState, Message, NodeId};
@@ -21,8 +21,19 @@ use crate::rules::Tampered;
 use dialect::Dialect;
 use rows::{Chunk, FlightRow, LandingRow, LinkPicture, NodePicture, OperationRow};
 
-/// So many lines are kept of what nobody took: what comes after them is not told.
-const LINES_MAX: usize = 400_000;
+/// So many lines are kept of what nobody took: what comes after them is not told. Fewer in tests, which would take long.
+pub(crate) const LINES_MAX: usize = if cfg!(test) { 20_000 } else { 400_000 };
+
+/// How the way of a frame ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nobody gets it.
+    Lost,
+    /// Its node does something else, or nothing.
+    Waits,
+    /// Whoever it is for has it.
+    Taken,
+}
 
 /// What is kept between two events, and the rows that nobody took yet.
 #[derive(Debug, Default)]
@@ -35,8 +46,12 @@ pub struct Film {
     flights: u64,
     /// Those under way between nodes.
     open: BTreeMap<u64, Message>,
-    /// The first message of each frame of which a line of this event tells, in their order.
-    pub(crate) told: VecDeque<u64>,
+    /// The first message of each frame of which a line of this event tells, in their order; and whether it waits.
+    pub(crate) told: VecDeque<(u64, bool)>,
+    /// The first message of each frame that waits at its node.
+    waiting: BTreeSet<u64>,
+    /// Frames that a busy node took in this event: its number, their first message, and what is in them.
+    pub(crate) taken: Vec<(NodeId, u64, String)>,
     /// What nodes took in this event.
     pub(crate) heard: Vec<Message>,
     /// The nodes as they were told last.
@@ -73,9 +88,6 @@ impl Film {
         payload: &Payload,
         (arrives, lost): (u64, bool),
     ) -> (u64, u64) {
-        if self.is_full() {
-            return (0, 0);
-        }
         let first = self.flights + 1;
         let dialect = &self.dialect;
         let mut rows: Vec<FlightRow> = match payload {
@@ -107,29 +119,55 @@ impl Film {
             self.open.extend((first..).zip(messages.iter().cloned()));
         }
         if lost {
-            self.told.push_back(first);
+            self.told.push_back((first, false));
         }
         let count = rows.len() as u64;
-        self.chunk.flights.extend(rows);
+        // Messages have their numbers whether or not they are told.
+        if !self.is_full() {
+            self.chunk.flights.extend(rows);
+        }
         (first, count)
     }
 
-    /// A frame ends. Where a node takes what is in it at once, this is what it hears.
-    pub(crate) fn landed(&mut self, now: u64, (first, count): (u64, u64), lost: bool, taken: bool) {
-        if count == 0 {
-            return;
-        }
-        self.told.push_back(first);
-        for flight in first..first + count {
-            // What waited at a node that was paused came before.
-            let message = self.open.remove(&flight);
-            self.chunk.landings.push(LandingRow {
+    /// A frame comes to its end, or once more to that of a node where it waited.
+    pub(crate) fn landed(&mut self, now: u64, flights: (u64, u64), end: End) {
+        let (first, count) = flights;
+        self.told.push_back((first, end == End::Waits));
+        if !self.waiting.remove(&first) {
+            let landing = |flight| LandingRow {
                 flight,
                 event: self.event,
                 at: millis(now),
-                fate: if lost { "lost" } else { "arrived" },
-            });
-            self.heard.extend(message.filter(|_| taken && !lost));
+                fate: if end == End::Lost { "lost" } else { "arrived" },
+            };
+            self.chunk
+                .landings
+                .extend((first..first + count).map(landing));
+        }
+        match end {
+            End::Lost => self.forget(flights),
+            End::Waits => {
+                self.waiting.insert(first);
+            }
+            End::Taken => self.hear(flights),
+        }
+    }
+
+    /// A busy node takes a frame that waited.
+    pub(crate) fn took(&mut self, id: NodeId, flights: (u64, u64), text: String) {
+        self.waiting.remove(&flights.0);
+        self.taken.push((id, flights.0, text));
+        self.hear(flights);
+    }
+
+    fn hear(&mut self, (first, count): (u64, u64)) {
+        let messages = (first..first + count).filter_map(|flight| self.open.remove(&flight));
+        self.heard.extend(messages);
+    }
+
+    fn forget(&mut self, (first, count): (u64, u64)) {
+        for flight in first..first + count {
+            self.open.remove(&flight);
         }
     }
 
@@ -243,4 +281,44 @@ impl Film {
 /// Microseconds in milliseconds.
 pub(crate) fn millis(at: u64) -> f64 {
     at as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_raft::NodeId;
+
+    use super::*;
+    use crate::film::rows::EventRow;
+
+    #[test]
+    fn a_full_film_counts_messages_all_the_same() {
+        let line = EventRow {
+            event: 1,
+            at: 0,
+            kind: "timer",
+            node: 1,
+            client: 0,
+            flight: None,
+            text: String::new(),
+            why: None,
+        };
+        let ends = (Address::Node(NodeId(1)), Address::Node(NodeId(2)));
+        let message = Message {
+            from: NodeId(1),
+            to: NodeId(2),
+            term: quorate_raft::Term(1),
+            storage: crate::process::storage_of(NodeId(1)),
+            body: quorate_raft::Body::TimeoutNow,
+        };
+        let payload = Payload::Messages(vec![message.clone(), message]);
+        let mut film = Film::default();
+        assert_eq!(film.sent(0, ends, &payload, (1, false)), (1, 2));
+        film.chunk.events = vec![line; LINES_MAX];
+        assert_eq!(film.sent(0, ends, &payload, (1, false)), (3, 2));
+        assert_eq!(film.chunk.flights.len(), 2, "and tells of none");
+        film.landed(0, (3, 2), End::Taken);
+        assert_eq!(film.heard.len(), 2);
+        film.chunk.events.clear();
+        assert_eq!(film.sent(0, ends, &payload, (1, false)), (5, 2));
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::board::Board;
-use super::rows::{BoardRow, Chunk, LinkPicture, LinksRow, OperationRow};
+use super::rows::{BoardRow, Chunk, EventRow, LinkPicture, LinksRow, OperationRow};
 use crate::stage::TOLD;
 
 /// What was told of all of them, and not taken yet.
@@ -34,6 +34,9 @@ impl Reel {
             flight.id = self.flights;
             self.chunk.flights.push(flight);
         }
+        // What waits at its node is told of once more.
+        let waits = |row: &EventRow| row.flight.filter(|_| row.kind == "wait");
+        let waiting: Vec<u64> = told.events.iter().filter_map(waits).collect();
         for mut row in told.events {
             row.flight = row.flight.and_then(|id| part.flights.get(&id).copied());
             // Whoever is none of those that are told what to do has no number that says anything.
@@ -43,7 +46,12 @@ impl Reel {
             self.chunk.events.push(row);
         }
         for mut landing in told.landings {
-            if let Some(id) = part.flights.remove(&landing.flight) {
+            let id = if waiting.contains(&landing.flight) {
+                part.flights.get(&landing.flight).copied()
+            } else {
+                part.flights.remove(&landing.flight)
+            };
+            if let Some(id) = id {
                 landing.flight = id;
                 self.chunk.landings.push(landing);
             }

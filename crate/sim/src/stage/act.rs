@@ -168,6 +168,14 @@ impl Act {
         }
     }
 
+    /// Whether trying it changes something even where it cannot be done: a node reads its disk, or a leader is asked.
+    pub(crate) fn is_known_when_tried(&self) -> bool {
+        matches!(
+            self,
+            Self::Start(_) | Self::Transfer(_) | Self::Remove(_) | Self::Demote(_)
+        )
+    }
+
     /// A fingerprint.
     #[must_use]
     pub fn digest(&self) -> u64 {

@@ -35,10 +35,12 @@ pub struct History {
     pub answered: u64,
     /// How many without one.
     pub failed: u64,
-    /// Whether the answer that came last is kept, for a film.
-    pub keeps_last: bool,
-    /// That one, and to which call.
-    last: Option<(u64, kv::Reply)>,
+    /// Whether answers are kept until they are taken, for a film.
+    pub keeps_answers: bool,
+    /// Those, by call.
+    kept: BTreeMap<u64, kv::Reply>,
+    /// The call whose end broke a property.
+    pub broke: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -70,8 +72,9 @@ impl History {
             never: Vec::new(),
             answered: 0,
             failed: 0,
-            keeps_last: false,
-            last: None,
+            keeps_answers: false,
+            kept: BTreeMap::new(),
+            broke: None,
         }
     }
 
@@ -81,11 +84,15 @@ impl History {
         &self.calls[tag as usize - 1].wish
     }
 
-    /// The answer to a call, if none came after it.
+    /// Takes the answer to a call, if it was kept.
+    pub fn take_answer(&mut self, tag: u64) -> Option<kv::Reply> {
+        self.kept.remove(&tag)
+    }
+
+    /// The calls whose answers are kept.
     #[must_use]
-    pub fn answer_to(&self, tag: u64) -> Option<&kv::Reply> {
-        let last = self.last.as_ref().filter(|(known, _)| *known == tag);
-        last.map(|(_, reply)| reply)
+    pub fn answers_kept(&self) -> Vec<u64> {
+        self.kept.keys().copied().collect()
     }
 
     /// Whether a call that ended without an answer is known to have had no effect.
@@ -211,8 +218,8 @@ impl History {
         };
         let at = self.tick();
         self.answered += 1;
-        if self.keeps_last {
-            self.last = Some((tag, reply.clone()));
+        if self.keeps_answers {
+            self.kept.insert(tag, reply.clone());
         }
         let recorded = &mut self.calls[tag as usize - 1];
         match (&mut recorded.operations[..], answer(&reply)) {

@@ -348,7 +348,11 @@ impl User {
                         return Err(Violation::new("Every call ends once", seen));
                     };
                     wants.ended.push((tag, result.is_ok()));
-                    self.record(now, tag, result, history)?;
+                    let recorded = self.record(now, tag, result, history);
+                    if recorded.is_err() {
+                        history.broke = Some(tag);
+                    }
+                    recorded?;
                     ended_watch |= matches!(self.role, Role::Watcher(_));
                 }
             }

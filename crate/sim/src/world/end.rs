@@ -6,11 +6,11 @@ use bytes::Bytes;
 use quorate_raft::{EntryId, NodeId, Term};
 use quorate_rsm::StateMachine;
 
-use super::{Failure, LOOK_EVERY, Summary, Wake, World, micros};
+use super::{Failure, World};
 use crate::checker::linearizability::{self, Verdict};
 use crate::checker::{Violation, liveness, recovery};
 use crate::trace;
-use crate::workload::{User, WATCH_ATTEMPTS};
+use crate::workload::User;
 
 impl World {
     /// The faults stop. Each client asks for one put that must be answered.
@@ -39,37 +39,7 @@ impl World {
         self.proofs.insert(tag, user);
     }
 
-    /// Runs until all agree and all calls have ended; how long that took.
-    pub(super) fn await_agreement(&mut self) -> Result<u64, Failure> {
-        let start = self.cluster.now();
-        let election_timeout = self.shape.cluster.node.raft.election_timeout;
-        let backlog = liveness::backlog(&self.statuses());
-        let bound = liveness::bound(election_timeout, backlog + self.chunks());
-        let longest_ms = self.history.store.longest_lease_ms();
-        let park_timeout = WATCH_ATTEMPTS * self.shape.cluster.node.park_timeout;
-        let bound = micros(bound + liveness::store_bound(longest_ms, park_timeout));
-        loop {
-            let passed = self.cluster.now() - start;
-            let Some(open) = self.open_business() else {
-                return Ok(passed);
-            };
-            if passed >= bound {
-                return Err(Failure::Liveness(format!(
-                    "{passed} µs after the last fault: {open}"
-                )));
-            }
-            self.cluster.restore_members()?;
-            let revision = self.history.store.revision();
-            for user in 0..self.users.len() {
-                if self.users[user].open() == 0 && self.users[user].is_busy(revision) {
-                    self.call(user)?;
-                }
-            }
-            self.pass(LOOK_EVERY)?;
-        }
-    }
-
-    fn open_business(&self) -> Option<String> {
+    pub(super) fn open_business(&self) -> Option<String> {
         let survivors: Vec<NodeId> = self.cluster.survivors().collect();
         if !recovery::must_recover(self.cluster.voters(), &survivors) {
             return None;
@@ -96,62 +66,8 @@ impl World {
         (busy > 0).then(|| format!("{busy} users have not come to an end"))
     }
 
-    /// In a fair world without calls nothing changes, once requests that were held up on their way have come.
-    pub(super) fn await_quiet(&mut self) -> Result<(), Failure> {
-        loop {
-            let (before, taken) = (self.lasts(), self.cluster.taken());
-            let timeout = self.shape.cluster.node.raft.election_timeout;
-            self.pass(micros(liveness::quiet(timeout)))?;
-            let after = self.lasts();
-            if before == after {
-                return Ok(());
-            }
-            if self.cluster.taken() == taken {
-                return Err(Failure::Liveness(format!(
-                    "a quiet world moved from {before:?} to {after:?}"
-                )));
-            }
-            // What they began, a lease for example, has to end, too.
-            self.await_agreement()?;
-        }
-    }
-
-    /// Where idle groups sleep a fair world is silent in the end, unless a node is lost for good.
-    pub(super) fn await_silence(&mut self) -> Result<(), Failure> {
-        let raft = &self.shape.cluster.node.raft;
-        let (patience, timeout) = (raft.quiesce_after, raft.election_timeout);
-        let whole = self.cluster.survivors().count() == self.cluster.voters().len();
-        let Some(patience) = patience.filter(|_| whole) else {
-            return Ok(());
-        };
-        loop {
-            // A snapshot may take thousands of rounds.
-            while self.cluster.is_writing() {
-                self.pass(LOOK_EVERY)?;
-            }
-            let taken = self.cluster.taken();
-            self.pass(micros(liveness::asleep(patience, timeout)))?;
-            let before = self.cluster.traffic;
-            self.pass(micros(liveness::quiet(timeout)))?;
-            let after = self.cluster.traffic;
-            if before == after {
-                return Ok(());
-            }
-            if self.cluster.taken() == taken {
-                let seen = format!("where all should sleep {before:?} became {after:?}");
-                return Err(Failure::Liveness(seen));
-            }
-            self.await_agreement()?;
-        }
-    }
-
-    fn pass(&mut self, time: u64) -> Result<(), Failure> {
-        self.wake_in(time, Wake::Look);
-        self.run_until(self.cluster.now() + time)
-    }
-
     /// How many chunks the state has at most, each of which may have to travel alone to whoever lacks it.
-    fn chunks(&self) -> u64 {
+    pub(super) fn chunks(&self) -> u64 {
         let config = &self.shape.cluster;
         let sizes = config.others.iter().chain([&config.node]);
         let least = sizes
@@ -167,19 +83,13 @@ impl World {
             .map_or(0, |most| (most / least) as u64)
     }
 
-    fn lasts(&self) -> Vec<(Term, EntryId)> {
+    pub(super) fn lasts(&self) -> Vec<(Term, EntryId)> {
         let statuses = self.statuses().into_iter().flatten();
         statuses.map(|status| (status.term, status.last)).collect()
     }
 
     /// What can only be said at the end.
-    pub(super) fn judge(&mut self, recovery: u64) -> Result<Summary, Failure> {
-        if self.cluster.is_asked() {
-            // By requests that came late, of calls that have ended.
-            let node = &self.shape.cluster.node;
-            let parked = liveness::store_bound(0, node.park_timeout);
-            self.pass(micros(node.raft.election_timeout + parked))?;
-        }
+    pub(super) fn judge(&mut self) -> Result<(), Failure> {
         self.cluster.check_all()?;
         self.cluster.check_quiet()?;
         let survivors: Vec<NodeId> = self.cluster.survivors().collect();
@@ -206,10 +116,7 @@ impl World {
             }
         }
         match linearizability::check(&self.history.operations()) {
-            Verdict::Linearizable => Ok(Summary {
-                recovery,
-                ..self.summary()
-            }),
+            Verdict::Linearizable => Ok(()),
             Verdict::Illegal { key } => {
                 let seen = format!("no order explains what clients saw of key {key}");
                 Err(Violation::new("Linearizability", seen).into())

@@ -10,7 +10,7 @@ use crate::cluster::filmed::client_number;
 use crate::film::rows::Chunk;
 use crate::film::words;
 use crate::rules::{Tampered, Tampering};
-use crate::stage::{Act, Asked, PlacedAct, Watched, contradiction};
+use crate::stage::{Act, Asked, Watched, contradiction};
 use crate::trace;
 use crate::workload::{User, Wish};
 
@@ -24,16 +24,11 @@ impl World {
     /// From now on there is a film.
     pub(crate) fn watch(&mut self) {
         self.cluster.watch();
-        self.history.keeps_last = true;
+        self.history.keeps_answers = true;
         let told_from = 1 + (self.users.len() as u64) - self.shape.told;
         if let Some(film) = &mut self.cluster.film {
             film.told_from = told_from;
         }
-    }
-
-    /// These will be done, each at its place.
-    pub(crate) fn plan_acts(&mut self, acts: impl IntoIterator<Item = PlacedAct>) {
-        self.acts.extend(acts);
     }
 
     /// Steps and acts so far.
@@ -42,30 +37,25 @@ impl World {
         self.events
     }
 
-    pub(super) fn act_where_due(&mut self) -> Result<(), Failure> {
-        while self
-            .acts
-            .front()
-            .is_some_and(|placed| placed.after == self.events)
-        {
-            if let Some(PlacedAct { act, .. }) = self.acts.pop_front() {
-                self.do_act(&act)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Does something. What cannot be done is a refusal, and still an event.
+    /// Does something. What cannot be done is a refusal; it leaves no trace if that was known before it was tried, and otherwise is an event.
     fn do_act(&mut self, act: &Act) -> Result<(), Failure> {
         self.events += 1;
         self.cluster.at_event(self.events);
         let now = self.cluster.now();
+        let mark = self.cluster.trace.mark();
+        let runs = matches!(act, Act::Start(id) if self.cluster.is_running(*id));
         let trace = &mut self.cluster.trace;
         trace.event(now, &"-", trace::Event::Act, act.digest(), || {
             act.to_string()
         });
         let (starts, ends) = (self.cluster.starts(), self.cluster.ends());
         self.refused = self.perform(act)?;
+        if self.refused.is_some() && (runs || !act.is_known_when_tried()) {
+            self.events -= 1;
+            self.cluster.at_event(self.events);
+            self.cluster.trace.take_back(mark);
+            return Ok(());
+        }
         if self.shape.notices && (starts, ends) != (self.cluster.starts(), self.cluster.ends()) {
             self.notify()?;
         }
@@ -279,18 +269,26 @@ impl World {
 
     pub(super) fn film_end(&mut self, tag: u64, answered: bool) {
         let now = self.cluster.now();
+        let reply = self.history.take_answer(tag).filter(|_| answered);
         let Some(film) = &mut self.cluster.film else {
             return;
         };
-        let reply = self.history.answer_to(tag).filter(|_| answered);
         let reads = !matches!(self.history.wish(tag), Wish::Write(_));
         let state = match (answered, self.history.is_void(tag)) {
             (true, _) => "answered",
             (false, true) => "notApplied",
             (false, false) => "unknown",
         };
+        let reply = reply.as_ref();
         let revision = reply.filter(|_| reads).and_then(revision);
         film.ended(now, tag, state, reply.map(words::reply), revision);
+    }
+
+    /// What a client was told when it broke a property.
+    pub(super) fn film_untold(&mut self) {
+        for tag in self.history.answers_kept() {
+            self.film_end(tag, true);
+        }
     }
 }
 
@@ -300,11 +298,14 @@ impl Watched for World {
     }
 
     fn next_at(&self) -> Option<u64> {
-        self.cluster.next_at()
+        self.is_under_way()
+            .then(|| self.cluster.next_at())
+            .flatten()
     }
 
     fn advance(&mut self) -> Result<(), Failure> {
-        self.step()
+        self.step()?;
+        self.go_on()
     }
 
     fn act(&mut self, act: &Act) -> Result<(), Failure> {
@@ -327,6 +328,10 @@ impl Watched for World {
 
     fn contradiction(&self) -> Option<Vec<u64>> {
         contradiction(self.history.tagged_operations())
+    }
+
+    fn broke(&self) -> Option<u64> {
+        self.history.broke
     }
 }
 

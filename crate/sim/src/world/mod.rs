@@ -4,12 +4,13 @@
 //! live within a bound: one leader, every call answered, every node with the same state. Then it
 //! must stay so. At last all that clients saw is explained by one linearizable store.
 
+mod course;
 mod end;
 mod filmed;
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use quorate_kv::Kv;
 use quorate_raft::{NodeId, Raft, Random, Status};
@@ -22,10 +23,10 @@ use crate::network::{Address, RuleId};
 use crate::rules::Tampered;
 use crate::shape::Shape;
 use crate::situation::{Sightings, Situation};
-use crate::stage::PlacedAct;
 use crate::streams::{Concern, Streams, chance, exponential, weighted};
 use crate::trace;
 use crate::workload::{Habits, History, Task, User};
+use course::Course;
 
 /// Why a world failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,10 +157,12 @@ pub struct World {
     calm: bool,
     /// Puts begun after that, one for each client, until one has an answer.
     proofs: BTreeMap<u64, usize>,
+    /// From the last fault to agreement, in microseconds.
+    recovery: Option<u64>,
     /// Steps and acts so far.
     events: u64,
-    /// What is to be done to it, in order, by whoever watches.
-    acts: VecDeque<PlacedAct>,
+    /// What is to come if it is lived to its end.
+    course: Option<Course>,
     /// Keys that those who were told named, in order.
     named: Vec<String>,
     /// The links that somebody tampered with, and the rule that says so.
@@ -224,8 +227,9 @@ impl World {
             noticed: Vec::new(),
             calm: false,
             proofs: BTreeMap::new(),
+            recovery: None,
             events: 0,
-            acts: VecDeque::new(),
+            course: None,
             named: Vec::new(),
             tampered: (Tampered::default(), None),
             refused: None,
@@ -243,17 +247,15 @@ impl World {
     /// # Errors
     /// What went wrong first.
     pub fn run(&mut self) -> Result<Summary, Failure> {
-        self.begin()?;
-        self.run_until(self.shape.torment)?;
-        self.calm_down()?;
-        let recovery = self.await_agreement()?;
-        self.await_quiet()?;
-        self.await_silence()?;
-        // Once more: a snapshot that was put off while another was written is due with an entry.
-        self.prove_all()?;
-        self.await_agreement()?;
-        self.await_quiet()?;
-        self.judge(recovery)
+        self.set_out()?;
+        while self.is_under_way() {
+            self.step()?;
+            self.go_on()?;
+        }
+        Ok(Summary {
+            recovery: self.recovery.unwrap_or_default(),
+            ..self.summary()
+        })
     }
 
     /// Starts the nodes, and plans what comes by itself.
@@ -318,19 +320,11 @@ impl World {
         faults
     }
 
-    fn run_until(&mut self, end: u64) -> Result<(), Failure> {
-        while self.cluster.next_at().is_some_and(|at| at <= end) {
-            self.step()?;
-        }
-        Ok(())
-    }
-
     fn step(&mut self) -> Result<(), Failure> {
         let (steps, now) = (self.cluster.steps(), self.cluster.now());
         if steps > STEPS_MAX.max(self.shape.torment / 1_000_000 * STEPS_PER_SECOND) {
             return Err(Failure::Liveness(format!("{steps} steps in {now} µs")));
         }
-        self.act_where_due()?;
         self.events += 1;
         self.cluster.at_event(self.events);
         let (starts, ends) = (self.cluster.starts(), self.cluster.ends());
@@ -440,7 +434,11 @@ impl World {
     /// Does what a client wants, and plans its next call where one has ended.
     fn drain(&mut self, user: usize) -> Result<(), Failure> {
         let (now, id) = (self.cluster.now(), self.users[user].id);
-        let wants = self.users[user].drain(now, &mut self.history)?;
+        let wants = self.users[user].drain(now, &mut self.history);
+        if wants.is_err() {
+            self.film_untold();
+        }
+        let wants = wants?;
         for (to, requests) in wants.sends {
             self.cluster.send_requests(id, to, requests);
         }

@@ -14,6 +14,7 @@ mod retention;
 #[cfg(test)]
 mod tests;
 
+use core::fmt;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use quorate_raft::NodeId;
 use crate::by_node::ByNode;
 use crate::checker::Violation;
 use crate::checker::lease::{self, Clocks, Leases};
+use crate::film::words;
 use crate::situation::Situation;
 
 use execute::Context;
@@ -60,6 +62,23 @@ struct Moment {
     time_ms: u64,
     revision: u64,
     compacted: u64,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "revision {} at {} ms", self.revision, self.time_ms)
+    }
+}
+
+/// An answer, and what it should have been.
+fn otherwise(reply: &Reply, expected: Option<&Reply>) -> String {
+    let (told, expected) = (words::reply(reply), expected.map(words::reply));
+    match expected {
+        // Short words leave out what belongs to a record beside its value.
+        Some(expected) if expected == told => format!("{reply:?}, which is not of this moment"),
+        Some(expected) => format!("\"{told}\", not \"{expected}\""),
+        None => format!("\"{told}\", and was never executed"),
+    }
 }
 
 /// What a node answered from its own state.
@@ -197,7 +216,8 @@ impl Store {
         let executed = self.replies.get(&tag);
         let Some((moment, _)) = executed.filter(|(_, expected)| expected == reply) else {
             let expected = executed.map(|(_, expected)| expected);
-            let seen = format!("call {tag} was answered {reply:?}, not {expected:?}");
+            let told = otherwise(reply, expected);
+            let seen = format!("call {tag} was answered {told}");
             return Err(Violation::new("The store does what it was told", seen));
         };
         self.told = self.told.max(*moment);
@@ -267,7 +287,7 @@ impl Store {
         while let Some(query) = queries.pop().or_else(|| self.changes_from(from)) {
             let reply = Reply::decode(&ask(&query));
             let reply = reply.map_err(|_| {
-                let seen = format!("no answer to {query:?}");
+                let seen = format!("no answer to {}", words::query(&query));
                 Violation::new("Replies survive their encoding", seen)
             })?;
             self.explain(&query, last, &reply, "A node never goes back")?;
@@ -309,7 +329,8 @@ impl Store {
         let shown = self.shown(node, run);
         let moment = self.explain(&query, shown, &reply, "A node never goes back")?;
         if answer.hurried && is_silent(&query, &reply) {
-            let seen = format!("{node} told {query:?} at once that there is nothing");
+            let query = words::query(&query);
+            let seen = format!("{node} told {query} at once that there is nothing");
             return Err(Violation::new("A watch waits for news", seen));
         }
         Ok(moment)
@@ -334,12 +355,15 @@ impl Store {
         }
         if let Some(older) = fits(0) {
             let (older, known) = (self.moments[older], self.moments[since]);
-            let seen = format!("{query:?} was answered {reply:?} of {older:?} after {known:?}");
+            let (query, reply) = (words::query(query), words::reply(reply));
+            let seen =
+                format!("{query} was answered \"{reply}\", as of {older}, when {known} was known");
             return Err(Violation::new(stale, seen));
         }
         let last = self.moments_of(revision(reply), 0).next_back();
         let expected = last.and_then(|moment| self.answer(moment, query));
-        let seen = format!("{query:?} was answered {reply:?}, not {expected:?}");
+        let told = otherwise(reply, expected.as_ref());
+        let seen = format!("{} was answered {told}", words::query(query));
         Err(Violation::new(
             match query {
                 Query::Changes(_) => "A watch tells exactly what happened",
