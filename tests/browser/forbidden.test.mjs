@@ -20,9 +20,12 @@ async function prepare(context) {
 
 /** The page under the policy. Its navigation leads to the other modes. */
 async function forbidden(t, page, ready) {
-  const tab = await visit(t, page, { prepare, complains: true });
+  const viewport = { width: 320, height: 800 };
+  const tab = await visit(t, page, { prepare, viewport, complains: true });
   await ready(tab);
   await tab.locator("#trouble").waitFor();
+  const room = await tab.evaluate(() => document.documentElement.scrollWidth);
+  assert.equal(room, viewport.width, "the sentence, however long, is no wider than the screen");
   const links = tab.getByRole("navigation", { name: "Quorate" }).getByRole("link");
   const names = await links.allTextContents();
   for (const name of ["Live", "Simulator", "Lessons", "Hunt"]) assert.ok(names.includes(name));
@@ -45,6 +48,7 @@ test("simulator: the sentence names what can be read without, and the way on fai
   const tab = await forbidden(t, "simulator.html", sentence);
   await tab.locator("#trouble-way").click();
   await sentence(tab);
+  assert.equal(await tab.getByRole("button", { name: "Crash", exact: true }).count(), 0);
   await tab.getByRole("link", { name: "Lessons", exact: true }).click();
   await tab.locator(".wording li").first().waitFor();
 });
@@ -62,6 +66,7 @@ test("lessons: all texts of each lesson are there to be read", async (t) => {
     // Nothing is offered that cannot be.
     assert.equal(await tab.getByRole("button", { name: "Next", exact: true }).count(), 0);
     assert.equal(await tab.getByRole("link", { name: /Open this moment/ }).count(), 0);
+    assert.equal(await tab.getByRole("button", { name: "Crash", exact: true }).count(), 0);
   }
 });
 

@@ -1,4 +1,4 @@
-// The lessons in Chromium and Firefox: each opens, one is walked by keyboard to its end, and what breaks without a rule is told.
+// The lessons: each opens, one is walked by keyboard to its end in Chromium and Firefox, and what breaks without a rule is told.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// The simulator's page in Chromium and Firefox: what it shows is what the world is, at each moment, as often as one goes there.
+// The simulator's page in Chromium: worlds and the links to them, what is done in them, and what is wrong. In time: rewind.test.mjs.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,9 +6,8 @@ import { test } from "node:test";
 import { theatre } from "../sim-page/theatre.mjs";
 import { load } from "../www/load.mjs";
 import { openPages } from "./visit.mjs";
-import { firefox } from "./webdriver.mjs";
 
-const { url, visit, accessible } = openPages();
+const { visit, accessible } = openPages();
 const { DEFAULT_SPEC } = await load("sim/spec");
 const { linkTo } = await load("sim/link");
 
@@ -87,31 +86,6 @@ test("a link opens a world at its moment, which is what it is elsewhere", async 
   same(await seen(tab), film, AT);
   assert.match((await seen(tab)).ring[1], /^n2 term \d+ down/);
   assert.ok((await seen(tab)).calls.some((call) => /^k=v.*Client 1\b/.test(call)));
-});
-
-test("going back and forth shows the same moments again", async (t) => {
-  const tab = await visit(t, link());
-  const film = await world([], AT + 200);
-  const first = await seen(tab);
-  const moments = [first];
-  for (let step = 0; step < 3; step++) {
-    await tab.keyboard.press("ArrowLeft");
-    moments.push(await seen(tab));
-  }
-  assert.notDeepEqual(moments[3].now, first.now);
-  for (let step = 2; step >= 0; step--) {
-    await tab.keyboard.press("ArrowRight");
-    assert.deepEqual(await seen(tab), moments[step]);
-  }
-  // To the beginning, and to the time at which it was.
-  const at = await tab.getByRole("slider", { name: "Moment" }).inputValue();
-  await tab.keyboard.press("Home");
-  const beginning = await seen(tab);
-  assert.ok(beginning.ring.every((label) => /Log: empty/.test(label)));
-  await tab.getByRole("slider", { name: "Moment" }).fill(at);
-  const again = await seen(tab);
-  assert.deepEqual(again.logs, first.logs);
-  same(again, film, AT);
 });
 
 test("what is done in the past makes another future, which a link carries", async (t) => {
@@ -195,19 +169,4 @@ accessible(link(), async (tab) => {
   await seen(tab);
   await tab.locator('#stage .node[data-node="1"]').click();
   await tab.getByText("What is checked").click();
-});
-
-test("in Firefox the same link shows the same moment", async (t) => {
-  const acts = [{ after: 150, act: { do: "crash", node: 2 } }];
-  const film = await world(acts, AT);
-  const driver = await firefox();
-  t.after(() => driver.close());
-  await driver.open(url(link(acts)));
-  const look = () => driver.run(SEEN);
-  const first = await settled(look);
-  same(first, film, AT);
-  await driver.run(`dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }))`);
-  assert.notDeepEqual((await settled(look)).now, first.now);
-  await driver.run(`dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }))`);
-  assert.deepEqual(await settled(look), first);
 });

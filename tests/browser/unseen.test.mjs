@@ -1,4 +1,4 @@
-// A live page in a tab that nobody looks at: hidden, and frozen by the browser. Its cluster goes on, and what happened is told.
+// Tabs that nobody looks at: hidden, and frozen by the browser. A cluster goes on, a hunt waits, and what happened is told.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -63,4 +63,35 @@ test("a frozen tab goes on where it was, and says that it was frozen", async (t)
     .locator("#stage .node")
     .evaluateAll((nodes) => nodes.map((node) => node.dataset.state));
   assert.deepEqual(statuses, ["running", "running", "running"]);
+});
+
+test("a hunt waits while its tab is hidden, says so, and goes on when it is seen, or all the time if it is told to", async (t) => {
+  const browser = await chromiumTabs(t, new URL("hunt.html", site.url).href);
+  const { page, context } = await browser.open();
+  const worlds = async () => Number((await page.textContent("#worlds")).replaceAll(",", ""));
+  const soon = (condition, what) => until(condition, what, 20_000);
+  const state = () => page.locator("#state").getAttribute("data-state");
+  const is = (wanted) => soon(async () => (await state()) === wanted, `the hunt is ${wanted}`);
+  // Somebody who was told to stop may bring one more batch.
+  const goesOn = async () => {
+    for (let batch = 0; batch < 3; batch++) {
+      const before = await worlds();
+      await soon(async () => (await worlds()) > before, `more than ${before} worlds`);
+    }
+  };
+  await page.fill("#workers", "1");
+  await page.click("#start");
+  await goesOn();
+  const other = await context.newPage();
+  await other.bringToFront();
+  await is("paused");
+  assert.match(await page.textContent("#state"), /hidden/i);
+  await page.bringToFront();
+  await is("running");
+  await goesOn();
+  await page.check("#hidden");
+  await other.bringToFront();
+  await until(() => page.evaluate(() => document.hidden), "hidden");
+  await goesOn();
+  await is("running");
 });

@@ -239,6 +239,7 @@ async function judge(): Promise<void> {
 
 function trouble(what: string | null, error?: unknown): void {
   find("trouble", HTMLElement).hidden = what === null;
+  document.body.toggleAttribute("data-unplayed", error instanceof NotLoaded);
   if (what === null) return;
   const text = error instanceof Error ? error.message : String(error);
   setText(find("trouble-title", HTMLElement), what);

@@ -230,9 +230,8 @@ function watch(cluster: Cluster): void {
   setInterval(() => document.hidden || look(), LOOK);
 }
 
-/** Nobody looks at a hidden tab, and the browser may freeze it: all nodes stand still with it then. */
+/** The browser may freeze a tab that nobody looks at: all nodes stand still with it then. */
 function watchTab(): void {
-  document.addEventListener("visibilitychange", () => document.hidden || look());
   let since: number | undefined;
   document.addEventListener("freeze", () => {
     since = performance.now();

@@ -180,6 +180,7 @@ async function begin(spec: Spec, placed: readonly PlacedAct[] = [], at = 0): Pro
 
 function trouble(title: string | null, error?: unknown): void {
   find("trouble", HTMLElement).hidden = title === null;
+  document.body.toggleAttribute("data-unplayed", error instanceof NotLoaded);
   if (title === null) return;
   const text = error instanceof Error ? error.message : String(error);
   setText(find("trouble-title", HTMLElement), title);

@@ -226,7 +226,7 @@ export const TROUBLE = {
   link: "This link cannot be opened",
   way: "Begin an ordinary world",
   wasm: (text: string) =>
-    `The browser did not load or run the simulator's WebAssembly: ${text}. A policy or an extension may forbid it. The lessons' texts and the documentation can be read without.`,
+    `The browser did not load or run the simulator's WebAssembly: ${text.replace(/\.+$/, "")}. A policy or an extension may forbid it. The lessons' texts and the documentation can be read without.`,
   unreadable: (what: string) => `What is behind the # is not what this page writes: ${what}.`,
   newer: (version: number) =>
     `It was made by a newer version of this page (format ${version}). Reload the page to get that, or ask for the seed.`,
