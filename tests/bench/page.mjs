@@ -65,7 +65,10 @@ async function simulated(browser, site, ms) {
     ["ten times faster", 3],
   ]) {
     for (let press = 0; press < presses; press++) await page.keyboard.press("+");
-    rows.push({ name, ...(await frames(browser, page, ms)) });
+    const time = async () =>
+      Number.parseFloat(await page.locator(".transport .time").textContent());
+    const began = await time();
+    rows.push({ name, ...(await frames(browser, page, ms)), lived: (await time()) - began });
   }
   await page.close();
   return rows;
@@ -92,18 +95,19 @@ export function printFrames({ leader, reload, rows, simulated }) {
   );
   print(
     `The simulator with ${NODES} nodes and four clients, in Chromium`,
-    ["", ...COLUMNS],
-    simulated.map((row) => [row.name, ...cells(row)]),
+    ["", ...COLUMNS, "virtual seconds played"],
+    simulated.map((row) => [row.name, ...cells(row), row.lived.toFixed(1)]),
   );
   const busy = rows.toSorted((a, b) => b.messages - a.messages)[0];
-  const rate = Math.round(rows[0].rate);
+  // The screen's own rate is 60, give or take a frame in the time.
+  const rate = Math.round(10 * rows[0].rate) / 10;
   print(
     "The live page: aims",
     ["", "is", "aim", ""],
     [
       ["a leader after opening", time(leader), time(aims.leader), verdict(leader <= aims.leader)],
       ["a leader after a reload", time(reload), time(aims.leader), verdict(reload <= aims.leader)],
-      ["frames per second, no load", rate, aims.rate, verdict(rate >= aims.rate)],
+      ["frames per second, no load", rate, aims.rate, verdict(rate > aims.rate - 0.5)],
       [
         `worst frame at ${count(busy.messages)} messages/s`,
         time(busy.worst),
