@@ -161,7 +161,7 @@ impl Trace {
     #[must_use]
     pub(crate) fn mark(&self) -> (Digest, u64, usize) {
         (
-            self.hash.clone(),
+            self.hash,
             self.events,
             self.parts.as_ref().map_or(0, Vec::len),
         )

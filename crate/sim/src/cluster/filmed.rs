@@ -442,7 +442,7 @@ fn log_picture(raft: &Raft, before: Option<&NodePicture>, dialect: &Dialect) -> 
 
 /// A log with these marks, and these entries after `start`.
 fn entries_told<'a>(
-    marks: LogPicture,
+    mut marks: LogPicture,
     start: EntryId,
     entries: impl IntoIterator<Item = &'a Entry>,
     dialect: &Dialect,
@@ -465,11 +465,8 @@ fn entries_told<'a>(
             told.push(EntryPicture { index, term, text });
         }
     }
-    LogPicture {
-        runs,
-        entries: told,
-        ..marks
-    }
+    (marks.runs, marks.entries) = (runs, told);
+    marks
 }
 
 /// The number of a client that is named in a line; 0 if none is.
