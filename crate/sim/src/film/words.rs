@@ -93,7 +93,8 @@ pub(crate) fn reply(reply: &Reply) -> String {
 }
 
 fn span(range: &KeyRange) -> String {
-    format!("{range:?}").chars().take(SHOWN * 2).collect()
+    let end = range.end.as_ref().map_or("the end".to_owned(), text);
+    format!("{} to {end}", text(&range.start))
 }
 
 /// Bytes as text, shortened.
