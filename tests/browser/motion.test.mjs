@@ -7,8 +7,8 @@ import { openPages } from "./visit.mjs";
 
 const { visit } = openPages();
 
-/** Messages of five nodes stand at one of three places between two of them. */
-const PLACES = 3 * 5 * 4;
+/** Messages stand at one of three places of their way: between two of five nodes, or a node and the clients, there or back. */
+const PLACES = 3 * (5 * 4 + 5 * 2);
 /** In what parts a timer drains. */
 const PARTS = 8;
 
