@@ -12,12 +12,15 @@ export interface LoadCounts {
 
 /** So many calls are under way at most. */
 const MOST = 256;
+/** And where they are to be few: what is asked meanwhile waits for the same round, so that many at a time take few messages. */
+export const FEW = 4;
 /** How often it is looked how many are due: what is asked together is sent together. */
 const BEAT_MS = 4;
 
 export class Load {
   readonly #call: (number: number) => Promise<unknown>;
   #rate: number = 0;
+  #most = MOST;
   #timer: ReturnType<typeof setInterval> | undefined;
   #began = 0;
   #issued = 0;
@@ -38,9 +41,10 @@ export class Load {
     return this.#rate;
   }
 
-  run(rate: number): void {
+  /** So many calls a second, and of them at most so many at a time. */
+  run(rate: number, most = MOST): void {
     clearInterval(this.#timer);
-    this.#rate = rate;
+    [this.#rate, this.#most] = [rate, most];
     this.#began = performance.now();
     this.#issued = 0;
     if (rate > 0) this.#timer = setInterval(() => this.#issue(), BEAT_MS);
@@ -50,8 +54,8 @@ export class Load {
   #issue(): void {
     const due = (this.#rate * (performance.now() - this.#began)) / 1_000;
     // What could not be asked in its time is not made up for.
-    if (Number.isFinite(due)) this.#issued = Math.max(this.#issued, due - MOST);
-    while (this.#open < MOST && this.#issued < due) {
+    if (Number.isFinite(due)) this.#issued = Math.max(this.#issued, due - this.#most);
+    while (this.#open < this.#most && this.#issued < due) {
       this.#issued += 1;
       this.#open += 1;
       void this.#one();

@@ -4,7 +4,7 @@ import type { Cluster, ClusterMetrics } from "quorate";
 
 import { find, make, setText } from "../dom.js";
 import { CHARTS, figures, loadState } from "../words/measures.js";
-import { Load } from "./load.js";
+import { FEW, Load } from "./load.js";
 import type { Plots } from "./plots.js";
 import { follow, type Point } from "./series.js";
 import type { Traffic } from "./traffic.js";
@@ -49,7 +49,8 @@ export class Measures {
     rate.value = "0";
     kind.value = "write";
     rate.addEventListener("change", () => {
-      this.#load.run(Number(rate.value));
+      if (rate.value === "few") this.#load.run(Number.POSITIVE_INFINITY, FEW);
+      else this.#load.run(Number(rate.value));
       this.#tell();
     });
     find("load", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
