@@ -1,10 +1,15 @@
 // npm run bench: builds the release and measures it.
 
+import { readOptions, usage } from "../tests/bench/options.mjs";
 import { build } from "./build.mjs";
 import { at, Failure, run, script } from "./lib/run.mjs";
 import { setup } from "./setup.mjs";
 
 await script(async () => {
+  if (readOptions(process.argv.slice(2)).help) {
+    console.log(usage);
+    return 0;
+  }
   try {
     await setup("test");
   } catch (error) {

@@ -22,7 +22,7 @@ export const hosts = {
   node: { title: "Three threads on Node, append and fdatasync", measure: measureNode },
 };
 
-const tables = ["limits", "puts", "gets", "calls", "crowd"];
+const tables = ["limits", "puts", "stages", "gets", "calls", "crowd"];
 
 /** Measures these hosts in turns. A host that cannot be measured has the reason in place of figures. */
 export async function measureHosts(parts, ms, repeat) {
@@ -51,6 +51,7 @@ export function printHost(name, host) {
   if (host.limits !== undefined) {
     printLimits(title, host);
     printPuts(title, host);
+    printStages(title, host);
     printGets(title, host);
     printCalls(title, host);
     printCrowd(title, host);
@@ -91,6 +92,16 @@ function printPuts(title, { limits, puts }) {
   const left = all.filter(({ size, depth }) => isLeftOut(size, depth));
   const shown = left.map(({ size, depth }) => `${count(depth)} × ${names[size]}`).join(", ");
   console.log(`\nLeft out, for a client takes less than 64 MiB of calls at once: ${shown}`);
+}
+
+function printStages(title, { limits, stages }) {
+  const { port, durable, three } = limits.find(({ size }) => size === 16);
+  const rows = stages.map(({ put, commit, leader, followers }) =>
+    [put, commit, leader, followers, put - commit, commit - leader, port, durable, three].map(time),
+  );
+  const heads = ["put", "commit", "leader writes", "followers write", "put − commit"];
+  const floors = ["commit − write", "port", "durable write", "three at once"];
+  print(`${title}: where a put of 16 B that is alone waits, means`, [...heads, ...floors], rows);
 }
 
 function printGets(title, { limits, puts, gets }) {

@@ -42,6 +42,7 @@ function summarize(latencies, elapsed) {
   return {
     perSecond: (count * 1000) / elapsed,
     count,
+    mean: latencies.reduce((sum, latency) => sum + latency, 0) / count,
     p50: at(0.5),
     ...(count >= P95_CALLS && { p95: at(0.95) }),
     ...(count >= P99_CALLS && { p99: at(0.99) }),
@@ -58,6 +59,7 @@ export async function pressCluster(cluster, ms) {
   };
   const puts = [];
   const gets = [];
+  let stages;
   for (const size of sizes) {
     const value = new Uint8Array(size).fill(7);
     const keys = Math.min(1000, KEPT_BYTES / size);
@@ -76,13 +78,38 @@ export async function pressCluster(cluster, ms) {
           : undefined;
       puts.push({ size, depth, ...result, shared });
     }
+    stages ??= [await pressAlone(cluster, put, ms)];
     if (!gotSizes.includes(size)) continue;
     for (const depth of depths) {
       await press(get, depth, ms / 5);
       gets.push({ size, depth, ...(await press(get, depth, ms)) });
     }
   }
-  return { puts, gets };
+  return { puts, gets, stages };
+}
+
+/** Puts one by one: the means of what the caller waits for, and of what the nodes say they were doing meanwhile, in milliseconds. */
+async function pressAlone(cluster, put, ms) {
+  const leader = await cluster.leader();
+  const before = await cluster.metrics();
+  const { mean } = await press(put, 1, ms);
+  const after = await cluster.metrics();
+  const during = (name, isAsked) => {
+    const sums = { sum: 0, count: 0 };
+    for (const [at, { id, metrics }] of after.nodes.entries()) {
+      if (!isAsked(id)) continue;
+      const { sum, count } = before.nodes[at].metrics[name];
+      sums.sum += metrics[name].sum - sum;
+      sums.count += metrics[name].count - count;
+    }
+    return (1000 * sums.sum) / sums.count;
+  };
+  return {
+    put: mean,
+    commit: during("commit", (id) => id === leader),
+    leader: during("persist", (id) => id === leader),
+    followers: during("persist", (id) => id !== leader),
+  };
 }
 
 /** How long one thing takes, done one after another for `ms`. */

@@ -5,11 +5,13 @@ import { test } from "node:test";
 
 import { load } from "./load.mjs";
 
-const [geometry, strips, shapes, words] = await Promise.all(
-  ["stage/geometry", "stage/strips", "stage/shapes", "words/stage"].map(load),
+const [geometry, labels, strips, shapes, words] = await Promise.all(
+  ["stage/geometry", "stage/labels", "stage/strips", "stage/shapes", "words/stage"].map(load),
 );
+const { labelPlaces } = labels;
 const { along, layoutFor, NARROW, NODE_RADIUS, places, segments, step, WIDE } = geometry;
 
+const box = (x, y, halfWidth, halfHeight) => ({ x, y, halfWidth, halfHeight });
 const distance = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);
 
 const log = {
@@ -145,4 +147,30 @@ test("a cell in words", () => {
   assert.equal(said[0], "Entry 2, in the snapshot only");
   assert.equal(said[5], "Entry 7, term 3 x=1, not on disk yet");
   assert.equal(said[6], "No entry 8");
+});
+
+test("words stand at the right of what they are said of, or where there is room, or nowhere", () => {
+  const mark = { x: 100, y: 100 };
+  const place = (...taken) => labelPlaces([mark], [40], taken)[0];
+  const right = box(132, 100, 20, 8);
+  const left = box(68, 100, 20, 8);
+  const above = box(100, 84, 20, 8);
+  const below = box(100, 116, 20, 8);
+  assert.deepEqual(place(), right);
+  assert.deepEqual(place(right), left);
+  // What only touches does not meet.
+  assert.deepEqual(place(box(160, 100, 8, 8)), right);
+  assert.deepEqual(place(box(159, 100, 8, 8)), left);
+  assert.deepEqual(place(right, left), above);
+  assert.deepEqual(place(right, left, box(100, 80, 20, 4)), below);
+  assert.equal(place(right, left, above, below), undefined);
+});
+
+test("no words stand on those before them; what has no words or no place has no label", () => {
+  const at = { x: 100, y: 100 };
+  const places = labelPlaces([at, at, undefined, at, at, at, at], [40, 40, 40, 0, 40, 40, 40], []);
+  assert.deepEqual(
+    places.map((place) => place && [place.x, place.y]),
+    [[132, 100], [68, 100], undefined, undefined, [100, 84], [100, 116], undefined],
+  );
 });

@@ -99,6 +99,9 @@ export function places(count: number, { center, radius }: Layout): Point[] {
 /** How far the way of a message bends to its right, as part of its length: there and back are two ways. */
 const BEND = 0.09;
 
+/** After which part of a way the words of its link stand: nearer to where it comes from, so that those of there and back do not meet. */
+export const LINK_LABEL = 0.3;
+
 /** The point a way bends towards. */
 export function bend(from: Point, to: Point): Point {
   const [dx, dy] = [to.x - from.x, to.y - from.y];

@@ -4,7 +4,17 @@
  */
 
 import { flightLabel } from "../words/stage.js";
-import { along, bend, type Layout, NODE_RADIUS, type Point, step, WIDE } from "./geometry.js";
+import {
+  along,
+  bend,
+  type Layout,
+  LINK_LABEL,
+  NODE_RADIUS,
+  type Point,
+  step,
+  WIDE,
+} from "./geometry.js";
+import { type Box, labelPlaces } from "./labels.js";
 import type { Flight, NodePicture, Picture, Role } from "./picture.js";
 import { CROSS, KINDS, shapeOf } from "./shapes.js";
 
@@ -17,6 +27,10 @@ const TIMER_STEPS = 8;
 /** After which part of its way a message that is lost bears its cross. */
 const LOST = 0.5;
 
+/** Half of the side of what a message is drawn in. */
+const MARK = 8;
+/** Half of the width of the words at a link. */
+const LINK_WORDS = 32;
 const TIMER_RADIUS = NODE_RADIUS + 7;
 const TIMER_WIDTH = 3.5;
 
@@ -84,9 +98,9 @@ export class Motion {
     context.clearRect(0, 0, this.#layout.width, this.#layout.height);
     this.#isClear = nothing;
     for (const node of nodes) this.#drain(context, node, at);
-    const labeled = flights.length <= LABELED;
-    for (const flight of flights) this.#draw(context, flight, at, labeled);
+    for (const flight of flights) this.#draw(context, flight, at);
     context.globalAlpha = 1;
+    if (flights.length <= LABELED) this.#label(context, picture);
   }
 
   /** The message at a point of the page, if there is one. */
@@ -96,9 +110,8 @@ export class Motion {
     let nearest: Flight | undefined;
     let distance = REACH;
     for (const flight of this.#shown?.flights ?? []) {
-      const [from, to] = [this.#place(flight.from), this.#place(flight.to)];
-      if (from === undefined || to === undefined) continue;
-      const point = along(from, to, this.#part(flight, this.#shown?.at ?? 0));
+      const point = this.#way(flight, this.#part(flight, this.#shown?.at ?? 0));
+      if (point === undefined) continue;
       const away = Math.hypot(point.x - at.x, point.y - at.y);
       if (away <= distance) [nearest, distance] = [flight, away];
     }
@@ -125,7 +138,7 @@ export class Motion {
     context.stroke();
   }
 
-  #draw(context: CanvasRenderingContext2D, flight: Flight, at: number, labeled: boolean): void {
+  #draw(context: CanvasRenderingContext2D, flight: Flight, at: number): void {
     const [from, to] = [this.#place(flight.from), this.#place(flight.to)];
     if (from === undefined || to === undefined) return;
     const { kind, answer, refuses, entries, lost } = flight;
@@ -152,19 +165,51 @@ export class Motion {
       context.lineWidth = 2;
       context.stroke(this.#cross);
     }
-    if (labeled) this.#label(context, flightLabel(kind, answer, refuses, entries));
     context.translate(-x, -y);
   }
 
-  #label(context: CanvasRenderingContext2D, label: string): void {
-    if (label === "") return;
+  /** The words beside messages, where they can be read. */
+  #label(context: CanvasRenderingContext2D, { flights, links, nodes, at }: Picture): void {
     context.font = "600 12px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
     context.lineJoin = "round";
     context.lineWidth = 4;
     context.strokeStyle = this.#color("paper");
-    context.strokeText(label, 12, 4);
     context.fillStyle = this.#color("ink");
-    context.fillText(label, 12, 4);
+    const labels = flights.map(({ kind, answer, refuses, entries }) =>
+      flightLabel(kind, answer, refuses, entries),
+    );
+    const marks = flights.map((flight) => this.#way(flight, this.#part(flight, at)));
+    const widths = labels.map((label) => context.measureText(label).width);
+    const taken = [
+      boxes(marks, MARK, MARK),
+      boxes(
+        links.map((link) => this.#way(link, LINK_LABEL)),
+        LINK_WORDS,
+        MARK,
+      ),
+      boxes(
+        nodes.map(({ id }) => this.#place(id)),
+        TIMER_RADIUS,
+        TIMER_RADIUS,
+      ),
+    ].flat();
+    for (const [which, place] of labelPlaces(marks, widths, taken).entries()) {
+      if (place === undefined) continue;
+      const label = labels[which] as string;
+      context.strokeText(label, place.x, place.y);
+      context.fillText(label, place.x, place.y);
+    }
+  }
+
+  /** The point of a way between two nodes after a part of it; nothing if one of them has no place. */
+  #way(
+    { from, to }: { readonly from: number; readonly to: number },
+    part: number,
+  ): Point | undefined {
+    const [start, end] = [this.#place(from), this.#place(to)];
+    return start === undefined || end === undefined ? undefined : along(start, end, part);
   }
 
   /** The whole way, with a head near its end. */
@@ -205,6 +250,14 @@ export class Motion {
     ] as const)
       this.#colors.set(name, read(property));
   }
+}
+
+function boxes(
+  middles: readonly (Point | undefined)[],
+  halfWidth: number,
+  halfHeight: number,
+): Box[] {
+  return middles.flatMap((middle) => (middle ? [{ ...middle, halfWidth, halfHeight }] : []));
 }
 
 function key(kind: string, entries: number): string {

@@ -16,6 +16,7 @@ import {
   along,
   bend,
   type Layout,
+  LINK_LABEL,
   NODE_RADIUS,
   type Point,
   type Seat,
@@ -134,8 +135,7 @@ export class Ring {
         if (a === undefined || b === undefined) return [];
         const over = bend(a, b);
         const is = link.cut ? "cut" : link.loss > 0 ? "lossy" : "slow";
-        // Nearer to where it comes from, so that the marks of there and back do not meet.
-        const mid = along(a, b, 0.4);
+        const mid = along(a, b, LINK_LABEL);
         return [
           make("path", { d: `M${a.x} ${a.y}Q${over.x} ${over.y} ${b.x} ${b.y}`, class: is }),
           text({ x: mid.x, y: mid.y + 5 }, linkLabel(link), is),
