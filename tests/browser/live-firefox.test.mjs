@@ -40,14 +40,19 @@ const SHOWN = `
   });
 `;
 
+/** Types a line at the console; answers with what is said then, so many lines at least. */
+function typist({ run, until }) {
+  return async (line, lines = 1) => {
+    await run(TYPE, line);
+    return until(SAID, lines);
+  };
+}
+
 test("Firefox: ring and cards say what status() says, through a kill, a cut and a reload", async (t) => {
   const driven = await firefox();
   t.after(() => driven.close());
   const { run, until } = driven;
-  const type = async (line, lines = 1) => {
-    await run(TYPE, line);
-    return until(SAID, lines);
-  };
+  const type = typist(driven);
   /** Both at one time: they are asked until they agree, as they do when nothing changes. */
   const compare = async (nodes) => {
     let shown;
@@ -106,4 +111,21 @@ test("Firefox: ring and cards say what status() says, through a kill, a cut and 
   await until(LEADER, 0);
   assert.deepEqual(await type("get fruit"), ["apple"]);
   await compare(3);
+});
+
+// Chromium's tests run in contexts of their own, which are its private windows.
+test("Firefox: a private window has a cluster like any other, and keeps it over a reload", async (t) => {
+  const driven = await firefox(undefined, { "browser.privatebrowsing.autostart": true });
+  t.after(() => driven.close());
+  const type = typist(driven);
+  await driven.open(site.url);
+  await driven.until(LEADER, 0);
+  assert.deepEqual(await type("put fruit apple"), ["ok, at revision 1"]);
+  await driven.open(site.url);
+  await driven.until(LEADER, 0);
+  assert.deepEqual(await type("get fruit"), ["apple"]);
+  const told = ["#warning", "#trouble"].map(
+    (place) => `document.querySelector("${place}").checkVisibility()`,
+  );
+  assert.equal(await driven.run(`return ${told.join(" || ")};`), false);
 });

@@ -8,13 +8,13 @@ import { fileURLToPath } from "node:url";
 
 const ownGeckodriver = fileURLToPath(new URL("../../.tools/bin/geckodriver", import.meta.url));
 
-/** A headless Firefox with an empty profile, in the folder `profiles` or where temporary files are. */
-export async function firefox(profiles) {
+/** A headless Firefox with an empty profile, in the folder `profiles` or where temporary files are; `prefs` are set in it. */
+export async function firefox(profiles, prefs = {}) {
   const port = await freePort();
   const program = existsSync(ownGeckodriver) ? ownGeckodriver : "geckodriver";
   const root = profiles === undefined ? [] : ["--profile-root", profiles];
   const driver = start(program, ["--port", `${port}`, ...root]);
-  return drive(driver, port, { "moz:firefoxOptions": { args: ["-headless"] } });
+  return drive(driver, port, { "moz:firefoxOptions": { args: ["-headless"], prefs } });
 }
 
 /** WebKit as GTK has it, with an empty profile that is gone with it. */

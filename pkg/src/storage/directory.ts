@@ -1,7 +1,7 @@
 /**
  * Storage in a directory of append-only segments, on Node. Runs in the node's thread.
  *
- * A round is one sealed record, one append and one `fdatasync`. Segments are numbered without gaps. When the last
+ * A round is one sealed record and one durable append. Segments are numbered without gaps. When the last
  * one is full, the next round begins a new one, and so does whoever opens the storage; at its beginning, the live
  * records of the oldest segments are carried over, as far as that is cheap, and those segments are removed, oldest first; a
  * few at a time, so that the end of a large snapshot's use is no long round.
@@ -21,7 +21,7 @@
 import { constants, readdirSync, statSync } from "node:fs";
 import { type FileHandle, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { QuorateError, quorateError } from "../errors.js";
-import { isCode, makeDirectory, syncDirectory } from "./durable.js";
+import { DURABLE_WRITES, isCode, makeDirectory, syncDirectory } from "./durable.js";
 import {
   assertOldest,
   assertUnbroken,
@@ -266,7 +266,7 @@ class DirectoryStorage implements CheckedStorage {
     for (let written = 0; written < sealed.length; ) {
       written += (await handle.write(sealed, written)).bytesWritten;
     }
-    await handle.datasync();
+    if (DURABLE_WRITES === 0) await handle.datasync();
     this.#sequence += 1;
     const round = { offset: this.#lastBytes, length: sealed.length };
     this.#lastBytes += sealed.length;
@@ -376,7 +376,7 @@ function ioError(
 }
 
 const APPEND = constants.O_WRONLY | constants.O_APPEND;
-const CREATE = APPEND | constants.O_CREAT | constants.O_EXCL;
+const CREATE = APPEND | DURABLE_WRITES | constants.O_CREAT | constants.O_EXCL;
 /** How many others may open the storage at the same moment. */
 const ATTEMPTS = 5;
 const LIMITS: DirectoryLimits = { segmentBytes: 4 << 20, carryBytes: 1 << 20, removals: 4 };
