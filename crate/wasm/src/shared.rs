@@ -585,14 +585,15 @@ impl State {
         effects.events.extend(drained.events);
         #[cfg(feature = "shards")]
         effects.to_movers.extend(drained.to_movers);
-        for (to, frame) in drained.to_peers {
-            self.send_to_peer(now, to, frame, &mut effects.frames);
-        }
+        // Clients first: who waits for an answer need not wait until the followers have heard of the commit.
         for (to, frame) in drained.to_clients {
             if let Some(client) = self.clients.get_mut(to) {
                 client.traffic.sent_frames += 1;
                 effects.frames.push((client.port.sender(), frame));
             }
+        }
+        for (to, frame) in drained.to_peers {
+            self.send_to_peer(now, to, frame, &mut effects.frames);
         }
         for (group, batch) in drained.batches {
             if let Some(layout) = self.groups.layout(group) {
