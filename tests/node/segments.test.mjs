@@ -1,7 +1,7 @@
 /** What stays while everything around it is replaced: it goes from segment to segment. */
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { constants, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bundle } from "../bundle.mjs";
@@ -71,4 +71,30 @@ test("what is to be carried over and was altered is damage, and not left behind"
   altered[100] ^= 1;
   writeFileSync(file, altered);
   await assert.rejects(replace(storage, 60), { code: "STORAGE_CORRUPT" });
+  await storage.close();
+});
+
+test("on Linux the segment that is written to is one whose writes are durable when they are done", async (t) => {
+  const path = scratch(t);
+  const storage = open(path);
+  await storage.load();
+  /** The flags of every file below `path` that this process has open. */
+  const flags = () =>
+    readdirSync("/proc/self/fd").flatMap((fd) => {
+      try {
+        if (!readlinkSync(`/proc/self/fd/${fd}`).startsWith(path)) return [];
+      } catch {
+        return []; // It was closed meanwhile.
+      }
+      const [, octal] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
+      return [Number.parseInt(octal, 8)];
+    });
+  for (let segment = 0; segment < 3; segment++) {
+    const opened = flags();
+    assert.equal(opened.length, 1);
+    assert.equal(opened[0] & constants.O_DSYNC, constants.O_DSYNC);
+    await replace(storage, 10);
+  }
+  assert.doesNotMatch(files(path).at(-1), /segment-0*1\.qr$/, "there were several");
+  await storage.close();
 });

@@ -12,7 +12,7 @@
  * so that a record cannot outlive the one that deleted it.
  *
  * Why two cannot both write, even if the lock fails: only one can create the segment after the last one, and who opens
- * the storage does so before it reads. A writer looks for a successor of its segment after each `fdatasync`, and before
+ * the storage does so before it reads. A writer looks for a successor of its segment after each append, and before
  * it acknowledges: if there is none, the opener will read what was written; if there is one, the writer stops. What it
  * appended in between is in a segment that nobody else appends to, and its rounds have numbers that the successor's
  * first round has, too, and which therefore end there.
