@@ -1,4 +1,4 @@
-/** What each page does beside its own: the theme is changed, the menu closes, and the site is kept for when there is no network. */
+/** What each page does beside its own: the theme is changed (`public/theme.js` set it), the menu closes, and the site is kept for when there is no network. */
 
 import { keepForOffline } from "./offline.js";
 import { remember, remembered, type Theme, themeOf } from "./theme.js";
@@ -10,8 +10,6 @@ function apply(theme: Theme): void {
   if (theme === "system") root.removeAttribute("data-theme");
   else root.setAttribute("data-theme", theme);
 }
-
-apply(remembered(storage));
 
 const select = document.querySelector<HTMLSelectElement>("#theme");
 if (select !== null) {
