@@ -72,6 +72,25 @@ test("all pages have the same strict policy", () => {
   }
 });
 
+test("the theme that was chosen is there before anything is painted", async (t) => {
+  const context = await browser.newContext({ colorScheme: "light", serviceWorkers: "block" });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(url("hunt"));
+  await page.selectOption("#theme", "dark");
+  const color = () => page.evaluate(() => getComputedStyle(document.body).color);
+  const dark = await color();
+  // Modules run when all is there: without them it is as it is painted first.
+  await page.route("**/assets/*.js", (route) => route.abort());
+  for (const name of PAGES) {
+    await page.goto(url(name), { waitUntil: "domcontentloaded" });
+    assert.equal(await color(), dark, name);
+  }
+  await page.evaluate(() => localStorage.clear());
+  await page.reload({ waitUntil: "domcontentloaded" });
+  assert.notEqual(await color(), dark);
+});
+
 test("after one visit all of the site works without a network", async (t) => {
   const context = await browser.newContext();
   t.after(() => context.close());
@@ -103,23 +122,4 @@ test("after one visit all of the site works without a network", async (t) => {
   await page.goto(url("index"));
   await page.locator("#summary", { hasText: /leads/ }).waitFor();
   assert.deepEqual(complaints, []);
-});
-
-test("the theme that was chosen is there before anything is painted", async (t) => {
-  const context = await browser.newContext({ colorScheme: "light", serviceWorkers: "block" });
-  t.after(() => context.close());
-  const page = await context.newPage();
-  await page.goto(url("hunt"));
-  await page.selectOption("#theme", "dark");
-  const color = () => page.evaluate(() => getComputedStyle(document.body).color);
-  const dark = await color();
-  // Modules run when all is there: without them it is as it is painted first.
-  await page.route("**/assets/*.js", (route) => route.abort());
-  for (const name of PAGES) {
-    await page.goto(url(name), { waitUntil: "domcontentloaded" });
-    assert.equal(await color(), dark, name);
-  }
-  await page.evaluate(() => localStorage.clear());
-  await page.reload({ waitUntil: "domcontentloaded" });
-  assert.notEqual(await color(), dark);
 });
