@@ -89,3 +89,26 @@ test("a node that heard its leader sets its timer anew at once, and the deadline
   // The one that it set at first would have been 599 ms after that.
   assert.ok(to - from >= 380 && to - from < 599, `${to - from}`);
 });
+
+test("a node that is held up while it sets its timer has the deadline that it meant", async () => {
+  const [leader, node] = channel();
+  const now = () => performance.timeOrigin + performance.now();
+  let deadline = 0;
+  let steps = 0;
+  /** As the core does: the time of a step is that of its beginning. */
+  const step = () => {
+    const began = now();
+    steps += 1;
+    if (steps === 1) deadline = began + 450;
+    while (now() < began + 60);
+    if (steps <= 2) setTimeout(step, deadline - began);
+  };
+  node.onmessage = step;
+  const earlier = reports.length;
+  leader.postMessage(frame(1, 2, [HEARTBEAT, 1, 1]));
+  await told(() => reports.length > earlier && steps === 2);
+  assert.ok(
+    Math.abs(reports.at(-1).timer.to - deadline) < 20,
+    `${reports.at(-1).timer.to - deadline}`,
+  );
+});

@@ -102,8 +102,7 @@ test("a follower whose leader is cut off campaigns when its ring is empty, and n
   }
   t.diagnostic(`campaigns began so long after the ring was empty: ${campaigns.map(Math.round)} ms`);
   assert.ok(campaigns.length >= 3, `${campaigns}`);
-  // A worker may be held up between setting a timer and telling of it: not most of the time, and not for long.
-  for (const late of campaigns) assert.ok(late > -60 && late < 250, `${campaigns}`);
+  for (const late of campaigns) assert.ok(late > -3 && late < 250, `${campaigns}`);
   const usual = campaigns.toSorted((a, b) => a - b)[Math.floor(campaigns.length / 2)];
   assert.ok(usual > -3 && usual < 100, `${campaigns}`);
 });

@@ -169,16 +169,16 @@ class Watch {
     return atWork || this.#hurries;
   }
 
-  /** A timer of the node was set. Its deadline is that of an election if it is as far off as one. */
-  armed(at: number): void {
+  /** A timer of the node was set, for `at`, in a step that began at `began`. Its deadline is that of an election if it is as far off as one. */
+  armed(began: number, at: number): void {
     if (this.#hurries) {
       this.#timer = { from: at - this.#length, to: at };
       this.#due();
       return;
     }
     // One whose time was over campaigns, or waits anew; whoever it asks may not hear of it.
-    if ((this.#timer?.to ?? 0) <= now() + 1 && at - now() >= ELECTION_MS - 2) this.#reset = now();
-    const length = at - (this.#reset ?? now());
+    if ((this.#timer?.to ?? 0) <= began + 1 && at - began >= ELECTION_MS - 2) this.#reset = began;
+    const length = at - (this.#reset ?? began);
     if (this.#reset === undefined || length < ELECTION_MS - 2 || length > 2 * ELECTION_MS + 2)
       return;
     this.#length = length;
@@ -231,10 +231,13 @@ const plainPost = MessagePort.prototype.postMessage;
 
 /** Whether the node is at work: a port's message is being taken, or a timer goes off. What is set then is the node's timer. */
 let atWork = false;
+/** When the step began that the node is at, or was at last: it counts from then, however long the step is held up. */
+let began = 0;
 
 function work(step: () => void): void {
   const before = atWork;
   atWork = true;
+  began = now();
   try {
     step();
   } finally {
@@ -287,7 +290,8 @@ function watchTimer(watch: Watch): void {
     };
     if (watch.isAtWork) {
       watch.alarm = { timer, fireNow };
-      watch.armed(now() + ms);
+      const from = atWork ? began : now();
+      watch.armed(from, from + ms);
     }
     return timer;
   };
