@@ -92,6 +92,7 @@ export function tap(): void {
   const watch = new Watch();
   watchPorts(watch);
   watchTimer(watch);
+  watchClock(watch);
   addEventListener("message", (event) => {
     const { data } = event as MessageEvent;
     if (data?.type === "start") watch.node = data.node;
@@ -116,6 +117,8 @@ class Watch {
   #isDue = false;
   /** When the election timer was given its deadline, and for how long that was, when it was last known. */
   #reset: number | undefined;
+  /** It is given one in the step that begins: from the time that the node finds it to be. */
+  #hears = false;
   #length = 1.5 * ELECTION_MS;
   #timer: Report["timer"] = null;
   #heard = false;
@@ -141,8 +144,9 @@ class Watch {
     if (frame.kind === "messages") {
       for (const head of frame.heads) {
         if (way === "sent") this.#sent(head);
-        if ((way === "sent" ? SAID : HEARD).has(head.tag)) this.#reset = now();
+        if ((way === "sent" ? SAID : HEARD).has(head.tag)) this.#reset = looked;
         if (way === "received" && HEARD.has(head.tag)) {
+          this.#hears = true;
           this.#heard = true;
           this.#leader = head.from;
         }
@@ -159,9 +163,16 @@ class Watch {
   gone(node: number): void {
     if (node !== this.#leader) return;
     this.#hurries = true;
+    looked = now();
     plainSetTimeout(() => {
       this.#hurries = false;
     });
+  }
+
+  /** The node looked at the clock, to begin a step. */
+  looked(): void {
+    if (this.#hears) this.#reset = looked;
+    this.#hears = false;
   }
 
   /** Whether a timer that is set now is the node's. */
@@ -169,16 +180,17 @@ class Watch {
     return atWork || this.#hurries;
   }
 
-  /** A timer of the node was set, for `at`, in a step that began at `began`. Its deadline is that of an election if it is as far off as one. */
-  armed(began: number, at: number): void {
+  /** A timer of the node was set, to go off in `ms`. Its deadline is that of an election if it is as far off as one. */
+  armed(ms: number): void {
+    const at = looked + ms;
     if (this.#hurries) {
       this.#timer = { from: at - this.#length, to: at };
       this.#due();
       return;
     }
     // One whose time was over campaigns, or waits anew; whoever it asks may not hear of it.
-    if ((this.#timer?.to ?? 0) <= began + 1 && at - began >= ELECTION_MS - 2) this.#reset = began;
-    const length = at - (this.#reset ?? began);
+    if ((this.#timer?.to ?? 0) <= looked + 1 && ms >= ELECTION_MS - 2) this.#reset = looked;
+    const length = at - (this.#reset ?? looked);
     if (this.#reset === undefined || length < ELECTION_MS - 2 || length > 2 * ELECTION_MS + 2)
       return;
     this.#length = length;
@@ -228,16 +240,17 @@ class Watch {
 const plainSetTimeout = globalThis.setTimeout;
 const plainClearTimeout = globalThis.clearTimeout;
 const plainPost = MessagePort.prototype.postMessage;
+const plainNow = performance.now.bind(performance);
 
 /** Whether the node is at work: a port's message is being taken, or a timer goes off. What is set then is the node's timer. */
 let atWork = false;
-/** When the step began that the node is at, or was at last: it counts from then, however long the step is held up. */
-let began = 0;
+/** The time from which the node counts in the step that it is at, or was at last, however long it was held up before and after. */
+let looked = 0;
 
 function work(step: () => void): void {
   const before = atWork;
   atWork = true;
-  began = now();
+  looked = now();
   try {
     step();
   } finally {
@@ -261,10 +274,11 @@ function watchPorts(watch: Watch): void {
     enumerable: true,
     get,
     set(this: MessagePort, handler: ((event: MessageEvent) => void) | null) {
-      const watched = (event: MessageEvent) => {
-        watch.frame(event.data, "received");
-        work(() => handler?.call(this, event));
-      };
+      const watched = (event: MessageEvent) =>
+        work(() => {
+          watch.frame(event.data, "received");
+          handler?.call(this, event);
+        });
       set.call(this, handler === null ? null : watched);
     },
   });
@@ -290,8 +304,7 @@ function watchTimer(watch: Watch): void {
     };
     if (watch.isAtWork) {
       watch.alarm = { timer, fireNow };
-      const from = atWork ? began : now();
-      watch.armed(from, from + ms);
+      watch.armed(ms);
     }
     return timer;
   };
@@ -302,13 +315,25 @@ function watchTimer(watch: Watch): void {
   };
 }
 
+/** The core looks at the clock when a step begins, and counts from what it reads. */
+function watchClock(watch: Watch): void {
+  performance.now = () => {
+    const time = plainNow();
+    if (watch.isAtWork) {
+      looked = performance.timeOrigin + time;
+      watch.looked();
+    }
+    return time;
+  };
+}
+
 /** Milliseconds since 1970, as the page counts them, too. */
 function now(): number {
-  return performance.timeOrigin + performance.now();
+  return performance.timeOrigin + plainNow();
 }
 
 /** Does nothing at all for a while: nothing that comes is heard, and nothing is said. The clock goes on. */
 function freeze(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
+  const end = plainNow() + ms;
+  while (plainNow() < end);
 }
