@@ -126,7 +126,14 @@ const suites = [
     browsers: true,
   },
   nodeSuite("www", "the pure parts of the site, its colors and its navigation", "tests/www"),
-  { ...nodeSuite("browser", "the page, end to end", "tests/browser"), browsers: true },
+  {
+    ...nodeSuite("browser", "clusters in pages, tabs and workers, end to end", "tests/browser"),
+    browsers: true,
+  },
+  {
+    ...nodeSuite("site", "live, simulator, lessons, hunt and jobs, end to end", "tests/site"),
+    browsers: true,
+  },
   {
     ...nodeSuite("nemesis", "faults of real workers, in Node and in browsers", "tests/nemesis"),
     browsers: true,

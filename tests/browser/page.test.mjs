@@ -161,8 +161,9 @@ test("the list of events keeps the newest 200", async (t) => {
   await visitor.page.evaluate(async () => {
     const button = document.querySelector('button[value="put"]');
     const answer = document.querySelector("#answer");
-    for (let call = 1; call <= 230; call++) {
-      button.click();
+    // Ten at a time: words of answers are shown five times a second.
+    for (let call = 10; call <= 230; call += 10) {
+      for (let click = 0; click < 10; click++) button.click();
       await new Promise((resolve) => {
         const look = () =>
           Number(answer.dataset.call) >= call && answer.dataset.kind === "done"

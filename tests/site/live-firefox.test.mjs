@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { servePage } from "./help.mjs";
-import { firefox } from "./webdriver.mjs";
+import { servePage } from "../browser/help.mjs";
+import { firefox } from "../browser/webdriver.mjs";
 
 let site;
 before(async () => {

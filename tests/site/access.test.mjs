@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { openSite } from "./help.mjs";
+import { openSite } from "../browser/help.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 

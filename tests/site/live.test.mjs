@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openSite } from "./help.mjs";
+import { openSite } from "../browser/help.mjs";
 
 const visit = openSite();
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 
-import { servePage } from "./help.mjs";
+import { servePage } from "../browser/help.mjs";
 
 const PAGES = ["index", "simulator", "lessons", "hunt", "mapreduce", "seats", "frozen"];
 /** Of a page without its WebAssembly, in gzipped bytes. */

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
-import { contextOf, servePage } from "./help.mjs";
+import { contextOf, servePage } from "../browser/help.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { firefox } from "./webdriver.mjs";
+import { firefox } from "../browser/webdriver.mjs";
 
 /** How far away by Tab anything may be. */
 const STOPS = 300;

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { contextOf, servePage } from "./help.mjs";
-import { firefox } from "./webdriver.mjs";
+import { contextOf, servePage } from "../browser/help.mjs";
+import { firefox } from "../browser/webdriver.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
