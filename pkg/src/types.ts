@@ -69,7 +69,11 @@ export interface ClusterOptions {
   readonly signal?: AbortSignal;
   /** The WebAssembly, if the default place does not suit. */
   readonly wasm?: URL | Response | BufferSource | WebAssembly.Module;
-  /** Makes the worker of a node, if the default way does not suit. It must run the `quorate/worker` module. */
+  /**
+   * Makes the worker of a node, if the default way does not suit. It must run the `quorate/worker` module: in a page
+   * `() => new Worker(new URL("./node.js", import.meta.url), { type: "module" })`, where node.js has
+   * `import "quorate/worker"`.
+   */
   readonly createWorker?: (node: number) => WorkerHandle;
 }
 

@@ -32,6 +32,28 @@ async function served(folder, headers) {
   }
 }
 
+/** A program for a page whose clusters have workers of its own. */
+const ownWorkers = `
+import { Cluster } from "quorate";
+import { ShardedCluster } from "quorate/shards";
+
+async function use() {
+  const node = () => new Worker(new URL("./node.js", import.meta.url), { type: "module" });
+  const cluster = await Cluster.open({ name: "own", createWorker: node });
+  const one = await cluster.kv.increment("n", 1);
+  await cluster.close();
+  const shards = () => new Worker(new URL("./shards.js", import.meta.url), { type: "module" });
+  const sharded = await ShardedCluster.open({ name: "own-shards", groups: 1, createWorker: shards });
+  const two = await sharded.kv.increment("n", 2);
+  await sharded.close();
+  return \`\${one.value}, \${two.value}\`;
+}
+use().then(
+  (value) => { globalThis.outcome = { value }; },
+  (error) => { globalThis.outcome = { error: String(error.stack) }; },
+);
+`;
+
 /** The page did its work without an error, and without falling back to the embedded copy. */
 function assertUsedFiles({ value, error, fetched, said }) {
   assert.equal(error, undefined, `${error}\n${said.join("\n")}`);
@@ -98,18 +120,48 @@ test("Vite, its development server", async () => {
   }
 });
 
-test("webpack", async () => {
-  const path = join(consumer.project, "out-webpack");
+/** Bundles the page of a folder with webpack. */
+async function pack(context, path) {
   const stats = await promisify(webpack)({
     mode: "production",
-    context: consumer.project,
+    context,
     entry: "./main.js",
     output: { path, publicPath: "/", filename: "bundle.js" },
   });
   assert.ok(!stats.hasErrors(), stats.toString("errors-only"));
+}
+
+test("webpack", async () => {
+  const path = join(consumer.project, "out-webpack");
+  await pack(consumer.project, path);
   assert.equal(wasmIn(path).length, 1);
   write(path, { "index.html": html("/bundle.js") });
   assertUsedFiles(await served(path));
+});
+
+test("workers of one's own, whose only line is the import of the package's", async (t) => {
+  const root = join(consumer.project, "own");
+  mkdirSync(root);
+  write(root, {
+    "index.html": html("/main.js"),
+    "main.js": ownWorkers,
+    "node.js": 'import "quorate/worker";\n',
+    "shards.js": 'import "quorate/shards/worker";\n',
+  });
+  const check = ({ value, error, said }) =>
+    assert.equal(value, "1, 2", `${error}\n${said.join("\n")}`);
+  await t.test("Vite", async () => {
+    const outDir = join(root, "out-vite");
+    const worker = { format: "es" };
+    await build({ root, configFile: false, logLevel: "error", build: { outDir }, worker });
+    check(await served(outDir));
+  });
+  await t.test("webpack", async () => {
+    const path = join(root, "out-webpack");
+    await pack(root, path);
+    write(path, { "index.html": html("/bundle.js") });
+    check(await served(path));
+  });
 });
 
 /** A folder as a web server would have it: the page, and the package's files as they are. */
