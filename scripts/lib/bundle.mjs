@@ -13,7 +13,8 @@ const entries = {
   auto: "entry/auto.ts",
   node: "entry/node.ts",
   inline: "entry/inline.ts",
-  worker: "worker.ts",
+  worker: "entry/worker.ts",
+  "cluster-worker": "entry/cluster-worker.ts",
   "worker-node": "entry/worker-node.ts",
   shards: "entry/shards.ts",
   "shards-node": "entry/shards-node.ts",
@@ -34,7 +35,7 @@ const entries = {
 /** Declarations that the manifest names. */
 const publicTypes = [
   "index.d.ts",
-  "worker.d.ts",
+  "entry/worker.d.ts",
   "shards/index.d.ts",
   "entry/shards-worker.d.ts",
   "mapreduce/index.d.ts",
