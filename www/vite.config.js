@@ -22,13 +22,6 @@ const planted = {
   },
 };
 
-/** The page's worker imports the package's for what it does. That exports nothing, so it would be left out as useless. */
-const kept = {
-  name: "keep-worker",
-  transform: (code, id) =>
-    id === dist("worker") ? { code, map: null, moduleSideEffects: "no-treeshake" } : undefined,
-};
-
 export default defineConfig({
   plugins: [planted, offline],
   root: fileURLToPath(new URL(".", import.meta.url)),
@@ -43,7 +36,7 @@ export default defineConfig({
     ],
   },
   server: { fs: { allow: [fileURLToPath(new URL("..", import.meta.url))] } },
-  worker: { format: "es", plugins: () => [kept] },
+  worker: { format: "es" },
   build: {
     target: "es2022",
     // Data URLs are not what the page's Content-Security-Policy allows.

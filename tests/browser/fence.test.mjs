@@ -79,7 +79,7 @@ test("a tab whose locks are stolen halts at once, and the thief has all that was
   await visitor.call("Put", "k", "1");
   const first = visitor.page;
   // The thief's page takes every node's lock as its workers ask for it.
-  visitor.context.route(/\/cluster-worker-[^/]*\.js$/, async (route) => {
+  visitor.context.route(/\/worker-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();
     const steal = `{
       const { request } = LockManager.prototype;

@@ -232,7 +232,7 @@ export class Visitor {
 
 /** Runs `code` first in every worker of the page. */
 export async function inWorkers(context, code) {
-  await context.route(/\/cluster-worker-[^/]*\.js$/, async (route) => {
+  await context.route(/\/worker-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${code}\n${await response.text()}` });
   });

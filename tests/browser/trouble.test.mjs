@@ -159,7 +159,7 @@ test("WebAssembly that does not come is told, and tried again", async (t) => {
 
 test("a worker that does not come is told", async (t) => {
   const prepare = async (context) => {
-    for (const file of [/\/cluster-worker-[^/]*\.js$/, /\/embedded[^/]*\.js$/])
+    for (const file of [/\/worker-[^/]*\.js$/, /\/embedded[^/]*\.js$/])
       await context.route(file, (route) => route.abort());
   };
   const visitor = await visit(t, { prepare });
