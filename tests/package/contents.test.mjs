@@ -61,6 +61,12 @@ test("each wasm with one glue, and one embedded copy of the first in the inline 
   assert.ok(withGlue.includes(withWasm[0]), "the copy of the glue belongs to the copy of the wasm");
 });
 
+test("bundlers are told, by names and no pattern, which modules act: those that export nothing", () => {
+  const scripts = paths().filter((path) => path.endsWith(".js"));
+  const acting = scripts.filter((path) => !/^export /m.test(read(path).toString()));
+  assert.deepEqual(manifest.sideEffects, acting.map((path) => `./${path}`).sort());
+});
+
 test("only what is meant to be published, and small", () => {
   for (const path of paths()) {
     assert.match(path, /^(pkg\/dist\/|README\.md$|LICENSE$|CHANGELOG\.md$|package\.json$)/);

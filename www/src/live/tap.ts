@@ -164,6 +164,7 @@ class Watch {
     if (node !== this.#leader) return;
     this.#hurries = true;
     looked = now();
+    looks = true;
     plainSetTimeout(() => {
       this.#hurries = false;
     });
@@ -246,11 +247,14 @@ const plainNow = performance.now.bind(performance);
 let atWork = false;
 /** The time from which the node counts in the step that it is at, or was at last, however long it was held up before and after. */
 let looked = 0;
+/** It has not looked at the clock in this step: it counts from its first look, others are of those who measure. */
+let looks = false;
 
 function work(step: () => void): void {
   const before = atWork;
   atWork = true;
   looked = now();
+  looks = true;
   try {
     step();
   } finally {
@@ -319,7 +323,8 @@ function watchTimer(watch: Watch): void {
 function watchClock(watch: Watch): void {
   performance.now = () => {
     const time = plainNow();
-    if (watch.isAtWork) {
+    if (watch.isAtWork && looks) {
+      looks = false;
       looked = performance.timeOrigin + time;
       watch.looked();
     }
