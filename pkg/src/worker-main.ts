@@ -3,18 +3,19 @@
 import type { Host } from "../wasm/quorate_wasm.js";
 import type { Loading } from "./core.js";
 import { type ErrorCode, type PlainError, quorateError, toPlain } from "./errors.js";
-import type { Keeper } from "./keeper.js";
+import { Keeper } from "./keeper.js";
 import type { Adapter } from "./machine/adapter.js";
 import { loadMachine } from "./machine/load.js";
 import type { Observer } from "./observe/observer.js";
 import { observerOf } from "./observe/orders.js";
 import type { FromWorker, HostEvent, HostStatus, Identity, ToWorker } from "./protocol.js";
-import type { Residence } from "./residence.js";
-import type { Resident } from "./resident.js";
+import { Resident } from "./resident.js";
 import type { CheckedStorage } from "./storage/directory.js";
 import { remoteStorage } from "./storage/remote.js";
 import type { Storage } from "./storage/storage.js";
-import { claim } from "./tab.js";
+import { census, claim, isOurs, show } from "./tab.js";
+import { Broadcast } from "./transport/broadcast-channel.js";
+import { remoteTransport } from "./transport/remote.js";
 
 /** What a worker calls of the WebAssembly. */
 export interface WorkerGlue
@@ -22,8 +23,6 @@ export interface WorkerGlue
     Pick<typeof import("../wasm/quorate_wasm.js"), "Host"> {
   /** Makes the machine, where it comes with the worker. */
   readonly loadMachine?: typeof loadMachine;
-  /** For nodes whose cluster has several owners. */
-  readonly residence?: Residence;
 }
 
 /** What differs between workers. */
@@ -41,7 +40,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
   /** Set once nothing more may be said: the node halted, or the core is not to be entered again. */
   let ended = false;
   let unclaim: () => void = () => {};
-  const vacated = new AbortController();
+  const over = new AbortController();
 
   const halt = (error: unknown, fallback: ErrorCode) => {
     if (ended) return;
@@ -55,7 +54,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     else void letGo();
   };
   const vacate = () => {
-    vacated.abort();
+    over.abort();
     unclaim();
   };
   /** Ends the nodes in order, and lets others in. */
@@ -94,26 +93,54 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     const identity = open.identity() as Identity;
     scope.post({ type: "opened", ...identity, node: message.node, isFirst });
     const { transport } = message;
-    const { residence } = scope.glue;
-    if (transport === undefined || residence === undefined) {
+    if (transport === undefined) {
       if (identity.cluster !== null) begun(false);
       return;
     }
+    const appear = (cluster: string) => message.tab && show(message.cluster, cluster, over.signal);
+    // Before another tab chooses.
+    if (identity.cluster !== null) appear(identity.cluster);
+    const hasMachine = message.machine !== undefined;
+    const own = new Resident({
+      name: message.cluster,
+      node: message.node,
+      orphan: false,
+      machine: hasMachine,
+      host: open,
+      transport: transport.kind === "port" ? remoteTransport(transport.port) : new Broadcast(),
+      tabs: () => keeper?.now,
+      events: {
+        begun: (cluster, byOwner) => {
+          if (identity.cluster === null) appear(cluster);
+          begun(byOwner);
+        },
+        up: (node) => ended || scope.post({ type: "peerUp", node }),
+        down: (node) => ended || scope.post({ type: "peerDown", node }),
+        failed: (error) => halt(error, "NODE_HALTED"),
+      },
+    });
     const adopt = async (node: number, failed: () => void) => {
       const parts = { machine: await machineOf(scope.glue, message.machine) };
-      const hear = ({ type }: HostEvent) => type === "halted" && failed();
-      return openHost(scope, message, node, parts, hear);
+      return new Resident({
+        name: message.cluster,
+        node,
+        orphan: true,
+        machine: hasMachine,
+        host: await openHost(
+          scope,
+          message,
+          node,
+          parts,
+          ({ type }) => type === "halted" && failed(),
+        ),
+        transport: new Broadcast(),
+        tabs: () => keeper?.now,
+        events: { begun() {}, up() {}, down() {}, failed },
+      });
     };
-    const events = {
-      begun,
-      up: (node: number) => ended || scope.post({ type: "peerUp", node }),
-      down: (node: number) => ended || scope.post({ type: "peerDown", node }),
-      failed: (error: unknown) => halt(error, "NODE_HALTED"),
-    };
-    const over = vacated.signal;
-    const arrival = { host: open, message, transport, over, adopt, events };
-    ({ resident, keeper } = residence.join(arrival));
-    resident.open().then(
+    if (message.tab) keeper = new Keeper({ name: message.cluster, own, adopt });
+    resident = own;
+    own.open().then(
       () => ended || scope.post({ type: "listening" }),
       (error: unknown) => halt(error, "TRANSPORT_FAILED"),
     );
@@ -169,14 +196,23 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
           };
           const opening = async () => {
             const { cluster, tab, transport, storage } = message;
-            if (transport !== undefined && scope.glue.residence === undefined)
-              throw quorateError("WORKER_FAILED", "this worker runs nodes of Cluster.open only");
             const shape = tab ? "tabs" : transport === undefined ? "cluster" : "nodes";
             // Where nodes of a name meet by that: in its databases, or on its channels.
             if (storage.kind === "indexeddb" || transport?.kind === "broadcastChannel")
               unclaim = await claim(cluster, shape);
             if (!tab) return opened(await start(message), message, false);
-            await scope.glue.residence?.place(message, start, opened, foundation);
+            await census(cluster, async (node, isFirst, found) => {
+              const placed = { ...message, node };
+              const open = await start(placed);
+              if (!isOurs(found, (open.identity() as Identity).cluster)) {
+                await open.close();
+                const what = "is of another cluster of this name than the one that tabs run";
+                throw quorateError("STORAGE_FOREIGN", `the database of node ${node} ${what}`);
+              }
+              opened(open, placed, isFirst);
+              // Who chooses next shall find a cluster.
+              if (isFirst) await foundation;
+            });
           };
           opening().catch(reject);
         });

@@ -13,8 +13,7 @@ const entries = {
   auto: "entry/auto.ts",
   node: "entry/node.ts",
   inline: "entry/inline.ts",
-  worker: "entry/worker.ts",
-  "cluster-worker": "entry/cluster-worker.ts",
+  worker: "worker.ts",
   "worker-node": "entry/worker-node.ts",
   shards: "entry/shards.ts",
   "shards-node": "entry/shards-node.ts",
@@ -35,7 +34,7 @@ const entries = {
 /** Declarations that the manifest names. */
 const publicTypes = [
   "index.d.ts",
-  "entry/worker.d.ts",
+  "worker.d.ts",
   "shards/index.d.ts",
   "entry/shards-worker.d.ts",
   "mapreduce/index.d.ts",

@@ -525,11 +525,3 @@ test("over broadcast channels a node that is used reaches the other, however man
   }, "it is reached");
   assert.deepEqual(heard[0], [1, 7]);
 });
-
-test("a worker that is made for clusters of one owner says so", async () => {
-  const url = new URL("../../pkg/dist/mapreduce-worker-node.js", import.meta.url);
-  const options = { cluster: fresh(), id: 1, transport: messagePort(), storage: "memory" };
-  const opening = Node.open({ ...options, createWorker: () => new Worker(url) });
-  const { message } = await failure(opening, "WORKER_FAILED");
-  assert.match(message, /runs nodes of Cluster\.open only/);
-});

@@ -18,7 +18,6 @@ test("it is in no other entry, and neither is the text for Prometheus", () => {
     "auto.js",
     "inline.js",
     "node.js",
-    "cluster-worker.js",
     "worker.js",
     "worker-node.js",
     "cli.js",

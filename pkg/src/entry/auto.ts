@@ -17,11 +17,6 @@ export * from "../surface.js";
 // Bundlers look for these very words: `new URL(…, import.meta.url)`, and the worker's options literally.
 const files: Assets = {
   module: () => compile(new URL("./quorate.wasm", import.meta.url), fetchBytes),
-  worker: () => new Worker(new URL("./cluster-worker.js", import.meta.url), { type: "module" }),
-};
-
-const residents: Assets = {
-  ...files,
   worker: () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }),
   shared: {
     create: () => new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module" }),
@@ -29,11 +24,13 @@ const residents: Assets = {
   },
 };
 
-const embedded = async () => (await import("./embedded.js")).embedded;
-const platform = /* @__PURE__ */ browserPlatform(core, files, embedded);
-const residentPlatform = /* @__PURE__ */ browserPlatform(core, residents, embedded);
+const platform = /* @__PURE__ */ browserPlatform(
+  core,
+  files,
+  async () => (await import("./embedded.js")).embedded,
+);
 
 export type Cluster = ClusterInstance;
 export const Cluster: ClusterFactory = /* @__PURE__ */ clusterFactory(platform);
 export type Node = NodeInstance;
-export const Node: NodeFactory = /* @__PURE__ */ nodeFactory(residentPlatform);
+export const Node: NodeFactory = /* @__PURE__ */ nodeFactory(platform);

@@ -7,7 +7,6 @@ import {
   sealRound,
   setPanicHandler,
 } from "../../wasm/quorate_wasm.js";
-import { residence } from "../residence.js";
 import { runThread } from "../thread.js";
 
-runThread({ Host, initSync, residence, scanSegment, sealRound, setPanicHandler });
+runThread({ Host, initSync, scanSegment, sealRound, setPanicHandler });

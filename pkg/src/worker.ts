@@ -1,9 +1,8 @@
-/** The worker of a node in a browser, dedicated or shared, whoever owns the others. */
+/** The worker of a node in a browser. */
 
-import { Host, initSync, setPanicHandler } from "../../wasm/quorate_wasm.js";
-import { type DedicatedScope, serve, uncaught } from "../dedicated.js";
-import { serveOwners } from "../hub.js";
-import { residence } from "../residence.js";
+import { Host, initSync, setPanicHandler } from "../wasm/quorate_wasm.js";
+import { type DedicatedScope, serve, uncaught } from "./dedicated.js";
+import { serveOwners } from "./hub.js";
 
 /** What is used of a dedicated worker's global scope, and of a shared one's. */
 interface Scope extends DedicatedScope {
@@ -13,7 +12,7 @@ interface Scope extends DedicatedScope {
 }
 
 const scope = globalThis as unknown as Scope;
-const glue = { Host, initSync, residence, setPanicHandler };
+const glue = { Host, initSync, setPanicHandler };
 
 if ("onconnect" in scope) share();
 else serve(scope, glue);
