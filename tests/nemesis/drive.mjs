@@ -51,7 +51,10 @@ async function follow(arena, limitSeconds, tell) {
     if (seen.done) return;
     if (seen.suspend > 0) await arena.suspend(seen.suspend);
     const now = performance.now();
-    if (now > end) throw new Error(`the run did not end within ${limitSeconds} s: ${seen.phase}`);
+    if (now > end) {
+      const underWay = seen.underWay?.join() ?? "";
+      throw new Error(`the run did not end within ${limitSeconds} s: ${seen.phase}: ${underWay}`);
+    }
     if (now - told > 1_000) {
       told = now;
       tell(seen);

@@ -38,6 +38,8 @@ export class Nemesis {
   counts = {};
   /** What was done when. */
   deeds = [];
+  /** What is under way, for whoever waits in vain. */
+  underWay = new Set();
   /** How often a node could not start at first, because the lock of its killed worker was still held. */
   lateStarts = 0;
 
@@ -87,12 +89,21 @@ export class Nemesis {
       if (rest.length === 0) rest = chance.sample(kinds, kinds.length);
       const kind = rest.pop();
       const at = this.#world.now();
-      const deed = await faults[kind](this.#world, chance);
+      const deed = await this.#noted(kind, faults[kind](this.#world, chance));
       if (deed !== undefined) {
         this.counts[kind]++;
         this.deeds.push({ at, until: this.#world.now(), fault: kind, ...deed });
       }
       await this.#wait(chance.between(...pause));
+    }
+  }
+
+  async #noted(what, work) {
+    this.underWay.add(what);
+    try {
+      return await work;
+    } finally {
+      this.underWay.delete(what);
     }
   }
 
@@ -102,11 +113,13 @@ export class Nemesis {
   }
 
   async #kill(nodes) {
-    await Promise.all(nodes.map((node) => this.#node(node)?.kill()));
+    const kill = (node) => this.#noted(`killing ${node}`, this.#node(node)?.kill());
+    await Promise.all(nodes.map(kill));
   }
 
   async #start(nodes) {
-    await Promise.all(nodes.map((node) => this.#startOne(node)));
+    const start = (node) => this.#noted(`starting ${node}`, this.#startOne(node));
+    await Promise.all(nodes.map(start));
   }
 
   /** A worker that was blocked when it was killed holds its lock until the browser ends it by force, which takes seconds. */

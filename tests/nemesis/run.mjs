@@ -67,6 +67,7 @@ class Run {
       calls: this.#history.counts,
       leader: this.#leader,
       faults: this.#nemesis?.counts ?? {},
+      underWay: [...(this.#nemesis?.underWay ?? [])],
       suspend,
       done: this.#result !== undefined,
     };
