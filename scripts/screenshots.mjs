@@ -65,16 +65,13 @@ await script(async () => {
   await setup("start");
   await build();
   await buildSim();
-  const [{ build: bundle, preview }, { chromium }] = await Promise.all([
+  const [{ build: bundle, preview }, { launchChromium }] = await Promise.all([
     import("vite"),
-    import("playwright-core"),
+    import("../tests/browser/chromium.mjs"),
   ]);
   await bundle({ root: at("www"), logLevel: "error" });
   const server = await preview({ root: at("www"), logLevel: "error", preview: { open: false } });
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  const browser = await launchChromium();
   try {
     for (const [name, { page: path, prepare }] of Object.entries(VIEWS)) {
       for (const [size, viewport] of Object.entries(SIZES)) {

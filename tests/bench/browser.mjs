@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { at, Failure, which } from "../../scripts/lib/run.mjs";
+import { chromiumPath } from "../browser/chromium.mjs";
 import { firefox } from "../browser/webdriver.mjs";
 import { serve } from "../package/help.mjs";
 
-const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const shared = ["load.mjs", "store.mjs", "life/steps.mjs"];
 const LONGEST_MS = 300_000;
 

@@ -2,12 +2,10 @@
 // simulator.
 
 import { existsSync } from "node:fs";
-import { chromium } from "playwright-core";
 import { Failure } from "../../scripts/lib/run.mjs";
+import { chromiumPath, launchChromium } from "../browser/chromium.mjs";
 import { servePage } from "../browser/help.mjs";
 import { count, percentile, print, time, verdict } from "./table.mjs";
-
-const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** What is to be reached: milliseconds, frames and messages per second. */
 const aims = { leader: 2_000, rate: 60, worst: 50, messages: 5_000 };
@@ -18,7 +16,7 @@ const NODES = 7;
 export async function measureFrames(ms) {
   if (!existsSync(chromiumPath)) throw new Failure(`Chromium is not installed: ${chromiumPath}`);
   const site = await servePage();
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox"] });
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.setDefaultTimeout(60_000);

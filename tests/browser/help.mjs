@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { build } from "vite";
 import { serve } from "../package/help.mjs";
+import { launchChromium } from "./chromium.mjs";
 
 const root = fileURLToPath(new URL("../../www", import.meta.url));
 
@@ -44,10 +44,7 @@ export function openSite() {
 }
 
 function launch() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  return launchChromium();
 }
 
 /** A context whose pages find no service worker: what is kept of the site for later is not what these tests are about. */

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { serve } from "../package/help.mjs";
+import { launchChromium } from "./chromium.mjs";
 import { firefox } from "./webdriver.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -32,10 +32,7 @@ before(async () => {
     rmSync(folder, { recursive: true, force: true });
   };
   site = { url: server.url, close };
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  browser = await launchChromium();
 });
 after(async () => {
   await browser?.close();
@@ -235,10 +232,7 @@ for (const [name, options] of [
 test("Chromium's profiler sees what the nodes do, each on its track", async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), "quorate-trace-")), "trace.json");
   t.after(() => rmSync(dirname(path), { recursive: true, force: true }));
-  const own = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  const own = await launchChromium();
   t.after(() => own.close());
   await own.startTracing(null, { path, categories: ["blink.user_timing"] });
   const page = await own.newPage();

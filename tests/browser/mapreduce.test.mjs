@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { chromium } from "playwright-core";
 import { labs } from "../mapreduce/labs.mjs";
+import { launchChromium } from "./chromium.mjs";
 import { serveSite } from "./mapreduce/server.mjs";
 import { firefox, webkit } from "./webdriver.mjs";
 
@@ -16,10 +16,7 @@ after(() => site?.close());
 /** Browsers, each as what goes to an address and makes a move there. */
 const engines = {
   Chromium: async () => {
-    const browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox"],
-    });
+    const browser = await launchChromium();
     const page = await browser.newPage();
     return {
       open: (url) => page.goto(url),

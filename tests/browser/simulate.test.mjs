@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { simulate } from "../../pkg/dist/testing.js";
 import { serve } from "../package/help.mjs";
 import Bank, { asked } from "../testing/machines/bank.mjs";
+import { launchChromium } from "./chromium.mjs";
 import { firefox } from "./webdriver.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -41,10 +41,7 @@ async function check({ told, error }) {
 }
 
 test("a seed is the same world in Chromium as on Node", async (t) => {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  const browser = await launchChromium();
   t.after(() => browser.close());
   const page = await browser.newPage();
   await page.goto(await site(t));

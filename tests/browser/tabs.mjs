@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../package/help.mjs";
+import { chromiumPath } from "./chromium.mjs";
 import { firefox } from "./webdriver.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -43,7 +44,7 @@ export async function chromiumTabs(t, at) {
   let browser;
   const start = async () => {
     child = spawn(
-      process.env.CHROMIUM ?? "/usr/bin/chromium",
+      chromiumPath,
       [
         "--headless",
         "--no-sandbox",

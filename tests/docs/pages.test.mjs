@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../browser/chromium.mjs";
 
 import { install, root, serve } from "../package/help.mjs";
 import { blocks } from "./blocks.mjs";
@@ -74,10 +74,7 @@ before(async () => {
     ),
   });
   site = await serve(consumer.project);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  browser = await launchChromium();
 });
 after(async () => {
   await browser?.close();

@@ -8,13 +8,12 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import axe from "axe-core";
-import { chromium } from "playwright-core";
-
 import { buildSite, errorCodes, navigate } from "../../site/build.mjs";
 import { publicSymbols, undocumented } from "../../site/declarations.mjs";
 import { render } from "../../site/markdown.mjs";
 import { home, sources } from "../../site/paths.mjs";
 import { serveSite } from "../../site/serve.mjs";
+import { launchChromium } from "../browser/chromium.mjs";
 import { root } from "../package/help.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "quorate-site-"));
@@ -27,10 +26,7 @@ let browser;
 before(async () => {
   pages = await buildSite(folder);
   site = await serveSite(folder, { base });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  browser = await launchChromium();
 });
 after(async () => {
   await browser?.close();

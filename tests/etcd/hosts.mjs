@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { Cluster, QuorateError } from "quorate";
 import { at } from "../../scripts/lib/run.mjs";
+import { launchChromium } from "../browser/chromium.mjs";
 import { firefox, webkit } from "../browser/webdriver.mjs";
 import { serve } from "../package/help.mjs";
 import { quorateAdapter } from "./adapters/quorate.mjs";
@@ -31,10 +31,7 @@ export async function node() {
 /** A page of Chromium. */
 export const inChromium = () =>
   inPage(async () => {
-    const browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox"],
-    });
+    const browser = await launchChromium();
     const page = await browser.newPage();
     return {
       open: (url) => page.goto(url),

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { at } from "../../scripts/lib/run.mjs";
+import { chromiumPath } from "../browser/chromium.mjs";
 import { firefox, webkit } from "../browser/webdriver.mjs";
 import { serve } from "../package/help.mjs";
 
@@ -36,7 +37,7 @@ export async function chromiumArena() {
   const site = await serveArena();
   // Not launched by playwright: pages that it opens are kept in the foreground, where nothing freezes.
   const child = spawn(
-    process.env.CHROMIUM ?? "/usr/bin/chromium",
+    chromiumPath,
     [
       "--headless",
       "--no-sandbox",

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chromium } from "playwright-core";
 import { ShardedCluster } from "quorate/shards";
 import { at } from "../../scripts/lib/run.mjs";
+import { launchChromium } from "../browser/chromium.mjs";
 import { firefox } from "../browser/webdriver.mjs";
 import { serveArena } from "./browser.mjs";
 import { judge } from "./judge.mjs";
@@ -47,10 +47,7 @@ test("a sharded store on Node survives the nemesis", async (t) => {
 test("a sharded store in Chromium survives the nemesis", async (t) => {
   const site = await serveArena("sharded/index.html");
   t.after(() => site.close());
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  const browser = await launchChromium();
   t.after(() => browser.close());
   const page = await browser.newPage();
   await page.goto(site.url);

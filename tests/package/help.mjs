@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../browser/chromium.mjs";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -131,10 +131,7 @@ export async function serve(folder, headers = {}) {
 
 /** Opens a page in Chromium; what its program left, which must come within half a minute, and what it fetched. */
 export async function outcomeOf(url) {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage();
     const said = [];

@@ -1,48 +1,16 @@
 // Hunt and Break it, in Chromium and Firefox: a planted bug is found, and the link to it leads to its world.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-import { contextOf, servePage } from "../browser/help.mjs";
+import { test } from "node:test";
 import { firefox } from "../browser/webdriver.mjs";
+import { openPages } from "./visit.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const pages = openPages();
+const patience = 60_000;
+const visit = (t, options) => pages.visit(t, "hunt.html", { patience, ...options });
 
 /** Found in every world or so, and in few. */
 const [EASY, RARE] = ["vote-forgotten-on-restart", "old-half-decides-alone"];
-
-let site;
-let browser;
-before(async () => {
-  site = await servePage();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-const url = () => new URL("hunt.html", site.url).href;
-
-/** The page. What the console says is an error. */
-async function visit(t, { context, complains = false, ...options } = {}) {
-  const own = context ?? (await contextOf(browser, options));
-  const page = await own.newPage();
-  page.setDefaultTimeout(60_000);
-  const complaints = [];
-  page.on("console", (message) => complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  t.after(async () => {
-    await own.close();
-    if (!complains) assert.deepEqual(complaints, []);
-  });
-  await page.goto(url());
-  return page;
-}
 
 const number = async (page, id) => Number((await page.textContent(`#${id}`)).replaceAll(",", ""));
 
@@ -115,8 +83,7 @@ test("a planted bug is found, and its link names the world and the moment", asyn
 });
 
 test("the machine searches for one bug, stops where it shows, and the page remembers", async (t) => {
-  const context = await contextOf(browser);
-  const page = await visit(t, { context });
+  const page = await visit(t);
   const card = page.locator(`[data-bug="${RARE}"]`);
   await card.getByText("The changed lines").click();
   assert.match(await card.locator("ins").first().textContent(), /^\+ /);
@@ -172,9 +139,8 @@ test("what is no seed is told beside the field", async (t) => {
 });
 
 test("without the module the page says so, and its text stays", async (t) => {
-  const context = await contextOf(browser);
-  await context.route(/sim_bg.*\.wasm$/, (route) => route.abort());
-  const page = await visit(t, { context, complains: true });
+  const prepare = (context) => context.route(/sim_bg.*\.wasm$/, (route) => route.abort());
+  const page = await visit(t, { complains: true, prepare });
   await page.click("#start");
   await page.locator("#trouble").waitFor();
   assert.match(await page.textContent("#trouble-text"), /^The hunt cannot go on: /);
@@ -182,38 +148,25 @@ test("without the module the page says so, and its text stays", async (t) => {
   assert.ok((await page.locator("#bugs > li").count()) >= 10);
 });
 
-for (const colorScheme of ["light", "dark"]) {
-  for (const width of [320, 1280]) {
-    test(`nothing to complain about for axe: ${colorScheme}, ${width} pixels wide`, async (t) => {
-      const page = await visit(t, {
-        colorScheme,
-        viewport: { width, height: 800 },
-        bypassCSP: true,
-      });
-      const card = page.locator(`[data-bug="${EASY}"]`);
-      await page.selectOption("#bug", EASY);
-      await page.click("#start");
-      await page.locator("#finds li").first().waitFor();
-      await page.click("#stop");
-      await card.getByText("The changed lines").click();
-      await card.getByRole("button", { name: "Let the machine search" }).click();
-      await card.locator(".search a").waitFor();
-      await page.addScriptTag({ path: axe });
-      const { violations } = await page.evaluate(() => globalThis.axe.run());
-      assert.deepEqual(
-        violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`),
-        [],
-      );
-      const room = await page.evaluate(() => document.documentElement.scrollWidth);
-      assert.equal(room, width, "nothing is wider than the screen");
-    });
-  }
-}
+pages.accessible(
+  "hunt.html",
+  async (page) => {
+    const card = page.locator(`[data-bug="${EASY}"]`);
+    await page.selectOption("#bug", EASY);
+    await page.click("#start");
+    await page.locator("#finds li").first().waitFor();
+    await page.click("#stop");
+    await card.getByText("The changed lines").click();
+    await card.getByRole("button", { name: "Let the machine search" }).click();
+    await card.locator(".search a").waitFor();
+  },
+  { patience },
+);
 
 test("in Firefox a planted bug is found, too", async (t) => {
   const driver = await firefox();
   t.after(() => driver.close());
-  await driver.open(url());
+  await driver.open(pages.url("hunt.html"));
   const search = `document.querySelector('[data-bug="${RARE}"] .search')`;
   await driver.run(`document.querySelector('[data-bug="${RARE}"] button').click()`);
   const href = await driver.until(`return ${search}.querySelector("a")?.getAttribute("href")`);

@@ -1,43 +1,16 @@
 // The page for jobs: whoever is killed meanwhile, it says that the answer is that of a plain program.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-import { contextOf, servePage } from "../browser/help.mjs";
+import { test } from "node:test";
 import { firefox } from "../browser/webdriver.mjs";
+import { openPages } from "./visit.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const pages = openPages();
+const patience = 60_000;
 
-let site;
-let browser;
-before(async () => {
-  site = await servePage();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-const url = () => new URL("mapreduce.html", site.url).href;
-
-/** The page, once a leader is there. What the console says is an error. */
-async function visit(t, options = {}) {
-  const context = await contextOf(browser, options);
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  const complaints = [];
-  page.on("console", (message) => complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  t.after(async () => {
-    await context.close();
-    assert.deepEqual(complaints, []);
-  });
-  await page.goto(url());
+/** The page, once a leader is there. */
+async function visit(t) {
+  const page = await pages.visit(t, "mapreduce.html", { patience });
   await page.locator("#kill-leader[aria-disabled=false]").waitFor();
   return page;
 }
@@ -96,34 +69,21 @@ test("nothing in a file: told with its code", async (t) => {
   await page.locator("#events", { hasText: "(INPUT_EMPTY)" }).waitFor();
 });
 
-for (const [name, options] of [
-  ["light", {}],
-  ["dark", { colorScheme: "dark" }],
-  ["narrow", { viewport: { width: 360, height: 740 } }],
-]) {
-  test(`no rule of accessibility is broken: ${name}`, async (t) => {
-    const page = await visit(t, { bypassCSP: true, reducedMotion: "reduce", ...options });
-    await page.addScriptTag({ path: axe });
+pages.accessible(
+  "mapreduce.html",
+  async (page) => {
+    await page.locator("#kill-leader[aria-disabled=false]").waitFor();
     await page.selectOption("#size", "4000000");
     await page.click("#start");
     await identical(page);
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
-    assert.deepEqual(
-      violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
-      [],
-    );
-    const { scrollWidth, clientWidth } = await page.evaluate(() => {
-      const { scrollWidth, clientWidth } = document.documentElement;
-      return { scrollWidth, clientWidth };
-    });
-    assert.equal(scrollWidth, clientWidth, "nothing sticks out at the side");
-  });
-}
+  },
+  { patience, reducedMotion: "reduce" },
+);
 
 test("Firefox: the same, while a worker and the leader are killed", async (t) => {
   const driven = await firefox();
   t.after(() => driven.close());
-  await driven.open(url());
+  await driven.open(pages.url("mapreduce.html"));
   await driven.until(
     'return document.querySelector("#kill-leader[aria-disabled=false]") !== null;',
   );

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../browser/chromium.mjs";
 
 import { contextOf, servePage } from "../browser/help.mjs";
 
@@ -15,10 +15,7 @@ export function openPages() {
   let browser;
   before(async () => {
     site = await servePage();
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox"],
-    });
+    browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();
@@ -26,12 +23,19 @@ export function openPages() {
   });
   const url = (page) => new URL(page, site.url).href;
 
-  /** Goes to a page. What the console says is an error, unless it `complains` with reason. */
-  async function visit(t, page, { complains = false, prepare = async () => {}, ...options } = {}) {
+  /**
+   * Goes to a page. What the console says is an error, unless it `complains` with reason. What is waited for comes within
+   * `patience` milliseconds.
+   */
+  async function visit(
+    t,
+    page,
+    { complains = false, patience = 30_000, prepare = async () => {}, ...options } = {},
+  ) {
     const context = await contextOf(browser, options);
     await prepare(context);
     const tab = await context.newPage();
-    tab.setDefaultTimeout(30_000);
+    tab.setDefaultTimeout(patience);
     const complaints = [];
     tab.on("console", (message) => complaints.push(message.text()));
     tab.on("pageerror", (error) => complaints.push(String(error)));
@@ -44,12 +48,12 @@ export function openPages() {
   }
 
   /** Tests of a page in light and dark, narrow and wide: nothing to complain about once it is `ready`. */
-  function accessible(page, ready) {
+  function accessible(page, ready, options) {
     for (const colorScheme of ["light", "dark"]) {
       for (const width of [320, 1280]) {
         test(`nothing to complain about for axe: ${page}, ${colorScheme}, ${width} pixels wide`, async (t) => {
           const viewport = { width, height: 800 };
-          const tab = await visit(t, page, { colorScheme, viewport, bypassCSP: true });
+          const tab = await visit(t, page, { ...options, colorScheme, viewport, bypassCSP: true });
           await ready(tab);
           await tab.addScriptTag({ path: axe });
           const { violations } = await tab.evaluate(() => globalThis.axe.run());
