@@ -152,7 +152,6 @@ class Hub {
   #post(message: FromWorker): void {
     switch (message.type) {
       case "hello":
-      case "closed":
         return;
       case "status":
       case "answered": {

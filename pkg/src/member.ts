@@ -189,11 +189,8 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     this.#retired = true;
     const life = this.#life;
     if (life !== undefined && this.state === "running") {
-      const closed = new Promise<void>((resolve) => {
-        life.closed = resolve;
-      });
       this.tell({ type: "close" });
-      await waitAtMost(CLOSE_MS, closed);
+      await waitAtMost(CLOSE_MS, closed(life));
     }
     this.#end("killed", closedError());
     await this.#ended;
@@ -234,7 +231,10 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     await this.#ended;
     if (this.#life !== life) return;
     const link = await platform.spawn(id, settings.createWorker, {
-      message: (message) => this.#life === life && this.#receive(life, message),
+      message: (message) => {
+        if (this.#life === life) this.#receive(life, message);
+        else if (message.type === "closed") life.closed?.();
+      },
       failed: (error) => this.#halt(life, error),
     });
     life.link = link;
@@ -334,7 +334,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
         events.started(this);
         return;
       case "halted":
-        this.#halt(life, fromPlain(message.error, this.id));
+        this.#end("halted", fromPlain(message.error, this.id), message.closing);
         return;
       case "role":
         this.role = { role: message.role, term: message.term };
@@ -427,7 +427,7 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     if (this.#life === life) this.#end("halted", reason);
   }
 
-  #end(how: "killed" | "halted", reason: QuorateError): void {
+  #end(how: "killed" | "halted", reason: QuorateError, closing = false): void {
     const life = this.#life;
     if (life === undefined) {
       // A halted node can be declared killed; nothing runs either way.
@@ -442,17 +442,19 @@ export class Member implements ClusterNode, MachineNode<AnyMachine> {
     this.role = undefined;
     this.state = how;
     this.reason = how === "halted" ? reason : undefined;
-    this.#ended = endLife(life);
     life.opened();
     life.started(reason);
     life.closed?.();
+    this.#ended = endLife(life, closing);
     for (const ask of life.asks.values()) ask.reject(reason);
     for (const ask of life.requests.values()) ask.reject(this.#absent());
     this.#parts.events.stopped(this, how);
   }
 }
 
-async function endLife(life: Life): Promise<void> {
+async function endLife(life: Life, closing: boolean): Promise<void> {
+  // WebKit never deletes a database whose last transaction was under way when its worker was terminated.
+  if (closing) await waitAtMost(CLOSE_MS, closed(life));
   await life.link?.terminate();
   // A transport that never ends keeps nobody waiting.
   if (life.endTransport !== undefined) await waitAtMost(CLOSE_MS, life.endTransport());
@@ -463,6 +465,13 @@ async function endLife(life: Life): Promise<void> {
     CLOSE_MS,
     ended.catch(() => {}),
   );
+}
+
+/** The worker has let go of everything. */
+function closed(life: Life): Promise<void> {
+  return new Promise((resolve) => {
+    life.closed = resolve;
+  });
 }
 
 async function waitAtMost(ms: number, work: Promise<void>): Promise<void> {

@@ -109,12 +109,14 @@ export class Membership implements Members, Leadership {
   list(): readonly MemberView[] {
     const { voters, outgoing, learners, joining } = this.#now;
     const ids = [...new Set([...voters, ...outgoing, ...learners])].sort((a, b) => a - b);
+    // Between two memberships the voters of each decide for themselves (§6).
+    const arrives = (id: number) => outgoing.length > 0 && !outgoing.includes(id);
     return Object.freeze(
       ids.map((id) =>
         Object.freeze({
           id,
           voter: voters.includes(id) || outgoing.includes(id),
-          joining: joining.includes(id),
+          joining: joining.includes(id) || (voters.includes(id) && arrives(id)),
           leaving: outgoing.includes(id) && !voters.includes(id) && !learners.includes(id),
         }),
       ),

@@ -84,8 +84,8 @@ export type FromWorker =
   | { readonly type: "listening" }
   /** The node runs. `founded`: by the owner's `begin`, and not by the word of another node. */
   | { readonly type: "started"; readonly founded: boolean }
-  /** The node could not start, or stopped by itself. Nothing follows. */
-  | { readonly type: "halted"; readonly error: PlainError }
+  /** The node could not start, or stopped by itself. Nothing follows but `closed`, if it is `closing`. */
+  | { readonly type: "halted"; readonly error: PlainError; readonly closing?: boolean }
   | {
       readonly type: "role";
       readonly role: Role;
@@ -111,6 +111,7 @@ export type FromWorker =
     }
   /** The debug log: `heard` asks for more. */
   | { readonly type: "debug"; readonly entries: readonly DebugEntry[] }
+  /** It has let go of everything. */
   | { readonly type: "closed" };
 
 /** What the host tells. */

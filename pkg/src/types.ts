@@ -207,7 +207,10 @@ export interface MemberView {
   readonly id: number;
   /** Whether it has a vote; if not it is a learner. */
   readonly voter: boolean;
-  /** A learner that gets its vote once it has caught up. */
+  /**
+   * A learner that gets its vote once it has caught up; or a voter while the former voters also decide without it (joint
+   * consensus, paper section 6), so that none of them can be spared yet.
+   */
   readonly joining: boolean;
   /** A voter that is on its way out. */
   readonly leaving: boolean;

@@ -48,10 +48,11 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     founded();
     const plain = toPlain(error, fallback);
     observer?.halted(plain.message);
-    scope.post({ type: "halted", error: plain });
-    // The owner ends this worker, unless others share it. After a panic the core is not to be entered again.
-    if (plain.code === "NODE_PANICKED") vacate();
-    else void letGo();
+    // After a panic the core is not to be entered again.
+    const closing = plain.code !== "NODE_PANICKED";
+    scope.post({ type: "halted", error: plain, closing });
+    if (closing) void close();
+    else vacate();
   };
   const vacate = () => {
     over.abort();
@@ -68,6 +69,8 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
       vacate();
     }
   };
+  /** The owner ends this worker then, unless others share it. */
+  const close = () => letGo().then(() => scope.post({ type: "closed" }));
   /** The node's work comes in order, once the host is open. */
   const use = (work: (host: Host) => void | Promise<void>) => {
     host
@@ -283,8 +286,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         founded();
         return use(() => {
           ended = true;
-          // The owner terminates this worker either way.
-          letGo().then(() => scope.post({ type: "closed" }));
+          void close();
         });
     }
   };

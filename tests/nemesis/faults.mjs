@@ -50,7 +50,7 @@ export const faults = {
   evict: async (world, chance) => {
     const { cluster, host, hold } = world;
     const members = cluster.members.list();
-    const isWhole = members.length >= 3 && members.every(({ voter, leaving }) => voter && !leaving);
+    const isWhole = members.length >= 3 && members.every(hasVote);
     if (!isWhole || !isSettled(world)) return undefined;
     const node = chance.pick(members).id;
     const beneath = chance.odds(0.5);
@@ -199,6 +199,8 @@ async function change(world, changing) {
   world.unsettled = told !== "done";
   return told;
 }
+
+const hasVote = ({ voter, joining, leaving }) => voter && !joining && !leaving;
 
 const isSettled = ({ unsettled, forgetful }) => !unsettled && forgetful.size === 0;
 

@@ -87,6 +87,8 @@ pub struct Shared {
     alarm: Rc<Alarm>,
     state: RefCell<State>,
     closed: Cell<bool>,
+    /// Whether the storage has a round that it has not told the end of, whatever has become of the node since.
+    is_writing: Cell<bool>,
     /// Closing waits for the end of the round under way.
     on_idle: RefCell<Option<Function>>,
 }
@@ -165,6 +167,7 @@ impl Shared {
                     hosting,
                 }),
                 closed: Cell::new(false),
+                is_writing: Cell::new(false),
                 on_idle: RefCell::new(None),
             }
         });
@@ -300,17 +303,13 @@ impl Shared {
             return;
         }
         self.alarm.disarm();
-        let (links, clients, writing) = {
+        let ports = {
             let mut state = self.state.borrow_mut();
             let links = std::mem::take(&mut state.links);
-            (
-                links,
-                std::mem::take(&mut state.clients),
-                state.writer.is_writing(),
-            )
+            (links, std::mem::take(&mut state.clients))
         };
-        drop((links, clients));
-        if writing {
+        drop(ports);
+        if self.is_writing.get() {
             let wait = |resolve, _| *self.on_idle.borrow_mut() = Some(resolve);
             let _ = timer::within(CLOSE_WAIT_MS, wait).await;
         }
@@ -326,12 +325,17 @@ impl Shared {
     }
 
     fn handle_storage(self: &Rc<Self>, event: StorageEvent) {
+        if let StorageEvent::Written | StorageEvent::Failed(_) = event {
+            self.is_writing.set(false);
+        }
         match event {
             StorageEvent::Blocked => {}
             StorageEvent::Written => self.run(State::handle_written),
             StorageEvent::Failed(failure) | StorageEvent::Gone(failure) => self.halt(failure),
         }
-        if let Some(on_idle) = self.on_idle.borrow_mut().take() {
+        if !self.is_writing.get()
+            && let Some(on_idle) = self.on_idle.borrow_mut().take()
+        {
             let _ = on_idle.call0(&JsValue::UNDEFINED);
         }
     }
@@ -388,10 +392,11 @@ impl Shared {
             sender.send(&frame);
         }
         self.alarm.arm(now, deadline);
-        if let Some(round) = effects.round
-            && let Err(failure) = self.platform.storage.write(&round)
-        {
-            self.halt(failure);
+        if let Some(round) = effects.round {
+            match self.platform.storage.write(&round) {
+                Ok(()) => self.is_writing.set(true),
+                Err(failure) => self.halt(failure),
+            }
         }
         for event in &effects.events {
             self.tell(event);

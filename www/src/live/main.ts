@@ -292,7 +292,10 @@ function evict(id: number): Promise<void> {
   tell("fault", `the database of node ${id} is deleted`);
   return new Promise((resolve, reject) => {
     const request = indexedDB.deleteDatabase(`quorate/${NAME}/${id}`);
-    request.onsuccess = () => resolve();
+    const held = () =>
+      tell("fault", `the browser has not deleted it yet: something still holds it`);
+    const slow = setTimeout(held, SLOW);
+    request.onsuccess = () => resolve(clearTimeout(slow));
     request.onerror = () => reject(request.error);
   });
 }
