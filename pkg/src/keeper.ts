@@ -159,8 +159,9 @@ export class Keeper {
       new Promise<void>((resolve) => {
         const request = indexedDB.deleteDatabase(place);
         request.onsuccess = request.onerror = () => resolve();
-        // It goes when the last one lets go of it.
+        // It goes when the last one lets go of it, which in WebKit may be a worker that was terminated: nobody hears of that.
         request.onblocked = () => resolve();
+        setTimeout(resolve, BURY_MS);
       });
     // Those who waited for its end have the lock for a moment.
     const signal = AbortSignal.timeout(BURY_MS);
@@ -196,5 +197,5 @@ const LOOK_MS = 1_000;
 const GRACE_MS = 1_000;
 /** What does not open is tried again after twice the time, at most this. */
 const RETRY_MAX_MS = 60_000;
-/** Somebody who opens a node that is to be buried keeps it. */
+/** Somebody who opens a node that is to be buried keeps it; a deletion that takes longer is not waited for. */
 const BURY_MS = 1_000;

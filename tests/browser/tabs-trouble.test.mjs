@@ -53,6 +53,20 @@ test("an adopted node that fails is let go of, and adopted again", async (t) => 
   await members(two, [2]);
 });
 
+test("a deletion that never ends keeps no tab from running other nodes", async (t) => {
+  const browser = await chromiumTabs(t);
+  const [one, two] = await openTabs(browser, 2);
+  await one.ask("undying");
+  await two.close();
+  await members(one, [1]);
+  const third = await browser.open();
+  const { value } = await third.ask("open");
+  await members(one, [1, value.id]);
+  await third.close();
+  // Both are needed.
+  assert.deepEqual(await one.ask("put", "k", 1, 30_000), ok(true));
+});
+
 test("a damaged database keeps no tab from another one, and its node is removed", async (t) => {
   const browser = await chromiumTabs(t);
   const tabs = await openTabs(browser, 3);

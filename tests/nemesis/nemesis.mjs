@@ -145,7 +145,7 @@ export class Nemesis {
         const member = members.find((one) => one.id === id);
         if (member === undefined) forgetful.delete(id);
         else if (!member.voter) learning.add(id);
-        else if (learning.delete(id)) forgetful.delete(id);
+        else if (!member.joining && learning.delete(id)) forgetful.delete(id);
       }
     });
     return forgetful;

@@ -52,7 +52,8 @@ class Run {
         this.#result = result;
       },
       (error) => {
-        this.#result = { problems: [`${this.#phase}: ${error?.stack ?? error}`] };
+        // Not every engine's stack says the error, too.
+        this.#result = { problems: [`${this.#phase}: ${error}\n${error?.stack ?? ""}`] };
       },
     );
   }

@@ -80,6 +80,8 @@ globalThis.tab = {
   },
   /** From now on there is no room for a node's database, or there is again, as far as this tab's worker goes. */
   disk: (id, full) => worker.postMessage({ type: "disk", place: `quorate/tabs/${id}`, full }),
+  /** From now on no database that this tab's worker deletes ever goes, and nothing tells. */
+  undying: () => worker.postMessage({ type: "undying" }),
   /** Has the shared worker fail, by an exception or a rejection. */
   breakShared: (how) => new BroadcastChannel("break").postMessage(how),
   /** Removes a node's database, as anything of the site can. */

@@ -162,6 +162,38 @@ async fn a_deleted_database_halts_its_node() {
 }
 
 #[wasm_bindgen_test]
+async fn closing_a_node_that_halted_waits_for_its_transaction() {
+    let (host, heard) = open(&config(&unique("transaction"), 1, 1)).await;
+    // The next round goes on until it is released, and meanwhile somebody deletes the database.
+    let round = script(
+        "const { transaction } = IDBDatabase.prototype;
+         const round = { open: 0, released: false };
+         IDBDatabase.prototype.transaction = function (...options) {
+             IDBDatabase.prototype.transaction = transaction;
+             const begun = this.transaction(...options);
+             const [store] = begun.objectStoreNames;
+             const goOn = () => {
+                 if (!round.released) begun.objectStore(store).get(0).onsuccess = goOn;
+             };
+             goOn();
+             round.open++;
+             for (const end of ['complete', 'abort']) begun.addEventListener(end, () => round.open--);
+             queueMicrotask(() => this.dispatchEvent(new Event('versionchange')));
+             return begun;
+         };
+         return round;",
+        &[],
+    );
+    heard.of_type("halted").await;
+    let closed = host.close();
+    sleep(50).await;
+    assert_eq!(number(&round, "open"), 1.0, "it ends by itself");
+    script("a.released = true", &[&round]);
+    resolved(closed).await;
+    assert_eq!(number(&round, "open"), 0.0);
+}
+
+#[wasm_bindgen_test]
 async fn closing_waits_for_the_write_under_way() {
     let storage = memory_storage();
     let settings = with(&config(&unique("closing"), 1, 1), "storage", &storage);
