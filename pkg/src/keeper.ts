@@ -155,16 +155,14 @@ export class Keeper {
     this.#orphans.delete(node);
     await orphan?.close();
     const place = placeOf(this.#parts.name, node);
+    // Those who waited for its end have the lock for a moment.
+    const signal = AbortSignal.timeout(BURY_MS);
     const remove = () =>
       new Promise<void>((resolve) => {
         const request = indexedDB.deleteDatabase(place);
-        request.onsuccess = request.onerror = () => resolve();
         // It goes when the last one lets go of it, which in WebKit may be a worker that was terminated: nobody hears of that.
-        request.onblocked = () => resolve();
-        setTimeout(resolve, BURY_MS);
+        request.onsuccess = request.onerror = request.onblocked = signal.onabort = () => resolve();
       });
-    // Those who waited for its end have the lock for a moment.
-    const signal = AbortSignal.timeout(BURY_MS);
     await navigator.locks.request(place, { signal }, remove).catch(() => {});
   }
 }

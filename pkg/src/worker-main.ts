@@ -51,26 +51,24 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
     // After a panic the core is not to be entered again.
     const closing = plain.code !== "NODE_PANICKED";
     scope.post({ type: "halted", error: plain, closing });
-    if (closing) void close();
+    if (closing) void letGo();
     else vacate();
   };
   const vacate = () => {
     over.abort();
     unclaim();
   };
-  /** Ends the nodes in order, and lets others in. */
+  /** Ends the nodes in order, and lets others in. The owner ends this worker then, unless others share it. */
   const letGo = async () => {
     try {
       await keeper?.close();
       await (resident ?? (await host))?.close();
     } catch {
       // It has not opened, or fails as it ends: what is durable is durable.
-    } finally {
-      vacate();
     }
+    vacate();
+    scope.post({ type: "closed" });
   };
-  /** The owner ends this worker then, unless others share it. */
-  const close = () => letGo().then(() => scope.post({ type: "closed" }));
   /** The node's work comes in order, once the host is open. */
   const use = (work: (host: Host) => void | Promise<void>) => {
     host
@@ -286,7 +284,7 @@ export function runWorker(scope: WorkerScope): (message: ToWorker) => void {
         founded();
         return use(() => {
           ended = true;
-          void close();
+          void letGo();
         });
     }
   };
